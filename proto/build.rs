@@ -1,0 +1,15 @@
+//! Compiles the `.proto` files with protox, so that no `protoc` has to be installed.
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let descriptors = protox::compile(["omniroute/v1/control.proto"], ["."])?;
+    tonic_prost_build::configure()
+        .build_server(true)
+        .build_client(true)
+        // payloads are sliced and shared, not copied
+        .bytes(".omniroute.v1.ConfigUpdate.payload")
+        .bytes(".omniroute.v1.StoredSnapshot.payload")
+        .bytes(".omniroute.v1.UsageBatch.zstd_events")
+        .compile_fds(descriptors)?;
+    println!("cargo:rerun-if-changed=omniroute");
+    Ok(())
+}

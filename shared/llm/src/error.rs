@@ -1,0 +1,113 @@
+//! Errors of three parties: the client's bytes, what a target cannot express, and what an upstream said.
+
+use std::time::Duration;
+use thiserror::Error;
+
+/// The client's request cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{message}")]
+pub struct DecodeError {
+    /// For the client: what is wrong, where, and what was expected.
+    pub message: String,
+    /// The offending field, in the client's own words.
+    pub param: Option<String>,
+}
+
+/// The request is sound but the upstream's dialect cannot express it without changing its meaning.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{message}")]
+pub struct EncodeError {
+    pub message: String,
+    pub param: Option<String>,
+}
+
+/// What went wrong, in words every dialect has an envelope for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ErrorKind {
+    InvalidRequest,
+    ContextLength,
+    /// The gateway key is missing or wrong.
+    ClientAuth,
+    /// Our credential at the provider is wrong. Never shown as 401: the client would drop its own key.
+    UpstreamAuth,
+    Permission,
+    ModelNotFound,
+    NotFound,
+    MethodNotAllowed,
+    TooLarge,
+    RateLimit,
+    Quota,
+    Overloaded,
+    Timeout,
+    Upstream5xx,
+    ContentBlocked,
+    /// The client went away.
+    Cancelled,
+    Unsupported,
+    MalformedUpstream,
+    StreamIncomplete,
+    /// The gateway itself cannot serve: no configuration, draining, or a bug.
+    Unavailable,
+    Internal,
+}
+
+/// An upstream's refusal or failure, classified. `message` is redacted and safe to show.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{message}")]
+pub struct UpstreamError {
+    pub kind: ErrorKind,
+    /// HTTP status, when the failure came as one.
+    pub status: Option<u16>,
+    pub message: String,
+    pub native_type: Option<String>,
+    pub native_code: Option<String>,
+    pub param: Option<String>,
+    pub retry_after: Option<Duration>,
+}
+
+/// An error as the client will read it, before it is put into its dialect's envelope.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublicError {
+    pub kind: ErrorKind,
+    pub message: String,
+    /// Overrides the kind's own code.
+    pub code: Option<String>,
+    pub param: Option<String>,
+    pub request_id: String,
+}
+
+// === impl DecodeError ===
+
+impl DecodeError {
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), param: None }
+    }
+
+    pub fn at(param: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { message: message.into(), param: Some(param.into()) }
+    }
+}
+
+// === impl EncodeError ===
+
+impl EncodeError {
+    pub fn unsupported(param: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { message: message.into(), param: Some(param.into()) }
+    }
+}
+
+// === impl UpstreamError ===
+
+impl UpstreamError {
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            status: None,
+            message: message.into(),
+            native_type: None,
+            native_code: None,
+            param: None,
+            retry_after: None,
+        }
+    }
+}

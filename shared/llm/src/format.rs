@@ -1,0 +1,95 @@
+//! The seam between a wire format and everything else.
+
+use crate::dialect::Dialect;
+use crate::error::{DecodeError, EncodeError, PublicError, UpstreamError};
+use crate::event::Event;
+use crate::note::Notes;
+use crate::reply::Reply;
+use crate::request::Request;
+use crate::translate::{Progress, Target};
+use bytes::Bytes;
+use std::fmt;
+
+/// One wire format, both directions. Pure and synchronous; total on hostile input.
+pub trait Format: Send + Sync + fmt::Debug {
+    fn dialect(&self) -> Dialect;
+
+    /// Client bytes to the neutral request.
+    fn decode_request(&self, body: &[u8]) -> Result<Request, DecodeError>;
+
+    /// The neutral request to upstream bytes. Whatever the dialect cannot say is noted, or refused where
+    /// dropping it would change what the client gets.
+    fn encode_request(&self, request: &Request, target: &Target, notes: &mut Notes) -> Result<Vec<u8>, EncodeError>;
+
+    /// Same dialect on both sides: the client's bytes with only the keys we own replaced, everything else
+    /// byte for byte.
+    fn patch_request(&self, body: &Bytes, target: &Target) -> Result<Bytes, DecodeError>;
+
+    /// A whole upstream reply as the events a stream would have delivered, ending in `End`. A 2xx body that is
+    /// an error envelope, empty or not of this dialect is an error.
+    fn decode_reply(&self, body: &[u8]) -> Result<Vec<Event>, UpstreamError>;
+
+    /// The folded reply to client bytes.
+    fn encode_reply(&self, reply: &Reply, seed: &ReplySeed) -> Vec<u8>;
+
+    fn stream_decoder(&self) -> Box<dyn StreamDecoder>;
+
+    fn stream_encoder(&self, seed: &ReplySeed) -> Box<dyn StreamEncoder>;
+
+    /// Same dialect on both sides of a stream: forwards frames untouched and observes them.
+    fn relay(&self, seed: &ReplySeed) -> Box<dyn Relay>;
+
+    /// What an upstream of this dialect said with a non-2xx status. Never fails: unknown shapes are classified
+    /// by status, HTML is stripped, secrets are redacted.
+    fn decode_error(&self, status: u16, body: &[u8]) -> UpstreamError;
+
+    /// The status and the body of an error before the first byte.
+    fn encode_error(&self, error: &PublicError) -> (u16, Vec<u8>);
+
+    /// The content type of a stream in this dialect.
+    fn stream_content_type(&self) -> &'static str;
+}
+
+/// What an encoder needs and may not make up: ids, time, and what the client asked for.
+#[derive(Debug, Clone)]
+pub struct ReplySeed {
+    /// Unique per request, `[0-9a-f]{32}`; encoders prefix it (`chatcmpl-`, `msg_`).
+    pub id: String,
+    /// Unix seconds.
+    pub created: u64,
+    /// The model name the client used; replies carry it, not the provider's.
+    pub model: String,
+    /// The client asked for usage in the stream.
+    pub include_usage: bool,
+    /// The gateway asked the upstream for stream usage that the client did not ask for.
+    pub injected_usage: bool,
+}
+
+/// Upstream stream bytes to events. Splitting the bytes anywhere changes nothing.
+pub trait StreamDecoder: Send {
+    fn push(&mut self, bytes: &[u8], events: &mut Vec<Event>);
+
+    /// The upstream closed the stream. Emits what is due: `End` if the stream was complete, else `Error`.
+    fn finish(&mut self, events: &mut Vec<Event>);
+}
+
+/// Events to client stream bytes.
+pub trait StreamEncoder: Send {
+    fn push(&mut self, event: &Event, out: &mut Vec<u8>);
+
+    /// One well-formed error in this dialect after the first byte; nothing follows it.
+    fn fail(&mut self, error: &PublicError, out: &mut Vec<u8>);
+}
+
+/// Passthrough of one stream: bytes out are the bytes in, except for what the gateway itself asked for.
+pub trait Relay: Send {
+    /// Appends what goes to the client, in order; may hold back an incomplete frame.
+    fn push(&mut self, chunk: Bytes, out: &mut Vec<Bytes>, progress: &mut Progress);
+
+    /// The upstream closed the stream. Flushes what was held back; sets `progress.error` when the stream ended
+    /// before its terminal event.
+    fn finish(&mut self, out: &mut Vec<Bytes>, progress: &mut Progress);
+
+    /// One well-formed error in this dialect after the first byte.
+    fn fail(&mut self, error: &PublicError, out: &mut Vec<Bytes>);
+}

@@ -1,0 +1,46 @@
+//! Wire formats of LLM APIs, translated through one neutral model.
+//!
+//! ```text
+//! client bytes ──decode──▶ Request ──encode──▶ upstream bytes
+//! client bytes ◀──encode── Events  ◀──decode── upstream bytes
+//! ```
+//!
+//! The crate is pure: no I/O, no clock, no environment, no randomness. Ids and times that a reply needs are
+//! handed in by the caller ([`ReplySeed`]). Everything that reads bytes is total on hostile input.
+//!
+//! * a **dialect** is a folder under `formats/` implementing [`Format`], plus one line in [`formats`];
+//! * a **provider** is a file under `providers/`, plus one line in [`providers`];
+//! * [`translate`] is the only place that sees two dialects at once. When client and upstream speak the same
+//!   one, bytes pass through untouched and are only observed.
+
+pub mod caps;
+pub mod dialect;
+pub mod error;
+pub mod event;
+pub mod finish;
+pub mod format;
+pub mod formats;
+pub mod frame;
+pub mod head;
+pub mod normalise;
+pub mod note;
+pub mod provider;
+pub mod providers;
+pub mod reply;
+pub mod request;
+pub mod sequence;
+pub mod translate;
+pub mod usage;
+
+pub use caps::ModelCaps;
+pub use dialect::Dialect;
+pub use error::{DecodeError, EncodeError, ErrorKind, PublicError, UpstreamError};
+pub use event::{Event, EventKind, PartStart};
+pub use finish::{Finish, FinishReason};
+pub use format::{Format, Relay, ReplySeed, StreamDecoder, StreamEncoder};
+pub use note::{Note, Notes, Severity};
+pub use provider::ProviderSpec;
+pub use reply::Reply;
+pub use request::Request;
+pub use translate::{Ask, Call, Progress, Pump, Target};
+pub use usage::Usage;
