@@ -1,7 +1,7 @@
 -- Configuration. One row per thing a user edits; the publisher turns rows into resources.
 --
 -- Every write goes through ConfigTx, which bumps config_head, writes audit_log and notifies in the same
--- transaction. updated_at is the optimistic-concurrency token of the management API.
+-- transaction. updated_at is the optimistic-concurrency token of the management API, in whole milliseconds.
 
 create table cluster_meta (
     one         bool primary key default true check (one),
@@ -24,19 +24,19 @@ create table admin_account (
 create table setting (
     key         text primary key,
     value       jsonb not null,
-    updated_at  timestamptz not null default now()
+    updated_at  timestamptz not null default date_trunc('milliseconds', now())
 );
 
 create table provider_node (
     id          text primary key,                          -- doubles as the provider id of its connections
     type        text not null constraint provider_node_type_known
-                check (type in ('openai-compatible', 'anthropic-compatible')),
+                check (type in ('openai-compatible', 'anthropic-compatible', 'gemini-compatible', 'ollama-compatible')),
     name        text not null,
     prefix      text not null constraint provider_node_prefix_key unique,
     api_type    text constraint provider_node_api_type_known check (api_type in ('chat', 'responses')),
     base_url    text not null,
     created_at  timestamptz not null default now(),
-    updated_at  timestamptz not null default now()
+    updated_at  timestamptz not null default date_trunc('milliseconds', now())
 );
 
 create table provider_connection (
@@ -53,7 +53,8 @@ create table provider_connection (
     api_key                    bytea,                      -- sealed under the storage key, AAD provider_connection|api_key|id
     api_key_hint               text,                       -- mask for display
     default_model              text,
-    provider_specific_data     jsonb not null default '{}',
+    provider_specific_data     jsonb not null default '{}', -- never a secret
+    allow_private_address      bool not null default false, -- an administrator allowed a private or loopback address
     test_status                text not null default 'unknown' constraint provider_connection_test_status_known
                                check (test_status in ('unknown', 'active', 'error', 'expired')),
     last_tested                timestamptz,
@@ -65,7 +66,7 @@ create table provider_connection (
     rate_limit_protection      bool,                       -- null = by auth type
     health_check_interval_min  int,                        -- null = 60, 0 = off
     created_at                 timestamptz not null default now(),
-    updated_at                 timestamptz not null default now()
+    updated_at                 timestamptz not null default date_trunc('milliseconds', now())
 );
 -- the upsert key of API-key connections
 create unique index provider_connection_apikey_name_key
@@ -77,7 +78,7 @@ create table model_alias (
     alias       text primary key,
     target      text not null,
     created_at  timestamptz not null default now(),
-    updated_at  timestamptz not null default now()
+    updated_at  timestamptz not null default date_trunc('milliseconds', now())
 );
 
 create table combo (
@@ -88,7 +89,7 @@ create table combo (
     is_active   bool not null default true,
     config      jsonb not null default '{}',
     created_at  timestamptz not null default now(),
-    updated_at  timestamptz not null default now()
+    updated_at  timestamptz not null default date_trunc('milliseconds', now())
 );
 
 create table combo_member (
@@ -115,7 +116,7 @@ create table api_key (
     expires_at           timestamptz,
     last_used_at         timestamptz,
     created_at           timestamptz not null default now(),
-    updated_at           timestamptz not null default now()
+    updated_at           timestamptz not null default date_trunc('milliseconds', now())
 );
 
 create table audit_log (
@@ -123,11 +124,30 @@ create table audit_log (
     at           timestamptz not null default now(),
     action       text not null,                            -- e.g. apiKey.created
     actor        text not null,                            -- admin, key:<id>, system, anonymous
+    status       text not null constraint audit_log_status_known
+                 check (status in ('success', 'failed', 'denied')),
     ip           text,
+    user_agent   text,
     target_kind  text,
     target_id    text,
     details      jsonb not null default '{}',              -- never a secret
     request_id   text,
     revision     bigint                                    -- the configuration revision it made, if any
 );
-create index audit_log_newest on audit_log (at desc, id desc);
+-- the newest entries of one action or one actor
+create index audit_log_action on audit_log (action, id desc);
+create index audit_log_actor on audit_log (actor, id desc);
+
+-- Two updates inside one millisecond must not share an ETag, and no statement may forget to move it.
+create function touch_updated_at() returns trigger language plpgsql as $$
+begin
+    new.updated_at := greatest(date_trunc('milliseconds', clock_timestamp()),
+                               old.updated_at + interval '1 millisecond');
+    return new;
+end $$;
+create trigger touch before update on setting             for each row execute function touch_updated_at();
+create trigger touch before update on provider_node       for each row execute function touch_updated_at();
+create trigger touch before update on provider_connection for each row execute function touch_updated_at();
+create trigger touch before update on model_alias         for each row execute function touch_updated_at();
+create trigger touch before update on combo               for each row execute function touch_updated_at();
+create trigger touch before update on api_key             for each row execute function touch_updated_at();

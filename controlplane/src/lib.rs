@@ -1,1 +1,19 @@
-//! placeholder
+//! The control plane: the management API, the dashboard, and the publisher of configuration.
+//!
+//! Postgres is the truth. Every write of configuration goes through [`db::ConfigTx`]; [`publish`] turns rows
+//! into resources and sends them to the data planes; [`ingest`] writes what they did back into Postgres.
+//! Modules under [`api`] are slices: one feature each, from its DTOs down to its SQL.
+
+pub mod api;
+pub mod app;
+pub mod config;
+pub mod db;
+pub mod error;
+pub mod http;
+pub mod ingest;
+pub mod outbound;
+pub mod password;
+pub mod publish;
+pub mod session;
+pub mod ui;
+pub mod vault;

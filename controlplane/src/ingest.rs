@@ -1,0 +1,1 @@
+//! (colleague writes this)
