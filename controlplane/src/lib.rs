@@ -11,8 +11,9 @@ pub mod db;
 pub mod error;
 pub mod http;
 pub mod ingest;
-pub mod outbound;
+
 pub mod password;
+pub mod probe;
 pub mod publish;
 pub mod session;
 pub mod ui;

@@ -1,1 +1,60 @@
-//! written next
+//! Secrets at rest: sealed under a key derived from `STORAGE_ENCRYPTION_KEY`.
+//!
+//! The associated data is `table|column|row id`, so a sealed value moved to another row or column does not open.
+
+use runtime::{
+    crypto::{self, SealKey, Sealed},
+    secret::Secret,
+};
+use thiserror::Error;
+
+/// Changing it makes every stored secret unreadable.
+const CONTEXT: &str = "omniroute controlplane storage encryption v1";
+
+#[derive(Debug, Error)]
+#[error("the stored secret does not open: was STORAGE_ENCRYPTION_KEY changed?")]
+pub struct VaultError;
+
+/// Where a secret lives.
+#[derive(Clone, Copy, Debug)]
+pub struct Cell<'a> {
+    pub table: &'static str,
+    pub column: &'static str,
+    pub id: &'a str,
+}
+
+pub struct Vault {
+    key: SealKey,
+}
+
+// === impl Cell ===
+
+impl<'a> Cell<'a> {
+    /// The credential of a connection; `id` is its UUID in its usual text form.
+    pub fn connection_api_key(id: &'a str) -> Self {
+        Self { table: "provider_connection", column: "api_key", id }
+    }
+
+    fn aad(&self) -> Vec<u8> {
+        format!("{}|{}|{}", self.table, self.column, self.id).into_bytes()
+    }
+}
+
+// === impl Vault ===
+
+impl Vault {
+    pub fn new(storage_encryption_key: &Secret<String>) -> Self {
+        Self { key: SealKey::derive(CONTEXT, storage_encryption_key.expose()) }
+    }
+
+    pub fn seal(&self, cell: Cell<'_>, plain: &str) -> Vec<u8> {
+        crypto::seal(&self.key, &cell.aad(), plain.as_bytes()).to_bytes()
+    }
+
+    pub fn open(&self, cell: Cell<'_>, stored: &[u8]) -> Result<Secret<String>, VaultError> {
+        let sealed = Sealed::from_bytes(stored).map_err(|_| VaultError)?;
+        let plain = crypto::open(&self.key, &cell.aad(), &sealed.nonce, &sealed.ciphertext).map_err(|_| VaultError)?;
+        let text = std::str::from_utf8(&plain).map_err(|_| VaultError)?;
+        Ok(Secret::new(text.to_owned()))
+    }
+}

@@ -1,0 +1,90 @@
+import { ActionIcon, Button, Card, Code, Group, Table, TextInput, Tooltip } from '@mantine/core';
+import { useForm } from '@mantine/form';
+import { IconTrash } from '@tabler/icons-react';
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { api, settle, unwrap } from '../api/client';
+import { confirmDelete } from '../parts/confirm';
+import { showApplied } from '../parts/failure';
+import { Empty, Loaded, PageHeader } from '../parts/states';
+
+const wait = { wait: 'applied' } as const;
+
+export function AliasesPage() {
+  const client = useQueryClient();
+  const query = useQuery({ queryKey: ['aliases'], queryFn: () => unwrap(api.GET('/api/models/alias')) });
+  const refresh = () => client.invalidateQueries({ queryKey: ['aliases'] });
+  const form = useForm({ initialValues: { alias: '', model: '' } });
+
+  const save = useMutation({
+    mutationFn: (body: { alias: string; model: string }) => settle(api.PUT('/api/models/alias', { params: { query: wait }, body })),
+    onSuccess: ({ applied }, { alias }) => {
+      showApplied(`${alias} saved`, applied);
+      form.reset();
+    },
+    onSettled: refresh,
+  });
+  const remove = useMutation({
+    mutationFn: (alias: string) => settle(api.DELETE('/api/models/alias', { params: { query: { alias, ...wait } } })),
+    onSuccess: ({ applied }, alias) => showApplied(`${alias} deleted`, applied),
+    onSettled: refresh,
+  });
+
+  return (
+    <>
+      <PageHeader title="Aliases" hint="Short names for models: clients write the alias, the gateway sends the target." />
+      <Card withBorder mb="lg">
+        <form onSubmit={form.onSubmit((values) => save.mutate(values))}>
+          <Group align="flex-end">
+            <TextInput label="Alias" placeholder="fast" required {...form.getInputProps('alias')} />
+            <TextInput label="Target" placeholder="openai/gpt-4o-mini" required style={{ flex: 1 }} {...form.getInputProps('model')} />
+            <Button type="submit" loading={save.isPending}>
+              Save
+            </Button>
+          </Group>
+        </form>
+      </Card>
+      <Loaded
+        query={query}
+        empty={({ aliases }) =>
+          Object.keys(aliases).length === 0 && <Empty title="No alias yet" hint="Give a model a name of your own above." />
+        }
+      >
+        {({ aliases }) => (
+          <Table verticalSpacing="sm">
+            <Table.Thead>
+              <Table.Tr>
+                <Table.Th>Alias</Table.Th>
+                <Table.Th>Target</Table.Th>
+                <Table.Th aria-label="Actions" />
+              </Table.Tr>
+            </Table.Thead>
+            <Table.Tbody>
+              {Object.entries(aliases).map(([alias, target]) => (
+                <Table.Tr key={alias}>
+                  <Table.Td>
+                    <Code>{alias}</Code>
+                  </Table.Td>
+                  <Table.Td>
+                    <Code>{target}</Code>
+                  </Table.Td>
+                  <Table.Td>
+                    <Tooltip label="Delete">
+                      <ActionIcon
+                        variant="subtle"
+                        color="red"
+                        aria-label={`Delete ${alias}`}
+                        onClick={() => confirmDelete(alias, 'Requests that name it are refused from now on.', () => remove.mutate(alias))}
+                      >
+                        <IconTrash size={16} />
+                      </ActionIcon>
+                    </Tooltip>
+                  </Table.Td>
+                </Table.Tr>
+              ))}
+            </Table.Tbody>
+          </Table>
+        )}
+      </Loaded>
+    </>
+  );
+}

@@ -1,0 +1,160 @@
+import { ActionIcon, Alert, Badge, Button, Code, Group, Modal, Stack, Switch, Table, TagsInput, Text, TextInput, Tooltip } from '@mantine/core';
+import { useForm } from '@mantine/form';
+import { useDisclosure } from '@mantine/hooks';
+import { IconPlus, IconTrash } from '@tabler/icons-react';
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useState } from 'react';
+import { api, settle, unwrap } from '../api/client';
+import { confirmDelete } from '../parts/confirm';
+import { showApplied } from '../parts/failure';
+import { Snippet } from '../parts/snippet';
+import { Empty, Loaded, PageHeader } from '../parts/states';
+
+const wait = { query: { wait: 'applied' } } as const;
+
+export function KeysPage() {
+  const client = useQueryClient();
+  const [creating, { open, close }] = useDisclosure();
+  const query = useQuery({ queryKey: ['keys'], queryFn: () => unwrap(api.GET('/api/keys')) });
+  const refresh = () => client.invalidateQueries({ queryKey: ['keys'] });
+
+  const toggle = useMutation({
+    mutationFn: ({ id, isActive }: { id: string; isActive: boolean }) =>
+      settle(api.PATCH('/api/keys/{id}', { params: { path: { id }, ...wait }, body: { isActive } })),
+    onSuccess: ({ applied }, { isActive }) => showApplied(isActive ? 'Key enabled' : 'Key disabled', applied),
+    onSettled: refresh,
+  });
+  const remove = useMutation({
+    mutationFn: (id: string) => settle(api.DELETE('/api/keys/{id}', { params: { path: { id }, ...wait } })),
+    onSuccess: ({ applied }) => showApplied('Key deleted', applied),
+    onSettled: refresh,
+  });
+
+  const add = (
+    <Button leftSection={<IconPlus size={16} />} onClick={open}>
+      New key
+    </Button>
+  );
+  return (
+    <>
+      <PageHeader title="API keys" hint="What clients authenticate with. A key is shown once and stored only as a hash." action={add} />
+      <Loaded
+        query={query}
+        empty={(data) =>
+          data.keys.length === 0 && (
+            <Empty title="No key yet" hint="Make one, then point an SDK at this gateway with it." action={add} />
+          )
+        }
+      >
+        {(data) => (
+          <Table.ScrollContainer minWidth={640}>
+            <Table verticalSpacing="sm">
+              <Table.Thead>
+                <Table.Tr>
+                  <Table.Th>Name</Table.Th>
+                  <Table.Th>Key</Table.Th>
+                  <Table.Th>Models</Table.Th>
+                  <Table.Th>Enabled</Table.Th>
+                  <Table.Th aria-label="Actions" />
+                </Table.Tr>
+              </Table.Thead>
+              <Table.Tbody>
+                {data.keys.map((key) => (
+                  <Table.Tr key={key.id}>
+                    <Table.Td>{key.name}</Table.Td>
+                    <Table.Td>
+                      <Code>{key.key}</Code>
+                    </Table.Td>
+                    <Table.Td>
+                      {key.allowedModels.length === 0 ? (
+                        <Text size="sm" c="dimmed">
+                          all
+                        </Text>
+                      ) : (
+                        <Group gap={4}>
+                          {key.allowedModels.map((pattern) => (
+                            <Badge key={pattern} variant="light" tt="none">
+                              {pattern}
+                            </Badge>
+                          ))}
+                        </Group>
+                      )}
+                    </Table.Td>
+                    <Table.Td>
+                      <Switch
+                        checked={key.isActive}
+                        onChange={(event) => toggle.mutate({ id: key.id, isActive: event.currentTarget.checked })}
+                        aria-label={`${key.name} enabled`}
+                      />
+                    </Table.Td>
+                    <Table.Td>
+                      <Tooltip label="Delete">
+                        <ActionIcon
+                          variant="subtle"
+                          color="red"
+                          aria-label={`Delete ${key.name}`}
+                          onClick={() =>
+                            confirmDelete(key.name, 'Clients that use this key are refused from now on.', () => remove.mutate(key.id))
+                          }
+                        >
+                          <IconTrash size={16} />
+                        </ActionIcon>
+                      </Tooltip>
+                    </Table.Td>
+                  </Table.Tr>
+                ))}
+              </Table.Tbody>
+            </Table>
+          </Table.ScrollContainer>
+        )}
+      </Loaded>
+      <NewKey opened={creating} onClose={close} onCreated={refresh} />
+    </>
+  );
+}
+
+function NewKey({ opened, onClose, onCreated }: { opened: boolean; onClose: () => void; onCreated: () => void }) {
+  const [created, setCreated] = useState<string | null>(null);
+  const form = useForm({
+    initialValues: { name: '', allowedModels: [] as string[] },
+    validate: { name: (value) => (value.trim() ? null : 'A name tells you later whose key this is') },
+  });
+  const create = useMutation({
+    mutationFn: (body: { name: string; allowedModels: string[] }) => settle(api.POST('/api/keys', { params: wait, body })),
+    onSuccess: ({ data, applied }) => {
+      setCreated(data.key);
+      showApplied('Key created', applied);
+      onCreated();
+    },
+  });
+  function dismiss() {
+    setCreated(null);
+    form.reset();
+    onClose();
+  }
+  return (
+    <Modal opened={opened} onClose={dismiss} title="New API key" centered closeButtonProps={{ 'aria-label': 'Close' }}>
+      {created ? (
+        <Stack>
+          <Alert color="yellow">Copy it now. It is not stored and cannot be shown again.</Alert>
+          <Snippet text={created} label="API key" />
+          <Button onClick={dismiss}>Done</Button>
+        </Stack>
+      ) : (
+        <form onSubmit={form.onSubmit((values) => create.mutate(values))}>
+          <Stack>
+            <TextInput label="Name" placeholder="ci, alice, checkout-service" data-autofocus {...form.getInputProps('name')} />
+            <TagsInput
+              label="Allowed models"
+              description="Patterns such as openai/* or a combo's name. Empty allows all."
+              {...form.getInputProps('allowedModels')}
+            />
+            <Button type="submit" loading={create.isPending}>
+              Create
+            </Button>
+          </Stack>
+        </form>
+      )}
+    </Modal>
+  );
+}

@@ -1,0 +1,33 @@
+import { Text } from '@mantine/core';
+import { notifications } from '@mantine/notifications';
+import { ApiFailure } from '../api/client';
+
+/** Says what went wrong, with the code and the id that finds it in the logs. */
+export function FailureText({ error }: { error: unknown }) {
+  if (!(error instanceof ApiFailure)) return <Text size="sm">{String(error)}</Text>;
+  return (
+    <>
+      <Text size="sm">{error.message}</Text>
+      {error.details.map((detail) => (
+        <Text size="sm" key={detail.field}>
+          {detail.field}: {detail.message}
+        </Text>
+      ))}
+      <Text size="xs" c="dimmed">
+        {error.code}
+        {error.correlationId ? ` · ${error.correlationId}` : ''}
+      </Text>
+    </>
+  );
+}
+
+export function showFailure(error: unknown) {
+  notifications.show({ color: 'red', title: 'That did not work', message: <FailureText error={error} />, autoClose: 8_000 });
+}
+
+/** After a save: how many data planes already run it. */
+export function showApplied(what: string, applied: string | null) {
+  const [acked, total] = (applied ?? '').split('/');
+  const message = total ? `Applied on ${acked} of ${total} data planes.` : 'Saved.';
+  notifications.show({ color: acked === total ? 'teal' : 'yellow', title: what, message });
+}

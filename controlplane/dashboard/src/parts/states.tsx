@@ -1,0 +1,82 @@
+import { Alert, Button, Center, Group, Loader, Stack, Text, Title } from '@mantine/core';
+import type { UseQueryResult } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
+import type { ReactNode } from 'react';
+import { FailureText } from './failure';
+
+/** Loading, failure, emptiness or the data: every list of the dashboard goes through here. */
+export function Loaded<T>({
+  query,
+  empty,
+  children,
+}: {
+  query: UseQueryResult<T>;
+  empty?: (data: T) => ReactNode;
+  children: (data: T) => ReactNode;
+}) {
+  if (query.isPending) {
+    return (
+      <Center p="xl">
+        <Loader aria-label="Loading" />
+      </Center>
+    );
+  }
+  if (query.isError) {
+    return (
+      <Alert color="red" title="This could not be loaded">
+        <Stack gap="xs" align="flex-start">
+          <FailureText error={query.error} />
+          <Button size="xs" variant="light" onClick={() => void query.refetch()}>
+            Try again
+          </Button>
+        </Stack>
+      </Alert>
+    );
+  }
+  return empty?.(query.data) ?? children(query.data);
+}
+
+/** A page or list with nothing in it yet says what to do next. */
+export function Empty({ title, hint, action }: { title: string; hint: string; action?: ReactNode }) {
+  return (
+    <Center p="xl">
+      <Stack align="center" gap="xs" maw={460}>
+        <Title order={3} size="h4">
+          {title}
+        </Title>
+        <Text c="dimmed" ta="center">
+          {hint}
+        </Text>
+        {action}
+      </Stack>
+    </Center>
+  );
+}
+
+export function PageHeader({ title, hint, action }: { title: string; hint: string; action?: ReactNode }) {
+  return (
+    <Group justify="space-between" align="flex-start" mb="lg">
+      <div>
+        <Title order={1} size="h2">
+          {title}
+        </Title>
+        <Text c="dimmed">{hint}</Text>
+      </div>
+      {action}
+    </Group>
+  );
+}
+
+export function NotFound() {
+  return (
+    <Empty
+      title="There is no such page"
+      hint="The address may be from an older version."
+      action={
+        <Button component={Link} to="/">
+          To the overview
+        </Button>
+      }
+    />
+  );
+}
