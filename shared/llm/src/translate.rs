@@ -29,3 +29,12 @@ pub struct Progress {
     /// Bytes of model output seen, for an estimate when no usage was reported.
     pub output_bytes: u64,
 }
+
+#[derive(Debug)]
+pub struct Ask {}
+
+#[derive(Debug)]
+pub struct Call {}
+
+#[derive(Debug)]
+pub struct Pump {}

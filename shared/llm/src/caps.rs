@@ -1,0 +1,146 @@
+//! What one upstream model accepts. Encoders ask this record and never look at model names.
+
+use crate::dialect::Dialect;
+use crate::request::SystemRole;
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct ModelCaps {
+    /// The largest output the model accepts, when known.
+    pub max_output: Option<u64>,
+    pub max_tokens_key: MaxTokensKey,
+    /// Whether temperature, top_p, top_k and the penalties are accepted at all.
+    pub sampling: bool,
+    /// Whether temperature and top_p may both be sent.
+    pub temp_and_top_p: bool,
+    pub thinking: Thinking,
+    /// The role instructions are sent in, where the dialect has a choice.
+    pub system_role: SystemRole,
+    /// Whether a system message is legal in the middle of a conversation.
+    pub mid_system: bool,
+    /// Whether the conversation may end with an assistant message to be continued.
+    pub prefill: bool,
+    /// Whether structured output by JSON schema is native.
+    pub json_schema: bool,
+    pub images: bool,
+    pub image_urls: bool,
+    pub pdf: bool,
+    pub audio_input: bool,
+    /// Whether a tool result may contain images.
+    pub tool_media: bool,
+    pub tool_name: WireName,
+    pub tool_id: WireName,
+    pub max_stop: Option<usize>,
+    /// The largest `n`.
+    pub max_choices: u32,
+    pub echo_reasoning: EchoReasoning,
+    pub cache_marks: CacheMarks,
+    /// Whether a reasoning effort and function tools may be combined.
+    pub effort_with_tools: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MaxTokensKey {
+    MaxTokens,
+    MaxCompletionTokens,
+}
+
+/// How a model is told to think.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Thinking {
+    None,
+    /// Anthropic `enabled` with a budget only.
+    Budget,
+    /// Anthropic `enabled` with a budget, or `adaptive` with an effort.
+    BudgetOrAdaptive,
+    /// Anthropic `adaptive` only; a budget is refused.
+    AdaptiveOnly,
+    /// OpenAI `reasoning_effort`, one of these levels, ascending.
+    Effort(&'static [&'static str]),
+}
+
+/// A rule for names or ids on the wire: `[A-Za-z0-9_-]` up to a length.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WireName {
+    pub max_len: usize,
+}
+
+/// Whether earlier reasoning text goes back to the upstream as `reasoning_content`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EchoReasoning {
+    Never,
+    /// On assistant messages that call tools.
+    ToolTurns,
+    Always,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CacheMarks {
+    None,
+    /// `cache_control` on content parts.
+    CacheControl,
+}
+
+// === impl ModelCaps ===
+
+impl ModelCaps {
+    /// The capabilities of a model reached over a dialect; unknown models get the dialect's safe defaults.
+    pub fn of(dialect: Dialect, model: &str) -> Self {
+        let _ = model;
+        match dialect {
+            Dialect::OpenAiChat => Self::openai_chat(),
+            Dialect::AnthropicMessages => Self::anthropic_messages(),
+        }
+    }
+
+    fn openai_chat() -> Self {
+        Self {
+            max_output: None,
+            max_tokens_key: MaxTokensKey::MaxTokens,
+            sampling: true,
+            temp_and_top_p: true,
+            thinking: Thinking::Effort(&["low", "medium", "high"]),
+            system_role: SystemRole::System,
+            mid_system: true,
+            prefill: true,
+            json_schema: true,
+            images: true,
+            image_urls: true,
+            pdf: true,
+            audio_input: true,
+            tool_media: false,
+            tool_name: WireName { max_len: 64 },
+            tool_id: WireName { max_len: 64 },
+            max_stop: Some(4),
+            max_choices: u32::MAX,
+            echo_reasoning: EchoReasoning::Never,
+            cache_marks: CacheMarks::None,
+            effort_with_tools: true,
+        }
+    }
+
+    fn anthropic_messages() -> Self {
+        Self {
+            max_output: None,
+            max_tokens_key: MaxTokensKey::MaxTokens,
+            sampling: true,
+            temp_and_top_p: true,
+            thinking: Thinking::Budget,
+            system_role: SystemRole::System,
+            mid_system: false,
+            prefill: true,
+            json_schema: false,
+            images: true,
+            image_urls: true,
+            pdf: true,
+            audio_input: false,
+            tool_media: true,
+            tool_name: WireName { max_len: 128 },
+            tool_id: WireName { max_len: 64 },
+            max_stop: None,
+            max_choices: 1,
+            echo_reasoning: EchoReasoning::Never,
+            cache_marks: CacheMarks::CacheControl,
+            effort_with_tools: true,
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! Providers as data: who, where, and in which dialect. Code never asks which provider it is talking to.
+
+use crate::dialect::Dialect;
+
+/// One provider, or the template of a user-defined endpoint.
+#[derive(Debug, Clone, Copy)]
+pub struct ProviderSpec {
+    pub id: &'static str,
+    /// Short prefix of model names (`ds/deepseek-chat`).
+    pub alias: &'static str,
+    pub name: &'static str,
+    pub dialect: Dialect,
+    /// Without a trailing slash; empty for a template, whose address the user gives.
+    pub base_url: &'static str,
+    pub chat_path: &'static str,
+    pub models_path: Option<&'static str>,
+    pub auth: AuthScheme,
+    /// Sent with every request, unless the dialect or the client says otherwise.
+    pub headers: &'static [(&'static str, &'static str)],
+    pub models: &'static [ModelSpec],
+    pub auth_type: AuthType,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AuthScheme {
+    /// `Authorization: Bearer …`
+    Bearer,
+    /// The raw key in this header.
+    Header(&'static str),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AuthType {
+    ApiKey,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ModelSpec {
+    pub id: &'static str,
+    pub name: &'static str,
+}

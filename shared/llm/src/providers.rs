@@ -1,0 +1,1 @@
+//! The registry of providers: one file and one line each.

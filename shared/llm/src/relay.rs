@@ -1,0 +1,143 @@
+//! Passthrough of a stream, frame by frame: what is complete goes on as the bytes it came in, and is only looked
+//! at. A format says which frames matter; the rest are never parsed.
+
+use crate::error::PublicError;
+use crate::format::Relay;
+use crate::frame::{Frame, FrameScan, FrameTooLong, MAX_FRAME_BYTES};
+use crate::translate::Progress;
+use bytes::{Bytes, BytesMut};
+
+/// What a dialect knows about its own stream.
+pub trait Tap: Send {
+    /// Looks at the raw bytes of one frame, line ends included, without parsing them. Called for every frame, so
+    /// it must cost no more than a search; may count `started` and `output_bytes` itself.
+    fn glance(&mut self, raw: &[u8], progress: &mut Progress) -> Glance;
+
+    /// Reads a frame that matters.
+    fn read(&mut self, event: Option<&str>, data: &str, progress: &mut Progress) -> Fate;
+
+    /// `data: [DONE]` was seen.
+    fn done(&mut self, progress: &mut Progress);
+
+    /// The upstream closed the stream: sets `progress.error` unless it was complete.
+    fn close(&mut self, progress: &mut Progress);
+
+    /// One well-formed error frame in this dialect.
+    fn error_frame(&self, error: &PublicError) -> Vec<u8>;
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Glance {
+    /// Nothing in it that the gateway reads.
+    Pass,
+    /// Carries usage, the end, an error, or something else worth parsing.
+    Read,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    Forward,
+    /// Only there because the gateway asked for it.
+    Drop,
+}
+
+/// The relay of every SSE dialect.
+#[derive(Debug)]
+pub struct FrameRelay<T> {
+    tap: T,
+    scan: FrameScan,
+    /// The beginning of a frame whose end has not arrived; held back, because an error frame must be able to
+    /// follow whatever the client has got.
+    held: BytesMut,
+    /// The upstream broke the framing; nothing more is forwarded.
+    broken: bool,
+}
+
+// === impl FrameRelay ===
+
+impl<T: Tap> FrameRelay<T> {
+    pub fn new(tap: T) -> Self {
+        Self { tap, scan: FrameScan::default(), held: BytesMut::new(), broken: false }
+    }
+
+    fn observe(&mut self, raw: &[u8], progress: &mut Progress) -> Fate {
+        if self.tap.glance(raw, progress) == Glance::Pass {
+            return Fate::Forward;
+        }
+        match Frame::parse(raw) {
+            Some(Frame::Data { event, data }) => self.tap.read(event.as_deref(), &data, progress),
+            Some(Frame::Done) => {
+                self.tap.done(progress);
+                Fate::Forward
+            }
+            Some(Frame::KeepAlive) | None => Fate::Forward,
+        }
+    }
+
+    fn overflow(&mut self, progress: &mut Progress) {
+        self.broken = true;
+        self.held.clear();
+        progress.error = Some(FrameTooLong.into());
+    }
+}
+
+impl<T: Tap> Relay for FrameRelay<T> {
+    fn push(&mut self, mut chunk: Bytes, out: &mut Vec<Bytes>, progress: &mut Progress) {
+        if self.broken {
+            return;
+        }
+        if !self.held.is_empty() {
+            let Some(end) = self.scan.next_end(&chunk) else { return self.hold(&chunk, progress) };
+            self.held.extend_from_slice(&chunk.split_to(end));
+            let frame = self.held.split().freeze();
+            if self.observe(&frame, progress) == Fate::Forward {
+                out.push(frame);
+            }
+        }
+        // frames that are forwarded and adjacent leave as one slice of the chunk
+        let (mut from, mut to) = (0, 0);
+        while let Some(length) = self.scan.next_end(&chunk[to..]) {
+            let end = to + length;
+            if self.observe(&chunk[to..end], progress) == Fate::Drop {
+                emit(chunk.slice(from..to), out);
+                from = end;
+            }
+            to = end;
+        }
+        emit(chunk.slice(from..to), out);
+        self.hold(&chunk[to..], progress);
+    }
+
+    fn finish(&mut self, out: &mut Vec<Bytes>, progress: &mut Progress) {
+        if self.broken {
+            return;
+        }
+        let frame = self.held.split().freeze();
+        if !frame.is_empty() && self.observe(&frame, progress) == Fate::Forward {
+            out.push(frame);
+        }
+        self.tap.close(progress);
+    }
+
+    fn fail(&mut self, error: &PublicError, out: &mut Vec<Bytes>) {
+        self.held.clear();
+        out.push(self.tap.error_frame(error).into());
+    }
+}
+
+impl<T: Tap> FrameRelay<T> {
+    fn hold(&mut self, bytes: &[u8], progress: &mut Progress) {
+        if self.held.len() + bytes.len() > MAX_FRAME_BYTES {
+            return self.overflow(progress);
+        }
+        self.held.extend_from_slice(bytes);
+    }
+}
+
+// === functions ===
+
+fn emit(bytes: Bytes, out: &mut Vec<Bytes>) {
+    if !bytes.is_empty() {
+        out.push(bytes);
+    }
+}
