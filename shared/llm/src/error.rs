@@ -1,5 +1,12 @@
 //! Errors of three parties: the client's bytes, what a target cannot express, and what an upstream said.
 
+mod classify;
+mod redact;
+mod table;
+
+pub use classify::{classify, classify_in_band};
+pub use redact::redact;
+
 use std::time::Duration;
 use thiserror::Error;
 
@@ -108,6 +115,17 @@ impl UpstreamError {
             native_code: None,
             param: None,
             retry_after: None,
+        }
+    }
+
+    /// What a client may read of it. The upstream's own code is only kept where ours says nothing more exact.
+    pub fn public(&self, request_id: impl Into<String>) -> PublicError {
+        PublicError {
+            kind: self.kind,
+            message: self.message.clone(),
+            code: self.native_code.clone().filter(|_| self.kind == ErrorKind::InvalidRequest),
+            param: self.param.clone(),
+            request_id: request_id.into(),
         }
     }
 }
