@@ -7,8 +7,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .build_client(true)
         // payloads are sliced and shared, not copied
         .bytes(".omniroute.v1.ConfigUpdate.payload")
+        .bytes(".omniroute.v1.ResourceEntry.resource")
         .bytes(".omniroute.v1.StoredSnapshot.payload")
         .bytes(".omniroute.v1.UsageBatch.zstd_events")
+        // resources are kept sorted
+        .type_attribute(".omniroute.v1.ResourceKey", "#[derive(PartialOrd, Ord)]")
         .compile_fds(descriptors)?;
     println!("cargo:rerun-if-changed=omniroute");
     Ok(())

@@ -1,0 +1,332 @@
+//! What a resource must be, as pure checks over one resource, and over the names that refer to each other.
+//!
+//! The control plane refuses to commit what fails here, so a data plane meets it only when their builds differ.
+//! References (a provider, a model, a key's connections) are not checked: they may come and go on their own.
+
+mod check;
+mod names;
+
+use self::check::Check;
+pub use self::names::{MAX_DEPTH, names};
+use crate::{
+    Issue,
+    v1::{
+        ApiKey, Combo, Connection, ModelAlias, ProviderNode, Resource, ResourceKind as Kind, SealedSecret,
+        resource::Body,
+    },
+};
+
+pub const NODE_TYPES: [&str; 4] = [
+    "openai-compatible",
+    "anthropic-compatible",
+    "gemini-compatible",
+    "ollama-compatible",
+];
+pub const API_TYPES: [&str; 2] = ["chat", "responses"];
+pub const STRATEGIES: [&str; 6] = [
+    "priority",
+    "weighted",
+    "round-robin",
+    "random",
+    "least-used",
+    "cost-optimized",
+];
+pub const SCOPES: [&str; 4] = ["inference", "manage", "cloud", "read"];
+
+const AUTH_TYPES: [&str; 2] = ["apikey", "oauth"];
+const NAME_CHARS: usize = 200;
+const MODEL_CHARS: usize = 300;
+const URL_CHARS: usize = 2048;
+const COMBO_MEMBERS: usize = 64;
+const ALLOWED_MODELS: usize = 1000;
+const ALLOWED_CONNECTIONS: usize = 100;
+/// AES-GCM's.
+const NONCE_BYTES: usize = 12;
+/// HMAC-SHA256's.
+const HASH_BYTES: usize = 32;
+
+/// The checks of whatever kind the resource is; a kind from the future passes.
+pub fn resource(resource: &Resource) -> Vec<Issue> {
+    let id = &resource.id;
+    match &resource.body {
+        Some(Body::ProviderNode(body)) => provider_node(id, body),
+        Some(Body::Connection(body)) => connection(id, body),
+        Some(Body::ModelAlias(body)) => alias(id, body),
+        Some(Body::Combo(body)) => combo(id, body),
+        Some(Body::ApiKey(body)) => api_key(id, body),
+        Some(Body::Settings(_)) | None => Vec::new(),
+    }
+}
+
+pub fn provider_node(id: &str, node: &ProviderNode) -> Vec<Issue> {
+    let mut check = Check::new(Kind::ProviderNode, id);
+    check.length("name", &node.name, 1..=NAME_CHARS);
+    check.one_of("type", &node.r#type, &NODE_TYPES);
+    if node.r#type == "openai-compatible" {
+        check.one_of("api_type", &node.api_type, &API_TYPES);
+    } else {
+        check.that(
+            node.api_type.is_empty(),
+            "api_type",
+            "belongs to openai-compatible nodes only",
+        );
+    }
+    check.that(
+        is_prefix(&node.prefix),
+        "prefix",
+        "must match ^[a-z0-9][a-z0-9._-]{0,63}$",
+    );
+    check.address("base_url", &node.base_url);
+    check.issues
+}
+
+pub fn connection(id: &str, connection: &Connection) -> Vec<Issue> {
+    let mut check = Check::new(Kind::Connection, id);
+    check.length("provider", &connection.provider, 1..=100);
+    check.length("name", &connection.name, 0..=NAME_CHARS);
+    check.one_of("auth_type", &connection.auth_type, &AUTH_TYPES);
+    check.that(connection.priority >= 1, "priority", "must be at least 1");
+    if !connection.base_url.is_empty() {
+        check.address("base_url", &connection.base_url);
+    }
+    check.length("default_model", &connection.default_model, 0..=MODEL_CHARS);
+    if let Some(SealedSecret { nonce, .. }) = &connection.credential {
+        check.that(
+            nonce.len() == NONCE_BYTES,
+            "credential",
+            "could not be sealed by the control plane",
+        );
+    }
+    check.issues
+}
+
+/// The id of an alias is the alias.
+pub fn alias(alias: &str, body: &ModelAlias) -> Vec<Issue> {
+    let mut check = Check::new(Kind::ModelAlias, alias);
+    check.length("id", alias, 1..=NAME_CHARS);
+    check.characters("id", alias, "._:-");
+    check.length("target", &body.target, 1..=MODEL_CHARS);
+    check.issues
+}
+
+pub fn combo(id: &str, combo: &Combo) -> Vec<Issue> {
+    let mut check = Check::new(Kind::Combo, id);
+    check.length("name", &combo.name, 1..=100);
+    check.characters("name", &combo.name, "_/.-");
+    check.one_of("strategy", &combo.strategy, &STRATEGIES);
+    check.count("members", combo.members.len(), COMBO_MEMBERS);
+    for (position, member) in combo.members.iter().enumerate() {
+        check.length(
+            &format!("members.{position}.model"),
+            &member.model,
+            1..=MODEL_CHARS,
+        );
+        let weight = (0.0..=100.0).contains(&member.weight);
+        check.that(
+            weight,
+            &format!("members.{position}.weight"),
+            "must be between 0 and 100",
+        );
+    }
+    let weighted = combo.strategy == "weighted" && !combo.members.is_empty();
+    let total: f64 = combo.members.iter().map(|member| member.weight).sum();
+    check.that(
+        !weighted || total > 0.0,
+        "members",
+        "of a weighted combo need a total weight above 0",
+    );
+    check.that(combo.max_retries <= 10, "max_retries", "must be at most 10");
+    check.that(
+        combo.retry_delay_ms <= 60_000,
+        "retry_delay_ms",
+        "must be at most 60000",
+    );
+    let timeout = combo.timeout_ms == 0 || (1_000..=600_000).contains(&combo.timeout_ms);
+    check.that(timeout, "timeout_ms", "must be between 1000 and 600000");
+    check.issues
+}
+
+pub fn api_key(id: &str, key: &ApiKey) -> Vec<Issue> {
+    let mut check = Check::new(Kind::ApiKey, id);
+    check.length("name", &key.name, 1..=NAME_CHARS);
+    check.that(key.hash.len() == HASH_BYTES, "hash", "must be 32 bytes");
+    check.that(key.expires_at_ms >= 0, "expires_at_ms", "must not be negative");
+    for (position, scope) in key.scopes.iter().enumerate() {
+        check.one_of(&format!("scopes.{position}"), scope, &SCOPES);
+    }
+    check.count("allowed_models", key.allowed_models.len(), ALLOWED_MODELS);
+    for (position, model) in key.allowed_models.iter().enumerate() {
+        check.length(&format!("allowed_models.{position}"), model, 1..=MODEL_CHARS);
+    }
+    check.count(
+        "allowed_connections",
+        key.allowed_connections.len(),
+        ALLOWED_CONNECTIONS,
+    );
+    for (position, connection) in key.allowed_connections.iter().enumerate() {
+        let field = format!("allowed_connections.{position}");
+        check.that(
+            uuid::Uuid::try_parse(connection).is_ok(),
+            &field,
+            "must be the id of a connection",
+        );
+    }
+    check.issues
+}
+
+fn is_prefix(prefix: &str) -> bool {
+    let first = prefix.chars().next();
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    prefix.len() <= 64
+        && first.is_some_and(plain)
+        && prefix.chars().all(|c| plain(c) || matches!(c, '.' | '_' | '-'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::v1::ComboMember;
+
+    fn fields(issues: &[Issue]) -> Vec<&str> {
+        issues.iter().map(|issue| issue.field.as_str()).collect()
+    }
+
+    fn node() -> ProviderNode {
+        ProviderNode {
+            name: "My vLLM".to_owned(),
+            r#type: "openai-compatible".to_owned(),
+            api_type: "chat".to_owned(),
+            prefix: "vllm".to_owned(),
+            base_url: "https://host/v1".to_owned(),
+        }
+    }
+
+    fn member(model: &str, weight: f64) -> ComboMember {
+        ComboMember {
+            model: model.to_owned(),
+            weight,
+        }
+    }
+
+    fn priority_combo(members: Vec<ComboMember>) -> Combo {
+        let strategy = "priority".to_owned();
+        Combo {
+            name: "premium".to_owned(),
+            strategy,
+            members,
+            enabled: true,
+            ..Combo::default()
+        }
+    }
+
+    fn key() -> ApiKey {
+        ApiKey {
+            name: "ci".to_owned(),
+            hash: vec![0; 32],
+            scopes: vec!["inference".to_owned()],
+            ..ApiKey::default()
+        }
+    }
+
+    #[test]
+    fn good_resources_have_no_issue() {
+        let apikey = Connection {
+            provider: "openai".to_owned(),
+            auth_type: "apikey".to_owned(),
+            priority: 1,
+            ..Connection::default()
+        };
+        assert_eq!(provider_node("n", &node()), []);
+        assert_eq!(connection("c", &apikey), []);
+        assert_eq!(
+            alias(
+                "fast:v1",
+                &ModelAlias {
+                    target: "groq/llama".to_owned()
+                }
+            ),
+            []
+        );
+        assert_eq!(combo("id", &priority_combo(vec![member("cc/opus", 0.0)])), []);
+        assert_eq!(api_key("k", &key()), []);
+    }
+
+    #[test]
+    fn a_node_is_refused_field_by_field() {
+        let cases: [(&str, fn(&mut ProviderNode)); 8] = [
+            ("name", |node| node.name.clear()),
+            ("type", |node| node.r#type = "soap-compatible".to_owned()),
+            ("api_type", |node| node.api_type.clear()),
+            ("prefix", |node| node.prefix = "OpenAI".to_owned()),
+            ("prefix", |node| node.prefix = "-x".to_owned()),
+            ("base_url", |node| node.base_url = "ftp://host".to_owned()),
+            ("base_url", |node| node.base_url = "https://host/v1/".to_owned()),
+            ("base_url", |node| {
+                node.base_url = "https://user:pass@host".to_owned()
+            }),
+        ];
+        for (field, spoil) in cases {
+            let mut bad = node();
+            spoil(&mut bad);
+            let issues = provider_node("n", &bad);
+            assert!(fields(&issues).contains(&field), "{field} in {bad:?}: {issues:?}");
+        }
+    }
+
+    #[test]
+    fn a_weight_outside_its_range_is_named_by_position() {
+        let issues = combo(
+            "id",
+            &priority_combo(vec![
+                member("a/b", 1.0),
+                member("a/c", 101.0),
+                member("a/d", f64::NAN),
+            ]),
+        );
+        assert_eq!(fields(&issues), ["members.1.weight", "members.2.weight"]);
+    }
+
+    #[test]
+    fn a_weighted_combo_needs_weight() {
+        let mut weighted = priority_combo(vec![member("a/b", 0.0)]);
+        weighted.strategy = "weighted".to_owned();
+        assert_eq!(fields(&combo("id", &weighted)), ["members"]);
+    }
+
+    #[test]
+    fn a_credential_that_was_not_sealed_is_an_issue() {
+        let broken = Connection {
+            provider: "openai".to_owned(),
+            auth_type: "apikey".to_owned(),
+            priority: 1,
+            credential: Some(SealedSecret::default()),
+            ..Connection::default()
+        };
+        assert_eq!(fields(&connection("c", &broken)), ["credential"]);
+    }
+
+    #[test]
+    fn an_alias_with_a_slash_or_without_a_target_is_refused() {
+        assert_eq!(fields(&alias("a/b", &ModelAlias::default())), ["id", "target"]);
+    }
+
+    #[test]
+    fn a_key_is_refused_field_by_field() {
+        let bad = ApiKey {
+            hash: vec![0; 31],
+            expires_at_ms: -1,
+            scopes: vec!["root".to_owned()],
+            allowed_models: vec![String::new()],
+            allowed_connections: vec!["mine".to_owned()],
+            ..key()
+        };
+        let expected = [
+            "hash",
+            "expires_at_ms",
+            "scopes.0",
+            "allowed_models.0",
+            "allowed_connections.0",
+        ];
+        assert_eq!(fields(&api_key("k", &bad)), expected);
+    }
+}
