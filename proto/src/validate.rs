@@ -253,7 +253,8 @@ mod tests {
 
     #[test]
     fn a_node_is_refused_field_by_field() {
-        let cases: [(&str, fn(&mut ProviderNode)); 8] = [
+        type Spoil = fn(&mut ProviderNode);
+        let cases: [(&str, Spoil); 8] = [
             ("name", |node| node.name.clear()),
             ("type", |node| node.r#type = "soap-compatible".to_owned()),
             ("api_type", |node| node.api_type.clear()),
