@@ -1,0 +1,98 @@
+//! Anthropic Messages.
+
+mod assembly;
+mod envelope;
+mod error;
+mod event;
+mod json;
+mod partial;
+mod relay;
+mod reply;
+mod request_decode;
+mod request_encode;
+mod schema;
+mod stop;
+mod stream_decode;
+mod stream_encode;
+mod tokens;
+
+use crate::dialect::Dialect;
+use crate::error::{DecodeError, EncodeError, PublicError, UpstreamError, classify};
+use crate::event::Event;
+use crate::format::{Format, Relay, ReplySeed, StreamDecoder, StreamEncoder};
+use crate::head::Head;
+use crate::note::Notes;
+use crate::relay::FrameRelay;
+use crate::reply::Reply;
+use crate::request::Request;
+use crate::translate::Target;
+use bytes::Bytes;
+
+/// The tool whose input is a structured answer, where the model has no native way to give one. Reserved: a call
+/// of it is read as text and never reaches a client.
+const ANSWER_TOOL: &str = "gateway_structured_output";
+
+/// `POST /v1/messages`, as the vendor's SDKs speak it.
+#[derive(Debug)]
+pub struct AnthropicMessages;
+
+// === impl AnthropicMessages ===
+
+impl Format for AnthropicMessages {
+    fn dialect(&self) -> Dialect {
+        Dialect::AnthropicMessages
+    }
+
+    fn decode_request(&self, body: &[u8]) -> Result<Request, DecodeError> {
+        request_decode::decode(body)
+    }
+
+    fn encode_request(
+        &self,
+        request: &Request,
+        target: &Target,
+        notes: &mut Notes,
+    ) -> Result<Vec<u8>, EncodeError> {
+        request_encode::encode(request, target, notes)
+    }
+
+    fn patch_request(&self, body: &Bytes, target: &Target) -> Result<Bytes, DecodeError> {
+        let model = serde_json::Value::from(target.model.as_str()).to_string();
+        Ok(Head::read(body)?.with(&[("model", &model)]))
+    }
+
+    fn decode_reply(&self, body: &[u8]) -> Result<Vec<Event>, UpstreamError> {
+        reply::decode(body)
+    }
+
+    fn encode_reply(&self, reply: &Reply, seed: &ReplySeed) -> Vec<u8> {
+        reply::encode(reply, seed)
+    }
+
+    fn stream_decoder(&self) -> Box<dyn StreamDecoder> {
+        Box::new(stream_decode::Decoder::default())
+    }
+
+    fn stream_encoder(&self, seed: &ReplySeed) -> Box<dyn StreamEncoder> {
+        Box::new(stream_encode::Encoder::new(seed))
+    }
+
+    fn relay(&self, _seed: &ReplySeed) -> Box<dyn Relay> {
+        Box::new(FrameRelay::new(relay::StreamTap::default()))
+    }
+
+    fn decode_error(&self, status: u16, body: &[u8]) -> UpstreamError {
+        classify(status, body)
+    }
+
+    fn encode_error(&self, error: &PublicError) -> (u16, Vec<u8>) {
+        error::encode(error)
+    }
+
+    fn stream_content_type(&self) -> &'static str {
+        "text/event-stream; charset=utf-8"
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,406 @@
+//! One part to one content block.
+
+use super::super::json::raw;
+use crate::dialect::Dialect;
+use crate::error::EncodeError;
+use crate::note::Notes;
+use crate::request::{
+    CacheMark, File, MediaSource, Opaque, Part, PartKind, ToolArguments, ToolCall, ToolResult,
+};
+use crate::translate::Target;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::Serialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+
+#[derive(Debug, Clone, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Block<'a> {
+    Text {
+        text: Cow<'a, str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        cache_control: Option<CacheControl<'a>>,
+    },
+    Image {
+        source: Source<'a>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        cache_control: Option<CacheControl<'a>>,
+    },
+    Document {
+        source: Source<'a>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        title: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        context: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        citations: Option<Citations>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        cache_control: Option<CacheControl<'a>>,
+    },
+    ToolUse {
+        id: &'a str,
+        name: &'a str,
+        input: Box<RawValue>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        cache_control: Option<CacheControl<'a>>,
+    },
+    ToolResult {
+        tool_use_id: &'a str,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        content: Vec<Block<'a>>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        is_error: Option<bool>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        cache_control: Option<CacheControl<'a>>,
+    },
+    Thinking {
+        thinking: &'a str,
+        signature: &'a str,
+    },
+    RedactedThinking {
+        data: &'a str,
+    },
+    #[serde(untagged)]
+    Native(&'a Value),
+}
+
+#[derive(Debug, Clone, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Source<'a> {
+    Base64 {
+        media_type: Cow<'a, str>,
+        data: &'a str,
+    },
+    Text {
+        media_type: &'static str,
+        data: Cow<'a, str>,
+    },
+    Url {
+        url: &'a str,
+    },
+    File {
+        file_id: &'a str,
+    },
+}
+
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Citations {
+    enabled: bool,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct CacheControl<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ttl: Option<&'a str>,
+}
+
+/// Where a part stands, for notes and errors.
+pub struct Place<'t> {
+    pub path: String,
+    pub target: &'t Target,
+}
+
+// === impl Block ===
+
+impl<'a> Block<'a> {
+    pub fn owned_text(text: String) -> Self {
+        Self::Text {
+            text: Cow::Owned(text),
+            cache_control: None,
+        }
+    }
+
+    pub fn mark(&mut self) -> Option<&mut Option<CacheControl<'a>>> {
+        match self {
+            Self::Text { cache_control, .. }
+            | Self::Image { cache_control, .. }
+            | Self::Document { cache_control, .. }
+            | Self::ToolUse { cache_control, .. }
+            | Self::ToolResult { cache_control, .. } => Some(cache_control),
+            Self::Thinking { .. } | Self::RedactedThinking { .. } | Self::Native(_) => None,
+        }
+    }
+}
+
+// === impl CacheControl ===
+
+impl<'a> CacheControl<'a> {
+    pub fn new(mark: &'a CacheMark) -> Self {
+        Self {
+            kind: "ephemeral",
+            ttl: mark.ttl.as_deref(),
+        }
+    }
+}
+
+// === functions ===
+
+/// System blocks keep their boundaries: the vendor caches by block.
+pub fn system(parts: &[Part]) -> Vec<Block<'_>> {
+    parts
+        .iter()
+        .filter_map(|part| match &part.kind {
+            PartKind::Text { text, .. } => text_block(text, part),
+            _ => None,
+        })
+        .collect()
+}
+
+/// `None` when nothing of the part can or needs to be said; a loss is noted.
+pub fn encode<'a>(
+    part: &'a Part,
+    place: &Place<'_>,
+    notes: &mut Notes,
+) -> Result<Option<Block<'a>>, EncodeError> {
+    let cache_control = part.cache.as_ref().map(CacheControl::new);
+    let block = match &part.kind {
+        PartKind::Text { text, .. } | PartKind::Refusal(text) => return Ok(text_block(text, part)),
+        PartKind::Image { source, mime, .. } => Block::Image {
+            source: image(source, mime.as_deref(), place, notes)?,
+            cache_control,
+        },
+        PartKind::Audio { .. } => return Err(unaccepted("audio", place)),
+        PartKind::File(file) => document(file, cache_control, place)?,
+        PartKind::ToolCall(call) => tool_use(call, cache_control, place, notes),
+        PartKind::ToolResult(result) => tool_result(result, cache_control, place, notes)?,
+        PartKind::Reasoning { text, opaque } => match native(opaque.as_ref()) {
+            Some(signature) => Block::Thinking {
+                thinking: text,
+                signature,
+            },
+            None => {
+                notes.loss(
+                    &place.path,
+                    "reasoning without a signature of this vendor cannot be replayed",
+                );
+                return Ok(None);
+            }
+        },
+        PartKind::RedactedReasoning(opaque) => match native(Some(opaque)) {
+            Some(data) => Block::RedactedThinking { data },
+            None => {
+                notes.loss(
+                    &place.path,
+                    "encrypted reasoning of another vendor cannot be replayed",
+                );
+                return Ok(None);
+            }
+        },
+        PartKind::Native {
+            dialect: Dialect::AnthropicMessages,
+            raw,
+        } => Block::Native(raw),
+        PartKind::Native { dialect, .. } => {
+            notes.loss(&place.path, format!("a block only {dialect} understands"));
+            return Ok(None);
+        }
+    };
+    Ok(Some(block))
+}
+
+/// Blank text is refused by the API.
+fn text_block<'a>(text: &'a str, part: &'a Part) -> Option<Block<'a>> {
+    if text.trim().is_empty() {
+        return None;
+    }
+    let cache_control = part.cache.as_ref().map(CacheControl::new);
+    Some(Block::Text {
+        text: Cow::Borrowed(text),
+        cache_control,
+    })
+}
+
+fn native(opaque: Option<&Opaque>) -> Option<&str> {
+    opaque
+        .filter(|opaque| opaque.issuer == Dialect::AnthropicMessages)
+        .map(|opaque| opaque.payload.as_str())
+}
+
+fn unaccepted(kind: &str, place: &Place<'_>) -> EncodeError {
+    let message = format!("model '{}' does not accept {kind} input", place.target.model);
+    EncodeError::unsupported(&place.path, message)
+}
+
+fn provider_scoped(place: &Place<'_>) -> EncodeError {
+    EncodeError::unsupported(
+        &place.path,
+        "file references are provider-scoped; send file_data instead",
+    )
+}
+
+fn image<'a>(
+    source: &'a MediaSource,
+    mime: Option<&'a str>,
+    place: &Place<'_>,
+    notes: &mut Notes,
+) -> Result<Source<'a>, EncodeError> {
+    match source {
+        MediaSource::Base64(data) => Ok(Source::Base64 {
+            media_type: media_type(data, mime, place, notes)?,
+            data,
+        }),
+        MediaSource::Url(url) => Ok(Source::Url { url }),
+        MediaSource::FileId {
+            id,
+            issuer: Dialect::AnthropicMessages,
+        } => Ok(Source::File { file_id: id }),
+        MediaSource::FileId { .. } => Err(provider_scoped(place)),
+        MediaSource::Text(_) => Err(EncodeError::unsupported(&place.path, "invalid image source")),
+    }
+}
+
+/// The API refuses an image whose declared type is not what its first bytes say.
+fn media_type<'a>(
+    data: &str,
+    declared: Option<&'a str>,
+    place: &Place<'_>,
+    notes: &mut Notes,
+) -> Result<Cow<'a, str>, EncodeError> {
+    let sniffed = sniff(data);
+    match (declared, sniffed) {
+        (Some(declared), Some(sniffed)) if declared != sniffed => {
+            notes.info(&place.path, format!("declared as {declared}, is {sniffed}"));
+            Ok(Cow::Borrowed(sniffed))
+        }
+        (Some(declared), _) => Ok(Cow::Borrowed(declared)),
+        (None, Some(sniffed)) => Ok(Cow::Borrowed(sniffed)),
+        (None, None) => Err(EncodeError::unsupported(&place.path, "invalid image source")),
+    }
+}
+
+fn sniff(data: &str) -> Option<&'static str> {
+    // 16 characters are 12 bytes, enough for every signature below
+    let bytes = STANDARD.decode(data.get(..16)?).ok()?;
+    match bytes.as_slice() {
+        [0x89, b'P', b'N', b'G', ..] => Some("image/png"),
+        [0xff, 0xd8, 0xff, ..] => Some("image/jpeg"),
+        [b'G', b'I', b'F', b'8', ..] => Some("image/gif"),
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some("image/webp"),
+        _ => None,
+    }
+}
+
+fn document<'a>(
+    file: &'a File,
+    cache_control: Option<CacheControl<'a>>,
+    place: &Place<'_>,
+) -> Result<Block<'a>, EncodeError> {
+    let mime = file.mime.as_deref().unwrap_or("application/pdf");
+    let source = match &file.source {
+        MediaSource::Text(text) => Source::Text {
+            media_type: "text/plain",
+            data: Cow::Borrowed(text),
+        },
+        MediaSource::Url(url) => Source::Url { url },
+        MediaSource::FileId {
+            id,
+            issuer: Dialect::AnthropicMessages,
+        } => Source::File { file_id: id },
+        MediaSource::FileId { .. } => return Err(provider_scoped(place)),
+        MediaSource::Base64(data) if mime == "application/pdf" => Source::Base64 {
+            media_type: Cow::Borrowed(mime),
+            data,
+        },
+        MediaSource::Base64(data) if mime.starts_with("text/") => {
+            let text = STANDARD
+                .decode(data)
+                .ok()
+                .and_then(|bytes| String::from_utf8(bytes).ok());
+            let text = text.ok_or_else(|| EncodeError::unsupported(&place.path, "file is not UTF-8 text"))?;
+            Source::Text {
+                media_type: "text/plain",
+                data: Cow::Owned(text),
+            }
+        }
+        MediaSource::Base64(_) => return Err(unaccepted(mime, place)),
+    };
+    if !place.target.caps.pdf && !matches!(source, Source::Text { .. }) {
+        return Err(unaccepted("PDF", place));
+    }
+    Ok(Block::Document {
+        source,
+        title: file.title.as_deref().or(file.filename.as_deref()),
+        context: file.context.as_deref(),
+        citations: file.citations.map(|enabled| Citations { enabled }),
+        cache_control,
+    })
+}
+
+fn tool_use<'a>(
+    call: &'a ToolCall,
+    cache_control: Option<CacheControl<'a>>,
+    place: &Place<'_>,
+    notes: &mut Notes,
+) -> Block<'a> {
+    let input = match &call.arguments {
+        ToolArguments::Json(text) => input(text, place, notes),
+        ToolArguments::Freeform(text) => wrapped("input", &Value::from(text.as_str())),
+    };
+    Block::ToolUse {
+        id: &call.id,
+        name: &call.name,
+        input,
+        cache_control,
+    }
+}
+
+/// Arguments as the object the API insists on. An object keeps its bytes; what is not one is wrapped.
+fn input(text: &str, place: &Place<'_>, notes: &mut Notes) -> Box<RawValue> {
+    let text = text.trim();
+    if text.is_empty() || text == "null" {
+        return wrapped_nothing();
+    }
+    let Ok(json) = raw(text.to_owned()) else {
+        notes.loss(&place.path, "arguments are not JSON; sent as text");
+        return wrapped("raw_arguments", &Value::from(text));
+    };
+    if text.starts_with('{') {
+        return json;
+    }
+    // several servers encode the arguments twice
+    let inner = serde_json::from_str::<String>(text).ok();
+    if let Some(object) = inner
+        .filter(|inner| inner.trim_start().starts_with('{'))
+        .and_then(|inner| raw(inner).ok())
+    {
+        notes.info(&place.path, "arguments were encoded twice");
+        return object;
+    }
+    notes.info(&place.path, "arguments are not an object; wrapped as value");
+    raw(format!("{{\"value\":{text}}}")).unwrap_or_else(|_| wrapped_nothing())
+}
+
+fn wrapped(key: &str, value: &Value) -> Box<RawValue> {
+    let object = Value::Object([(key.to_owned(), value.clone())].into_iter().collect());
+    raw(object.to_string()).unwrap_or_else(|_| wrapped_nothing())
+}
+
+fn wrapped_nothing() -> Box<RawValue> {
+    raw("{}".to_owned()).expect("an empty object is JSON")
+}
+
+fn tool_result<'a>(
+    result: &'a ToolResult,
+    cache_control: Option<CacheControl<'a>>,
+    place: &Place<'_>,
+    notes: &mut Notes,
+) -> Result<Block<'a>, EncodeError> {
+    let mut content = Vec::with_capacity(result.parts.len());
+    for (i, part) in result.parts.iter().enumerate() {
+        let place = Place {
+            path: format!("{}.content[{i}]", place.path),
+            target: place.target,
+        };
+        content.extend(encode(part, &place, notes)?);
+    }
+    Ok(Block::ToolResult {
+        tool_use_id: &result.call_id,
+        content,
+        is_error: result.is_error,
+        cache_control,
+    })
+}
