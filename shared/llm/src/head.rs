@@ -45,6 +45,11 @@ impl<'a> Head<'a> {
         self.members.iter().rev().find(|(key, _)| key == name).map(|(_, value)| *value)
     }
 
+    /// The members in the order they were written; a name may repeat.
+    pub fn members(&self) -> impl Iterator<Item = (&str, &'a RawValue)> {
+        self.members.iter().map(|(name, value)| (name.as_ref(), *value))
+    }
+
     /// The body with members set to the given JSON texts: every occurrence of a name is replaced in place, a
     /// missing one is added in front. All other bytes stay.
     pub fn with(&self, members: &[(&str, &str)]) -> Bytes {
