@@ -35,6 +35,7 @@ create table provider_node (
     prefix      text not null constraint provider_node_prefix_key unique,
     api_type    text constraint provider_node_api_type_known check (api_type in ('chat', 'responses')),
     base_url    text not null,
+    allow_private_address bool not null default false,     -- an administrator allowed a private or loopback address
     created_at  timestamptz not null default now(),
     updated_at  timestamptz not null default date_trunc('milliseconds', now())
 );
