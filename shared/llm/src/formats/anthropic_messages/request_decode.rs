@@ -5,6 +5,7 @@
 //! message may become two: first its results, then the rest.
 
 mod block;
+mod client_tool;
 mod options;
 mod tool;
 

@@ -7,6 +7,7 @@
 
 mod block;
 mod cache;
+mod media;
 mod output;
 mod thinking;
 mod tool;
@@ -87,7 +88,7 @@ pub fn encode(request: &Request, target: &Target, notes: &mut Notes) -> Result<V
     let mut system = block::system(&request.system);
     let mut messages = turn::encode(request, target, notes)?;
     turn::open_with_user(&mut messages, &mut system, notes)?;
-    let (mut tools, mut tool_choice) = tool::encode(request, notes)?;
+    let (mut tools, mut tool_choice) = tool::encode(request, target, notes)?;
 
     let max_tokens = max_tokens(request, target, notes);
     let mut plan = thinking::plan(&request.reasoning, caps, max_tokens, notes);

@@ -49,7 +49,7 @@ pub fn tool_input(schema: Option<&RawValue>) -> (Cow<'_, RawValue>, Option<Strin
     (Cow::Owned(raw_of(&Value::Object(fixed))), hint)
 }
 
-/// The schema of a structured answer: every object closed, unenforced keywords moved into descriptions.
+/// The schema of a structured answer or of a strict tool: every object closed, unenforced keywords moved into descriptions.
 pub fn answer(schema: &RawValue) -> Box<RawValue> {
     let Ok(mut value) = serde_json::from_str::<Value>(schema.get()) else {
         return schema.to_owned();

@@ -30,6 +30,8 @@ const FREEFORM_CLOSE: &str = "\"}";
 
 pub struct Encoder {
     sequencer: Sequencer,
+    /// Kept for its capacity.
+    sequenced: Vec<Event>,
     writer: Writer,
 }
 
@@ -73,6 +75,7 @@ impl Encoder {
         };
         Self {
             sequencer: Sequencer::new(),
+            sequenced: Vec::new(),
             writer,
         }
     }
@@ -84,9 +87,8 @@ impl StreamEncoder for Encoder {
         if event.choice > 0 {
             return;
         }
-        let mut events = Vec::new();
-        self.sequencer.push(event.clone(), &mut events);
-        for event in events {
+        self.sequencer.push(event.clone(), &mut self.sequenced);
+        for event in self.sequenced.drain(..) {
             self.writer.write(event.kind, out);
         }
     }

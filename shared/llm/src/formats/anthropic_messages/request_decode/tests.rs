@@ -241,15 +241,16 @@ fn thinking_effort_and_format_are_read() {
 
 #[test]
 fn tool_choices_are_read() {
-    let tools = json!([{"name": "f", "input_schema": {}}, {"type": "bash_20250124", "name": "bash"}]);
+    let tools =
+        json!([{"name": "f", "input_schema": {}}, {"type": "web_search_20250305", "name": "web_search"}]);
     for (wire, choice) in [
         ("auto", ToolChoice::Auto),
         ("any", ToolChoice::Required),
         ("none", ToolChoice::None),
-        ("tool", ToolChoice::Named("bash".to_owned())),
+        ("tool", ToolChoice::Named("web_search".to_owned())),
     ] {
         let mut body = with("tools", tools.clone());
-        body["tool_choice"] = json!({"type": wire, "name": "bash", "disable_parallel_tool_use": false});
+        body["tool_choice"] = json!({"type": wire, "name": "web_search", "disable_parallel_tool_use": false});
         let request = decode_json(&body).unwrap();
         assert_eq!(request.tool_choice, choice);
         assert_eq!(request.parallel_tools, Some(true));

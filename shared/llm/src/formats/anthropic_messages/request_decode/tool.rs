@@ -1,7 +1,7 @@
 //! `tools` and `tool_choice`.
 
-use super::super::json::{Fields, non_empty, read, tag};
-use super::cache_mark;
+use super::super::json::{Fields, non_empty, raw as owned, read, tag};
+use super::{cache_mark, client_tool};
 use crate::dialect::Dialect;
 use crate::error::DecodeError;
 use crate::request::{Request, Tool, ToolChoice, ToolKind};
@@ -56,24 +56,32 @@ pub fn decode(fields: &mut Fields<'_>, request: &mut Request) -> Result<(), Deco
 /// A tool without a type, or of type `custom`, is the client's own; every other type is defined by the vendor.
 fn tool(raw: &RawValue, path: &str) -> Result<Tool, DecodeError> {
     let kind = tag(raw).map_err(|_| DecodeError::at(path, format!("{path}: expected an object")))?;
-    let hosted = !matches!(kind.as_ref(), "" | "custom");
-    let kind = if hosted {
-        ToolKind::Hosted {
-            dialect: Dialect::AnthropicMessages,
-            raw: read(raw, path)?,
-        }
-    } else {
-        ToolKind::Function
-    };
     let wire: WireTool<'_> = read(raw, path)?;
-    Ok(Tool {
-        kind,
+    let mut tool = Tool {
+        kind: ToolKind::Function,
         name: wire.name,
         description: wire.description,
         schema: wire.input_schema,
         strict: wire.strict,
         cache: cache_mark(wire.cache_control, path)?,
-    })
+    };
+    if matches!(kind.as_ref(), "" | "custom") {
+        return Ok(tool);
+    }
+    match client_tool::schema(&kind) {
+        Some((description, schema)) => {
+            tool.description = Some(description.to_owned());
+            tool.schema = Some(owned(schema.to_owned()).expect("the constant is JSON"));
+        }
+        None => {
+            let raw = read(raw, path)?;
+            tool.kind = ToolKind::Hosted {
+                dialect: Dialect::AnthropicMessages,
+                raw,
+            };
+        }
+    }
+    Ok(tool)
 }
 
 fn choice(wire: &WireChoice, names: &HashSet<&str>) -> Result<ToolChoice, DecodeError> {

@@ -7,6 +7,7 @@ use crate::dialect::Dialect;
 use crate::error::EncodeError;
 use crate::note::Notes;
 use crate::request::{Request, Tool, ToolChoice, ToolKind};
+use crate::translate::Target;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -49,6 +50,7 @@ pub struct WireChoice<'a> {
 
 pub fn encode<'a>(
     request: &'a Request,
+    target: &Target,
     notes: &mut Notes,
 ) -> Result<(Vec<WireTool<'a>>, Option<WireChoice<'a>>), EncodeError> {
     let offered = |tool: &&Tool| match &request.tool_choice {
@@ -57,7 +59,7 @@ pub fn encode<'a>(
     };
     let mut tools = Vec::with_capacity(request.tools.len());
     for (i, tool) in request.tools.iter().filter(offered).enumerate() {
-        tools.extend(one(tool, i, request, notes)?);
+        tools.extend(one(tool, i, request, target, notes)?);
     }
     let choice = if tools.is_empty() { None } else { choice(request) };
     Ok((tools, choice))
@@ -96,11 +98,16 @@ fn one<'a>(
     tool: &'a Tool,
     index: usize,
     request: &Request,
+    target: &Target,
     notes: &mut Notes,
 ) -> Result<Option<WireTool<'a>>, EncodeError> {
+    let strict = strict(tool, index, target, notes);
     let (description, input_schema) = match &tool.kind {
         ToolKind::Function => {
-            let (input_schema, hint) = schema::tool_input(tool.schema.as_deref());
+            let (mut input_schema, hint) = schema::tool_input(tool.schema.as_deref());
+            if strict.is_some() {
+                input_schema = Cow::Owned(schema::answer(&input_schema));
+            }
             if hint.is_some() {
                 notes.info(
                     format!("tools[{index}]"),
@@ -136,9 +143,22 @@ fn one<'a>(
         name: &tool.name,
         description,
         input_schema,
-        strict: tool.strict.filter(|strict| *strict),
+        strict,
         cache_control: tool.cache.as_ref().map(CacheControl::new),
     })))
+}
+
+/// Models without native structured output refuse the field.
+fn strict(tool: &Tool, index: usize, target: &Target, notes: &mut Notes) -> Option<bool> {
+    let asked = tool.strict.filter(|strict| *strict)?;
+    if target.caps.json_schema {
+        return Some(asked);
+    }
+    notes.loss(
+        format!("tools[{index}].strict"),
+        "the model does not enforce schemas",
+    );
+    None
 }
 
 fn described<'a>(description: Option<&'a str>, hint: Option<&str>) -> Option<Cow<'a, str>> {
