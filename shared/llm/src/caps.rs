@@ -1,5 +1,7 @@
 //! What one upstream model accepts. Encoders ask this record and never look at model names.
 
+mod catalogue;
+
 use crate::dialect::Dialect;
 use crate::request::SystemRole;
 
@@ -9,10 +11,10 @@ pub struct ModelCaps {
     pub max_output: Option<u64>,
     pub max_tokens_key: MaxTokensKey,
     /// Whether temperature, top_p, top_k and the penalties are accepted at all.
-    pub sampling: bool,
+    pub sampling_ok: bool,
     /// Whether temperature and top_p may both be sent.
-    pub temp_and_top_p: bool,
-    pub thinking: Thinking,
+    pub temp_and_top_p_ok: bool,
+    pub thinking: ThinkingCaps,
     /// The role instructions are sent in, where the dialect has a choice.
     pub system_role: SystemRole,
     /// Whether a system message is legal in the middle of a conversation.
@@ -46,7 +48,7 @@ pub enum MaxTokensKey {
 
 /// How a model is told to think.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Thinking {
+pub enum ThinkingCaps {
     None,
     /// Anthropic `enabled` with a budget only.
     Budget,
@@ -58,10 +60,13 @@ pub enum Thinking {
     Effort(&'static [&'static str]),
 }
 
-/// A rule for names or ids on the wire: `[A-Za-z0-9_-]` up to a length.
+/// A rule for tool names or call ids on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct WireName {
-    pub max_len: usize,
+pub enum WireName {
+    /// `[A-Za-z0-9_-]`, from 1 to this many.
+    UpTo(usize),
+    /// `[A-Za-z0-9]`, exactly this many.
+    Exactly(usize),
 }
 
 /// Whether earlier reasoning text goes back to the upstream as `reasoning_content`.
@@ -83,64 +88,62 @@ pub enum CacheMarks {
 // === impl ModelCaps ===
 
 impl ModelCaps {
-    /// The capabilities of a model reached over a dialect; unknown models get the dialect's safe defaults.
+    /// The capabilities of a model reached over a dialect: what is safe for any server of that dialect, refined
+    /// by what is known about the model. A vendor prefix (`openai/gpt-5`) is ignored.
     pub fn of(dialect: Dialect, model: &str) -> Self {
-        let _ = model;
-        match dialect {
-            Dialect::OpenAiChat => Self::openai_chat(),
-            Dialect::AnthropicMessages => Self::anthropic_messages(),
-        }
+        let mut caps = match dialect {
+            Dialect::OpenAiChat => Self::OPENAI_CHAT,
+            Dialect::AnthropicMessages => Self::ANTHROPIC_MESSAGES,
+        };
+        catalogue::refine(&mut caps, dialect, model);
+        caps
     }
 
-    fn openai_chat() -> Self {
-        Self {
-            max_output: None,
-            max_tokens_key: MaxTokensKey::MaxTokens,
-            sampling: true,
-            temp_and_top_p: true,
-            thinking: Thinking::Effort(&["low", "medium", "high"]),
-            system_role: SystemRole::System,
-            mid_system: true,
-            prefill: true,
-            json_schema: true,
-            images: true,
-            image_urls: true,
-            pdf: true,
-            audio_input: true,
-            tool_media: false,
-            tool_name: WireName { max_len: 64 },
-            tool_id: WireName { max_len: 64 },
-            max_stop: Some(4),
-            max_choices: u32::MAX,
-            echo_reasoning: EchoReasoning::Never,
-            cache_marks: CacheMarks::None,
-            effort_with_tools: true,
-        }
-    }
+    const OPENAI_CHAT: Self = Self {
+        max_output: None,
+        max_tokens_key: MaxTokensKey::MaxTokens,
+        sampling_ok: true,
+        temp_and_top_p_ok: true,
+        thinking: ThinkingCaps::None,
+        system_role: SystemRole::System,
+        mid_system: true,
+        prefill: true,
+        json_schema: true,
+        images: true,
+        image_urls: true,
+        pdf: true,
+        audio_input: true,
+        tool_media: false,
+        tool_name: WireName::UpTo(64),
+        tool_id: WireName::UpTo(64),
+        max_stop: Some(4),
+        max_choices: u32::MAX,
+        echo_reasoning: EchoReasoning::Never,
+        cache_marks: CacheMarks::None,
+        effort_with_tools: true,
+    };
 
-    fn anthropic_messages() -> Self {
-        Self {
-            max_output: None,
-            max_tokens_key: MaxTokensKey::MaxTokens,
-            sampling: true,
-            temp_and_top_p: true,
-            thinking: Thinking::Budget,
-            system_role: SystemRole::System,
-            mid_system: false,
-            prefill: true,
-            json_schema: false,
-            images: true,
-            image_urls: true,
-            pdf: true,
-            audio_input: false,
-            tool_media: true,
-            tool_name: WireName { max_len: 128 },
-            tool_id: WireName { max_len: 64 },
-            max_stop: None,
-            max_choices: 1,
-            echo_reasoning: EchoReasoning::Never,
-            cache_marks: CacheMarks::CacheControl,
-            effort_with_tools: true,
-        }
-    }
+    const ANTHROPIC_MESSAGES: Self = Self {
+        max_output: None,
+        max_tokens_key: MaxTokensKey::MaxTokens,
+        sampling_ok: true,
+        temp_and_top_p_ok: true,
+        thinking: ThinkingCaps::Budget,
+        system_role: SystemRole::System,
+        mid_system: false,
+        prefill: true,
+        json_schema: false,
+        images: true,
+        image_urls: true,
+        pdf: true,
+        audio_input: false,
+        tool_media: true,
+        tool_name: WireName::UpTo(128),
+        tool_id: WireName::UpTo(64),
+        max_stop: None,
+        max_choices: 1,
+        echo_reasoning: EchoReasoning::Never,
+        cache_marks: CacheMarks::CacheControl,
+        effort_with_tools: true,
+    };
 }

@@ -87,11 +87,17 @@ pub struct PublicError {
 
 impl DecodeError {
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), param: None }
+        Self {
+            message: message.into(),
+            param: None,
+        }
     }
 
     pub fn at(param: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { message: message.into(), param: Some(param.into()) }
+        Self {
+            message: message.into(),
+            param: Some(param.into()),
+        }
     }
 }
 
@@ -99,7 +105,10 @@ impl DecodeError {
 
 impl EncodeError {
     pub fn unsupported(param: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { message: message.into(), param: Some(param.into()) }
+        Self {
+            message: message.into(),
+            param: Some(param.into()),
+        }
     }
 }
 
@@ -123,7 +132,10 @@ impl UpstreamError {
         PublicError {
             kind: self.kind,
             message: self.message.clone(),
-            code: self.native_code.clone().filter(|_| self.kind == ErrorKind::InvalidRequest),
+            code: self
+                .native_code
+                .clone()
+                .filter(|_| self.kind == ErrorKind::InvalidRequest),
             param: self.param.clone(),
             request_id: request_id.into(),
         }

@@ -20,15 +20,33 @@ pub struct Event {
 #[derive(Debug, Clone)]
 pub enum EventKind {
     /// The provider's own id and model name; encoders may replace them.
-    Start { id: String, model: String, created: Option<u64> },
-    PartStart { part: u32, kind: PartStart },
+    Start {
+        id: String,
+        model: String,
+        created: Option<u64>,
+    },
+    PartStart {
+        part: u32,
+        kind: PartStart,
+    },
     /// Text, reasoning text, refusal text or a fragment of tool arguments, by the kind of the part.
-    Delta { part: u32, text: String },
+    Delta {
+        part: u32,
+        text: String,
+    },
     /// A signature that belongs to the part.
-    Opaque { part: u32, opaque: Opaque },
-    Citation { part: u32, raw: Value },
+    Opaque {
+        part: u32,
+        opaque: Opaque,
+    },
+    Citation {
+        part: u32,
+        raw: Value,
+    },
     Logprobs(Value),
-    PartStop { part: u32 },
+    PartStop {
+        part: u32,
+    },
     /// A cumulative snapshot; later present fields replace earlier ones, nothing is ever summed.
     Usage(Usage),
     Finish(Finish),
@@ -43,7 +61,11 @@ pub enum PartStart {
     Reasoning,
     RedactedReasoning(Opaque),
     Refusal,
-    ToolCall { id: String, name: String, freeform: bool },
+    ToolCall {
+        id: String,
+        name: String,
+        freeform: bool,
+    },
 }
 
 // === impl Event ===
@@ -58,7 +80,10 @@ impl Event {
     pub fn is_semantic(&self) -> bool {
         matches!(
             self.kind,
-            EventKind::PartStart { .. } | EventKind::Delta { .. } | EventKind::Finish(_) | EventKind::Opaque { .. }
+            EventKind::PartStart { .. }
+                | EventKind::Delta { .. }
+                | EventKind::Finish(_)
+                | EventKind::Opaque { .. }
         )
     }
 }

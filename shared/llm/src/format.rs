@@ -19,11 +19,26 @@ pub trait Format: Send + Sync + fmt::Debug {
 
     /// The neutral request to upstream bytes. Whatever the dialect cannot say is noted, or refused where
     /// dropping it would change what the client gets.
-    fn encode_request(&self, request: &Request, target: &Target, notes: &mut Notes) -> Result<Vec<u8>, EncodeError>;
+    fn encode_request(
+        &self,
+        request: &Request,
+        target: &Target,
+        notes: &mut Notes,
+    ) -> Result<Vec<u8>, EncodeError>;
 
     /// Same dialect on both sides: the client's bytes with only the keys we own replaced, everything else
     /// byte for byte.
     fn patch_request(&self, body: &Bytes, target: &Target) -> Result<Bytes, DecodeError>;
+
+    /// Headers of this dialect for an upstream, beside content type and credential, names in lower case. `client`
+    /// finds a header of a client that speaks the same dialect; else it finds nothing.
+    fn request_headers(
+        &self,
+        client: &dyn Fn(&'static str) -> Option<String>,
+    ) -> Vec<(&'static str, String)> {
+        let _ = client;
+        Vec::new()
+    }
 
     /// A whole upstream reply as the events a stream would have delivered, ending in `End`. A 2xx body that is
     /// an error envelope, empty or not of this dialect is an error.

@@ -20,7 +20,10 @@ pub const MAX_FRAME_BYTES: usize = 16 << 20;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Frame<'a> {
     /// `data` lines joined by `\n`, never empty, never `null`.
-    Data { event: Option<Cow<'a, str>>, data: Cow<'a, str> },
+    Data {
+        event: Option<Cow<'a, str>>,
+        data: Cow<'a, str>,
+    },
     /// `data: [DONE]`.
     Done,
     /// Only comments.
@@ -61,7 +64,9 @@ impl<'a> Frame<'a> {
                 _ => {}
             }
         }
-        let Some(data) = data.map(text) else { return comment.then_some(Self::KeepAlive) };
+        let Some(data) = data.map(text) else {
+            return comment.then_some(Self::KeepAlive);
+        };
         match data.trim() {
             "" | "null" => comment.then_some(Self::KeepAlive),
             "[DONE]" => Some(Self::Done),
@@ -119,13 +124,17 @@ impl From<FrameTooLong> for UpstreamError {
 
 /// A field's name and its value without the one optional space.
 fn field(line: &[u8]) -> (&[u8], &[u8]) {
-    let Some(colon) = memchr::memchr(b':', line) else { return (line, b"") };
+    let Some(colon) = memchr::memchr(b':', line) else {
+        return (line, b"");
+    };
     let value = &line[colon + 1..];
     (&line[..colon], value.strip_prefix(b" ").unwrap_or(value))
 }
 
 fn joined<'a>(so_far: Option<Cow<'a, [u8]>>, value: &'a [u8]) -> Cow<'a, [u8]> {
-    let Some(so_far) = so_far else { return Cow::Borrowed(value) };
+    let Some(so_far) = so_far else {
+        return Cow::Borrowed(value);
+    };
     let mut all = so_far.into_owned();
     all.push(b'\n');
     all.extend_from_slice(value);
@@ -147,3 +156,6 @@ fn text(bytes: Cow<'_, [u8]>) -> Cow<'_, str> {
         }),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -42,7 +42,11 @@ impl<'a> Head<'a> {
 
     /// The value of a member; the last of several of one name counts, as in most parsers.
     pub fn get(&self, name: &str) -> Option<&'a RawValue> {
-        self.members.iter().rev().find(|(key, _)| key == name).map(|(_, value)| *value)
+        self.members
+            .iter()
+            .rev()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| *value)
     }
 
     /// The members in the order they were written; a name may repeat.
@@ -127,12 +131,18 @@ mod tests {
     #[test]
     fn replacing_a_member_leaves_every_other_byte() {
         let body = " { \"x\" : 1.0,\n\t\"model\":  \"a\" , \"n\":12345678901234567890123, \"é\":\"\\ud83d\\ude00\" } ";
-        assert_eq!(patched(body, &[("model", "\"b\"")]), body.replace("\"a\"", "\"b\""));
+        assert_eq!(
+            patched(body, &[("model", "\"b\"")]),
+            body.replace("\"a\"", "\"b\"")
+        );
     }
 
     #[test]
     fn a_missing_member_is_added_in_front() {
-        assert_eq!(patched(r#"{"a":1}"#, &[("b", "2"), ("c", "3")]), r#"{"b":2,"c":3,"a":1}"#);
+        assert_eq!(
+            patched(r#"{"a":1}"#, &[("b", "2"), ("c", "3")]),
+            r#"{"b":2,"c":3,"a":1}"#
+        );
         assert_eq!(patched("{ }", &[("b", "2")]), r#"{"b":2 }"#);
     }
 
@@ -143,14 +153,20 @@ mod tests {
             patched(body, &[("model", "\"d\"")]),
             r#"{"model":"d","m\u006fdel":"d","z":{"model":"c"}}"#
         );
-        assert_eq!(Head::read(body.as_bytes()).unwrap().get("model").unwrap().get(), "\"b\"");
+        assert_eq!(
+            Head::read(body.as_bytes()).unwrap().get("model").unwrap().get(),
+            "\"b\""
+        );
     }
 
     #[test]
     fn a_body_that_is_not_one_json_object_is_refused_with_the_place() {
         let error = |body: &[u8]| Head::read(body).unwrap_err().message;
         assert_eq!(error(b"[1]"), "request body must be a JSON object");
-        assert_eq!(error(b""), "Invalid JSON body: EOF while parsing a value at line 1 column 0");
+        assert_eq!(
+            error(b""),
+            "Invalid JSON body: EOF while parsing a value at line 1 column 0"
+        );
         assert!(error(br#"{"a":1}{"#).starts_with("Invalid JSON body: trailing characters"));
         assert!(error(br#"{"a":tru}"#).starts_with("Invalid JSON body: "));
         assert!(error(b"{\"a\":\"\xff\"}").starts_with("Invalid JSON body: "));
@@ -158,7 +174,11 @@ mod tests {
 
     #[test]
     fn depth_costs_no_stack() {
-        let deep = format!(r#"{{"model":"a","x":{}{}}}"#, "[".repeat(1_000_000), "]".repeat(1_000_000));
+        let deep = format!(
+            r#"{{"model":"a","x":{}{}}}"#,
+            "[".repeat(1_000_000),
+            "]".repeat(1_000_000)
+        );
         assert!(Head::read(deep.as_bytes()).is_ok());
     }
 }

@@ -56,6 +56,10 @@ impl Notes {
     }
 
     fn push(&mut self, severity: Severity, field: impl Into<String>, detail: impl Into<String>) {
-        self.0.push(Note { severity, field: field.into(), detail: detail.into() });
+        self.0.push(Note {
+            severity,
+            field: field.into(),
+            detail: detail.into(),
+        });
     }
 }

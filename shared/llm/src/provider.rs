@@ -39,3 +39,44 @@ pub struct ModelSpec {
     pub id: &'static str,
     pub name: &'static str,
 }
+
+// === impl ProviderSpec ===
+
+impl ProviderSpec {
+    /// What most providers have in common: OpenAI's paths behind a bearer key. Files under `providers/` fill in
+    /// the rest.
+    pub(crate) const fn openai_chat() -> Self {
+        Self {
+            id: "",
+            alias: "",
+            name: "",
+            dialect: Dialect::OpenAiChat,
+            base_url: "",
+            chat_path: "/chat/completions",
+            models_path: Some("/models"),
+            auth: AuthScheme::Bearer,
+            headers: &[],
+            models: &[],
+            auth_type: AuthType::ApiKey,
+        }
+    }
+
+    /// Anthropic's paths behind its key header.
+    pub(crate) const fn anthropic_messages() -> Self {
+        Self {
+            dialect: Dialect::AnthropicMessages,
+            chat_path: "/messages",
+            models_path: None,
+            auth: AuthScheme::Header("x-api-key"),
+            ..Self::openai_chat()
+        }
+    }
+}
+
+// === impl ModelSpec ===
+
+impl ModelSpec {
+    pub(crate) const fn new(id: &'static str, name: &'static str) -> Self {
+        Self { id, name }
+    }
+}

@@ -1,7 +1,7 @@
 //! Passthrough of a stream, frame by frame: what is complete goes on as the bytes it came in, and is only looked
 //! at. A format says which frames matter; the rest are never parsed.
 
-use crate::error::PublicError;
+use crate::error::{PublicError, UpstreamError};
 use crate::format::Relay;
 use crate::frame::{Frame, FrameScan, FrameTooLong, MAX_FRAME_BYTES};
 use crate::translate::Progress;
@@ -57,7 +57,12 @@ pub struct FrameRelay<T> {
 
 impl<T: Tap> FrameRelay<T> {
     pub fn new(tap: T) -> Self {
-        Self { tap, scan: FrameScan::default(), held: BytesMut::new(), broken: false }
+        Self {
+            tap,
+            scan: FrameScan::default(),
+            held: BytesMut::new(),
+            broken: false,
+        }
     }
 
     fn observe(&mut self, raw: &[u8], progress: &mut Progress) -> Fate {
@@ -74,10 +79,15 @@ impl<T: Tap> FrameRelay<T> {
         }
     }
 
-    fn overflow(&mut self, progress: &mut Progress) {
+    /// Keeps the beginning of a frame. One that never ends becomes the stream's error.
+    fn hold(&mut self, bytes: &[u8], out: &mut Vec<Bytes>, progress: &mut Progress) {
+        if self.held.len() + bytes.len() <= MAX_FRAME_BYTES {
+            return self.held.extend_from_slice(bytes);
+        }
         self.broken = true;
-        self.held.clear();
-        progress.error = Some(FrameTooLong.into());
+        let error = UpstreamError::from(FrameTooLong);
+        self.fail(&error.public(""), out);
+        progress.error = Some(error);
     }
 }
 
@@ -87,7 +97,9 @@ impl<T: Tap> Relay for FrameRelay<T> {
             return;
         }
         if !self.held.is_empty() {
-            let Some(end) = self.scan.next_end(&chunk) else { return self.hold(&chunk, progress) };
+            let Some(end) = self.scan.next_end(&chunk) else {
+                return self.hold(&chunk, out, progress);
+            };
             self.held.extend_from_slice(&chunk.split_to(end));
             let frame = self.held.split().freeze();
             if self.observe(&frame, progress) == Fate::Forward {
@@ -105,7 +117,7 @@ impl<T: Tap> Relay for FrameRelay<T> {
             to = end;
         }
         emit(chunk.slice(from..to), out);
-        self.hold(&chunk[to..], progress);
+        self.hold(&chunk[to..], out, progress);
     }
 
     fn finish(&mut self, out: &mut Vec<Bytes>, progress: &mut Progress) {
@@ -125,15 +137,6 @@ impl<T: Tap> Relay for FrameRelay<T> {
     }
 }
 
-impl<T: Tap> FrameRelay<T> {
-    fn hold(&mut self, bytes: &[u8], progress: &mut Progress) {
-        if self.held.len() + bytes.len() > MAX_FRAME_BYTES {
-            return self.overflow(progress);
-        }
-        self.held.extend_from_slice(bytes);
-    }
-}
-
 // === functions ===
 
 fn emit(bytes: Bytes, out: &mut Vec<Bytes>) {
@@ -141,3 +144,6 @@ fn emit(bytes: Bytes, out: &mut Vec<Bytes>) {
         out.push(bytes);
     }
 }
+
+#[cfg(test)]
+mod tests;

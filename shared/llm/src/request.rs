@@ -79,17 +79,33 @@ pub struct CacheMark {
 
 #[derive(Debug, Clone)]
 pub enum PartKind {
-    Text { text: String, citations: Vec<Value> },
-    Image { source: MediaSource, mime: Option<String>, detail: Option<String> },
-    Audio { data: String, format: String },
+    Text {
+        text: String,
+        citations: Vec<Value>,
+    },
+    Image {
+        source: MediaSource,
+        mime: Option<String>,
+        detail: Option<String>,
+    },
+    Audio {
+        data: String,
+        format: String,
+    },
     File(File),
     ToolCall(ToolCall),
     ToolResult(ToolResult),
-    Reasoning { text: String, opaque: Option<Opaque> },
+    Reasoning {
+        text: String,
+        opaque: Option<Opaque>,
+    },
     RedactedReasoning(Opaque),
     Refusal(String),
     /// A block only its own dialect understands (server tools, container uploads, …).
-    Native { dialect: Dialect, raw: Value },
+    Native {
+        dialect: Dialect,
+        raw: Value,
+    },
 }
 
 #[derive(Debug, Clone)]
@@ -97,7 +113,10 @@ pub enum MediaSource {
     Base64(String),
     Url(String),
     /// A file id is only meaningful to the dialect that issued it.
-    FileId { id: String, issuer: Dialect },
+    FileId {
+        id: String,
+        issuer: Dialect,
+    },
     Text(String),
 }
 
@@ -159,9 +178,14 @@ pub struct Tool {
 pub enum ToolKind {
     Function,
     /// OpenAI custom tool: free text in, optionally constrained by a grammar.
-    Custom { format: Option<Value> },
+    Custom {
+        format: Option<Value>,
+    },
     /// A tool the provider runs itself; only its own dialect can carry it.
-    Hosted { dialect: Dialect, raw: Value },
+    Hosted {
+        dialect: Dialect,
+        raw: Value,
+    },
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -172,7 +196,10 @@ pub enum ToolChoice {
     None,
     Required,
     Named(String),
-    Allowed { required: bool, names: Vec<String> },
+    Allowed {
+        required: bool,
+        names: Vec<String>,
+    },
 }
 
 #[derive(Debug, Clone, Default)]
@@ -230,7 +257,10 @@ impl Part {
     }
 
     pub fn text(text: impl Into<String>) -> Self {
-        Self::new(PartKind::Text { text: text.into(), citations: Vec::new() })
+        Self::new(PartKind::Text {
+            text: text.into(),
+            citations: Vec::new(),
+        })
     }
 }
 
@@ -238,7 +268,11 @@ impl Part {
 
 impl Message {
     pub fn new(role: Role, parts: Vec<Part>) -> Self {
-        Self { role, parts, name: None }
+        Self {
+            role,
+            parts,
+            name: None,
+        }
     }
 }
 

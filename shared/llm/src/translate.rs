@@ -1,10 +1,46 @@
 //! One client request on its way to one upstream: passthrough when both speak the same dialect, else
-//! decode → neutral model → encode. The only file that sees two dialects.
+//! decode → neutral model → encode. The only module that sees two dialects.
 
+mod call;
+mod pump;
+
+pub use call::Call;
+pub use pump::Pump;
+
+use crate::caps::ModelCaps;
 use crate::dialect::Dialect;
-use crate::error::UpstreamError;
+use crate::error::{DecodeError, EncodeError, UpstreamError};
+use crate::event::{Event, EventKind};
 use crate::finish::Finish;
+use crate::format::Format;
+use crate::formats;
+use crate::head::Head;
+use crate::request::Request;
 use crate::usage::Usage;
+use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use std::sync::OnceLock;
+use thiserror::Error;
+
+/// Bytes of text per token, roughly, over languages and code.
+const BYTES_PER_TOKEN: u64 = 4;
+/// A string this long without a space is taken for inline media.
+const MEDIA_BYTES: usize = 2048;
+/// What vendors charge for an image of common size.
+const TOKENS_PER_MEDIA: u64 = 1500;
+
+/// One client request, read as far as routing needs it.
+#[derive(Debug)]
+pub struct Ask {
+    dialect: Dialect,
+    body: Bytes,
+    model: String,
+    stream: bool,
+    include_usage: bool,
+    /// Read in full only for an upstream of another dialect, and then once for all attempts.
+    request: OnceLock<Result<Request, DecodeError>>,
+}
 
 /// Where a request is being sent.
 #[derive(Debug, Clone)]
@@ -12,7 +48,18 @@ pub struct Target {
     pub dialect: Dialect,
     /// The provider's own model id.
     pub model: String,
-    pub caps: crate::caps::ModelCaps,
+    pub caps: ModelCaps,
+}
+
+/// Why a request cannot be sent to a target.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum CallError {
+    /// The client's request cannot be read.
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
+    /// It can, but this target cannot be asked for it.
+    #[error(transparent)]
+    Encode(#[from] EncodeError),
 }
 
 /// What has been seen of a reply so far; the accounting reads it whatever happens to the stream.
@@ -30,11 +77,162 @@ pub struct Progress {
     pub output_bytes: u64,
 }
 
-#[derive(Debug)]
-pub struct Ask {}
+#[derive(Deserialize)]
+struct StreamOptions {
+    #[serde(default)]
+    include_usage: Option<bool>,
+}
 
-#[derive(Debug)]
-pub struct Call {}
+// === impl Ask ===
 
-#[derive(Debug)]
-pub struct Pump {}
+impl Ask {
+    /// Reads the model, the stream flag, and nothing else; but checks that the whole body is JSON.
+    pub fn read(dialect: Dialect, body: Bytes) -> Result<Self, DecodeError> {
+        let head = Head::read(&body)?;
+        let model = head
+            .get("model")
+            .map(text)
+            .transpose()?
+            .flatten()
+            .unwrap_or_default();
+        if model.is_empty() {
+            return Err(DecodeError::at("model", "Missing model"));
+        }
+        let stream = match head.get("stream").map(RawValue::get) {
+            None | Some("null" | "false") => false,
+            Some("true") => true,
+            Some(_) => return Err(DecodeError::at("stream", "stream must be true or false")),
+        };
+        // anything unreadable in there is the upstream's to refuse
+        let options = head.get("stream_options").map(RawValue::get);
+        let options = options.and_then(|json| serde_json::from_str::<StreamOptions>(json).ok());
+        let include_usage = options.and_then(|options| options.include_usage).unwrap_or(false);
+        Ok(Self {
+            dialect,
+            model,
+            stream,
+            include_usage,
+            request: OnceLock::new(),
+            body,
+        })
+    }
+
+    pub fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    pub fn format(&self) -> &'static dyn Format {
+        formats::of(self.dialect)
+    }
+
+    /// As the client wrote it; never empty.
+    pub fn model(&self) -> &str {
+        &self.model
+    }
+
+    pub fn stream(&self) -> bool {
+        self.stream
+    }
+
+    pub fn body_len(&self) -> usize {
+        self.body.len()
+    }
+
+    /// A quick upper guess, for reservations: four bytes a token, inline media at a flat rate.
+    pub fn estimate_input_tokens(&self) -> u64 {
+        let (mut text_bytes, mut media, mut from) = (0, 0, 0);
+        for quote in memchr::memchr_iter(b'"', &self.body) {
+            let run = &self.body[from..quote];
+            from = quote + 1;
+            match is_media(run) {
+                true => media += 1,
+                false => text_bytes += run.len() as u64,
+            }
+        }
+        text_bytes.div_ceil(BYTES_PER_TOKEN) + media * TOKENS_PER_MEDIA
+    }
+
+    /// The request in the neutral model.
+    pub fn request(&self) -> Result<&Request, DecodeError> {
+        let request = self
+            .request
+            .get_or_init(|| self.format().decode_request(&self.body));
+        request.as_ref().map_err(Clone::clone)
+    }
+
+    /// One attempt at one target.
+    pub fn call(&self, target: &Target) -> Result<Call, CallError> {
+        Call::new(self, target)
+    }
+}
+
+// === impl Progress ===
+
+impl Progress {
+    /// Takes note of one event on its way to the client.
+    pub(crate) fn observe(&mut self, event: &Event) {
+        self.started |= event.is_semantic();
+        match &event.kind {
+            EventKind::Delta { text, .. } => self.output_bytes += text.len() as u64,
+            EventKind::Usage(usage) => self.usage.merge(usage),
+            EventKind::Finish(finish) => self.finish = Some(finish.clone()),
+            EventKind::Error(error) => self.error = Some(error.clone()),
+            EventKind::End => self.ended = true,
+            _ => {}
+        }
+    }
+}
+
+// === functions ===
+
+fn text(raw: &RawValue) -> Result<Option<String>, DecodeError> {
+    serde_json::from_str(raw.get()).map_err(|_| DecodeError::at("model", "model must be a string"))
+}
+
+/// Base64, not prose: long, ASCII, and without a space.
+fn is_media(run: &[u8]) -> bool {
+    run.len() > MEDIA_BYTES && run[..MEDIA_BYTES].iter().all(|b| b.is_ascii_graphic())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(body: &str) -> Result<Ask, DecodeError> {
+        Ask::read(Dialect::OpenAiChat, Bytes::copy_from_slice(body.as_bytes()))
+    }
+
+    #[test]
+    fn the_head_says_model_and_stream() {
+        let ask = read(r#"{"messages":[],"model":"gp\u0074","stream":true}"#).unwrap();
+        assert_eq!(
+            (ask.model(), ask.stream(), ask.include_usage),
+            ("gpt", true, false)
+        );
+        let ask = read(r#"{"model":"m","stream":null,"stream_options":{"include_usage":true}}"#).unwrap();
+        assert_eq!((ask.stream(), ask.include_usage), (false, true));
+    }
+
+    #[test]
+    fn what_cannot_be_routed_is_refused() {
+        for (body, message) in [
+            ("{}", "Missing model"),
+            (r#"{"model":null}"#, "Missing model"),
+            (r#"{"model":""}"#, "Missing model"),
+            (r#"{"model":7}"#, "model must be a string"),
+            (r#"{"model":"m","stream":"yes"}"#, "stream must be true or false"),
+            ("[]", "request body must be a JSON object"),
+        ] {
+            assert_eq!(read(body).unwrap_err().message, message, "{body}");
+        }
+        assert!(read("{").unwrap_err().message.starts_with("Invalid JSON body: "));
+    }
+
+    #[test]
+    fn inline_media_is_not_counted_as_text() {
+        let image = format!(r#"{{"model":"m","messages":["{}"]}}"#, "A".repeat(1 << 20));
+        let prose = format!(r#"{{"model":"m","messages":["{}"]}}"#, "word ".repeat(1 << 10));
+        assert!(read(&image).unwrap().estimate_input_tokens() < 2000);
+        assert!((1280..1320).contains(&read(&prose).unwrap().estimate_input_tokens()));
+    }
+}

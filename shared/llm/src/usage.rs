@@ -56,7 +56,10 @@ impl Usage {
     /// as the uncached count.
     pub fn input_uncached(&self) -> Option<u64> {
         let total = self.input_total?;
-        let cached = self.cache_read.unwrap_or(0).saturating_add(self.cache_write.unwrap_or(0));
+        let cached = self
+            .cache_read
+            .unwrap_or(0)
+            .saturating_add(self.cache_write.unwrap_or(0));
         Some(total.checked_sub(cached).unwrap_or(total))
     }
 
@@ -86,9 +89,23 @@ mod tests {
 
     #[test]
     fn a_later_snapshot_replaces_and_never_adds() {
-        let mut usage = Usage { input_total: Some(10), output_total: Some(1), ..Usage::default() };
-        usage.merge(&Usage { output_total: Some(7), ..Usage::default() });
-        assert_eq!(usage, Usage { input_total: Some(10), output_total: Some(7), ..Usage::default() });
+        let mut usage = Usage {
+            input_total: Some(10),
+            output_total: Some(1),
+            ..Usage::default()
+        };
+        usage.merge(&Usage {
+            output_total: Some(7),
+            ..Usage::default()
+        });
+        assert_eq!(
+            usage,
+            Usage {
+                input_total: Some(10),
+                output_total: Some(7),
+                ..Usage::default()
+            }
+        );
     }
 
     #[test]
@@ -108,7 +125,11 @@ mod tests {
 
     #[test]
     fn a_total_that_excludes_cache_tokens_is_not_driven_below_zero() {
-        let usage = Usage { input_total: Some(5), cache_read: Some(60), ..Usage::default() };
+        let usage = Usage {
+            input_total: Some(5),
+            cache_read: Some(60),
+            ..Usage::default()
+        };
         assert_eq!(usage.input_uncached(), Some(5));
     }
 }

@@ -74,7 +74,10 @@ pub fn classify(status: u16, body: &[u8]) -> UpstreamError {
         Ok(value) => Envelope::read(&value),
         Err(_) => {
             let text = String::from_utf8_lossy(&body[..body.len().min(16 << 10)]);
-            Envelope { message: Some(text.into_owned()), ..Envelope::default() }
+            Envelope {
+                message: Some(text.into_owned()),
+                ..Envelope::default()
+            }
         }
     };
     envelope.classify(Some(status))
@@ -106,13 +109,18 @@ impl Envelope {
                 ..Self::default()
             };
         }
-        let message = ["message", "detail", "error"].into_iter().find_map(|key| error.get(key)).and_then(word);
+        let message = ["message", "detail", "error"]
+            .into_iter()
+            .find_map(|key| error.get(key))
+            .and_then(word);
         let details = error.get("details").and_then(Value::as_array);
         Self {
             message: message.or_else(|| value.get("message").and_then(word)),
             kind: error.get("type").or_else(|| error.get("status")).and_then(word),
             code: error.get("code").and_then(word),
-            reason: details.and_then(|all| all.iter().find_map(|detail| detail.get("reason"))).and_then(word),
+            reason: details
+                .and_then(|all| all.iter().find_map(|detail| detail.get("reason")))
+                .and_then(word),
             param: error.get("param").and_then(word),
         }
     }
@@ -139,11 +147,21 @@ impl Envelope {
     fn kind_of(&self, status: Option<u16>) -> ErrorKind {
         let words = [self.reason.as_deref(), self.code.as_deref(), self.kind.as_deref()];
         let among = |table: &[(&str, ErrorKind)]| {
-            let found = |word: &str| table.iter().find(|(name, _)| *name == word).map(|(_, kind)| *kind);
+            let found = |word: &str| {
+                table
+                    .iter()
+                    .find(|(name, _)| *name == word)
+                    .map(|(_, kind)| *kind)
+            };
             words.into_iter().flatten().find_map(found)
         };
         let message = self.message.as_deref().unwrap_or_default().to_ascii_lowercase();
-        let phrase = || PHRASES.iter().find(|(said, _)| message.contains(said)).map(|(_, kind)| *kind);
+        let phrase = || {
+            PHRASES
+                .iter()
+                .find(|(said, _)| message.contains(said))
+                .map(|(_, kind)| *kind)
+        };
         among(EXACT)
             .or_else(phrase)
             .or_else(|| status.and_then(telling))
@@ -187,26 +205,105 @@ mod tests {
     #[test]
     fn bodies_of_every_shape_are_classified() {
         for (status, body, kind, message) in [
-            (400, r#"{"error":{"message":"m","type":"invalid_request_error","param":"x","code":null}}"#, ErrorKind::InvalidRequest, "m"),
-            (400, r#"{"error":{"message":"m","code":"context_length_exceeded"}}"#, ErrorKind::ContextLength, "m"),
-            (400, r#"{"type":"error","error":{"type":"invalid_request_error","message":"prompt is too long: 9 tokens"}}"#, ErrorKind::ContextLength, "prompt is too long: 9 tokens"),
-            (400, r#"{"type":"error","error":{"type":"invalid_request_error","message":"Your credit balance is too low"}}"#, ErrorKind::Quota, "Your credit balance is too low"),
-            (401, r#"{"error":{"message":"bad","type":"invalid_request_error","code":"invalid_api_key"}}"#, ErrorKind::UpstreamAuth, "bad"),
-            (400, r#"[{"error":{"code":400,"message":"bad key","status":"INVALID_ARGUMENT","details":[{"reason":"API_KEY_INVALID"}]}}]"#, ErrorKind::UpstreamAuth, "bad key"),
-            (429, r#"[{"error":{"code":429,"message":"quota","status":"RESOURCE_EXHAUSTED"}}]"#, ErrorKind::RateLimit, "quota"),
-            (429, r#"{"error":{"message":"m","type":"insufficient_quota","code":"insufficient_quota"}}"#, ErrorKind::Quota, "m"),
-            (529, r#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#, ErrorKind::Overloaded, "Overloaded"),
-            (500, r#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#, ErrorKind::Overloaded, "Overloaded"),
-            (502, "<html><body>502 Bad Gateway</body></html>", ErrorKind::Upstream5xx, "502 Bad Gateway"),
-            (400, r#"{"error":{"message":"m","code":400}}"#, ErrorKind::InvalidRequest, "m"),
-            (404, r#"{"error":"model \"x\" not found"}"#, ErrorKind::ModelNotFound, "model \"x\" not found"),
-            (422, r#"{"detail":"Field required"}"#, ErrorKind::InvalidRequest, "Field required"),
+            (
+                400,
+                r#"{"error":{"message":"m","type":"invalid_request_error","param":"x","code":null}}"#,
+                ErrorKind::InvalidRequest,
+                "m",
+            ),
+            (
+                400,
+                r#"{"error":{"message":"m","code":"context_length_exceeded"}}"#,
+                ErrorKind::ContextLength,
+                "m",
+            ),
+            (
+                400,
+                r#"{"type":"error","error":{"type":"invalid_request_error","message":"prompt is too long: 9 tokens"}}"#,
+                ErrorKind::ContextLength,
+                "prompt is too long: 9 tokens",
+            ),
+            (
+                400,
+                r#"{"type":"error","error":{"type":"invalid_request_error","message":"Your credit balance is too low"}}"#,
+                ErrorKind::Quota,
+                "Your credit balance is too low",
+            ),
+            (
+                401,
+                r#"{"error":{"message":"bad","type":"invalid_request_error","code":"invalid_api_key"}}"#,
+                ErrorKind::UpstreamAuth,
+                "bad",
+            ),
+            (
+                400,
+                r#"[{"error":{"code":400,"message":"bad key","status":"INVALID_ARGUMENT","details":[{"reason":"API_KEY_INVALID"}]}}]"#,
+                ErrorKind::UpstreamAuth,
+                "bad key",
+            ),
+            (
+                429,
+                r#"[{"error":{"code":429,"message":"quota","status":"RESOURCE_EXHAUSTED"}}]"#,
+                ErrorKind::RateLimit,
+                "quota",
+            ),
+            (
+                429,
+                r#"{"error":{"message":"m","type":"insufficient_quota","code":"insufficient_quota"}}"#,
+                ErrorKind::Quota,
+                "m",
+            ),
+            (
+                529,
+                r#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#,
+                ErrorKind::Overloaded,
+                "Overloaded",
+            ),
+            (
+                500,
+                r#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#,
+                ErrorKind::Overloaded,
+                "Overloaded",
+            ),
+            (
+                502,
+                "<html><body>502 Bad Gateway</body></html>",
+                ErrorKind::Upstream5xx,
+                "502 Bad Gateway",
+            ),
+            (
+                400,
+                r#"{"error":{"message":"m","code":400}}"#,
+                ErrorKind::InvalidRequest,
+                "m",
+            ),
+            (
+                404,
+                r#"{"error":"model \"x\" not found"}"#,
+                ErrorKind::ModelNotFound,
+                "model \"x\" not found",
+            ),
+            (
+                422,
+                r#"{"detail":"Field required"}"#,
+                ErrorKind::InvalidRequest,
+                "Field required",
+            ),
             (418, "plain", ErrorKind::InvalidRequest, "plain"),
-            (503, "", ErrorKind::Overloaded, "upstream answered with status 503"),
+            (
+                503,
+                "",
+                ErrorKind::Overloaded,
+                "upstream answered with status 503",
+            ),
             (500, "\u{0}", ErrorKind::Upstream5xx, "\u{0}"),
         ] {
             let error = classify(status, body.as_bytes());
-            assert_eq!((error.kind, error.message.as_str()), (kind, message), "{status} {body}");
+            assert_eq!(
+                (error.kind, error.message.as_str()),
+                (kind, message),
+                "{status} {body}"
+            );
             assert_eq!(error.status, Some(status));
         }
     }
@@ -215,7 +312,10 @@ mod tests {
     fn a_status_inside_a_code_counts_in_band() {
         let envelope = serde_json::json!({"id": "x", "error": {"code": 429, "message": "slow down"}});
         assert_eq!(classify_in_band(&envelope).kind, ErrorKind::RateLimit);
-        assert_eq!(classify_in_band(&serde_json::json!("boom")).kind, ErrorKind::Upstream5xx);
+        assert_eq!(
+            classify_in_band(&serde_json::json!("boom")).kind,
+            ErrorKind::Upstream5xx
+        );
     }
 
     #[test]

@@ -4,18 +4,38 @@ const MAX_CHARS: usize = 300;
 const REDACTED: &str = "[redacted]";
 
 /// How API keys and tokens begin, at the providers we know.
-const KEY_PREFIXES: &[&str] = &["sk-", "sk_", "pk-", "AIza", "gsk_", "xai-", "hf_", "nvapi-", "csk-", "fw_", "pplx-", "eyJ"];
+const KEY_PREFIXES: &[&str] = &[
+    "sk-", "sk_", "pk-", "AIza", "gsk_", "xai-", "hf_", "nvapi-", "csk-", "fw_", "pplx-", "eyJ",
+];
 
 /// Query parameters and assignments whose value is a credential.
 const SECRET_ASSIGNMENTS: &[&str] = &["key=", "token=", "secret=", "password="];
 
 /// The last label of a host name. A list, because `messages.0.content` has dots too.
-const TOP_LEVEL_DOMAINS: &[&str] =
-    &["com", "net", "org", "ai", "io", "dev", "cn", "co", "xyz", "cloud", "app", "internal", "local", "localhost"];
+const TOP_LEVEL_DOMAINS: &[&str] = &[
+    "com",
+    "net",
+    "org",
+    "ai",
+    "io",
+    "dev",
+    "cn",
+    "co",
+    "xyz",
+    "cloud",
+    "app",
+    "internal",
+    "local",
+    "localhost",
+];
 
 /// The text without markup, credentials and addresses, at most 300 characters.
 pub fn redact(text: &str) -> String {
-    let plain = if looks_like_html(text) { strip_tags(text) } else { text.to_owned() };
+    let plain = if looks_like_html(text) {
+        strip_tags(text)
+    } else {
+        text.to_owned()
+    };
     let mut out = String::with_capacity(plain.len().min(4 * MAX_CHARS));
     let mut after_bearer = false;
     let mut rest = plain.as_str();
@@ -48,7 +68,11 @@ fn push_word(out: &mut String, word: &str, after_bearer: bool) {
         return out.push_str("[upstream]");
     }
     let lower = word.to_ascii_lowercase();
-    match SECRET_ASSIGNMENTS.iter().filter_map(|name| Some(lower.find(name)? + name.len())).min() {
+    match SECRET_ASSIGNMENTS
+        .iter()
+        .filter_map(|name| Some(lower.find(name)? + name.len()))
+        .min()
+    {
         Some(value) => {
             out.push_str(&word[..value]);
             out.push_str(REDACTED);
@@ -64,18 +88,30 @@ fn is_host(word: &str) -> bool {
     let mut labels = host.split('.').rev();
     let Some(last) = labels.next() else { return false };
     let others: Vec<&str> = labels.collect();
-    let is_label = |label: &&str| !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    let is_label =
+        |label: &&str| !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
     if others.len() == 3 && host.split('.').all(|label| label.parse::<u8>().is_ok()) {
         return true;
     }
     !others.is_empty()
         && others.iter().all(is_label)
-        && TOP_LEVEL_DOMAINS.iter().any(|domain| last.eq_ignore_ascii_case(domain))
+        && TOP_LEVEL_DOMAINS
+            .iter()
+            .any(|domain| last.eq_ignore_ascii_case(domain))
 }
 
 fn looks_like_html(text: &str) -> bool {
-    let start: String = text.trim_start().chars().take(256).collect::<String>().to_ascii_lowercase();
-    start.starts_with('<') && (start.contains("<html") || start.contains("<!doctype") || start.contains("</") || start.contains("<h"))
+    let start: String = text
+        .trim_start()
+        .chars()
+        .take(256)
+        .collect::<String>()
+        .to_ascii_lowercase();
+    start.starts_with('<')
+        && (start.contains("<html")
+            || start.contains("<!doctype")
+            || start.contains("</")
+            || start.contains("<h"))
 }
 
 /// What a page says, without tags and without what is inside `script` and `style`.
@@ -99,7 +135,9 @@ fn strip_tags(html: &str) -> String {
 }
 
 fn find_ignore_case(text: &str, needle: &str) -> Option<usize> {
-    text.as_bytes().windows(needle.len()).position(|window| window.eq_ignore_ascii_case(needle.as_bytes()))
+    text.as_bytes()
+        .windows(needle.len())
+        .position(|window| window.eq_ignore_ascii_case(needle.as_bytes()))
 }
 
 fn shorten(text: &str) -> String {
@@ -117,14 +155,32 @@ mod tests {
     #[test]
     fn credentials_and_addresses_are_removed() {
         for (said, shown) in [
-            ("invalid x-api-key sk-ant-abc123.", "invalid x-api-key [redacted]."),
-            ("Incorrect API key provided: sk-proj-****abcd. You can", "Incorrect API key provided: [redacted]. You can"),
-            ("got Authorization: Bearer abc.def-ghi, expected", "got Authorization: Bearer [redacted], expected"),
-            ("GET https://api.x.ai/v1?key=AIzaSyA123 failed", "GET [upstream] failed"),
+            (
+                "invalid x-api-key sk-ant-abc123.",
+                "invalid x-api-key [redacted].",
+            ),
+            (
+                "Incorrect API key provided: sk-proj-****abcd. You can",
+                "Incorrect API key provided: [redacted]. You can",
+            ),
+            (
+                "got Authorization: Bearer abc.def-ghi, expected",
+                "got Authorization: Bearer [redacted], expected",
+            ),
+            (
+                "GET https://api.x.ai/v1?key=AIzaSyA123 failed",
+                "GET [upstream] failed",
+            ),
             ("bad query key=abcdef&x=1", "bad query key=[redacted]"),
-            ("dial tcp 10.1.2.3:8080: connection refused", "dial tcp [upstream]: connection refused"),
+            (
+                "dial tcp 10.1.2.3:8080: connection refused",
+                "dial tcp [upstream]: connection refused",
+            ),
             ("no such host: api.openai.com", "no such host: [upstream]"),
-            ("messages.0.content.1.text: Field required", "messages.0.content.1.text: Field required"),
+            (
+                "messages.0.content.1.text: Field required",
+                "messages.0.content.1.text: Field required",
+            ),
             ("model gpt-4.1 does not exist", "model gpt-4.1 does not exist"),
             ("limit is 1.5 tokens (see docs)", "limit is 1.5 tokens (see docs)"),
         ] {

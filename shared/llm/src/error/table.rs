@@ -48,59 +48,111 @@ impl ErrorKind {
         const INVALID: &str = "invalid_request_error";
         const SERVER: &str = "server_error";
         match self {
-            Self::InvalidRequest => row("invalid_request", (400, INVALID, Some("bad_request")), (400, INVALID)),
-            Self::ContextLength => {
-                row("context_length", (400, INVALID, Some("context_length_exceeded")), (400, INVALID))
-            }
+            Self::InvalidRequest => row(
+                "invalid_request",
+                (400, INVALID, Some("bad_request")),
+                (400, INVALID),
+            ),
+            Self::ContextLength => row(
+                "context_length",
+                (400, INVALID, Some("context_length_exceeded")),
+                (400, INVALID),
+            ),
             Self::ClientAuth => row(
                 "client_auth",
                 (401, "authentication_error", Some("invalid_api_key")),
                 (401, "authentication_error"),
             ),
-            Self::UpstreamAuth => {
-                row("upstream_auth", (502, "upstream_error", Some("upstream_auth")), (502, "api_error"))
-            }
-            Self::Permission => {
-                row("permission", (403, "permission_error", Some("permission_denied")), (403, "permission_error"))
-            }
-            Self::ModelNotFound => {
-                row("model_not_found", (404, INVALID, Some("model_not_found")), (404, "not_found_error"))
-            }
-            Self::NotFound => row("not_found", (404, INVALID, Some("not_found")), (404, "not_found_error")),
-            Self::MethodNotAllowed => {
-                row("method_not_allowed", (405, INVALID, Some("method_not_allowed")), (405, INVALID))
-            }
-            Self::TooLarge => {
-                row("too_large", (413, INVALID, Some("request_too_large")), (413, "request_too_large"))
-            }
+            Self::UpstreamAuth => row(
+                "upstream_auth",
+                (502, "upstream_error", Some("upstream_auth")),
+                (502, "api_error"),
+            ),
+            Self::Permission => row(
+                "permission",
+                (403, "permission_error", Some("permission_denied")),
+                (403, "permission_error"),
+            ),
+            Self::ModelNotFound => row(
+                "model_not_found",
+                (404, INVALID, Some("model_not_found")),
+                (404, "not_found_error"),
+            ),
+            Self::NotFound => row(
+                "not_found",
+                (404, INVALID, Some("not_found")),
+                (404, "not_found_error"),
+            ),
+            Self::MethodNotAllowed => row(
+                "method_not_allowed",
+                (405, INVALID, Some("method_not_allowed")),
+                (405, INVALID),
+            ),
+            Self::TooLarge => row(
+                "too_large",
+                (413, INVALID, Some("request_too_large")),
+                (413, "request_too_large"),
+            ),
             Self::RateLimit => row(
                 "rate_limit",
                 (429, "rate_limit_error", Some("rate_limit_exceeded")),
                 (429, "rate_limit_error"),
             ),
-            Self::Quota => {
-                row("quota", (429, "insufficient_quota", Some("insufficient_quota")), (402, "billing_error"))
-            }
-            Self::Overloaded => row("overloaded", (503, SERVER, Some("overloaded")), (529, "overloaded_error")),
-            Self::Timeout => row("timeout", (504, SERVER, Some("gateway_timeout")), (504, "timeout_error")),
-            Self::Upstream5xx => row("upstream_5xx", (502, SERVER, Some("bad_gateway")), (500, "api_error")),
-            Self::ContentBlocked => {
-                row("content_blocked", (400, INVALID, Some("content_filter")), (400, INVALID))
-            }
-            Self::Cancelled => row("cancelled", (408, INVALID, Some("cancelled")), (408, "timeout_error")),
-            Self::Unsupported => {
-                row("unsupported", (400, INVALID, Some("unsupported_parameter")), (400, INVALID))
-            }
-            Self::MalformedUpstream => {
-                row("upstream_malformed", (502, SERVER, Some("bad_gateway")), (500, "api_error"))
-            }
-            Self::StreamIncomplete => {
-                row("stream_incomplete", (502, SERVER, Some("stream_incomplete")), (500, "api_error"))
-            }
-            Self::Unavailable => {
-                row("unavailable", (503, SERVER, Some("service_unavailable")), (503, "overloaded_error"))
-            }
-            Self::Internal => row("internal", (500, SERVER, Some("internal_server_error")), (500, "api_error")),
+            Self::Quota => row(
+                "quota",
+                (429, "insufficient_quota", Some("insufficient_quota")),
+                (402, "billing_error"),
+            ),
+            Self::Overloaded => row(
+                "overloaded",
+                (503, SERVER, Some("overloaded")),
+                (529, "overloaded_error"),
+            ),
+            Self::Timeout => row(
+                "timeout",
+                (504, SERVER, Some("gateway_timeout")),
+                (504, "timeout_error"),
+            ),
+            Self::Upstream5xx => row(
+                "upstream_5xx",
+                (502, SERVER, Some("bad_gateway")),
+                (500, "api_error"),
+            ),
+            Self::ContentBlocked => row(
+                "content_blocked",
+                (400, INVALID, Some("content_filter")),
+                (400, INVALID),
+            ),
+            Self::Cancelled => row(
+                "cancelled",
+                (408, INVALID, Some("cancelled")),
+                (408, "timeout_error"),
+            ),
+            Self::Unsupported => row(
+                "unsupported",
+                (400, INVALID, Some("unsupported_parameter")),
+                (400, INVALID),
+            ),
+            Self::MalformedUpstream => row(
+                "upstream_malformed",
+                (502, SERVER, Some("bad_gateway")),
+                (500, "api_error"),
+            ),
+            Self::StreamIncomplete => row(
+                "stream_incomplete",
+                (502, SERVER, Some("stream_incomplete")),
+                (500, "api_error"),
+            ),
+            Self::Unavailable => row(
+                "unavailable",
+                (503, SERVER, Some("service_unavailable")),
+                (503, "overloaded_error"),
+            ),
+            Self::Internal => row(
+                "internal",
+                (500, SERVER, Some("internal_server_error")),
+                (500, "api_error"),
+            ),
         }
     }
 }
@@ -112,5 +164,9 @@ const fn row(
     openai: (u16, &'static str, Option<&'static str>),
     anthropic: (u16, &'static str),
 ) -> Row {
-    Row { name, openai, anthropic }
+    Row {
+        name,
+        openai,
+        anthropic,
+    }
 }

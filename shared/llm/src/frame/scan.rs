@@ -26,7 +26,11 @@ enum At {
 
 impl Default for FrameScan {
     fn default() -> Self {
-        Self { at: At::LineStart, fresh: true, bare: false }
+        Self {
+            at: At::LineStart,
+            fresh: true,
+            bare: false,
+        }
     }
 }
 
@@ -88,7 +92,9 @@ pub(super) fn lines(mut rest: &[u8]) -> impl Iterator<Item = &[u8]> {
         if rest.is_empty() {
             return None;
         }
-        let Some(end) = memchr::memchr2(b'\n', b'\r', rest) else { return Some(std::mem::take(&mut rest)) };
+        let Some(end) = memchr::memchr2(b'\n', b'\r', rest) else {
+            return Some(std::mem::take(&mut rest));
+        };
         let line = &rest[..end];
         let crlf = rest[end] == b'\r' && rest.get(end + 1) == Some(&b'\n');
         rest = &rest[end + 1 + usize::from(crlf)..];

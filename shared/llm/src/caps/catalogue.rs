@@ -1,0 +1,210 @@
+//! What is known about models, by the beginning of their names.
+//!
+//! Rules apply in order, general before special, so that a new generation inherits from its family. Sources: the
+//! vendors' model pages and the deprecation notes of their APIs.
+
+use super::{EchoReasoning, MaxTokensKey, ModelCaps, ThinkingCaps, WireName};
+use crate::dialect::Dialect::{self, AnthropicMessages, OpenAiChat};
+use crate::request::SystemRole;
+
+type Refine = fn(&mut ModelCaps);
+
+const O_SERIES: &[&str] = &["low", "medium", "high"];
+const GPT_5: &[&str] = &["minimal", "low", "medium", "high"];
+const GPT_5_1: &[&str] = &["none", "low", "medium", "high"];
+const GPT_5_2: &[&str] = &["none", "low", "medium", "high", "xhigh"];
+
+const RULES: &[(Dialect, &str, Refine)] = &[
+    // Anthropic. An unknown generation is taken to be newer than the ones listed.
+    (AnthropicMessages, "claude-", |caps| {
+        caps.thinking = ThinkingCaps::AdaptiveOnly;
+        caps.sampling_ok = false;
+        caps.temp_and_top_p_ok = false;
+        caps.json_schema = true;
+        caps.prefill = false;
+    }),
+    (AnthropicMessages, "claude-3", |caps| {
+        *caps = ModelCaps {
+            max_output: Some(4096),
+            thinking: ThinkingCaps::None,
+            ..ModelCaps::ANTHROPIC_MESSAGES
+        };
+    }),
+    (AnthropicMessages, "claude-3-5", |caps| {
+        caps.max_output = Some(8192)
+    }),
+    (AnthropicMessages, "claude-3-7", |caps| {
+        caps.max_output = Some(64_000);
+        caps.thinking = ThinkingCaps::Budget;
+    }),
+    (AnthropicMessages, "claude-sonnet-4", |caps| {
+        *caps = ModelCaps {
+            max_output: Some(64_000),
+            ..ModelCaps::ANTHROPIC_MESSAGES
+        };
+    }),
+    (AnthropicMessages, "claude-opus-4", |caps| {
+        *caps = ModelCaps {
+            max_output: Some(32_000),
+            ..ModelCaps::ANTHROPIC_MESSAGES
+        };
+    }),
+    (AnthropicMessages, "claude-opus-4-1", since_opus_4_1),
+    (AnthropicMessages, "claude-sonnet-4-5", since_opus_4_1),
+    (AnthropicMessages, "claude-haiku-4-5", |caps| {
+        *caps = ModelCaps {
+            max_output: Some(64_000),
+            ..ModelCaps::ANTHROPIC_MESSAGES
+        };
+        since_opus_4_1(caps);
+    }),
+    (AnthropicMessages, "claude-opus-4-5", |caps| {
+        since_opus_4_1(caps);
+        caps.max_output = Some(64_000);
+    }),
+    (AnthropicMessages, "claude-sonnet-4-6", since_opus_4_6),
+    (AnthropicMessages, "claude-opus-4-6", |caps| {
+        since_opus_4_6(caps);
+        caps.max_output = Some(128_000);
+    }),
+    (AnthropicMessages, "claude-opus-4-7", since_opus_4_7),
+    (AnthropicMessages, "claude-opus-4-8", since_opus_4_7),
+    (AnthropicMessages, "claude-opus-4-9", since_opus_4_7),
+    // OpenAI
+    (OpenAiChat, "gpt-3.5", |caps| caps.max_output = Some(4096)),
+    (OpenAiChat, "gpt-4", |caps| caps.max_output = Some(8192)),
+    (OpenAiChat, "gpt-4-turbo", |caps| caps.max_output = Some(4096)),
+    (OpenAiChat, "gpt-4o", |caps| caps.max_output = Some(16_384)),
+    (OpenAiChat, "gpt-4.1", |caps| caps.max_output = Some(32_768)),
+    (OpenAiChat, "o1", |caps| reasons(caps, 100_000, O_SERIES)),
+    (OpenAiChat, "o1-mini", |caps| {
+        caps.max_output = Some(65_536);
+        caps.thinking = ThinkingCaps::None;
+    }),
+    (OpenAiChat, "o3", |caps| reasons(caps, 100_000, O_SERIES)),
+    (OpenAiChat, "o4", |caps| reasons(caps, 100_000, O_SERIES)),
+    (OpenAiChat, "gpt-5", |caps| reasons(caps, 128_000, GPT_5)),
+    (OpenAiChat, "gpt-5.", |caps| {
+        caps.thinking = ThinkingCaps::Effort(GPT_5_2)
+    }),
+    (OpenAiChat, "gpt-5.1", |caps| {
+        caps.thinking = ThinkingCaps::Effort(GPT_5_1)
+    }),
+    (OpenAiChat, "gpt-5-chat", |caps| {
+        *caps = ModelCaps {
+            max_output: Some(16_384),
+            ..ModelCaps::OPENAI_CHAT
+        };
+    }),
+    (OpenAiChat, "gpt-oss", |caps| {
+        caps.thinking = ThinkingCaps::Effort(O_SERIES)
+    }),
+    // other vendors of the same dialect
+    (OpenAiChat, "deepseek-", |caps| {
+        caps.json_schema = false;
+        caps.images = false;
+    }),
+    (OpenAiChat, "deepseek-chat", |caps| caps.max_output = Some(8192)),
+    (OpenAiChat, "deepseek-v4", |caps| {
+        caps.echo_reasoning = EchoReasoning::ToolTurns
+    }),
+    (OpenAiChat, "kimi-k2", |caps| {
+        caps.echo_reasoning = EchoReasoning::ToolTurns
+    }),
+    (OpenAiChat, "glm-4.6", |caps| {
+        caps.echo_reasoning = EchoReasoning::ToolTurns
+    }),
+    (OpenAiChat, "glm-4.7", |caps| {
+        caps.echo_reasoning = EchoReasoning::ToolTurns
+    }),
+    (OpenAiChat, "mistral-", mistral),
+    (OpenAiChat, "codestral-", mistral),
+    (OpenAiChat, "ministral-", mistral),
+    (OpenAiChat, "magistral-", mistral),
+    (OpenAiChat, "devstral-", mistral),
+    (OpenAiChat, "pixtral-", mistral),
+];
+
+/// Applies every rule whose prefix the model's own name has.
+pub(super) fn refine(caps: &mut ModelCaps, dialect: Dialect, model: &str) {
+    let name = model.rsplit('/').next().unwrap_or(model).to_ascii_lowercase();
+    for (rule_dialect, prefix, rule) in RULES {
+        if *rule_dialect == dialect && name.starts_with(prefix) {
+            rule(caps);
+        }
+    }
+}
+
+/// Temperature and top_p exclude each other; structured output is native.
+fn since_opus_4_1(caps: &mut ModelCaps) {
+    caps.temp_and_top_p_ok = false;
+    caps.json_schema = true;
+}
+
+/// Adaptive thinking beside budgets; no prefill.
+fn since_opus_4_6(caps: &mut ModelCaps) {
+    since_opus_4_1(caps);
+    caps.thinking = ThinkingCaps::BudgetOrAdaptive;
+    caps.prefill = false;
+}
+
+/// Adaptive thinking only; sampling is gone.
+fn since_opus_4_7(caps: &mut ModelCaps) {
+    since_opus_4_6(caps);
+    caps.max_output = Some(128_000);
+    caps.thinking = ThinkingCaps::AdaptiveOnly;
+    caps.sampling_ok = false;
+}
+
+fn reasons(caps: &mut ModelCaps, max_output: u64, levels: &'static [&'static str]) {
+    caps.max_output = Some(max_output);
+    caps.max_tokens_key = MaxTokensKey::MaxCompletionTokens;
+    caps.sampling_ok = false;
+    caps.system_role = SystemRole::Developer;
+    caps.thinking = ThinkingCaps::Effort(levels);
+}
+
+/// Call ids of exactly nine letters and digits, or the request is refused.
+fn mistral(caps: &mut ModelCaps) {
+    caps.tool_id = WireName::Exactly(9);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_rule_that_matches_wins() {
+        let thinking = |model| ModelCaps::of(AnthropicMessages, model).thinking;
+        for (model, expected) in [
+            ("claude-3-5-sonnet-20241022", ThinkingCaps::None),
+            ("claude-3-7-sonnet-latest", ThinkingCaps::Budget),
+            ("claude-sonnet-4-20250514", ThinkingCaps::Budget),
+            ("claude-haiku-4-5-20251001", ThinkingCaps::Budget),
+            ("claude-opus-4-6", ThinkingCaps::BudgetOrAdaptive),
+            ("claude-opus-4-7", ThinkingCaps::AdaptiveOnly),
+            ("claude-next-9", ThinkingCaps::AdaptiveOnly),
+            ("glm-4.7", ThinkingCaps::Budget),
+        ] {
+            assert_eq!(thinking(model), expected, "{model}");
+        }
+    }
+
+    #[test]
+    fn a_vendor_prefix_does_not_hide_the_model() {
+        assert_eq!(
+            ModelCaps::of(OpenAiChat, "openai/GPT-5-mini"),
+            ModelCaps::of(OpenAiChat, "gpt-5-mini")
+        );
+        assert!(!ModelCaps::of(OpenAiChat, "gpt-5-mini").sampling_ok);
+    }
+
+    #[test]
+    fn an_unknown_model_gets_what_every_server_of_the_dialect_accepts() {
+        assert_eq!(ModelCaps::of(OpenAiChat, "my-finetune"), ModelCaps::OPENAI_CHAT);
+        assert_eq!(
+            ModelCaps::of(AnthropicMessages, "MiniMax-M2.1"),
+            ModelCaps::ANTHROPIC_MESSAGES
+        );
+    }
+}

@@ -1,0 +1,20 @@
+//! Groq.
+
+use crate::provider::{ModelSpec, ProviderSpec};
+
+pub static GROQ: ProviderSpec = ProviderSpec {
+    id: "groq",
+    alias: "groq",
+    name: "Groq",
+    base_url: "https://api.groq.com/openai/v1",
+    models: &[
+        ModelSpec::new("llama-3.3-70b-versatile", "Llama 3.3 70B"),
+        ModelSpec::new(
+            "meta-llama/llama-4-maverick-17b-128e-instruct",
+            "Llama 4 Maverick",
+        ),
+        ModelSpec::new("qwen/qwen3-32b", "Qwen3 32B"),
+        ModelSpec::new("openai/gpt-oss-120b", "GPT-OSS 120B"),
+    ],
+    ..ProviderSpec::openai_chat()
+};

@@ -1,0 +1,16 @@
+//! Mistral.
+
+use crate::provider::{ModelSpec, ProviderSpec};
+
+pub static MISTRAL: ProviderSpec = ProviderSpec {
+    id: "mistral",
+    alias: "mistral",
+    name: "Mistral",
+    base_url: "https://api.mistral.ai/v1",
+    models: &[
+        ModelSpec::new("mistral-large-latest", "Mistral Large 3"),
+        ModelSpec::new("codestral-latest", "Codestral"),
+        ModelSpec::new("mistral-medium-latest", "Mistral Medium 3"),
+    ],
+    ..ProviderSpec::openai_chat()
+};

@@ -1,0 +1,17 @@
+//! xAI (Grok).
+
+use crate::provider::{ModelSpec, ProviderSpec};
+
+pub static XAI: ProviderSpec = ProviderSpec {
+    id: "xai",
+    alias: "xai",
+    name: "xAI (Grok)",
+    base_url: "https://api.x.ai/v1",
+    models: &[
+        ModelSpec::new("grok-4", "Grok 4"),
+        ModelSpec::new("grok-4-fast-reasoning", "Grok 4 Fast Reasoning"),
+        ModelSpec::new("grok-code-fast-1", "Grok Code Fast"),
+        ModelSpec::new("grok-3", "Grok 3"),
+    ],
+    ..ProviderSpec::openai_chat()
+};

@@ -1,0 +1,195 @@
+//! One attempt: the body for the upstream, and how to read its answer.
+
+use super::{Ask, CallError, Progress, Pump, Target};
+use crate::dialect::Dialect;
+use crate::error::UpstreamError;
+use crate::event::{Event, EventKind, PartStart};
+use crate::format::{Format, ReplySeed};
+use crate::formats;
+use crate::names::ToolNames;
+use crate::normalise::normalise;
+use crate::note::Notes;
+use crate::reply::{Fold, Reply};
+use crate::sequence::Sequencer;
+use bytes::Bytes;
+
+#[derive(Debug, Clone)]
+pub struct Call {
+    client: Dialect,
+    upstream: Dialect,
+    body: Bytes,
+    notes: Notes,
+    /// What tools are called on the wire, where that differs from the client's names.
+    names: ToolNames,
+    stream: bool,
+    include_usage: bool,
+}
+
+// === impl Call ===
+
+impl Call {
+    pub(super) fn new(ask: &Ask, target: &Target) -> Result<Self, CallError> {
+        let upstream = formats::of(target.dialect);
+        let mut call = Self {
+            client: ask.dialect,
+            upstream: target.dialect,
+            body: Bytes::new(),
+            notes: Notes::default(),
+            names: ToolNames::default(),
+            stream: ask.stream,
+            include_usage: ask.include_usage,
+        };
+        if call.passthrough() {
+            call.body = upstream.patch_request(&ask.body, target)?;
+            return Ok(call);
+        }
+        let mut request = ask.request()?.clone();
+        call.names = normalise(&mut request, target, &mut call.notes)?;
+        call.body = upstream.encode_request(&request, target, &mut call.notes)?.into();
+        Ok(call)
+    }
+
+    pub fn body(&self) -> Bytes {
+        self.body.clone()
+    }
+
+    /// What translating the request lost, changed or made up.
+    pub fn notes(&self) -> &Notes {
+        &self.notes
+    }
+
+    /// Whether client and upstream speak the same dialect, so that bytes are forwarded and not translated.
+    pub fn passthrough(&self) -> bool {
+        self.client == self.upstream
+    }
+
+    /// The dialect's headers for the upstream, names in lower case; `client` looks up a header of the client's.
+    pub fn headers(&self, client: &dyn Fn(&'static str) -> Option<String>) -> Vec<(&'static str, String)> {
+        let accept = if self.stream {
+            "text/event-stream"
+        } else {
+            "application/json"
+        };
+        let mut headers = vec![
+            ("content-type", "application/json".to_owned()),
+            ("accept", accept.to_owned()),
+        ];
+        let own = |name| if self.passthrough() { client(name) } else { None };
+        headers.extend(self.upstream().request_headers(&own));
+        headers
+    }
+
+    /// The upstream streams, and so does the client.
+    pub fn pump(&self, seed: &ReplySeed) -> Pump {
+        let seed = self.seed(seed);
+        if self.passthrough() {
+            return Pump::relay(self.client().relay(&seed), seed);
+        }
+        Pump::translate(
+            self.upstream().stream_decoder(),
+            self.client().stream_encoder(&seed),
+            self.names.clone(),
+            seed,
+        )
+    }
+
+    /// Neither streams. Passthrough returns the same bytes, once they are known to be a reply.
+    pub fn reply(
+        &self,
+        body: Bytes,
+        seed: &ReplySeed,
+        progress: &mut Progress,
+    ) -> Result<Bytes, UpstreamError> {
+        let events = self.upstream().decode_reply(&body)?;
+        let reply = self.folded(events, progress)?;
+        if self.passthrough() {
+            return Ok(body);
+        }
+        Ok(self.client().encode_reply(&reply, &self.seed(seed)).into())
+    }
+
+    /// The client streams, but the upstream answered with one JSON body: the whole client stream.
+    pub fn replay(
+        &self,
+        body: Bytes,
+        seed: &ReplySeed,
+        progress: &mut Progress,
+    ) -> Result<Bytes, UpstreamError> {
+        let events = self.upstream().decode_reply(&body)?;
+        let (mut sequencer, mut sequenced) = (Sequencer::new(), Vec::new());
+        events
+            .into_iter()
+            .for_each(|event| sequencer.push(event, &mut sequenced));
+        let mut encoder = self.client().stream_encoder(&self.seed(seed));
+        let mut out = Vec::new();
+        for mut event in sequenced {
+            restore(&mut event, &self.names);
+            progress.observe(&event);
+            if let EventKind::Error(error) = event.kind {
+                return Err(error);
+            }
+            encoder.push(&event, &mut out);
+        }
+        Ok(out.into())
+    }
+
+    /// The client does not stream, but the upstream did: its whole stream as one reply.
+    pub fn fold(
+        &self,
+        body: Bytes,
+        seed: &ReplySeed,
+        progress: &mut Progress,
+    ) -> Result<Bytes, UpstreamError> {
+        let (mut decoder, mut events) = (self.upstream().stream_decoder(), Vec::new());
+        decoder.push(&body, &mut events);
+        decoder.finish(&mut events);
+        let reply = self.folded(events, progress)?;
+        Ok(self.client().encode_reply(&reply, &self.seed(seed)).into())
+    }
+
+    fn folded(&self, events: Vec<Event>, progress: &mut Progress) -> Result<Reply, UpstreamError> {
+        let mut fold = Fold::new();
+        for mut event in events {
+            restore(&mut event, &self.names);
+            progress.observe(&event);
+            fold.push(event);
+        }
+        let reply = fold.finish()?;
+        let resolved = reply.choices.first().and_then(|choice| choice.finish.clone());
+        progress.finish = resolved.or(progress.finish.take());
+        Ok(reply)
+    }
+
+    /// What the client asked for is known here, whatever the caller put in.
+    fn seed(&self, seed: &ReplySeed) -> ReplySeed {
+        ReplySeed {
+            include_usage: self.include_usage,
+            injected_usage: self.stream && !self.include_usage,
+            ..seed.clone()
+        }
+    }
+
+    fn client(&self) -> &'static dyn Format {
+        formats::of(self.client)
+    }
+
+    fn upstream(&self) -> &'static dyn Format {
+        formats::of(self.upstream)
+    }
+}
+
+// === functions ===
+
+/// Gives a tool call the client's own name for the tool.
+pub(super) fn restore(event: &mut Event, names: &ToolNames) {
+    if let EventKind::PartStart {
+        kind: PartStart::ToolCall { name, .. },
+        ..
+    } = &mut event.kind
+    {
+        let own = names.restore(name);
+        if own != name {
+            *name = own.to_owned();
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! One stream on its way from the upstream to the client.
+
+use super::{Progress, call::restore};
+use crate::error::{ErrorKind, PublicError, UpstreamError};
+use crate::event::{Event, EventKind};
+use crate::format::{Relay, ReplySeed, StreamDecoder, StreamEncoder};
+use crate::names::ToolNames;
+use crate::sequence::Sequencer;
+use bytes::Bytes;
+use std::fmt;
+
+/// Bytes of an upstream stream in, bytes for the client out, and a tally of what went by.
+///
+/// However the upstream stream ends, what the client gets ends either with its dialect's terminal event or with
+/// one well-formed error, never with both and never with neither.
+pub struct Pump {
+    way: Way,
+    seed: ReplySeed,
+    progress: Progress,
+    /// The last word has been said, or the upstream has closed.
+    closed: bool,
+}
+
+enum Way {
+    Relay(Box<dyn Relay>),
+    Translate(Translation),
+}
+
+struct Translation {
+    decoder: Box<dyn StreamDecoder>,
+    sequencer: Sequencer,
+    encoder: Box<dyn StreamEncoder>,
+    names: ToolNames,
+    decoded: Vec<Event>,
+    sequenced: Vec<Event>,
+}
+
+// === impl Pump ===
+
+impl Pump {
+    pub(super) fn relay(relay: Box<dyn Relay>, seed: ReplySeed) -> Self {
+        Self::new(Way::Relay(relay), seed)
+    }
+
+    pub(super) fn translate(
+        decoder: Box<dyn StreamDecoder>,
+        encoder: Box<dyn StreamEncoder>,
+        names: ToolNames,
+        seed: ReplySeed,
+    ) -> Self {
+        let (decoded, sequenced) = (Vec::new(), Vec::new());
+        let translation = Translation {
+            decoder,
+            sequencer: Sequencer::new(),
+            encoder,
+            names,
+            decoded,
+            sequenced,
+        };
+        Self::new(Way::Translate(translation), seed)
+    }
+
+    fn new(way: Way, seed: ReplySeed) -> Self {
+        Self {
+            way,
+            seed,
+            progress: Progress::default(),
+            closed: false,
+        }
+    }
+
+    pub fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
+    /// Takes what the upstream sent; appends what the client gets for it.
+    pub fn push(&mut self, chunk: Bytes, out: &mut Vec<Bytes>) {
+        if self.closed {
+            return;
+        }
+        match &mut self.way {
+            Way::Relay(relay) => relay.push(chunk, out, &mut self.progress),
+            Way::Translate(translation) => {
+                translation.decoder.push(&chunk, &mut translation.decoded);
+                self.encode(out);
+            }
+        }
+    }
+
+    /// The upstream closed the stream. Says the last word, which is an error in the client's dialect when the
+    /// stream was not complete.
+    pub fn finish(&mut self, out: &mut Vec<Bytes>) {
+        if self.closed {
+            return;
+        }
+        let failed_before = self.progress.error.is_some();
+        match &mut self.way {
+            Way::Relay(relay) => relay.finish(out, &mut self.progress),
+            Way::Translate(translation) => {
+                translation.decoder.finish(&mut translation.decoded);
+                self.encode(out);
+            }
+        }
+        if self.closed {
+            return;
+        }
+        self.closed = true;
+        if failed_before || self.progress.ended && self.progress.error.is_none() {
+            return;
+        }
+        let error = self
+            .progress
+            .error
+            .get_or_insert_with(incomplete)
+            .public(&self.seed.id);
+        self.say(&error, out);
+    }
+
+    /// Ends the stream with an error of the gateway's own, such as a timeout.
+    pub fn fail(&mut self, error: &PublicError, out: &mut Vec<Bytes>) {
+        if self.closed {
+            return;
+        }
+        self.closed = true;
+        let error_seen = UpstreamError::new(error.kind, error.message.clone());
+        self.progress.error.get_or_insert(error_seen);
+        if !self.progress.ended {
+            self.say(error, out);
+        }
+    }
+
+    fn say(&mut self, error: &PublicError, out: &mut Vec<Bytes>) {
+        match &mut self.way {
+            Way::Relay(relay) => relay.fail(error, out),
+            Way::Translate(translation) => {
+                let mut bytes = Vec::new();
+                translation.encoder.fail(error, &mut bytes);
+                out.push(bytes.into());
+            }
+        }
+    }
+
+    fn encode(&mut self, out: &mut Vec<Bytes>) {
+        let Way::Translate(translation) = &mut self.way else {
+            return;
+        };
+        let Translation {
+            sequencer,
+            encoder,
+            names,
+            decoded,
+            sequenced,
+            ..
+        } = translation;
+        for mut event in decoded.drain(..) {
+            restore(&mut event, names);
+            sequencer.push(event, sequenced);
+        }
+        let mut bytes = Vec::new();
+        for event in sequenced.drain(..) {
+            self.progress.observe(&event);
+            self.closed |= matches!(event.kind, EventKind::End | EventKind::Error(_));
+            match &event.kind {
+                EventKind::Error(error) => encoder.fail(&error.public(&self.seed.id), &mut bytes),
+                _ => encoder.push(&event, &mut bytes),
+            }
+        }
+        if !bytes.is_empty() {
+            out.push(bytes.into());
+        }
+    }
+}
+
+impl fmt::Debug for Pump {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pump")
+            .field("progress", &self.progress)
+            .field("closed", &self.closed)
+            .finish_non_exhaustive()
+    }
+}
+
+// === functions ===
+
+fn incomplete() -> UpstreamError {
+    UpstreamError::new(
+        ErrorKind::StreamIncomplete,
+        "upstream closed the stream before it was complete",
+    )
+}
