@@ -1,1 +1,15 @@
-//! placeholder
+//! What both planes need from a process, and nothing about language models: boot settings, secrets and
+//! cryptography, telemetry, tasks that drain, readiness, the one HTTP client for provider calls, and the accept
+//! loop.
+
+pub mod backoff;
+pub mod config;
+pub mod crypto;
+pub mod drain;
+pub mod egress;
+pub mod metrics;
+pub mod readiness;
+pub mod secret;
+pub mod serve;
+pub mod shutdown;
+pub mod telemetry;

@@ -1,0 +1,86 @@
+//! Logs: one subscriber per process, to standard error, with a filter that can be changed while it runs.
+
+use serde::Deserialize;
+use thiserror::Error;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Registry, fmt, reload};
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TelemetryConfig {
+    /// Directives as in `info,dataplane=debug`.
+    pub filter: String,
+    /// One JSON object a line instead of text.
+    pub json: bool,
+}
+
+#[derive(Debug, Error)]
+pub enum TelemetryError {
+    #[error("log filter `{filter}` is not valid; write levels as in `info,dataplane=debug`")]
+    Filter { filter: String },
+    #[error("logging was set up twice")]
+    Twice,
+}
+
+/// Holds the way to change the filter.
+#[derive(Clone)]
+pub struct TelemetryGuard {
+    filter: reload::Handle<EnvFilter, Registry>,
+}
+
+// === impl TelemetryConfig ===
+
+impl Default for TelemetryConfig {
+    fn default() -> Self {
+        Self {
+            filter: "info".to_owned(),
+            json: false,
+        }
+    }
+}
+
+// === impl TelemetryGuard ===
+
+impl TelemetryGuard {
+    pub fn set_filter(&self, filter: &str) -> Result<(), TelemetryError> {
+        self.filter
+            .reload(parse(filter)?)
+            .map_err(|_| TelemetryError::Filter {
+                filter: filter.to_owned(),
+            })
+    }
+}
+
+pub fn init(config: &TelemetryConfig) -> Result<TelemetryGuard, TelemetryError> {
+    let (filter, handle) = reload::Layer::new(parse(&config.filter)?);
+    let registry = tracing_subscriber::registry().with(filter);
+    let done = if config.json {
+        registry
+            .with(fmt::layer().json().with_writer(std::io::stderr))
+            .try_init()
+    } else {
+        registry
+            .with(fmt::layer().with_writer(std::io::stderr))
+            .try_init()
+    };
+    done.map_err(|_| TelemetryError::Twice)?;
+    Ok(TelemetryGuard { filter: handle })
+}
+
+fn parse(filter: &str) -> Result<EnvFilter, TelemetryError> {
+    EnvFilter::try_new(filter).map_err(|_| TelemetryError::Filter {
+        filter: filter.to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_that_cannot_be_read_is_refused_with_an_example() {
+        let error = parse("dataplane=loud").unwrap_err().to_string();
+        assert!(error.contains("dataplane=debug"), "{error}");
+    }
+}
