@@ -1,0 +1,161 @@
+//! The table of contents of a running data plane: everything is built here, top to bottom, and started here.
+
+use crate::config::Config;
+use crate::control::ControlPlanes;
+use crate::http;
+use crate::metrics::Metrics;
+use crate::pipeline::{Availability, Gateway};
+use crate::routing::Routing;
+use crate::sync::{self, Execute, Identity, Sync, Vitals};
+use crate::usage::{self, Spool, SpoolConfig};
+use anyhow::Context;
+use axum::Router;
+use proto::v1::command::Op;
+use runtime::crypto::ClusterKeys;
+use runtime::drain::Drain;
+use runtime::egress::{Egress, EgressConfig};
+use runtime::metrics::Registry;
+use runtime::readiness::{Latch, Readiness};
+use runtime::telemetry::TelemetryGuard;
+use state::StateStore;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+/// How often the state store is asked whether it is there.
+const STORE_CHECK: Duration = Duration::from_secs(2);
+
+/// What a data plane needs from its process.
+pub struct Deps {
+    pub store: Arc<dyn StateStore>,
+    pub control: ControlPlanes,
+    pub keys: ClusterKeys,
+    pub registry: Registry,
+    pub readiness: Readiness,
+    /// Lets operators change what is logged; a process without it refuses to.
+    pub telemetry: Option<TelemetryGuard>,
+}
+
+pub struct App {
+    /// What clients call.
+    pub router: Router,
+    pub gateway: Arc<Gateway>,
+    sync: Sync,
+    configured: Latch,
+    /// Ends the reporting of usage, once no request can end any more.
+    flush: CancellationToken,
+}
+
+/// Builds without starting anything: no task runs and no connection is made yet.
+pub fn build(config: &Config, deps: Deps) -> anyhow::Result<App> {
+    let (spool, recovered) = Spool::open(SpoolConfig::new(config.data_dir.join("spool")))?;
+    if recovered.lost > 0 || recovered.damaged_bytes > 0 {
+        tracing::warn!(?recovered, "the last process did not end in order: its open requests are accounted as lost");
+    }
+    let egress = Egress::new(EgressConfig {
+        connect_timeout: config.upstream.connect(),
+        allow_private: config.upstream.allow_private_addresses,
+    });
+    let routing = Routing::default();
+    let gateway = Arc::new(Gateway {
+        routing: routing.clone(),
+        egress: egress.context("the client for providers cannot be built")?,
+        spool,
+        metrics: Metrics::new(&deps.registry),
+        edge: config.edge.clone(),
+        upstream: config.upstream.clone(),
+        availability: Availability::default(),
+    });
+    let sync = Sync {
+        identity: Identity::new(&config.data_plane_id, config.listen().to_string()),
+        control: deps.control,
+        routing: routing.clone(),
+        store: deps.store,
+        keys: deps.keys,
+        vitals: vitals(gateway.clone()),
+        execute: execute(routing, deps.telemetry),
+    };
+    Ok(App {
+        router: http::router(gateway.clone())?,
+        gateway,
+        sync,
+        configured: deps.readiness.latch("configuration"),
+        flush: CancellationToken::new(),
+    })
+}
+
+// === impl App ===
+
+impl App {
+    /// Starts what runs beside requests. The returned token ends the reporting of usage; cancel it when the last
+    /// request has ended.
+    pub fn start(self, drain: &Drain) -> CancellationToken {
+        let Self { gateway, sync, configured, flush, .. } = self;
+        let (standing, watched) = watch::channel(sync::Standing::default());
+        let (control, id, store) = (sync.control.clone(), sync.identity.id.clone(), sync.store.clone());
+        drain.spawn("usage reporting", usage::report(gateway.spool.clone(), control, id, flush.clone()));
+        drain.spawn("readiness", watch_configuration(watched, configured));
+        drain.spawn("state store check", check_store(store, gateway, drain.token()));
+        drain.spawn("configuration sync", sync.run(standing, drain.token()));
+        flush
+    }
+}
+
+/// What a control plane is told about this process.
+fn vitals(gateway: Arc<Gateway>) -> Box<dyn Fn() -> Vitals + Send + std::marker::Sync> {
+    Box::new(move || {
+        let spool = gateway.spool.vitals();
+        Vitals {
+            inflight: gateway.metrics.inflight(),
+            spool_bytes: spool.pending_bytes,
+            spool_dropped: spool.dropped,
+            store_degraded: gateway.availability.store_down.load(Ordering::Relaxed),
+            draining: gateway.availability.draining.is_cancelled(),
+        }
+    })
+}
+
+/// What an operator may ask of a running data plane.
+fn execute(routing: Routing, telemetry: Option<TelemetryGuard>) -> Execute {
+    Box::new(move |op| match op {
+        Op::ClearCooldowns(clear) => {
+            routing.health().clear(Some(clear.connection_id.as_str()).filter(|id| !id.is_empty()));
+            Ok(())
+        }
+        Op::SetLogFilter(set) => {
+            let telemetry = telemetry.as_ref().ok_or("this process does not take log filters")?;
+            telemetry.set_filter(&set.filter).map_err(|error| error.to_string())
+        }
+        Op::Resync(_) => Err("a resynchronisation is not carried out here".to_owned()),
+    })
+}
+
+async fn watch_configuration(mut standing: watch::Receiver<sync::Standing>, configured: Latch) {
+    loop {
+        configured.set(standing.borrow_and_update().applied.is_some());
+        if standing.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Keeps `store_down` true to the state store, so that no request has to find out by itself.
+async fn check_store(store: Arc<dyn StateStore>, gateway: Arc<Gateway>, stop: CancellationToken) {
+    loop {
+        let ping = store.ping().await;
+        let down = ping.is_err();
+        let was_down = gateway.availability.store_down.swap(down, Ordering::Relaxed);
+        gateway.metrics.store_down(down);
+        match ping {
+            Err(error) if !was_down => tracing::warn!(%error, "the state store does not answer: going on without it"),
+            Ok(_) if was_down => tracing::info!("the state store answers again"),
+            _ => {}
+        }
+        tokio::select! {
+            () = tokio::time::sleep(STORE_CHECK) => {}
+            () = stop.cancelled() => return,
+        }
+    }
+}

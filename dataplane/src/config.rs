@@ -1,0 +1,177 @@
+//! What an operator sets at boot. Nothing here is ever also a row in the database.
+
+use runtime::secret::Secret;
+use runtime::telemetry::TelemetryConfig;
+use serde::Deserialize;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Environment names that are documented without a prefix, and where they go.
+pub const FLAT: &[(&str, &str)] = &[
+    ("PORT", "port"),
+    ("DATA_DIR", "data_dir"),
+    ("REDIS_URL", "redis_url"),
+    ("CONTROL_PLANE_URL", "control_plane_url"),
+    ("CLUSTER_SECRET", "cluster_secret"),
+    ("REQUIRE_API_KEY", "edge.require_api_key"),
+    ("CORS_ORIGIN", "edge.cors_origin"),
+    ("MAX_BODY_SIZE_BYTES", "edge.max_body_bytes"),
+    ("ALLOW_PRIVATE_PROVIDER_URLS", "upstream.allow_private_addresses"),
+    ("SHUTDOWN_TIMEOUT_MS", "shutdown_timeout_ms"),
+];
+
+/// The process: where it listens and whom it knows.
+#[derive(Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    pub listen: SocketAddr,
+    /// Replaces the port of `listen`.
+    pub port: Option<u16>,
+    /// Where the spool of finished requests lives; must survive a restart.
+    pub data_dir: PathBuf,
+    /// gRPC addresses of control planes, separated by commas; any of them will do.
+    pub control_plane_url: String,
+    pub redis_url: Secret<String>,
+    /// Prefix of every key in Redis, so that deployments can share one.
+    pub redis_prefix: String,
+    /// At least 32 characters, the same on every plane.
+    pub cluster_secret: Secret<String>,
+    /// Stable name of this data plane; one per process when empty.
+    pub data_plane_id: String,
+    pub log: TelemetryConfig,
+    /// Between becoming unready and refusing requests: load balancers need a moment to notice.
+    pub drain_notice_ms: u64,
+    /// How long running requests may take to end after SIGTERM.
+    pub shutdown_timeout_ms: u64,
+    pub edge: EdgeConfig,
+    pub upstream: UpstreamConfig,
+}
+
+/// What is asked of clients.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EdgeConfig {
+    /// Without it a missing or unknown key is accepted; a known one keeps its limits.
+    pub require_api_key: bool,
+    pub cors_origin: String,
+    pub max_body_bytes: usize,
+    /// Longest silence while a request body is being read.
+    pub body_idle_ms: u64,
+}
+
+/// How providers are called.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct UpstreamConfig {
+    pub allow_private_addresses: bool,
+    /// TCP and TLS.
+    pub connect_ms: u64,
+    /// From sending the request of a stream to its first event of output.
+    pub first_event_ms: u64,
+    /// Longest silence inside a stream.
+    pub idle_ms: u64,
+    /// One attempt of a request that is answered whole.
+    pub unary_ms: u64,
+    /// The whole request with all its attempts, and the longest stream.
+    pub total_ms: u64,
+    /// Largest whole answer that is read.
+    pub max_reply_bytes: usize,
+}
+
+// === impl Config ===
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 20130)),
+            port: None,
+            data_dir: PathBuf::from("data"),
+            control_plane_url: "http://127.0.0.1:20129".to_owned(),
+            redis_url: Secret::new("redis://127.0.0.1:6379".to_owned()),
+            redis_prefix: "omniroute".to_owned(),
+            cluster_secret: Secret::new(String::new()),
+            data_plane_id: String::new(),
+            log: TelemetryConfig::default(),
+            drain_notice_ms: 3_000,
+            shutdown_timeout_ms: 30_000,
+            edge: EdgeConfig::default(),
+            upstream: UpstreamConfig::default(),
+        }
+    }
+}
+
+impl Config {
+    pub fn listen(&self) -> SocketAddr {
+        let mut listen = self.listen;
+        if let Some(port) = self.port {
+            listen.set_port(port);
+        }
+        listen
+    }
+
+    pub fn drain_notice(&self) -> Duration {
+        Duration::from_millis(self.drain_notice_ms)
+    }
+
+    pub fn shutdown_timeout(&self) -> Duration {
+        Duration::from_millis(self.shutdown_timeout_ms)
+    }
+}
+
+// === impl EdgeConfig ===
+
+impl Default for EdgeConfig {
+    fn default() -> Self {
+        Self {
+            require_api_key: true,
+            cors_origin: "*".to_owned(),
+            max_body_bytes: 10 * 1024 * 1024,
+            body_idle_ms: 30_000,
+        }
+    }
+}
+
+impl EdgeConfig {
+    pub fn body_idle(&self) -> Duration {
+        Duration::from_millis(self.body_idle_ms)
+    }
+}
+
+// === impl UpstreamConfig ===
+
+impl Default for UpstreamConfig {
+    fn default() -> Self {
+        Self {
+            allow_private_addresses: false,
+            connect_ms: 10_000,
+            first_event_ms: 60_000,
+            idle_ms: 120_000,
+            unary_ms: 300_000,
+            total_ms: 600_000,
+            max_reply_bytes: 64 * 1024 * 1024,
+        }
+    }
+}
+
+impl UpstreamConfig {
+    pub fn connect(&self) -> Duration {
+        Duration::from_millis(self.connect_ms)
+    }
+
+    pub fn first_event(&self) -> Duration {
+        Duration::from_millis(self.first_event_ms)
+    }
+
+    pub fn idle(&self) -> Duration {
+        Duration::from_millis(self.idle_ms)
+    }
+
+    pub fn unary(&self) -> Duration {
+        Duration::from_millis(self.unary_ms)
+    }
+
+    pub fn total(&self) -> Duration {
+        Duration::from_millis(self.total_ms)
+    }
+}

@@ -1,0 +1,111 @@
+//! Every way a request can fail, and the three questions the edge asks about it: what kind it is, what the client
+//! may read, and when to come back.
+
+use crate::pipeline::{ArrivalError, AuthError, Exhausted, PlanError};
+use llm::{DecodeError, EncodeError, ErrorKind, PublicError, UpstreamError};
+use std::time::Duration;
+use thiserror::Error;
+
+#[derive(Debug, Error)]
+pub enum GatewayError {
+    #[error("this gateway has no configuration yet: it is waiting for its control plane")]
+    Unconfigured,
+    #[error("Server is shutting down")]
+    Draining,
+    #[error("no such endpoint: {method} {path}")]
+    NotFound { method: String, path: String },
+    #[error("method {method} is not allowed for {path}")]
+    MethodNotAllowed { method: String, path: String },
+    #[error("the gateway failed; the request id leads to its log")]
+    Panicked,
+    #[error(transparent)]
+    Auth(#[from] AuthError),
+    #[error(transparent)]
+    Arrival(#[from] ArrivalError),
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// Nothing that the model stands for can express the request.
+    #[error(transparent)]
+    Encode(#[from] EncodeError),
+    /// The last attempt's failure.
+    #[error(transparent)]
+    Upstream(#[from] UpstreamError),
+    #[error(transparent)]
+    Exhausted(#[from] Exhausted),
+}
+
+// === impl GatewayError ===
+
+impl GatewayError {
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Unconfigured | Self::Draining => ErrorKind::Unavailable,
+            Self::NotFound { .. } => ErrorKind::NotFound,
+            Self::MethodNotAllowed { .. } => ErrorKind::MethodNotAllowed,
+            Self::Panicked => ErrorKind::Internal,
+            Self::Auth(error) => error.kind(),
+            Self::Arrival(error) => error.kind(),
+            Self::Decode(_) => ErrorKind::InvalidRequest,
+            Self::Plan(error) => error.kind(),
+            Self::Encode(_) => ErrorKind::Unsupported,
+            Self::Upstream(error) => error.kind,
+            Self::Exhausted(error) => error.kind,
+        }
+    }
+
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Upstream(error) => error.retry_after,
+            Self::Exhausted(error) => error.retry_after,
+            _ => None,
+        }
+    }
+
+    /// Whether a provider, and not the gateway or the client, is the cause.
+    pub fn is_upstream(&self) -> bool {
+        matches!(self, Self::Upstream(_) | Self::Exhausted(_))
+    }
+
+    /// What the client reads, in whatever dialect it speaks.
+    pub fn public(&self, request_id: &str) -> PublicError {
+        PublicError {
+            kind: self.kind(),
+            message: self.message(),
+            code: self.code(),
+            param: self.param(),
+            request_id: request_id.to_owned(),
+        }
+    }
+
+    fn message(&self) -> String {
+        match self {
+            // SDKs look for the first words of this one
+            Self::Upstream(error) if error.kind == ErrorKind::ContextLength => error.message.clone(),
+            Self::Upstream(UpstreamError { status: Some(status @ 400..), message, .. }) => {
+                format!("[{status}]: {message}")
+            }
+            error => error.to_string(),
+        }
+    }
+
+    fn code(&self) -> Option<String> {
+        match self {
+            Self::Draining => Some("SERVICE_UNAVAILABLE".to_owned()),
+            Self::Exhausted(_) => Some("all_accounts_unavailable".to_owned()),
+            Self::Upstream(error) if error.kind == ErrorKind::InvalidRequest => error.native_code.clone(),
+            _ => None,
+        }
+    }
+
+    fn param(&self) -> Option<String> {
+        match self {
+            Self::Decode(error) => error.param.clone(),
+            Self::Encode(error) => error.param.clone(),
+            Self::Upstream(error) => error.param.clone(),
+            Self::Plan(_) => Some("model".to_owned()),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! `omniroute-dataplane`: one data plane of a cluster.
+
+use anyhow::Context;
+use clap::Parser;
+use dataplane::app::{self, App, Deps};
+use dataplane::config::{Config, FLAT};
+use dataplane::control::{ControlPlanes, JoinToken};
+use dataplane::http;
+use figment::providers::Serialized;
+use runtime::config::Sources;
+use runtime::crypto::ClusterKeys;
+use runtime::drain::Drain;
+use runtime::metrics::Registry;
+use runtime::readiness::Readiness;
+use runtime::serve::Limits;
+use runtime::{admin, serve, shutdown, telemetry};
+use serde::Serialize;
+use state::RedisStore;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+/// As sysexits.h has it: the settings are wrong, and a restart will not make them right.
+const BAD_SETTINGS: u8 = 64;
+
+/// What the background may take to end: sending the last usage, saying goodbye to the control plane.
+const BACKGROUND_GRACE: Duration = Duration::from_secs(10);
+
+/// A shorter secret can be guessed.
+const SECRET_CHARS: usize = 32;
+
+/// OmniRoute data plane: serves /v1, needs Redis and a control plane.
+#[derive(Parser)]
+#[command(version)]
+struct Flags {
+    /// TOML file; the table `[dataplane]` is read.
+    #[arg(long)]
+    config: Option<PathBuf>,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+#[derive(clap::Args, Serialize)]
+struct Settings {
+    /// Address to serve on.
+    #[arg(long)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    listen: Option<SocketAddr>,
+}
+
+fn main() -> ExitCode {
+    let flags = Flags::parse();
+    let config = match load(flags) {
+        Ok(config) => config,
+        Err(error) => return complain(&error, BAD_SETTINGS),
+    };
+    match run(&config) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => complain(&error, 1),
+    }
+}
+
+fn load(flags: Flags) -> anyhow::Result<Config> {
+    let config: Config = runtime::config::load(Sources {
+        file: flags.config,
+        prefix: "OMNIROUTE_DATAPLANE__",
+        section: "dataplane",
+        flat: FLAT,
+        flags: Serialized::defaults(flags.settings),
+    })?;
+    let secret = config.cluster_secret.expose().chars().count();
+    anyhow::ensure!(
+        secret >= SECRET_CHARS,
+        "CLUSTER_SECRET has {secret} characters: give every plane of the cluster the same {SECRET_CHARS} or more"
+    );
+    Ok(config)
+}
+
+#[tokio::main]
+async fn run(config: &Config) -> anyhow::Result<()> {
+    let telemetry = telemetry::init(&config.log)?;
+    let keys = ClusterKeys::derive(config.cluster_secret.expose());
+    let store = RedisStore::connect(config.redis_url.expose(), &config.redis_prefix).await?;
+    let control = ControlPlanes::at(&config.control_plane_url, JoinToken::new(keys.join_token.expose()))?;
+    let (registry, readiness) = (Registry::new(), Readiness::new());
+    let app = app::build(
+        config,
+        Deps {
+            store: Arc::new(store),
+            control,
+            keys,
+            registry: registry.clone(),
+            readiness: readiness.clone(),
+            telemetry: Some(telemetry),
+        },
+    )?;
+    let listener = TcpListener::bind(config.listen()).await.with_context(|| format!("cannot listen on {}", config.listen()))?;
+    tracing::info!(address = %listener.local_addr()?, "data plane listens");
+    let probes = admin::router(readiness.clone(), registry);
+    serve_until_stopped(config, listener, app, probes, readiness).await
+}
+
+/// Serves, and when asked to stop lets go in this order: unready, refusing, finishing what runs, reporting it.
+async fn serve_until_stopped(
+    config: &Config,
+    listener: TcpListener,
+    app: App,
+    probes: axum::Router,
+    readiness: Readiness,
+) -> anyhow::Result<()> {
+    let accepting = readiness.latch("accepting requests");
+    let gateway = app.gateway.clone();
+    let router = app.router.clone().merge(probes).fallback(http::not_found);
+    let drain = Drain::new();
+    let flush = app.start(&drain);
+    accepting.set(true);
+
+    let stop = CancellationToken::new();
+    let limits = Limits { grace: config.shutdown_timeout(), ..Limits::default() };
+    let serving = tokio::spawn(serve::serve(listener, router, stop.clone(), limits));
+
+    let signal = shutdown::requested().await?;
+    tracing::info!(signal, inflight = gateway.metrics.inflight(), "stopping");
+    accepting.set(false);
+    tokio::select! {
+        () = tokio::time::sleep(config.drain_notice()) => {}
+        // a second signal is impatience
+        _ = shutdown::requested() => {}
+    }
+    gateway.availability.draining.cancel();
+    stop.cancel();
+    if !serving.await.context("the accept loop failed")? {
+        tracing::warn!(inflight = gateway.metrics.inflight(), "requests were cut off at the end of the grace period");
+    }
+    flush.cancel();
+    drain.begin();
+    let late = drain.wait(BACKGROUND_GRACE).await;
+    if !late.is_empty() {
+        tracing::warn!(?late, "background tasks did not end in time");
+    }
+    Ok(())
+}
+
+/// Before there is a subscriber, and for people who look at the terminal.
+#[expect(clippy::print_stderr, reason = "the log may not be set up yet")]
+fn complain(error: &anyhow::Error, code: u8) -> ExitCode {
+    eprintln!("omniroute-dataplane: {error:#}");
+    ExitCode::from(code)
+}

@@ -1,0 +1,112 @@
+//! The life of a request, on one page.
+//!
+//! Plain functions over typed values: what a stage needs is what the stage before it returned, so the order cannot
+//! be got wrong. A request loads the configuration once and keeps it to the end.
+
+mod arrival;
+mod attempt;
+mod authenticate;
+mod plan;
+mod record;
+mod relay;
+mod respond;
+
+pub use arrival::{Arrival, ArrivalError, Endpoint};
+pub use attempt::Exhausted;
+pub use authenticate::{AuthError, Caller, caller};
+pub use plan::PlanError;
+pub use respond::{failure, note_degraded};
+
+use crate::config::{EdgeConfig, UpstreamConfig};
+use crate::error::GatewayError;
+use crate::metrics::Metrics;
+use crate::routing::Routing;
+use crate::usage::Spool;
+use attempt::Served;
+use axum::response::Response;
+use futures::FutureExt;
+use http::StatusCode;
+use llm::Ask;
+use record::Record;
+use runtime::egress::Egress;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tokio_util::sync::CancellationToken;
+
+/// What requests share.
+pub struct Gateway {
+    pub routing: Routing,
+    pub egress: Egress,
+    pub spool: Spool,
+    pub metrics: Metrics,
+    pub edge: EdgeConfig,
+    pub upstream: UpstreamConfig,
+    pub availability: Availability,
+}
+
+/// How this data plane is doing, as far as it changes what clients get.
+#[derive(Default)]
+pub struct Availability {
+    /// The state store does not answer; requests go on without it and say so.
+    pub store_down: AtomicBool,
+    /// No new request is taken.
+    pub draining: CancellationToken,
+}
+
+/// Answers one request. Never fails, never panics, and leaves exactly one usage event behind.
+pub async fn serve(gateway: &Arc<Gateway>, mut arrival: Arrival) -> Response {
+    let mut record = Record::open(gateway, &arrival);
+    // a panic is a bug of ours: this client still gets an answer it can read, and nobody else notices
+    let running = AssertUnwindSafe(run(gateway, &mut arrival, &mut record)).catch_unwind().await;
+    match running.unwrap_or(Err(GatewayError::Panicked)) {
+        Ok(served) => respond::success(gateway, &arrival, served, record),
+        Err(error) => {
+            let response = respond::failure(&arrival, &error);
+            note(&arrival, &error, response.status());
+            record.refused(&error, response.status());
+            response
+        }
+    }
+}
+
+async fn run(
+    gateway: &Arc<Gateway>,
+    arrival: &mut Arrival,
+    record: &mut Record,
+) -> Result<Served, GatewayError> {
+    if gateway.availability.draining.is_cancelled() {
+        return Err(GatewayError::Draining);
+    }
+    let table = gateway.routing.load().ok_or(GatewayError::Unconfigured)?;
+    record.revision(table.version().revision);
+
+    let caller = authenticate::caller(&table, &arrival.parts, gateway.edge.require_api_key)?;
+    record.caller(&caller);
+
+    let body = arrival.read_body(&gateway.edge).await?;
+    let ask = Ask::read(arrival.endpoint.dialect, body)?;
+    record.asked(&ask);
+
+    let plan = plan::candidates(&table, caller, ask.model())?;
+    attempt::first_success(gateway, &plan, &ask, &arrival.parts.headers, record).await
+}
+
+/// The one place where a failed request is logged.
+fn note(arrival: &Arrival, error: &GatewayError, status: StatusCode) {
+    let (request_id, endpoint) = (arrival.request_id(), arrival.endpoint.route);
+    if status.is_server_error() {
+        tracing::warn!(request_id, endpoint, %status, %error, "request failed");
+    } else {
+        tracing::debug!(request_id, endpoint, %status, %error, "request refused");
+    }
+}
+
+// === impl Gateway ===
+
+impl Gateway {
+    /// What works less well than it should, for the client to know; `None` when all is well.
+    pub fn degraded(&self) -> Option<&'static str> {
+        self.availability.store_down.load(Ordering::Relaxed).then_some("state-store")
+    }
+}

@@ -1,0 +1,338 @@
+//! From a plan to an answer: one account after the other, until one answers.
+//!
+//! Nothing has been sent to the client yet, so any failure that is not the request's own may be made good by the
+//! next account. A stream counts as an answer only once its first event of output is there; from then on the reply
+//! belongs to that account, whatever becomes of it.
+
+use super::{Gateway, plan::Plan, record::Record};
+use crate::error::GatewayError;
+use crate::routing::{Connection, Cooling, Penalty, Route};
+use crate::upstream::{self, Incoming, Outgoing};
+use bytes::Bytes;
+use chrono::Utc;
+use http::HeaderMap;
+use http::header::CONTENT_TYPE;
+use http::response;
+use http_body_util::BodyExt;
+use llm::translate::CallError;
+use llm::{Ask, Call, EncodeError, ErrorKind, ModelCaps, Progress, Pump, ReplySeed, Target, UpstreamError};
+use std::sync::Arc;
+use std::time::Duration;
+use thiserror::Error;
+use tokio::time::{Instant, timeout_at};
+
+/// Accounts of one provider that are tried for one request.
+const ACCOUNTS: usize = 5;
+
+/// An answer, and where it comes from.
+pub struct Served {
+    pub reply: Reply,
+    pub account: Account,
+    /// What translation cost, for a header.
+    pub notes: Option<String>,
+    pub stream: bool,
+    /// When the whole request, stream included, has to be over.
+    pub deadline: Instant,
+}
+
+pub enum Reply {
+    /// In the client's dialect and complete: a unary answer, or a stream that was made from one.
+    Whole { body: Bytes, progress: Box<Progress> },
+    /// Its first event of output is in `ready`; the rest is in `body`.
+    Stream { body: Incoming, pump: Pump, ready: Vec<Bytes> },
+}
+
+/// The account that answered, as far as its health is concerned.
+pub struct Account {
+    pub connection: Arc<Connection>,
+    pub model: Arc<str>,
+    pub started: Instant,
+}
+
+/// No account could be asked: those that are left all rest.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{message}")]
+pub struct Exhausted {
+    pub kind: ErrorKind,
+    pub message: String,
+    pub retry_after: Option<Duration>,
+}
+
+/// The search for an answer: what is fixed for all attempts, and what was learnt from those that failed.
+struct Search<'a> {
+    gateway: &'a Gateway,
+    plan: &'a Plan,
+    ask: &'a Ask,
+    client_headers: &'a HeaderMap,
+    seed: ReplySeed,
+    /// When the whole request has to be over.
+    deadline: Instant,
+    /// When looking for an answer has to stop.
+    until: Instant,
+    findings: Findings,
+}
+
+#[derive(Default)]
+struct Findings {
+    failure: Option<UpstreamError>,
+    unsupported: Option<EncodeError>,
+    /// Back first, and limited only if all that rest are.
+    resting: Option<Cooling>,
+    /// The last provider and model that were considered.
+    place: String,
+}
+
+/// Tries the accounts of a plan in order and returns the first answer.
+pub async fn first_success(
+    gateway: &Gateway,
+    plan: &Plan,
+    ask: &Ask,
+    client_headers: &HeaderMap,
+    record: &mut Record,
+) -> Result<Served, GatewayError> {
+    let now = Instant::now();
+    let deadline = now + gateway.upstream.total();
+    let until = plan.combo.as_ref().and_then(|combo| combo.timeout).map_or(deadline, |timeout| deadline.min(now + timeout));
+    let seed = record.seed(ask.model());
+    let findings = Findings::default();
+    let mut search = Search { gateway, plan, ask, client_headers, seed, deadline, until, findings };
+    for route in plan.routes.iter() {
+        if let Some(served) = search.route(route, record).await? {
+            return Ok(served);
+        }
+    }
+    Err(search.findings.conclude())
+}
+
+// === impl Search ===
+
+impl Search<'_> {
+    /// Tries the accounts of one route. `None` means that the next route may do better.
+    async fn route(&mut self, route: &Route, record: &mut Record) -> Result<Option<Served>, GatewayError> {
+        let health = self.gateway.routing.health();
+        let mut call = None;
+        let mut tried = 0;
+        for connection in &route.provider.connections {
+            if !self.plan.may_use(connection) {
+                continue;
+            }
+            if let Some(cooling) = health.cooling(&connection.id, &route.model) {
+                self.findings.rests(route, cooling);
+                continue;
+            }
+            if tried == ACCOUNTS || self.findings.failure.is_some() && Instant::now() >= self.until {
+                break;
+            }
+            tried += 1;
+            let call = match &mut call {
+                Some(call) => call,
+                None => match self.ask.call(&target(route)) {
+                    Ok(made) => call.insert(made),
+                    Err(CallError::Decode(error)) => return Err(error.into()),
+                    // another model of the combo may speak a dialect that can say it
+                    Err(CallError::Encode(error)) => {
+                        self.findings.unsupported = Some(error);
+                        return Ok(None);
+                    }
+                },
+            };
+            let account = Account { connection: connection.clone(), model: route.model.clone(), started: Instant::now() };
+            record.dispatch(self.plan, route, connection);
+            match self.attempt(call, connection).await {
+                Ok(reply) => {
+                    record.attempt_answered(call.notes());
+                    let notes = call.notes().summary();
+                    let (stream, deadline) = (self.ask.stream(), self.deadline);
+                    return Ok(Some(Served { reply, account, notes, stream, deadline }));
+                }
+                Err(error) => {
+                    record.attempt_failed(&error);
+                    if account.fail(self.gateway, &error) == Penalty::Final {
+                        return Err(error.into());
+                    }
+                    self.findings.failed(route, error);
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    async fn attempt(&self, call: &Call, connection: &Connection) -> Result<Reply, UpstreamError> {
+        let config = &self.gateway.upstream;
+        let patience = if self.ask.stream() { config.first_event() } else { config.unary() };
+        let deadline = (Instant::now() + patience).min(self.until);
+        match timeout_at(deadline, self.exchange(call, connection)).await {
+            Ok(reply) => reply,
+            Err(_) => Err(UpstreamError::new(ErrorKind::Timeout, "the provider did not answer in time")),
+        }
+    }
+
+    async fn exchange(&self, call: &Call, connection: &Connection) -> Result<Reply, UpstreamError> {
+        let client = |name: &'static str| self.client_headers.get(name)?.to_str().ok().map(str::to_owned);
+        let outgoing = Outgoing {
+            url: &connection.chat_url,
+            headers: &connection.headers,
+            dialect_headers: call.headers(&client),
+            body: call.body(),
+            allow_private: connection.allow_private_address,
+        };
+        let (head, body) = upstream::send(&self.gateway.egress, outgoing).await?.into_parts();
+        if !head.status.is_success() {
+            return Err(refusal(connection, &head, body).await);
+        }
+        if self.ask.stream() {
+            self.open_stream(call, &head, body).await
+        } else {
+            self.read_reply(call, &head, body).await
+        }
+    }
+
+    /// Reads on until the first event of output.
+    async fn open_stream(&self, call: &Call, head: &response::Parts, mut body: Incoming) -> Result<Reply, UpstreamError> {
+        if content_is(head, &["application/json", "text/html"]) {
+            let whole = upstream::read_whole(body, self.gateway.upstream.max_reply_bytes).await?;
+            let mut progress = Box::<Progress>::default();
+            let body = call.replay(whole, &self.seed, &mut progress)?;
+            return Ok(Reply::Whole { body, progress });
+        }
+        let mut pump = call.pump(&self.seed);
+        let mut ready = Vec::new();
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|_| broke())?;
+            let Ok(data) = frame.into_data() else { continue };
+            pump.push(data, &mut ready);
+            let progress = pump.progress();
+            if progress.started {
+                return Ok(Reply::Stream { body, pump, ready });
+            }
+            if let Some(error) = &progress.error {
+                return Err(error.clone());
+            }
+        }
+        pump.finish(&mut ready);
+        let progress = Box::new(pump.progress().clone());
+        match progress.error {
+            Some(error) => Err(error),
+            None => Ok(Reply::Whole { body: ready.concat().into(), progress }),
+        }
+    }
+
+    async fn read_reply(&self, call: &Call, head: &response::Parts, body: Incoming) -> Result<Reply, UpstreamError> {
+        let whole = upstream::read_whole(body, self.gateway.upstream.max_reply_bytes).await?;
+        let mut progress = Box::<Progress>::default();
+        // some providers only stream, and not all of those say so
+        let streamed = content_is(head, &["text/event-stream"])
+            || [&b"data:"[..], b"event:"].iter().any(|start| whole.starts_with(start));
+        let body = if streamed {
+            call.fold(whole, &self.seed, &mut progress)?
+        } else {
+            call.reply(whole, &self.seed, &mut progress)?
+        };
+        Ok(Reply::Whole { body, progress })
+    }
+}
+
+// === impl Account ===
+
+impl Account {
+    /// Draws the consequences of a failure for the account's health.
+    pub fn fail(&self, gateway: &Gateway, error: &UpstreamError) -> Penalty {
+        let penalty = Penalty::of(error, self.connection.oauth);
+        let limited = matches!(error.kind, ErrorKind::RateLimit | ErrorKind::Quota);
+        gateway.routing.health().punish(&self.connection.id, &self.model, penalty, limited, error.retry_after);
+        penalty
+    }
+
+    pub fn succeed(&self, gateway: &Gateway) {
+        gateway.routing.health().forgive(&self.connection.id, &self.model, self.started);
+    }
+}
+
+// === impl Findings ===
+
+impl Findings {
+    fn rests(&mut self, route: &Route, cooling: Cooling) {
+        self.place = place(route);
+        self.resting = Some(match self.resting {
+            None => cooling,
+            Some(other) => {
+                Cooling { until: other.until.min(cooling.until), limited: other.limited && cooling.limited }
+            }
+        });
+    }
+
+    fn failed(&mut self, route: &Route, error: UpstreamError) {
+        self.place = place(route);
+        self.failure = Some(error);
+    }
+
+    /// The one error that tells the client most.
+    fn conclude(self) -> GatewayError {
+        match (self.resting, self.failure, self.unsupported) {
+            (None, Some(failure), _) => failure.into(),
+            (None, None, Some(unsupported)) => unsupported.into(),
+            (resting, failure, _) => exhausted(&self.place, resting, failure).into(),
+        }
+    }
+}
+
+fn exhausted(place: &str, resting: Option<Cooling>, failure: Option<UpstreamError>) -> Exhausted {
+    let limited = resting.is_none_or(|cooling| cooling.limited)
+        && failure.as_ref().is_none_or(|failure| failure.kind == ErrorKind::RateLimit);
+    let reason = failure.map_or_else(|| "Unavailable".to_owned(), |failure| failure.message);
+    let left = resting.map_or(Duration::ZERO, |cooling| cooling.until.saturating_duration_since(Instant::now()));
+    Exhausted {
+        kind: if limited { ErrorKind::RateLimit } else { ErrorKind::Unavailable },
+        message: format!("[{place}] {reason} (reset after {})", in_words(left)),
+        retry_after: Some(left.max(Duration::from_secs(1))),
+    }
+}
+
+fn place(route: &Route) -> String {
+    format!("{}/{}", route.provider.prefix, route.model)
+}
+
+fn target(route: &Route) -> Target {
+    let dialect = route.provider.spec.dialect;
+    Target { dialect, model: route.model.to_string(), caps: ModelCaps::of(dialect, &route.model) }
+}
+
+/// What a provider said with an error status, with the time it asks for.
+async fn refusal(connection: &Connection, head: &response::Parts, body: Incoming) -> UpstreamError {
+    let body = upstream::read_refusal(body).await;
+    let mut error = llm::formats::of(connection.dialect).decode_error(head.status.as_u16(), &body);
+    let hint = upstream::retry_hint(&head.headers, &error.message, Utc::now());
+    error.retry_after = error.retry_after.max(hint);
+    error
+}
+
+fn content_is(head: &response::Parts, kinds: &[&str]) -> bool {
+    let kind = head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    kinds.iter().any(|known| kind.get(..known.len()).is_some_and(|start| start.eq_ignore_ascii_case(known)))
+}
+
+fn broke() -> UpstreamError {
+    UpstreamError::new(ErrorKind::StreamIncomplete, "the connection to the provider broke before its first output")
+}
+
+/// `1h 2m 3s`, without the parts that are zero; rounded up, so that coming back then is not too early.
+fn in_words(duration: Duration) -> String {
+    let seconds = duration.as_millis().div_ceil(1000);
+    let parts = [(seconds / 3600, "h"), (seconds / 60 % 60, "m"), (seconds % 60, "s")];
+    let words: Vec<String> =
+        parts.iter().filter(|(count, _)| *count > 0).map(|(count, unit)| format!("{count}{unit}")).collect();
+    if words.is_empty() { "0s".to_owned() } else { words.join(" ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_in_words_leaves_out_what_is_zero() {
+        let table = [(0, "0s"), (1, "1s"), (999, "1s"), (90_000, "1m 30s"), (3_600_000, "1h"), (3_723_001, "1h 2m 4s")];
+        for (millis, words) in table {
+            assert_eq!(in_words(Duration::from_millis(millis)), words);
+        }
+    }
+}

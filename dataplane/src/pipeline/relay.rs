@@ -1,0 +1,201 @@
+//! The body of a streamed answer: a state machine that the client's connection polls, and that polls the
+//! provider's. No task and no channel stand between them, so a slow client slows the provider down, and a client
+//! that leaves drops this body and with it the provider's connection, at once.
+
+use super::Gateway;
+use super::attempt::Account;
+use super::record::Record;
+use crate::error::GatewayError;
+use crate::upstream::Incoming;
+use bytes::Bytes;
+use http_body::{Body, Frame};
+use llm::{ErrorKind, Pump, UpstreamError};
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+/// After its last event a provider may take this long to end its body; in time, the connection can be used again.
+const GRACE: Duration = Duration::from_secs(1);
+
+pub struct Relay {
+    gateway: Arc<Gateway>,
+    body: Incoming,
+    pump: Pump,
+    /// What the client has not taken yet: `ready[next..]`.
+    ready: Vec<Bytes>,
+    next: usize,
+    /// Since when the provider has been silent while the client was waiting.
+    silent_since: Option<Instant>,
+    /// Set for some time in the future and moved only when it fires too early: resetting a timer per chunk costs
+    /// more than the chunk.
+    timer: Pin<Box<Sleep>>,
+    deadline: Instant,
+    ended: bool,
+    account: Account,
+    request_id: String,
+    record: Record,
+}
+
+// === impl Relay ===
+
+impl Relay {
+    pub fn new(
+        gateway: &Arc<Gateway>,
+        (body, pump, ready): (Incoming, Pump, Vec<Bytes>),
+        deadline: Instant,
+        account: Account,
+        request_id: &str,
+        mut record: Record,
+    ) -> Self {
+        record.first_event();
+        let first = (Instant::now() + gateway.upstream.idle()).min(deadline);
+        let mut relay = Self {
+            gateway: gateway.clone(),
+            body,
+            pump,
+            ready,
+            next: 0,
+            silent_since: None,
+            timer: Box::pin(sleep_until(first)),
+            deadline,
+            ended: false,
+            account,
+            request_id: request_id.to_owned(),
+            record,
+        };
+        // the first bytes may already hold the end of it all
+        relay.look_for_error();
+        relay
+    }
+
+    fn push(&mut self, chunk: Bytes) {
+        self.silent_since = None;
+        self.pump.push(chunk, &mut self.ready);
+        self.look_for_error();
+    }
+
+    /// The provider closed its body.
+    fn finish(&mut self) {
+        self.pump.finish(&mut self.ready);
+        self.look_for_error();
+        if !self.ended {
+            self.succeed();
+        }
+    }
+
+    /// An error inside the stream has been put into the client's dialect by the pump; nothing follows it.
+    fn look_for_error(&mut self) {
+        if let Some(error) = self.pump.progress().error.clone() {
+            self.end_with(&error);
+        }
+    }
+
+    /// The stream cannot go on for a reason that the pump does not know.
+    fn fail(&mut self, error: UpstreamError) {
+        let public = GatewayError::Upstream(error.clone()).public(&self.request_id);
+        self.pump.fail(&public, &mut self.ready);
+        self.end_with(&error);
+    }
+
+    fn end_with(&mut self, error: &UpstreamError) {
+        self.account.fail(&self.gateway, error);
+        self.record.broke_off(error);
+        self.end();
+    }
+
+    fn succeed(&mut self) {
+        self.account.succeed(&self.gateway);
+        self.record.answered();
+        self.end();
+    }
+
+    fn end(&mut self) {
+        self.ended = true;
+        self.body = Incoming::default();
+    }
+
+    fn take_ready(&mut self) -> Option<Bytes> {
+        let chunk = std::mem::take(self.ready.get_mut(self.next)?);
+        self.next += 1;
+        if self.next == self.ready.len() {
+            self.ready.clear();
+            self.next = 0;
+        }
+        Some(chunk)
+    }
+
+    /// Ready when the provider has been silent for too long, or the whole request has taken too long. Only time
+    /// spent waiting for the provider counts: while the client is not reading, nobody is waiting.
+    fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let since = *self.silent_since.get_or_insert_with(Instant::now);
+        let patience = if self.pump.progress().ended { GRACE } else { self.gateway.upstream.idle() };
+        let due = (since + patience).min(self.deadline);
+        if due < self.timer.deadline() {
+            self.timer.as_mut().reset(due);
+        }
+        loop {
+            ready!(self.timer.as_mut().poll(cx));
+            if self.timer.deadline() >= due {
+                return Poll::Ready(());
+            }
+            self.timer.as_mut().reset(due);
+        }
+    }
+
+    fn run_out_of_patience(&mut self) {
+        if self.pump.progress().ended {
+            self.finish();
+        } else if Instant::now() >= self.deadline {
+            self.fail(UpstreamError::new(ErrorKind::Timeout, "the stream took longer than a request may take"));
+        } else {
+            self.fail(UpstreamError::new(ErrorKind::Timeout, "the provider fell silent inside its stream"));
+        }
+    }
+}
+
+impl Body for Relay {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let this = &mut *self;
+        loop {
+            if let Some(chunk) = this.take_ready() {
+                return Poll::Ready(Some(Ok(Frame::data(chunk))));
+            }
+            if this.ended {
+                return Poll::Ready(None);
+            }
+            match Pin::new(&mut this.body).poll_frame(cx) {
+                Poll::Ready(Some(Ok(frame))) => {
+                    if let Ok(chunk) = frame.into_data() {
+                        this.push(chunk);
+                    }
+                }
+                Poll::Ready(Some(Err(_))) if this.pump.progress().ended => this.finish(),
+                Poll::Ready(Some(Err(_))) => {
+                    let text = "the connection to the provider broke inside its stream";
+                    this.fail(UpstreamError::new(ErrorKind::StreamIncomplete, text));
+                }
+                Poll::Ready(None) => this.finish(),
+                Poll::Pending => {
+                    ready!(this.poll_patience(cx));
+                    this.run_out_of_patience();
+                }
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.ended && self.ready.is_empty()
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        self.record.observe(self.pump.progress());
+    }
+}

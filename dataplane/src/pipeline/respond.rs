@@ -1,0 +1,115 @@
+//! The response: headers, and a body that closes the record when the client has it.
+
+use super::Gateway;
+use super::arrival::Arrival;
+use super::attempt::{Reply, Served};
+use super::record::Record;
+use super::relay::Relay;
+use crate::error::GatewayError;
+use axum::body::Body;
+use axum::response::Response;
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use http::{StatusCode, header};
+use http_body::{Frame, SizeHint};
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const ATTEMPTS: HeaderName = HeaderName::from_static("x-omniroute-attempts");
+const CACHE: HeaderName = HeaderName::from_static("x-omniroute-cache");
+const DEGRADED: HeaderName = HeaderName::from_static("x-omniroute-degraded");
+const TRANSLATION: HeaderName = HeaderName::from_static("x-omniroute-translation");
+/// Tells nginx to pass on every chunk as it comes.
+const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// A complete answer. Its request is over when the client's connection has taken it.
+struct Whole {
+    bytes: Option<Bytes>,
+    record: Record,
+}
+
+/// An answer of a provider, in the client's dialect.
+pub fn success(gateway: &Arc<Gateway>, arrival: &Arrival, served: Served, mut record: Record) -> Response {
+    let attempts = record.attempts();
+    let Served { reply, account, notes, stream, deadline } = served;
+    let body = match reply {
+        Reply::Whole { body, progress } => {
+            account.succeed(gateway);
+            record.observe(&progress);
+            Body::new(Whole { bytes: Some(body), record })
+        }
+        Reply::Stream { body, pump, ready } => {
+            let relay = Relay::new(gateway, (body, pump, ready), deadline, account, arrival.request_id(), record);
+            Body::new(relay)
+        }
+    };
+    let mut response = Response::new(body);
+    let headers = response.headers_mut();
+    headers.reserve(8);
+    headers.insert(REQUEST_ID, arrival.request_id.clone());
+    headers.insert(ATTEMPTS, HeaderValue::from(attempts));
+    if stream {
+        let kind = llm::formats::of(arrival.endpoint.dialect).stream_content_type();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        headers.insert(ACCEL_BUFFERING, HeaderValue::from_static("no"));
+    } else {
+        headers.insert(CONTENT_TYPE, JSON);
+        headers.insert(CACHE, HeaderValue::from_static("MISS"));
+    }
+    if let Some(notes) = notes.and_then(|notes| HeaderValue::try_from(notes).ok()) {
+        headers.insert(TRANSLATION, notes);
+    }
+    note_degraded(gateway, headers);
+    response
+}
+
+/// An error, in the client's dialect.
+pub fn failure(arrival: &Arrival, error: &GatewayError) -> Response {
+    let public = error.public(arrival.request_id());
+    let (status, body) = llm::formats::of(arrival.endpoint.dialect).encode_error(&public);
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    headers.insert(REQUEST_ID, arrival.request_id.clone());
+    headers.insert(CONTENT_TYPE, JSON);
+    if let Some(after) = error.retry_after() {
+        headers.insert(RETRY_AFTER, HeaderValue::from(after.as_millis().div_ceil(1000).max(1) as u64));
+    }
+    if matches!(error, GatewayError::Draining) {
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
+pub fn note_degraded(gateway: &Gateway, headers: &mut HeaderMap) {
+    if let Some(what) = gateway.degraded() {
+        headers.insert(DEGRADED, HeaderValue::from_static(what));
+    }
+}
+
+// === impl Whole ===
+
+impl http_body::Body for Whole {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let Some(bytes) = self.bytes.take() else { return Poll::Ready(None) };
+        self.record.answered();
+        Poll::Ready(Some(Ok(Frame::data(bytes))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.bytes.is_none()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
+    }
+}

@@ -1,0 +1,359 @@
+//! From resources to a [`Table`]. Total: whatever arrives, a table comes out.
+//!
+//! A resource that cannot be used is quarantined fail-closed and reported. A key that cannot be read authenticates
+//! nobody, a connection that cannot be opened is not called, a name that cannot be resolved answers with an error;
+//! everything else keeps working. Without readable settings no key is accepted.
+
+use super::access::{Globs, Scopes};
+use super::listing;
+use super::names;
+use super::table::{ApiKey, Connection, Named, Provider, Table};
+use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use llm::ProviderSpec;
+use llm::provider::AuthScheme;
+use proto::v1::{self, ConfigVersion, Resource, ResourceError, ResourceKey, ResourceKind};
+use proto::v1::{resource::Body, resource_error::Code};
+use runtime::crypto::SealKey;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+use url::Url;
+use zeroize::Zeroizing;
+
+/// As long as the wire contract allows a message to be.
+const MESSAGE_BYTES: usize = 512;
+
+/// What a settings resource turns into.
+struct Settings {
+    require_auth_for_models: bool,
+    blocked: HashSet<String>,
+    pepper: Option<Zeroizing<Vec<u8>>>,
+}
+
+/// A node of the user's, before its connections are known.
+struct Node<'a> {
+    node: &'a v1::ProviderNode,
+    spec: &'static ProviderSpec,
+}
+
+/// The resources by kind, in id order, so that the same configuration always compiles to the same table.
+#[derive(Default)]
+struct Sorted<'a> {
+    settings: Option<&'a v1::Settings>,
+    nodes: BTreeMap<&'a str, &'a v1::ProviderNode>,
+    connections: BTreeMap<&'a str, &'a v1::Connection>,
+    aliases: BTreeMap<&'a str, &'a v1::ModelAlias>,
+    combos: BTreeMap<&'a str, &'a v1::Combo>,
+    keys: BTreeMap<&'a str, &'a v1::ApiKey>,
+    /// Names of combos and aliases that cannot be used, and why.
+    broken: Vec<(&'a str, String)>,
+}
+
+/// Why one resource cannot be used.
+pub(super) struct Fault {
+    code: Code,
+    message: String,
+}
+
+// === impl Table ===
+
+impl Table {
+    pub fn compile(version: ConfigVersion, resources: &[Resource], transport: &SealKey) -> (Self, Vec<ResourceError>) {
+        let mut errors = Vec::new();
+        let sorted = Sorted::new(resources, &mut errors);
+        let settings = compile_settings(sorted.settings, transport, &mut errors);
+        let nodes = compile_nodes(&sorted, &mut errors);
+        let mut connections = compile_connections(&sorted, &nodes, transport, &mut errors);
+        let providers = compile_providers(&nodes, &mut connections, &settings.blocked, &mut errors);
+        let distinct: Vec<Arc<Provider>> = distinct(&providers);
+        let mut table = Self {
+            version,
+            require_auth_for_models: settings.require_auth_for_models,
+            pepper: settings.pepper,
+            keys: compile_keys(&sorted, &mut errors),
+            bare: index_bare(&distinct),
+            providers,
+            names: HashMap::new(),
+            listing: Vec::new(),
+        };
+        table.names = names::compile(&sorted.combos, &sorted.aliases, &table, &mut errors);
+        table.names.extend(sorted.broken.iter().map(|(name, reason)| ((*name).to_owned(), Named::Broken(reason.clone()))));
+        let combos = sorted.combos.values().filter(|combo| combo.enabled).map(|combo| combo.name.as_str());
+        table.listing = listing::build(combos.filter(|name| table.resolve(name).is_ok()), distinct.iter());
+        (table, errors)
+    }
+}
+
+// === impl Sorted ===
+
+impl<'a> Sorted<'a> {
+    fn new(resources: &'a [Resource], errors: &mut Vec<ResourceError>) -> Self {
+        let mut sorted = Self::default();
+        for resource in resources {
+            let issues = proto::validate::resource(resource);
+            let broken = issues.first().map(ToString::to_string);
+            errors.extend(issues.into_iter().map(ResourceError::from));
+            let id = resource.id.as_str();
+            match (&resource.body, broken) {
+                // a name stays taken, or it would come to mean something else
+                (Some(Body::Combo(combo)), Some(reason)) => sorted.broken.push((&combo.name, reason)),
+                (Some(Body::ModelAlias(_)), Some(reason)) => sorted.broken.push((id, reason)),
+                (Some(_), Some(_)) => {}
+                (Some(Body::Settings(settings)), None) => sorted.settings = Some(settings),
+                (Some(Body::ProviderNode(node)), None) => drop(sorted.nodes.insert(id, node)),
+                (Some(Body::Connection(connection)), None) => drop(sorted.connections.insert(id, connection)),
+                (Some(Body::ModelAlias(alias)), None) => drop(sorted.aliases.insert(id, alias)),
+                (Some(Body::Combo(combo)), None) => drop(sorted.combos.insert(id, combo)),
+                (Some(Body::ApiKey(key)), None) => drop(sorted.keys.insert(id, key)),
+                (None, _) => {
+                    let fault = Fault::new(Code::Decode, "unknown kind of resource: upgrade this data plane");
+                    report(errors, ResourceKind::Unspecified, id, fault);
+                }
+            }
+        }
+        sorted
+    }
+}
+
+// === impl Fault ===
+
+impl Fault {
+    pub(super) fn new(code: Code, message: impl Into<String>) -> Self {
+        Self { code, message: message.into() }
+    }
+
+    pub(super) fn message(&self) -> &str {
+        &self.message
+    }
+}
+
+pub(super) fn report(errors: &mut Vec<ResourceError>, kind: ResourceKind, id: &str, fault: Fault) {
+    let mut message = fault.message;
+    message.truncate(message.floor_char_boundary(MESSAGE_BYTES));
+    errors.push(ResourceError {
+        code: fault.code.into(),
+        resource: Some(ResourceKey { kind: kind.into(), id: id.to_owned() }),
+        message,
+        quarantined: true,
+    });
+}
+
+fn compile_settings(
+    settings: Option<&v1::Settings>,
+    transport: &SealKey,
+    errors: &mut Vec<ResourceError>,
+) -> Settings {
+    let closed = Settings { require_auth_for_models: true, blocked: HashSet::new(), pepper: None };
+    let Some(settings) = settings else {
+        let fault = Fault::new(Code::Invalid, "there are no settings: no API key can be accepted");
+        report(errors, ResourceKind::Settings, "settings", fault);
+        return closed;
+    };
+    let pepper = match open(settings.api_key_pepper.as_ref(), transport, "settings|settings|api_key_pepper") {
+        Ok(Some(pepper)) if !pepper.is_empty() => Some(pepper),
+        Ok(_) => {
+            let fault = Fault::new(Code::Invalid, "there is no key pepper: no API key can be accepted");
+            report(errors, ResourceKind::Settings, "settings", fault);
+            None
+        }
+        Err(fault) => {
+            report(errors, ResourceKind::Settings, "settings", fault);
+            None
+        }
+    };
+    Settings {
+        require_auth_for_models: settings.require_auth_for_models,
+        blocked: settings.blocked_providers.iter().cloned().collect(),
+        pepper,
+    }
+}
+
+fn compile_nodes<'a>(sorted: &Sorted<'a>, errors: &mut Vec<ResourceError>) -> BTreeMap<&'a str, Node<'a>> {
+    let mut nodes = BTreeMap::new();
+    for (id, node) in &sorted.nodes {
+        match llm::providers::compatible(&node.r#type, &node.api_type) {
+            Some(spec) => drop(nodes.insert(*id, Node { node, spec })),
+            None => report(
+                errors,
+                ResourceKind::ProviderNode,
+                id,
+                Fault::new(Code::Invalid, format!("unknown node type `{}` (api type `{}`)", node.r#type, node.api_type)),
+            ),
+        }
+    }
+    nodes
+}
+
+/// Usable connections by provider id, in the order they are tried.
+fn compile_connections(
+    sorted: &Sorted<'_>,
+    nodes: &BTreeMap<&str, Node<'_>>,
+    transport: &SealKey,
+    errors: &mut Vec<ResourceError>,
+) -> HashMap<String, Vec<Arc<Connection>>> {
+    let mut by_provider: HashMap<String, Vec<Arc<Connection>>> = HashMap::new();
+    for (id, connection) in sorted.connections.iter().filter(|(_, connection)| connection.enabled) {
+        let (provider, spec, node_url) = match nodes.get(connection.provider.as_str()) {
+            Some(node) => (connection.provider.as_str(), node.spec, Some(node.node.base_url.as_str())),
+            None => match llm::providers::find(&connection.provider) {
+                Some(spec) => (spec.id, spec, None),
+                None => {
+                    let text = format!("provider `{}` is neither built in nor a usable node", connection.provider);
+                    report(errors, ResourceKind::Connection, id, Fault::new(Code::DanglingReference, text));
+                    continue;
+                }
+            },
+        };
+        match compile_connection(id, connection, spec, node_url, transport) {
+            Ok(compiled) => by_provider.entry(provider.to_owned()).or_default().push(Arc::new(compiled)),
+            Err(fault) => report(errors, ResourceKind::Connection, id, fault),
+        }
+    }
+    for connections in by_provider.values_mut() {
+        connections.sort_by(|a, b| (a.priority, &a.id).cmp(&(b.priority, &b.id)));
+    }
+    by_provider
+}
+
+fn compile_connection(
+    id: &str,
+    connection: &v1::Connection,
+    spec: &'static ProviderSpec,
+    node_url: Option<&str>,
+    transport: &SealKey,
+) -> Result<Connection, Fault> {
+    let oauth = connection.auth_type == "oauth";
+    let credential = open(connection.credential.as_ref(), transport, &format!("connection|{id}|credential"))?;
+    let base_url = Some(connection.base_url.as_str()).filter(|url| !url.is_empty()).or(node_url).unwrap_or(spec.base_url);
+    let chat_url = format!("{}{}", base_url.trim_end_matches('/'), spec.chat_path);
+    let chat_url = Url::parse(&chat_url)
+        .ok()
+        .filter(|url| url.has_host() && matches!(url.scheme(), "http" | "https"))
+        .ok_or_else(|| Fault::new(Code::Invalid, format!("`{base_url}` is not an http or https address")))?;
+    Ok(Connection {
+        id: id.into(),
+        priority: connection.priority,
+        oauth,
+        dialect: spec.dialect,
+        chat_url,
+        headers: compile_headers(spec, oauth, credential)?,
+        allow_private_address: connection.allow_private_address,
+        default_model: Some(connection.default_model.clone()).filter(|model| !model.is_empty()),
+    })
+}
+
+fn compile_headers(
+    spec: &ProviderSpec,
+    oauth: bool,
+    credential: Option<Zeroizing<Vec<u8>>>,
+) -> Result<HeaderMap, Fault> {
+    let mut headers = HeaderMap::new();
+    headers.insert(USER_AGENT, HeaderValue::from_static(concat!("omniroute/", env!("CARGO_PKG_VERSION"))));
+    for (name, value) in spec.headers {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    // a local server may need no credential at all
+    let Some(credential) = credential.filter(|credential| !credential.is_empty()) else { return Ok(headers) };
+    let (name, text) = match spec.auth {
+        AuthScheme::Header(name) if !oauth => (HeaderName::from_static(name), credential),
+        _ => (AUTHORIZATION, Zeroizing::new([b"Bearer ", credential.as_slice()].concat())),
+    };
+    let mut value = HeaderValue::from_bytes(&text)
+        .map_err(|_| Fault::new(Code::Secret, "the credential has characters that no header can carry"))?;
+    value.set_sensitive(true);
+    headers.insert(name, value);
+    Ok(headers)
+}
+
+/// Every word that may stand before a slash. A node's prefix goes in last: it shadows a registry word.
+fn compile_providers(
+    nodes: &BTreeMap<&str, Node<'_>>,
+    connections: &mut HashMap<String, Vec<Arc<Connection>>>,
+    blocked: &HashSet<String>,
+    errors: &mut Vec<ResourceError>,
+) -> HashMap<String, Arc<Provider>> {
+    let mut providers = HashMap::new();
+    for spec in llm::providers::ALL {
+        let provider = Arc::new(Provider {
+            id: spec.id.into(),
+            prefix: spec.alias.into(),
+            spec,
+            is_node: false,
+            blocked: blocked.contains(spec.id) || blocked.contains(spec.alias),
+            connections: connections.remove(spec.id).unwrap_or_default(),
+        });
+        providers.insert(spec.alias.to_owned(), provider.clone());
+        providers.insert(spec.id.to_owned(), provider);
+    }
+    let mut prefixes = HashSet::new();
+    for (id, Node { node, spec }) in nodes {
+        let provider = Arc::new(Provider {
+            id: (*id).into(),
+            prefix: node.prefix.as_str().into(),
+            spec,
+            is_node: true,
+            blocked: blocked.contains(*id) || blocked.contains(&node.prefix),
+            connections: connections.remove(*id).unwrap_or_default(),
+        });
+        providers.insert((*id).to_owned(), provider.clone());
+        if !prefixes.insert(node.prefix.as_str()) {
+            let text = format!("prefix `{}` belongs to another node", node.prefix);
+            report(errors, ResourceKind::ProviderNode, id, Fault::new(Code::Invalid, text));
+            continue;
+        }
+        providers.insert(node.prefix.clone(), provider);
+    }
+    providers
+}
+
+/// One entry per provider, by id.
+fn distinct(providers: &HashMap<String, Arc<Provider>>) -> Vec<Arc<Provider>> {
+    let by_id: BTreeMap<&str, &Arc<Provider>> = providers.values().map(|provider| (&*provider.id, provider)).collect();
+    by_id.into_values().cloned().collect()
+}
+
+fn index_bare(providers: &[Arc<Provider>]) -> HashMap<String, Vec<Arc<Provider>>> {
+    let mut bare: HashMap<String, Vec<Arc<Provider>>> = HashMap::new();
+    for provider in providers.iter().filter(|provider| provider.is_active()) {
+        for model in listing::models(provider) {
+            let having = bare.entry(model.to_owned()).or_default();
+            if !having.iter().any(|other| other.id == provider.id) {
+                having.push(provider.clone());
+            }
+        }
+    }
+    bare
+}
+
+fn compile_keys(sorted: &Sorted<'_>, errors: &mut Vec<ResourceError>) -> HashMap<[u8; 32], Arc<ApiKey>> {
+    let mut keys = HashMap::new();
+    for (id, key) in &sorted.keys {
+        let Ok(hash) = <[u8; 32]>::try_from(key.hash.as_slice()) else {
+            let fault = Fault::new(Code::Invalid, format!("the hash has {} bytes instead of 32", key.hash.len()));
+            report(errors, ResourceKind::ApiKey, id, fault);
+            continue;
+        };
+        let compiled = ApiKey {
+            id: (*id).into(),
+            name: key.name.as_str().into(),
+            enabled: key.enabled,
+            expires_at_ms: (key.expires_at_ms != 0).then_some(key.expires_at_ms),
+            scopes: Scopes::parse(&key.scopes),
+            models: Globs::new(key.allowed_models.clone()),
+            connections: key.allowed_connections.iter().cloned().collect(),
+            no_log: key.no_log,
+        };
+        keys.insert(hash, Arc::new(compiled));
+    }
+    keys
+}
+
+fn open(
+    sealed: Option<&v1::SealedSecret>,
+    transport: &SealKey,
+    context: &str,
+) -> Result<Option<Zeroizing<Vec<u8>>>, Fault> {
+    let Some(sealed) = sealed else { return Ok(None) };
+    runtime::crypto::open(transport, context.as_bytes(), &sealed.nonce, &sealed.ciphertext).map(Some).map_err(|_| {
+        Fault::new(Code::Secret, "cannot be opened: is CLUSTER_SECRET the same here and on the control plane?")
+    })
+}

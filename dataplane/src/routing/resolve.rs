@@ -1,0 +1,129 @@
+//! From the model name a client wrote to the routes it stands for.
+//!
+//! In order: combo or alias by exact name, `prefix/model` of a node, `provider/model` of the registry, and a bare
+//! model id that exactly one active provider has.
+
+use super::table::{Combo, Named, Provider, Route, Table};
+use std::sync::Arc;
+use thiserror::Error;
+
+/// Where a bare id goes when several providers have it and this one does, and where an unknown bare id goes.
+const DEFAULT_PROVIDER: &str = "openai";
+
+/// How many choices an error names.
+const SUGGESTIONS: usize = 5;
+
+/// What a model name stands for: routes in the order they are tried, at least one.
+#[derive(Debug, Clone)]
+pub struct Resolution {
+    /// The client wrote the model itself, not a name that someone gave to it.
+    pub direct: bool,
+    pub combo: Option<Arc<Combo>>,
+    pub routes: Arc<[Route]>,
+}
+
+/// The texts are for the client and say what to write instead.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum ResolveError {
+    #[error("Invalid model format")]
+    Malformed,
+    #[error("Model `{model}` not found. {instead}")]
+    Unknown { model: String, instead: String },
+    #[error("Ambiguous model '{model}'. Use provider/model prefix (ex: {}).", choices.join(" or "))]
+    Ambiguous { model: String, choices: Vec<String> },
+    #[error("No credentials for provider: {provider}")]
+    NoCredentials { provider: String },
+    #[error("Provider `{provider}` is blocked by an administrator")]
+    Blocked { provider: String },
+    #[error("`{name}` is misconfigured and cannot be used: {reason}")]
+    Broken { name: String, reason: String },
+}
+
+// === impl Table ===
+
+impl Table {
+    pub fn resolve(&self, model: &str) -> Result<Resolution, ResolveError> {
+        match self.names.get(model) {
+            Some(Named::Routes(resolution)) => return Ok(resolution.clone()),
+            Some(Named::Nowhere(error)) => return Err(error.clone()),
+            Some(Named::Broken(reason)) => {
+                return Err(ResolveError::Broken { name: model.to_owned(), reason: reason.clone() });
+            }
+            None => {}
+        }
+        let route = self.direct(model)?;
+        Ok(Resolution { direct: true, combo: None, routes: Arc::from([route]) })
+    }
+
+    /// A name that is neither combo nor alias.
+    pub(super) fn direct(&self, model: &str) -> Result<Route, ResolveError> {
+        if model.contains("../") || model.contains("..\\") || model.bytes().any(|byte| byte < 0x20) {
+            return Err(ResolveError::Malformed);
+        }
+        match model.split_once('/') {
+            Some((prefix, rest)) => self.qualified(prefix, rest),
+            None => self.unqualified(model),
+        }
+    }
+
+    fn qualified(&self, prefix: &str, model: &str) -> Result<Route, ResolveError> {
+        if model.is_empty() {
+            return Err(ResolveError::Malformed);
+        }
+        let provider = self.providers.get(prefix).ok_or_else(|| ResolveError::NoCredentials {
+            provider: llm::providers::find(prefix).map_or(prefix, |spec| spec.id).to_owned(),
+        })?;
+        route(provider, model)
+    }
+
+    fn unqualified(&self, model: &str) -> Result<Route, ResolveError> {
+        let default = || self.providers.get(DEFAULT_PROVIDER).filter(|provider| provider.is_active());
+        match self.bare.get(model).map_or(&[][..], Vec::as_slice) {
+            [] => {
+                let provider = default().ok_or_else(|| self.unknown(model))?;
+                route(provider, model)
+            }
+            [provider] => route(provider, model),
+            several => match several.iter().find(|provider| &*provider.id == DEFAULT_PROVIDER) {
+                Some(provider) => route(provider, model),
+                None => Err(ResolveError::Ambiguous {
+                    model: model.to_owned(),
+                    choices: several.iter().map(|provider| format!("{}/{model}", provider.prefix)).collect(),
+                }),
+            },
+        }
+    }
+
+    fn unknown(&self, model: &str) -> ResolveError {
+        let offered: Vec<&str> = llm::providers::ALL
+            .iter()
+            .filter(|spec| spec.models.iter().any(|known| known.id == model))
+            .map(|spec| spec.id)
+            .take(SUGGESTIONS)
+            .collect();
+        let instead = if offered.is_empty() {
+            "Write provider/model, a combo or an alias; GET /v1/models lists what this gateway serves.".to_owned()
+        } else {
+            format!("It is offered by {}, but no connection to it is active.", offered.join(", "))
+        };
+        ResolveError::Unknown { model: model.to_owned(), instead }
+    }
+}
+
+// === impl Provider ===
+
+impl Provider {
+    pub fn is_active(&self) -> bool {
+        !self.blocked && !self.connections.is_empty()
+    }
+}
+
+fn route(provider: &Arc<Provider>, model: &str) -> Result<Route, ResolveError> {
+    if provider.blocked {
+        return Err(ResolveError::Blocked { provider: provider.id.to_string() });
+    }
+    if provider.connections.is_empty() {
+        return Err(ResolveError::NoCredentials { provider: provider.id.to_string() });
+    }
+    Ok(Route { provider: provider.clone(), model: model.into() })
+}

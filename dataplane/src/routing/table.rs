@@ -1,0 +1,148 @@
+//! The compiled configuration: everything a request needs, parsed once, looked up by hash.
+//!
+//! Invariant: whatever is in a table is usable. A resource that could not be compiled is absent, and a name it
+//! would have answered to is remembered as broken, so that a request for it fails instead of meaning something
+//! else.
+
+use super::access::{Globs, Scopes};
+use super::listing::ListedModel;
+use super::resolve::{Resolution, ResolveError};
+use http::HeaderMap;
+use llm::{Dialect, ProviderSpec};
+use proto::v1::ConfigVersion;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+use url::Url;
+use zeroize::Zeroizing;
+
+/// One revision of the configuration.
+pub struct Table {
+    pub(super) version: ConfigVersion,
+    pub(super) require_auth_for_models: bool,
+    /// Absent when it could not be opened: then no key is accepted.
+    pub(super) pepper: Option<Zeroizing<Vec<u8>>>,
+    pub(super) keys: HashMap<[u8; 32], Arc<ApiKey>>,
+    /// By provider id and node id, registry alias, and node prefix. A node's prefix shadows a registry word.
+    pub(super) providers: HashMap<String, Arc<Provider>>,
+    /// Combos and aliases, resolved; consulted before anything else.
+    pub(super) names: HashMap<String, Named>,
+    /// Model ids written without a provider, to the providers that are active and have them.
+    pub(super) bare: HashMap<String, Vec<Arc<Provider>>>,
+    pub(super) listing: Vec<ListedModel>,
+}
+
+/// A gateway API key. The key itself is nowhere, only its keyed hash is known.
+#[derive(Debug)]
+pub struct ApiKey {
+    pub id: Arc<str>,
+    pub name: Arc<str>,
+    pub enabled: bool,
+    /// Unix milliseconds.
+    pub expires_at_ms: Option<i64>,
+    pub scopes: Scopes,
+    pub models: Globs,
+    /// Empty: all.
+    pub connections: HashSet<String>,
+    pub no_log: bool,
+}
+
+/// A provider that routes: from the registry or a node of the user's.
+#[derive(Debug)]
+pub struct Provider {
+    /// Registry id or node id.
+    pub id: Arc<str>,
+    /// What clients write before the slash: the registry alias or the node's prefix.
+    pub prefix: Arc<str>,
+    pub spec: &'static ProviderSpec,
+    pub is_node: bool,
+    /// An administrator switched it off.
+    pub blocked: bool,
+    /// Enabled ones, in the order they are tried.
+    pub connections: Vec<Arc<Connection>>,
+}
+
+/// One account at a provider, ready to send: address and headers are prepared, the credential is inside them.
+#[derive(Debug)]
+pub struct Connection {
+    pub id: Arc<str>,
+    pub priority: i32,
+    pub oauth: bool,
+    pub dialect: Dialect,
+    /// Where chat requests go.
+    pub chat_url: Url,
+    /// Authorization and the provider's fixed headers; credentials are marked sensitive.
+    pub headers: HeaderMap,
+    pub allow_private_address: bool,
+    pub default_model: Option<String>,
+}
+
+/// One place a request may go: a provider and the provider's own model id.
+#[derive(Debug, Clone)]
+pub struct Route {
+    pub provider: Arc<Provider>,
+    pub model: Arc<str>,
+}
+
+/// A named list of routes, tried in order.
+#[derive(Debug)]
+pub struct Combo {
+    pub name: Arc<str>,
+    /// How long the search for an answer may take; a running stream is not cut.
+    pub timeout: Option<Duration>,
+}
+
+/// What an exact name stands for.
+pub(super) enum Named {
+    Routes(Resolution),
+    /// Nothing it leads to has an active connection.
+    Nowhere(ResolveError),
+    /// Quarantined; the reason is for the client's operator.
+    Broken(String),
+}
+
+// === impl Table ===
+
+impl Table {
+    pub fn version(&self) -> &ConfigVersion {
+        &self.version
+    }
+
+    /// `GET /v1/models` asks for a key.
+    pub fn require_auth_for_models(&self) -> bool {
+        self.require_auth_for_models
+    }
+
+    /// The key with this text, if there is one. Constant work for any text: one keyed hash and one lookup by a
+    /// value the caller cannot predict.
+    pub fn key(&self, text: &str) -> Option<&Arc<ApiKey>> {
+        let pepper = self.pepper.as_ref()?;
+        self.keys.get(&runtime::crypto::hash_key(pepper, text))
+    }
+
+    pub fn listing(&self) -> &[ListedModel] {
+        &self.listing
+    }
+
+    pub fn has_connection(&self, id: &str) -> bool {
+        self.providers.values().flat_map(|provider| &provider.connections).any(|connection| &*connection.id == id)
+    }
+}
+
+// === impl ApiKey ===
+
+impl ApiKey {
+    pub fn is_expired(&self, now_ms: i64) -> bool {
+        self.expires_at_ms.is_some_and(|expiry| expiry <= now_ms)
+    }
+
+    pub fn may_use(&self, connection: &Connection) -> bool {
+        self.connections.is_empty() || self.connections.contains(&*connection.id)
+    }
+
+    /// Whether a route may be used under any of the names its model has.
+    pub fn may_reach(&self, route: &Route) -> bool {
+        self.models.matches_qualified(&route.provider.id, &route.model)
+            || self.models.matches_qualified(&route.provider.prefix, &route.model)
+    }
+}

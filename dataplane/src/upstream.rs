@@ -1,0 +1,12 @@
+//! One request to one provider, and the reading of what it says. Knows nothing of accounts, routes or clients.
+//!
+//! An error from here is already fit for a client: it never carries an address, a credential or a body that the
+//! provider's dialect did not explain.
+
+mod hint;
+mod read;
+mod send;
+
+pub use hint::retry_hint;
+pub use read::{Incoming, read_refusal, read_whole};
+pub use send::{Outgoing, send};
