@@ -4,6 +4,7 @@ mod assembly;
 mod envelope;
 mod error;
 mod event;
+mod foreign;
 mod json;
 mod partial;
 mod relay;
@@ -32,6 +33,12 @@ use bytes::Bytes;
 /// of it is read as text and never reaches a client.
 const ANSWER_TOOL: &str = "gateway_structured_output";
 
+/// The version of the API that our own bodies are written for. Newer ones took the sampling parameters away; a
+/// client's body goes with the client's version.
+const DEFAULT_VERSION: &str = "2023-06-01";
+
+const DEFAULT_VERSION: &str = "2023-06-01";
+
 /// `POST /v1/messages`, as the vendor's SDKs speak it.
 #[derive(Debug)]
 pub struct AnthropicMessages;
@@ -58,7 +65,33 @@ impl Format for AnthropicMessages {
 
     fn patch_request(&self, body: &Bytes, target: &Target) -> Result<Bytes, DecodeError> {
         let model = serde_json::Value::from(target.model.as_str()).to_string();
-        Ok(Head::read(body)?.with(&[("model", &model)]))
+        let head = Head::read(body)?;
+        let messages = if foreign::suspected(body) {
+            head.get("messages").and_then(foreign::without)
+        } else {
+            None
+        };
+        Ok(match &messages {
+            Some(messages) => head.with(&[("model", &model), ("messages", messages)]),
+            None => head.with(&[("model", &model)]),
+        })
+    }
+
+    fn request_headers(
+        &self,
+        client: &dyn Fn(&'static str) -> Option<String>,
+    ) -> Vec<(&'static str, String)> {
+        let version = client("anthropic-version").unwrap_or_else(|| DEFAULT_VERSION.to_owned());
+        let beta = client("anthropic-beta").map(|beta| ("anthropic-beta", beta));
+        [("anthropic-version", version)].into_iter().chain(beta).collect()
+    }
+
+    /// Version and body travel together: a client's own body keeps the client's version, a translated one is
+    /// written for the version that still takes sampling parameters.
+    fn request_headers(&self, client: &dyn Fn(&'static str) -> Option<String>) -> Vec<(&'static str, String)> {
+        let version = client("anthropic-version").unwrap_or_else(|| DEFAULT_VERSION.to_owned());
+        let beta = client("anthropic-beta").map(|beta| ("anthropic-beta", beta));
+        std::iter::once(("anthropic-version", version)).chain(beta).collect()
     }
 
     fn decode_reply(&self, body: &[u8]) -> Result<Vec<Event>, UpstreamError> {

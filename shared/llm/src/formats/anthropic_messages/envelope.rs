@@ -11,7 +11,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
-const PREFIX: &str = "gw1.";
+/// How every envelope begins.
+pub const PREFIX: &str = "gw1.";
 
 #[derive(Serialize, Deserialize)]
 struct Sealed<'a> {

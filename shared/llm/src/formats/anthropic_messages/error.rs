@@ -36,17 +36,6 @@ pub fn frame(error: &PublicError) -> Vec<u8> {
     out
 }
 
-/// An upstream's failure as the client may read it.
-pub fn public(error: &UpstreamError) -> PublicError {
-    PublicError {
-        kind: error.kind,
-        message: error.message.clone(),
-        code: None,
-        param: error.param.clone(),
-        request_id: String::new(),
-    }
-}
-
 /// The error object of an `error` event; of any shape, since proxies word their own.
 pub fn in_band(json: &str) -> UpstreamError {
     match serde_json::from_str::<Value>(json) {

@@ -4,9 +4,10 @@
 //! message_start (content_block_start content_block_delta* content_block_stop)* message_delta message_stop
 //! ```
 //!
-//! Block indexes count up, one block is open at a time, and text and thinking are announced only once they have
-//! content: a client sends blocks back, and an empty one is refused. The stop reason waits for the end, because
-//! usage may come after it and both travel in one `message_delta`.
+//! Events come in sequence, as [`crate::sequence`] puts them. Block indexes count up, one block is open at a time,
+//! and text and thinking are announced only once they have content: a client sends blocks back, and an empty one
+//! is refused. The stop reason waits for the end, because usage may come after it and both travel in one
+//! `message_delta`.
 
 mod wire;
 
@@ -20,7 +21,6 @@ use crate::finish::Finish;
 use crate::format::{ReplySeed, StreamEncoder};
 use crate::frame::write_json;
 use crate::request::Opaque;
-use crate::sequence::Sequencer;
 use crate::usage::Usage;
 use std::borrow::Cow;
 
@@ -29,13 +29,6 @@ const FREEFORM_OPEN: &str = "{\"input\":\"";
 const FREEFORM_CLOSE: &str = "\"}";
 
 pub struct Encoder {
-    sequencer: Sequencer,
-    /// Kept for its capacity.
-    sequenced: Vec<Event>,
-    writer: Writer,
-}
-
-struct Writer {
     seed: ReplySeed,
     started: bool,
     done: bool,
@@ -62,9 +55,44 @@ enum BlockKind {
 
 // === impl Encoder ===
 
+impl StreamEncoder for Encoder {
+    fn push(&mut self, event: &Event, out: &mut Vec<u8>) {
+        // the dialect has one choice
+        if self.done || event.choice > 0 {
+            return;
+        }
+        match &event.kind {
+            EventKind::Start { .. } => self.start(out),
+            EventKind::PartStart { part, kind } => self.part_start(*part, kind, out),
+            EventKind::Delta { part, text } => self.delta(*part, text, out),
+            EventKind::Opaque { part, opaque } => self.signature(*part, opaque, out),
+            EventKind::PartStop { part } => {
+                if self.open.as_ref().is_some_and(|block| block.part == *part) {
+                    self.close(out);
+                }
+            }
+            EventKind::Usage(usage) => self.usage.merge(usage),
+            EventKind::Finish(finish) => self.finish = Some(finish.clone()),
+            EventKind::KeepAlive if self.started => ClientEvent::Ping.write(out),
+            EventKind::End => self.end(out),
+            EventKind::Error(error) => self.fail(&error.public(&self.seed.id), out),
+            // a citation must carry an encrypted index, which other vendors' citations do not have
+            EventKind::KeepAlive | EventKind::Citation { .. } | EventKind::Logprobs(_) => {}
+        }
+    }
+
+    /// Whatever is open stays open: closing it would make a cut answer look complete.
+    fn fail(&mut self, error: &PublicError, out: &mut Vec<u8>) {
+        if !self.done {
+            self.done = true;
+            out.extend_from_slice(&error::frame(error));
+        }
+    }
+}
+
 impl Encoder {
     pub fn new(seed: &ReplySeed) -> Self {
-        let writer = Writer {
+        Self {
             seed: seed.clone(),
             started: false,
             done: false,
@@ -72,56 +100,6 @@ impl Encoder {
             open: None,
             usage: Usage::default(),
             finish: None,
-        };
-        Self {
-            sequencer: Sequencer::new(),
-            sequenced: Vec::new(),
-            writer,
-        }
-    }
-}
-
-impl StreamEncoder for Encoder {
-    fn push(&mut self, event: &Event, out: &mut Vec<u8>) {
-        // the dialect has one choice
-        if event.choice > 0 {
-            return;
-        }
-        self.sequencer.push(event.clone(), &mut self.sequenced);
-        for event in self.sequenced.drain(..) {
-            self.writer.write(event.kind, out);
-        }
-    }
-
-    fn fail(&mut self, error: &PublicError, out: &mut Vec<u8>) {
-        self.writer.fail(error, out);
-    }
-}
-
-// === impl Writer ===
-
-impl Writer {
-    fn write(&mut self, kind: EventKind, out: &mut Vec<u8>) {
-        if self.done {
-            return;
-        }
-        match kind {
-            EventKind::Start { .. } => self.start(out),
-            EventKind::PartStart { part, kind } => self.part_start(part, kind, out),
-            EventKind::Delta { part, text } => self.delta(part, &text, out),
-            EventKind::Opaque { part, opaque } => self.signature(part, opaque, out),
-            EventKind::PartStop { part } => {
-                if self.open.as_ref().is_some_and(|block| block.part == part) {
-                    self.close(out);
-                }
-            }
-            EventKind::Usage(usage) => self.usage.merge(&usage),
-            EventKind::Finish(finish) => self.finish = Some(finish),
-            EventKind::KeepAlive if self.started => ClientEvent::Ping.write(out),
-            EventKind::End => self.end(out),
-            EventKind::Error(error) => self.fail(&error::public(&error), out),
-            // a citation must carry an encrypted index, which other vendors' citations do not have
-            EventKind::KeepAlive | EventKind::Citation { .. } | EventKind::Logprobs(_) => {}
         }
     }
 
@@ -134,7 +112,7 @@ impl Writer {
         ClientEvent::MessageStart { message }.write(out);
     }
 
-    fn part_start(&mut self, part: u32, kind: PartStart, out: &mut Vec<u8>) {
+    fn part_start(&mut self, part: u32, kind: &PartStart, out: &mut Vec<u8>) {
         self.start(out);
         self.close(out);
         let open = |kind| {
@@ -151,20 +129,20 @@ impl Writer {
                 self.open = open(BlockKind::Redacted);
                 self.announce(
                     ClientBlock::RedactedThinking {
-                        data: envelope::seal(&opaque),
+                        data: envelope::seal(opaque),
                     },
                     out,
                 );
             }
             PartStart::ToolCall { id, name, freeform } => {
                 self.open = open(BlockKind::Tool {
-                    freeform,
+                    freeform: *freeform,
                     has_input: false,
                 });
                 self.announce(
                     ClientBlock::ToolUse {
-                        id: &id,
-                        name: &name,
+                        id,
+                        name,
                         input: empty_object(),
                     },
                     out,
@@ -206,12 +184,12 @@ impl Writer {
     }
 
     /// A signature goes out last in its block, whenever it came.
-    fn signature(&mut self, part: u32, opaque: Opaque, out: &mut Vec<u8>) {
+    fn signature(&mut self, part: u32, opaque: &Opaque, out: &mut Vec<u8>) {
         let Some(block) = self.open.as_mut().filter(|block| block.part == part) else {
             return;
         };
         if let BlockKind::Thinking { signature } = &mut block.kind {
-            *signature = Some(opaque);
+            *signature = Some(opaque.clone());
             self.announce_deferred(out);
         }
     }
@@ -271,14 +249,6 @@ impl Writer {
         }
         .write(out);
         ClientEvent::MessageStop.write(out);
-    }
-
-    /// Whatever is open stays open: closing it would make a cut answer look complete.
-    fn fail(&mut self, error: &PublicError, out: &mut Vec<u8>) {
-        if !self.done {
-            self.done = true;
-            out.extend_from_slice(&error::frame(error));
-        }
     }
 
     fn announce_deferred(&mut self, out: &mut Vec<u8>) {

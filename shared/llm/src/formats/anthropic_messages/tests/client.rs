@@ -2,14 +2,17 @@
 
 use super::*;
 use crate::reply::Fold;
+use crate::sequence::Sequencer;
 use serde_json::Value;
 
 pub fn encode(events: &[Event]) -> String {
+    let (mut sequencer, mut sequenced) = (Sequencer::new(), Vec::new());
+    events
+        .iter()
+        .for_each(|event| sequencer.push(event.clone(), &mut sequenced));
     let mut encoder = AnthropicMessages.stream_encoder(&seed());
     let mut out = Vec::new();
-    for event in events {
-        encoder.push(event, &mut out);
-    }
+    sequenced.iter().for_each(|event| encoder.push(event, &mut out));
     String::from_utf8(out).unwrap()
 }
 

@@ -62,3 +62,40 @@ fn passthrough_of_a_request_changes_only_the_model() {
         body.replace("\"claude-sonnet-4-5\"", r#""claude-\"x\"""#)
     );
 }
+
+#[test]
+fn a_clients_version_travels_with_its_body_and_ours_with_ours() {
+    let client = |name: &'static str| match name {
+        "anthropic-version" => Some("2026-10-21".to_owned()),
+        "anthropic-beta" => Some("context-1m-2025-08-07".to_owned()),
+        _ => None,
+    };
+    assert_eq!(
+        AnthropicMessages.request_headers(&client),
+        [
+            ("anthropic-version", "2026-10-21".to_owned()),
+            ("anthropic-beta", "context-1m-2025-08-07".to_owned())
+        ]
+    );
+    assert_eq!(
+        AnthropicMessages.request_headers(&|_| None),
+        [("anthropic-version", "2023-06-01".to_owned())]
+    );
+}
+
+#[test]
+fn passthrough_drops_thinking_that_the_vendor_has_not_signed() {
+    let body = r#"{"model":"a","messages":[{"role":"assistant","content":[{"type":"thinking","thinking":"b","signature":""},{"type":"text","text":"c"}]}],"max_tokens":1}"#;
+    let target = Target {
+        dialect: Dialect::AnthropicMessages,
+        model: "b".to_owned(),
+        caps: crate::ModelCaps::of(Dialect::AnthropicMessages, "b"),
+    };
+    let patched = AnthropicMessages
+        .patch_request(&Bytes::from_static(body.as_bytes()), &target)
+        .unwrap();
+    assert_eq!(
+        patched,
+        r#"{"model":"b","messages":[{"role":"assistant","content":[{"type":"text","text":"c"}]}],"max_tokens":1}"#
+    );
+}

@@ -116,7 +116,7 @@ fn a_begun_answer_loses_its_trailing_whitespace_and_stops_thinking() {
 
 #[test]
 fn one_more_turn_leaves_the_earlier_bytes_alone() {
-    let messages = vec![
+    let messages = [
         text(Role::User, "go"),
         Message::new(Role::Assistant, vec![call("a", "f", r#"{"x": 1.0}"#)]),
         Message::new(Role::Tool, vec![result("a", "A")]),
