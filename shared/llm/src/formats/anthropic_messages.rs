@@ -37,8 +37,6 @@ const ANSWER_TOOL: &str = "gateway_structured_output";
 /// client's body goes with the client's version.
 const DEFAULT_VERSION: &str = "2023-06-01";
 
-const DEFAULT_VERSION: &str = "2023-06-01";
-
 /// `POST /v1/messages`, as the vendor's SDKs speak it.
 #[derive(Debug)]
 pub struct AnthropicMessages;
@@ -84,14 +82,6 @@ impl Format for AnthropicMessages {
         let version = client("anthropic-version").unwrap_or_else(|| DEFAULT_VERSION.to_owned());
         let beta = client("anthropic-beta").map(|beta| ("anthropic-beta", beta));
         [("anthropic-version", version)].into_iter().chain(beta).collect()
-    }
-
-    /// Version and body travel together: a client's own body keeps the client's version, a translated one is
-    /// written for the version that still takes sampling parameters.
-    fn request_headers(&self, client: &dyn Fn(&'static str) -> Option<String>) -> Vec<(&'static str, String)> {
-        let version = client("anthropic-version").unwrap_or_else(|| DEFAULT_VERSION.to_owned());
-        let beta = client("anthropic-beta").map(|beta| ("anthropic-beta", beta));
-        std::iter::once(("anthropic-version", version)).chain(beta).collect()
     }
 
     fn decode_reply(&self, body: &[u8]) -> Result<Vec<Event>, UpstreamError> {
