@@ -1,0 +1,93 @@
+//! OpenAI Chat Completions, as the vendor and the many servers compatible with it speak it.
+//!
+//! Reading is lenient where servers and clients are known to vary, writing keeps to what all of them accept. A
+//! whole reply is read by the same state machine as a stream ([`assembly`]), so that the two cannot disagree.
+
+mod annotation;
+mod assembly;
+mod data_url;
+mod error;
+mod finish;
+mod object;
+mod reasoning;
+mod relay;
+mod reply;
+mod request_decode;
+mod request_encode;
+mod scalar;
+mod stream_decode;
+mod stream_encode;
+mod usage;
+mod wire;
+
+use self::relay::ChunkTap;
+use self::stream_decode::ChunkDecoder;
+use self::stream_encode::ChunkEncoder;
+use crate::dialect::Dialect;
+use crate::error::{DecodeError, EncodeError, PublicError, UpstreamError, classify};
+use crate::event::Event;
+use crate::format::{Format, Relay, ReplySeed, StreamDecoder, StreamEncoder};
+use crate::note::Notes;
+use crate::relay::FrameRelay;
+use crate::reply::Reply;
+use crate::request::Request;
+use crate::translate::Target;
+use bytes::Bytes;
+
+#[derive(Debug)]
+pub struct OpenAiChat;
+
+impl Format for OpenAiChat {
+    fn dialect(&self) -> Dialect {
+        Dialect::OpenAiChat
+    }
+
+    fn decode_request(&self, body: &[u8]) -> Result<Request, DecodeError> {
+        request_decode::decode(body)
+    }
+
+    fn encode_request(
+        &self,
+        request: &Request,
+        target: &Target,
+        notes: &mut Notes,
+    ) -> Result<Vec<u8>, EncodeError> {
+        request_encode::encode(request, target, notes)
+    }
+
+    fn patch_request(&self, body: &Bytes, target: &Target) -> Result<Bytes, DecodeError> {
+        relay::patch(body, target)
+    }
+
+    fn decode_reply(&self, body: &[u8]) -> Result<Vec<Event>, UpstreamError> {
+        reply::decode(body)
+    }
+
+    fn encode_reply(&self, reply: &Reply, seed: &ReplySeed) -> Vec<u8> {
+        reply::encode(reply, seed)
+    }
+
+    fn stream_decoder(&self) -> Box<dyn StreamDecoder> {
+        Box::new(ChunkDecoder::default())
+    }
+
+    fn stream_encoder(&self, seed: &ReplySeed) -> Box<dyn StreamEncoder> {
+        Box::new(ChunkEncoder::new(seed))
+    }
+
+    fn relay(&self, seed: &ReplySeed) -> Box<dyn Relay> {
+        Box::new(FrameRelay::new(ChunkTap::new(seed.injected_usage)))
+    }
+
+    fn decode_error(&self, status: u16, body: &[u8]) -> UpstreamError {
+        classify(status, body)
+    }
+
+    fn encode_error(&self, error: &PublicError) -> (u16, Vec<u8>) {
+        error::encode(error)
+    }
+
+    fn stream_content_type(&self) -> &'static str {
+        "text/event-stream; charset=utf-8"
+    }
+}

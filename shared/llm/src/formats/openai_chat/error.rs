@@ -1,0 +1,75 @@
+//! The error envelope, `{"error":{"message","type","param","code"}}`. Every key is always there.
+
+use crate::dialect::Dialect;
+use crate::error::PublicError;
+use crate::frame;
+use serde::Serialize;
+
+#[derive(Serialize)]
+struct Envelope<'a> {
+    error: Body<'a>,
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    message: &'a str,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    param: Option<&'a str>,
+    code: Option<&'a str>,
+}
+
+/// Before the first byte: status and body.
+pub fn encode(error: &PublicError) -> (u16, Vec<u8>) {
+    let mut body = Vec::new();
+    frame::write_json(&mut body, &envelope(error));
+    (error.kind.status(Dialect::OpenAiChat), body)
+}
+
+/// After the first byte: a frame without `[DONE]` behind it, because the stream is not done.
+pub fn write_frame(error: &PublicError, out: &mut Vec<u8>) {
+    frame::write_event(out, None, &envelope(error));
+}
+
+fn envelope(error: &PublicError) -> Envelope<'_> {
+    let dialect = Dialect::OpenAiChat;
+    Envelope {
+        error: Body {
+            message: &error.message,
+            kind: error.kind.error_type(dialect),
+            param: error.param.as_deref(),
+            code: error.code.as_deref().or_else(|| error.kind.code(dialect)),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorKind;
+
+    #[test]
+    fn every_key_is_always_there() {
+        let mut error = PublicError {
+            kind: ErrorKind::Overloaded,
+            message: "no capacity".to_owned(),
+            code: None,
+            param: None,
+            request_id: "r".to_owned(),
+        };
+        let (status, body) = encode(&error);
+        assert_eq!(status, 503);
+        assert_eq!(
+            String::from_utf8(body).unwrap(),
+            r#"{"error":{"message":"no capacity","type":"server_error","param":null,"code":"overloaded"}}"#
+        );
+        error.param = Some("n".to_owned());
+        error.code = Some("mine".to_owned());
+        let mut frame = Vec::new();
+        write_frame(&error, &mut frame);
+        assert_eq!(
+            String::from_utf8(frame).unwrap(),
+            "data: {\"error\":{\"message\":\"no capacity\",\"type\":\"server_error\",\"param\":\"n\",\"code\":\"mine\"}}\n\n"
+        );
+    }
+}
