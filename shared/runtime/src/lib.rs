@@ -2,6 +2,7 @@
 //! cryptography, telemetry, tasks that drain, readiness, the one HTTP client for provider calls, and the accept
 //! loop.
 
+pub mod admin;
 pub mod backoff;
 pub mod config;
 pub mod crypto;

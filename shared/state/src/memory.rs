@@ -1,0 +1,170 @@
+//! The state store of a single process.
+//!
+//! Expired entries are dropped when they are met and swept whenever a map has doubled, so memory is bounded by
+//! what is alive.
+
+use crate::{LoginStanding, StateStore, StoreError};
+use async_trait::async_trait;
+use bytes::Bytes;
+use parking_lot::Mutex;
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
+use tokio::time::Instant;
+
+const FIRST_SWEEP: usize = 1024;
+
+#[derive(Debug, Default)]
+pub struct MemoryStore {
+    snapshot: Mutex<Option<Snapshot>>,
+    revoked: Mutex<Expiring<()>>,
+    logins: Mutex<Expiring<Logins>>,
+}
+
+#[derive(Debug)]
+struct Snapshot {
+    epoch: String,
+    revision: u64,
+    sealed: Bytes,
+}
+
+#[derive(Debug, Default)]
+struct Logins {
+    failures: VecDeque<Instant>,
+    window: Duration,
+    locked_until: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct Expiring<T> {
+    entries: HashMap<String, (Instant, T)>,
+    sweep_at: usize,
+}
+
+// === impl MemoryStore ===
+
+impl MemoryStore {
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+#[async_trait]
+impl StateStore for MemoryStore {
+    async fn load_snapshot(&self) -> Result<Option<Bytes>, StoreError> {
+        Ok(self.snapshot.lock().as_ref().map(|snapshot| snapshot.sealed.clone()))
+    }
+
+    async fn store_snapshot(&self, epoch: &str, revision: u64, sealed: Bytes) -> Result<bool, StoreError> {
+        let mut held = self.snapshot.lock();
+        if held.as_ref().is_some_and(|held| held.epoch == epoch && held.revision >= revision) {
+            return Ok(false);
+        }
+        *held = Some(Snapshot { epoch: epoch.to_owned(), revision, sealed });
+        Ok(true)
+    }
+
+    async fn revoke_session(&self, jti: &str, ttl: Duration) -> Result<(), StoreError> {
+        self.revoked.lock().insert(jti, Instant::now() + ttl, ());
+        Ok(())
+    }
+
+    async fn session_revoked(&self, jti: &str) -> Result<bool, StoreError> {
+        Ok(self.revoked.lock().get(jti).is_some())
+    }
+
+    async fn login_failure(&self, identity: &str, window: Duration, max: u32) -> Result<LoginStanding, StoreError> {
+        let now = Instant::now();
+        let mut logins = self.logins.lock();
+        let mut entry = logins.remove(identity).unwrap_or_default();
+        entry.window = window;
+        entry.failures.push_back(now);
+        entry.forget_before(now);
+        if entry.failures.len() >= max as usize {
+            entry.failures.clear();
+            entry.locked_until = Some(now + window);
+        }
+        let standing = entry.standing(now);
+        logins.insert(identity, now + window, entry);
+        Ok(standing)
+    }
+
+    async fn login_standing(&self, identity: &str) -> Result<LoginStanding, StoreError> {
+        let now = Instant::now();
+        let mut logins = self.logins.lock();
+        let Some(entry) = logins.get(identity) else { return Ok(LoginStanding::Open { failures: 0 }) };
+        entry.forget_before(now);
+        Ok(entry.standing(now))
+    }
+
+    async fn login_clear(&self, identity: &str) -> Result<(), StoreError> {
+        self.logins.lock().remove(identity);
+        Ok(())
+    }
+
+    async fn ping(&self) -> Result<Duration, StoreError> {
+        Ok(Duration::ZERO)
+    }
+}
+
+// === impl Logins ===
+
+impl Logins {
+    fn forget_before(&mut self, now: Instant) {
+        while self.failures.front().is_some_and(|at| now.duration_since(*at) >= self.window) {
+            self.failures.pop_front();
+        }
+    }
+
+    fn standing(&self, now: Instant) -> LoginStanding {
+        match self.locked_until.and_then(|until| until.checked_duration_since(now)) {
+            Some(until_in) if !until_in.is_zero() => LoginStanding::Locked { until_in },
+            _ => LoginStanding::Open { failures: u32::try_from(self.failures.len()).unwrap_or(u32::MAX) },
+        }
+    }
+}
+
+// === impl Expiring ===
+
+impl<T> Default for Expiring<T> {
+    fn default() -> Self {
+        Self { entries: HashMap::new(), sweep_at: FIRST_SWEEP }
+    }
+}
+
+impl<T> Expiring<T> {
+    fn insert(&mut self, key: &str, until: Instant, value: T) {
+        if self.entries.len() >= self.sweep_at {
+            let now = Instant::now();
+            self.entries.retain(|_, (until, _)| *until > now);
+            self.sweep_at = (self.entries.len() * 2).max(FIRST_SWEEP);
+        }
+        self.entries.insert(key.to_owned(), (until, value));
+    }
+
+    fn get(&mut self, key: &str) -> Option<&mut T> {
+        if self.entries.get(key)?.0 <= Instant::now() {
+            self.entries.remove(key);
+        }
+        self.entries.get_mut(key).map(|(_, value)| value)
+    }
+
+    fn remove(&mut self, key: &str) -> Option<T> {
+        let (until, value) = self.entries.remove(key)?;
+        (until > Instant::now()).then_some(value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_has_expired_does_not_pile_up() {
+        let store = MemoryStore::new();
+        for n in 0..10 * FIRST_SWEEP {
+            store.revoke_session(&n.to_string(), Duration::from_millis(1)).await.unwrap();
+            tokio::time::advance(Duration::from_millis(1)).await;
+        }
+        assert!(store.revoked.lock().entries.len() <= FIRST_SWEEP);
+    }
+}

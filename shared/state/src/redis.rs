@@ -1,0 +1,152 @@
+//! The state store of a cluster, on Redis 7.0 or newer without modules.
+//!
+//! Connects lazily and reconnects by itself: a data plane starts and serves without Redis. Every key is below
+//! the deployment's prefix; every multi-step operation is one script over keys of one slot, so Redis Cluster
+//! would do as well.
+
+use crate::{LoginStanding, StateStore, StoreError};
+use ::redis::aio::{ConnectionManager, ConnectionManagerConfig};
+use ::redis::{Client, FromRedisValue, RedisError, Script};
+use async_trait::async_trait;
+use bytes::Bytes;
+use std::future::Future;
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
+
+/// For operations a request waits for.
+const DEADLINE: Duration = Duration::from_millis(50);
+/// For whole snapshots, which no request waits for.
+const SNAPSHOT_DEADLINE: Duration = Duration::from_secs(2);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+const MAX_RECONNECT_DELAY: Duration = Duration::from_secs(2);
+
+static STORE_SNAPSHOT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("redis/store_snapshot.lua")));
+static LOGIN_FAILURE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("redis/login_failure.lua")));
+static LOGIN_STANDING: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("redis/login_standing.lua")));
+
+#[derive(Clone)]
+pub struct RedisStore {
+    connection: ConnectionManager,
+    prefix: String,
+    deadline: Duration,
+}
+
+// === impl RedisStore ===
+
+impl RedisStore {
+    /// A store below `prefix`. Fails only for an address that cannot be read: Redis need not be there yet.
+    pub async fn connect(url: &str, prefix: &str) -> Result<Self, StoreError> {
+        // the error repeats the address, which may carry a password
+        let client = Client::open(url).map_err(|error| StoreError::Address(error.category().to_owned()))?;
+        let config = ConnectionManagerConfig::new()
+            .set_connection_timeout(Some(CONNECT_TIMEOUT))
+            .set_response_timeout(Some(SNAPSHOT_DEADLINE))
+            .set_max_delay(MAX_RECONNECT_DELAY);
+        let connection = ConnectionManager::new_lazy_with_config(client, config).map_err(failed)?;
+        Ok(Self { connection, prefix: prefix.to_owned(), deadline: DEADLINE })
+    }
+
+    /// Waits longer than a request would, for tests and tools on busy machines.
+    pub fn with_deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    fn key(&self, name: &str) -> String {
+        format!("{}:{name}", self.prefix)
+    }
+
+    /// The count and the lock of one identity live in one slot.
+    fn login_keys(&self, identity: &str) -> [String; 2] {
+        [self.key(&format!("{{login:{identity}}}:failures")), self.key(&format!("{{login:{identity}}}:lock"))]
+    }
+}
+
+#[async_trait]
+impl StateStore for RedisStore {
+    async fn load_snapshot(&self) -> Result<Option<Bytes>, StoreError> {
+        let mut connection = self.connection.clone();
+        let mut command = ::redis::cmd("HGET");
+        command.arg(self.key("snapshot")).arg("sealed");
+        let found: Option<Vec<u8>> = within(SNAPSHOT_DEADLINE, command.query_async(&mut connection)).await?;
+        Ok(found.map(Bytes::from))
+    }
+
+    async fn store_snapshot(&self, epoch: &str, revision: u64, sealed: Bytes) -> Result<bool, StoreError> {
+        let mut connection = self.connection.clone();
+        let mut call = STORE_SNAPSHOT.key(self.key("snapshot"));
+        call.arg(epoch).arg(revision).arg(sealed.as_ref());
+        within(SNAPSHOT_DEADLINE, call.invoke_async(&mut connection)).await
+    }
+
+    async fn revoke_session(&self, jti: &str, ttl: Duration) -> Result<(), StoreError> {
+        let mut connection = self.connection.clone();
+        let mut command = ::redis::cmd("SET");
+        command.arg(self.key(&format!("session:revoked:{jti}"))).arg(1).arg("PX").arg(milliseconds(ttl));
+        within(self.deadline, command.query_async(&mut connection)).await
+    }
+
+    async fn session_revoked(&self, jti: &str) -> Result<bool, StoreError> {
+        let mut connection = self.connection.clone();
+        let mut command = ::redis::cmd("EXISTS");
+        command.arg(self.key(&format!("session:revoked:{jti}")));
+        within(self.deadline, command.query_async(&mut connection)).await
+    }
+
+    async fn login_failure(&self, identity: &str, window: Duration, max: u32) -> Result<LoginStanding, StoreError> {
+        let mut connection = self.connection.clone();
+        let [failures, lock] = self.login_keys(identity);
+        let mut call = LOGIN_FAILURE.key(failures);
+        call.key(lock).arg(milliseconds(window)).arg(max);
+        within(self.deadline, call.invoke_async(&mut connection)).await.map(standing)
+    }
+
+    async fn login_standing(&self, identity: &str) -> Result<LoginStanding, StoreError> {
+        let mut connection = self.connection.clone();
+        let [failures, lock] = self.login_keys(identity);
+        let mut call = LOGIN_STANDING.key(failures);
+        call.key(lock);
+        within(self.deadline, call.invoke_async(&mut connection)).await.map(standing)
+    }
+
+    async fn login_clear(&self, identity: &str) -> Result<(), StoreError> {
+        let mut connection = self.connection.clone();
+        let mut command = ::redis::cmd("DEL");
+        command.arg(&self.login_keys(identity));
+        within(self.deadline, command.query_async(&mut connection)).await
+    }
+
+    async fn ping(&self) -> Result<Duration, StoreError> {
+        let mut connection = self.connection.clone();
+        let asked = Instant::now();
+        let _: String = within(self.deadline, ::redis::cmd("PING").query_async(&mut connection)).await?;
+        Ok(asked.elapsed())
+    }
+}
+
+/// Scripts answer `{failures, milliseconds of the lock that are left}`.
+fn standing((failures, locked_ms): (u32, u64)) -> LoginStanding {
+    match locked_ms {
+        0 => LoginStanding::Open { failures },
+        ms => LoginStanding::Locked { until_in: Duration::from_millis(ms) },
+    }
+}
+
+/// Redis refuses an expiry of zero.
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX).max(1)
+}
+
+async fn within<T: FromRedisValue>(
+    deadline: Duration,
+    call: impl Future<Output = Result<T, RedisError>>,
+) -> Result<T, StoreError> {
+    match tokio::time::timeout(deadline, call).await {
+        Ok(answer) => answer.map_err(failed),
+        Err(_) => Err(StoreError::Slow(deadline)),
+    }
+}
+
+fn failed(error: RedisError) -> StoreError {
+    StoreError::Failed(error.to_string())
+}
