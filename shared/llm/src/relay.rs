@@ -125,10 +125,12 @@ impl<T: Tap> Relay for FrameRelay<T> {
             return;
         }
         let frame = self.held.split().freeze();
-        if !frame.is_empty() && self.observe(&frame, progress) == Fate::Forward {
-            out.push(frame);
-        }
+        let fate = self.observe(&frame, progress);
         self.tap.close(progress);
+        // a fragment of a stream that was cut would swallow the error frame that follows it
+        if fate == Fate::Forward && progress.error.is_none() {
+            emit(frame, out);
+        }
     }
 
     fn fail(&mut self, error: &PublicError, out: &mut Vec<Bytes>) {

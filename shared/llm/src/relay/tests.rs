@@ -84,6 +84,19 @@ fn an_incomplete_frame_is_held_back_so_that_an_error_can_follow() {
 }
 
 #[test]
+fn the_fragment_of_a_cut_stream_is_not_sent() {
+    let (out, _, progress) = run(&[Bytes::from_static(b"data: a\n\ndata: hal")]);
+    assert_eq!(out.concat(), b"data: a\n\n");
+    assert!(progress.error.is_some());
+}
+
+#[test]
+fn a_last_frame_without_its_blank_line_is_sent() {
+    let (out, _, _) = run(&[Bytes::from_static(b"data: a\n\ndata: [DONE]")]);
+    assert_eq!(out.concat(), b"data: a\n\ndata: [DONE]");
+}
+
+#[test]
 fn a_frame_without_end_is_an_error_and_stops_the_relay() {
     let mut relay = FrameRelay::new(Bang::default());
     let (mut out, mut progress) = (Vec::new(), Progress::default());
@@ -105,7 +118,7 @@ proptest! {
         frames in prop::collection::vec("(data: |: |event: )?[a!\\[{é]{0,6}(\n|\r\n|\r)(\n|\r\n|\r)?", 0..8),
         cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..6),
     ) {
-        let bytes = Bytes::from(frames.concat());
+        let bytes = Bytes::from(frames.concat() + "\n\ndata: [DONE]\n\n");
         let whole = run(std::slice::from_ref(&bytes));
         prop_assert_eq!(whole.0.concat(), bytes.to_vec());
 

@@ -193,3 +193,44 @@ pub(super) fn restore(event: &mut Event, names: &ToolNames) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::caps::ModelCaps;
+
+    fn call(client: Dialect, upstream: Dialect) -> Call {
+        let body = Bytes::from_static(
+            br#"{"model":"m","max_tokens":9,"messages":[{"role":"user","content":"hi"}],"stream":true}"#,
+        );
+        let target = Target {
+            dialect: upstream,
+            model: "n".to_owned(),
+            caps: ModelCaps::of(upstream, "n"),
+        };
+        Ask::read(client, body).unwrap().call(&target).unwrap()
+    }
+
+    #[test]
+    fn an_upstream_hears_a_clients_version_only_from_a_client_of_its_own_dialect() {
+        let sent = |name: &'static str| (name == "anthropic-version").then(|| "2026-10-21".to_owned());
+        let version = |call: Call| {
+            let headers = call.headers(&sent);
+            headers
+                .into_iter()
+                .find(|(name, _)| *name == "anthropic-version")
+                .map(|(_, value)| value)
+        };
+        let (openai, anthropic) = (Dialect::OpenAiChat, Dialect::AnthropicMessages);
+        assert_eq!(version(call(anthropic, anthropic)).as_deref(), Some("2026-10-21"));
+        assert_eq!(version(call(openai, anthropic)).as_deref(), Some("2023-06-01"));
+        assert_eq!(version(call(anthropic, openai)), None);
+    }
+
+    #[test]
+    fn a_stream_is_asked_for_as_a_stream() {
+        let headers = call(Dialect::AnthropicMessages, Dialect::AnthropicMessages).headers(&|_| None);
+        assert!(headers.contains(&("accept", "text/event-stream".to_owned())));
+        assert!(headers.contains(&("content-type", "application/json".to_owned())));
+    }
+}

@@ -1,0 +1,169 @@
+//! An upstream's events as the client expects them: its own names for its tools, free text where a tool takes
+//! free text, and no thinking it did not ask for.
+
+mod freeform;
+
+use self::freeform::FreeformInput;
+use crate::dialect::Dialect;
+use crate::event::{Event, EventKind, PartStart};
+use crate::names::ToolNames;
+use crate::request::{ReasoningMode, Request, ToolKind};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// One per reply.
+#[derive(Debug, Clone, Default)]
+pub struct ClientView {
+    /// What tools are called on the wire, where that differs from the client's names.
+    names: ToolNames,
+    /// Tools of the client that take free text. An upstream without such tools was given a function with a single
+    /// string instead, and calls that.
+    freeform: BTreeSet<String>,
+    hides_reasoning: bool,
+    /// Calls whose function arguments are being turned back into text, by choice and part.
+    unwrapping: BTreeMap<(u32, u32), FreeformInput>,
+    hidden: BTreeSet<(u32, u32)>,
+}
+
+// === impl ClientView ===
+
+impl ClientView {
+    /// `request` is the client's, before its names were fitted to the target.
+    pub fn new(client: Dialect, request: &Request, names: ToolNames) -> Self {
+        let custom = request.tools.iter().filter(|tool| matches!(tool.kind, ToolKind::Custom { .. }));
+        Self {
+            names,
+            freeform: custom.map(|tool| tool.name.clone()).collect(),
+            hides_reasoning: client == Dialect::AnthropicMessages && !asks_to_think(request),
+            ..Self::default()
+        }
+    }
+
+    /// Appends what the client gets to see of one event.
+    pub fn pass(&mut self, mut event: Event, out: &mut Vec<Event>) {
+        let choice = event.choice;
+        match &mut event.kind {
+            EventKind::PartStart { part, kind: PartStart::ToolCall { name, freeform, .. } } => {
+                self.restore_name(name);
+                if !*freeform && self.freeform.contains(name.as_str()) {
+                    *freeform = true;
+                    self.unwrapping.insert((choice, *part), FreeformInput::default());
+                }
+            }
+            EventKind::PartStart { part, kind: PartStart::Reasoning | PartStart::RedactedReasoning(_) }
+                if self.hides_reasoning =>
+            {
+                self.hidden.insert((choice, *part));
+                event.kind = EventKind::KeepAlive;
+            }
+            EventKind::Delta { part, text } => {
+                if let Some(input) = self.unwrapping.get_mut(&(choice, *part)) {
+                    *text = input.push(text);
+                }
+                if text.is_empty() || self.hidden.contains(&(choice, *part)) {
+                    return;
+                }
+            }
+            EventKind::Opaque { part, .. } if self.hidden.contains(&(choice, *part)) => return,
+            EventKind::PartStop { part } => {
+                let part = *part;
+                if self.hidden.remove(&(choice, part)) {
+                    return;
+                }
+                let rest = self.unwrapping.remove(&(choice, part)).map(FreeformInput::finish);
+                if let Some(text) = rest.filter(|text| !text.is_empty()) {
+                    out.push(Event { choice, kind: EventKind::Delta { part, text } });
+                }
+            }
+            _ => {}
+        }
+        out.push(event);
+    }
+
+    fn restore_name(&self, name: &mut String) {
+        let own = self.names.restore(name);
+        if own != name {
+            *name = own.to_owned();
+        }
+    }
+}
+
+// === functions ===
+
+/// Anthropic clients get thinking blocks only when they sent `thinking`: many take the first block for the answer.
+fn asks_to_think(request: &Request) -> bool {
+    matches!(request.reasoning.mode, ReasoningMode::On | ReasoningMode::Adaptive)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::request::Tool;
+
+    fn view(client: Dialect, mode: ReasoningMode) -> ClientView {
+        let patch = Tool {
+            kind: ToolKind::Custom { format: None },
+            name: "apply.patch".to_owned(),
+            description: None,
+            schema: None,
+            strict: None,
+            cache: None,
+        };
+        let mut request = Request { tools: vec![patch], ..Request::default() };
+        request.reasoning.mode = mode;
+        let mut names = ToolNames::default();
+        names.fit("apply.patch", crate::caps::WireName::UpTo(64));
+        ClientView::new(client, &request, names)
+    }
+
+    fn seen(view: &mut ClientView, kinds: Vec<EventKind>) -> Vec<String> {
+        let mut out = Vec::new();
+        kinds.into_iter().for_each(|kind| view.pass(Event::first(kind), &mut out));
+        out.into_iter().map(|event| format!("{:?}", event.kind)).collect()
+    }
+
+    fn delta(part: u32, text: &str) -> EventKind {
+        EventKind::Delta { part, text: text.to_owned() }
+    }
+
+    #[test]
+    fn a_free_text_tool_gets_its_name_and_its_text_back() {
+        let call = PartStart::ToolCall { id: "c".to_owned(), name: "apply_patch".to_owned(), freeform: false };
+        let events = vec![
+            EventKind::PartStart { part: 0, kind: call },
+            delta(0, r#"{"inp"#),
+            delta(0, r#"ut":"*** Begin\n"#),
+            delta(0, r#"+a"}"#),
+            EventKind::PartStop { part: 0 },
+        ];
+        assert_eq!(
+            seen(&mut view(Dialect::OpenAiChat, ReasoningMode::Unset), events),
+            [
+                r#"PartStart { part: 0, kind: ToolCall { id: "c", name: "apply.patch", freeform: true } }"#,
+                r#"Delta { part: 0, text: "*** Begin\n" }"#,
+                r#"Delta { part: 0, text: "+a" }"#,
+                "PartStop { part: 0 }",
+            ]
+        );
+    }
+
+    #[test]
+    fn an_anthropic_client_sees_thinking_only_when_it_asked() {
+        let events = || {
+            vec![
+                EventKind::PartStart { part: 0, kind: PartStart::Reasoning },
+                delta(0, "hm"),
+                EventKind::PartStop { part: 0 },
+                EventKind::PartStart { part: 1, kind: PartStart::Text },
+                delta(1, "Hi"),
+                EventKind::PartStop { part: 1 },
+            ]
+        };
+        let count = |client, mode| seen(&mut view(client, mode), events()).len();
+        assert_eq!(count(Dialect::AnthropicMessages, ReasoningMode::On), 6);
+        assert_eq!(count(Dialect::AnthropicMessages, ReasoningMode::Adaptive), 6);
+        assert_eq!(count(Dialect::OpenAiChat, ReasoningMode::Unset), 6);
+        let hidden = seen(&mut view(Dialect::AnthropicMessages, ReasoningMode::Unset), events());
+        assert_eq!(hidden.len(), 4, "a keep-alive and the text: {hidden:?}");
+        assert_eq!(hidden[0], "KeepAlive");
+    }
+}
