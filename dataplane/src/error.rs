@@ -70,42 +70,33 @@ impl GatewayError {
 
     /// What the client reads, in whatever dialect it speaks.
     pub fn public(&self, request_id: &str) -> PublicError {
-        PublicError {
+        let mut public = PublicError {
             kind: self.kind(),
-            message: self.message(),
-            code: self.code(),
-            param: self.param(),
+            message: self.to_string(),
+            code: None,
+            param: None,
             request_id: request_id.to_owned(),
-        }
-    }
-
-    fn message(&self) -> String {
+        };
         match self {
-            // SDKs look for the first words of this one
-            Self::Upstream(error) if error.kind == ErrorKind::ContextLength => error.message.clone(),
-            Self::Upstream(UpstreamError { status: Some(status @ 400..), message, .. }) => {
-                format!("[{status}]: {message}")
-            }
-            error => error.to_string(),
+            Self::Upstream(error) => return upstream(error, request_id),
+            Self::Draining => public.code = Some("SERVICE_UNAVAILABLE".to_owned()),
+            Self::Exhausted(_) => public.code = Some("all_accounts_unavailable".to_owned()),
+            Self::Decode(error) => public.param.clone_from(&error.param),
+            Self::Encode(error) => public.param.clone_from(&error.param),
+            Self::Plan(_) => public.param = Some("model".to_owned()),
+            _ => {}
         }
+        public
     }
+}
 
-    fn code(&self) -> Option<String> {
-        match self {
-            Self::Draining => Some("SERVICE_UNAVAILABLE".to_owned()),
-            Self::Exhausted(_) => Some("all_accounts_unavailable".to_owned()),
-            Self::Upstream(error) if error.kind == ErrorKind::InvalidRequest => error.native_code.clone(),
-            _ => None,
-        }
+fn upstream(error: &UpstreamError, request_id: &str) -> PublicError {
+    let mut public = error.public(request_id);
+    match error.status {
+        // SDKs look for the first words of this one
+        _ if error.kind == ErrorKind::ContextLength => {}
+        Some(status @ 400..) => public.message = format!("[{status}]: {}", error.message),
+        _ => {}
     }
-
-    fn param(&self) -> Option<String> {
-        match self {
-            Self::Decode(error) => error.param.clone(),
-            Self::Encode(error) => error.param.clone(),
-            Self::Upstream(error) => error.param.clone(),
-            Self::Plan(_) => Some("model".to_owned()),
-            _ => None,
-        }
-    }
+    public
 }

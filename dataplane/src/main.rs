@@ -13,7 +13,7 @@ use runtime::drain::Drain;
 use runtime::metrics::Registry;
 use runtime::readiness::Readiness;
 use runtime::serve::Limits;
-use runtime::{admin, serve, shutdown, telemetry};
+use runtime::{serve, shutdown, telemetry};
 use serde::Serialize;
 use state::RedisStore;
 use std::net::SocketAddr;
@@ -100,7 +100,7 @@ async fn run(config: &Config) -> anyhow::Result<()> {
     )?;
     let listener = TcpListener::bind(config.listen()).await.with_context(|| format!("cannot listen on {}", config.listen()))?;
     tracing::info!(address = %listener.local_addr()?, "data plane listens");
-    let probes = admin::router(readiness.clone(), registry);
+    let probes = http::probes(readiness.clone(), registry);
     serve_until_stopped(config, listener, app, probes, readiness).await
 }
 

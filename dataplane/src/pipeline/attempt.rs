@@ -39,7 +39,7 @@ pub enum Reply {
     /// In the client's dialect and complete: a unary answer, or a stream that was made from one.
     Whole { body: Bytes, progress: Box<Progress> },
     /// Its first event of output is in `ready`; the rest is in `body`.
-    Stream { body: Incoming, pump: Pump, ready: Vec<Bytes> },
+    Stream { body: Incoming, pump: Box<Pump>, ready: Vec<Bytes> },
 }
 
 /// The account that answered, as far as its health is concerned.
@@ -203,7 +203,7 @@ impl Search<'_> {
             pump.push(data, &mut ready);
             let progress = pump.progress();
             if progress.started {
-                return Ok(Reply::Stream { body, pump, ready });
+                return Ok(Reply::Stream { body, pump: Box::new(pump), ready });
             }
             if let Some(error) = &progress.error {
                 return Err(error.clone());

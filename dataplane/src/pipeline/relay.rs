@@ -23,7 +23,7 @@ const GRACE: Duration = Duration::from_secs(1);
 pub struct Relay {
     gateway: Arc<Gateway>,
     body: Incoming,
-    pump: Pump,
+    pump: Box<Pump>,
     /// What the client has not taken yet: `ready[next..]`.
     ready: Vec<Bytes>,
     next: usize,
@@ -44,7 +44,7 @@ pub struct Relay {
 impl Relay {
     pub fn new(
         gateway: &Arc<Gateway>,
-        (body, pump, ready): (Incoming, Pump, Vec<Bytes>),
+        (body, pump, ready): (Incoming, Box<Pump>, Vec<Bytes>),
         deadline: Instant,
         account: Account,
         request_id: &str,

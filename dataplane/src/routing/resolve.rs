@@ -61,6 +61,8 @@ impl Table {
             return Err(ResolveError::Malformed);
         }
         match model.split_once('/') {
+            // ids of open models have a slash of their own: `meta-llama/…`
+            Some((prefix, _)) if self.bare.contains_key(model) && !self.is_active(prefix) => self.unqualified(model),
             Some((prefix, rest)) => self.qualified(prefix, rest),
             None => self.unqualified(model),
         }
@@ -92,6 +94,10 @@ impl Table {
                 }),
             },
         }
+    }
+
+    fn is_active(&self, prefix: &str) -> bool {
+        self.providers.get(prefix).is_some_and(|provider| provider.is_active())
     }
 
     fn unknown(&self, model: &str) -> ResolveError {
