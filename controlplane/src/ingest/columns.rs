@@ -1,0 +1,144 @@
+//! Events as columns, and the one statement that stores them.
+//!
+//! Texts were chosen by strangers: a zero byte, which Postgres cannot hold, becomes the replacement character.
+
+use proto::v1::{
+    Attempt,
+    usage_event::{Evidence, Phase},
+};
+use serde_json::{Value, json};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::batch::Event;
+
+/// Inserts events in the order they have. One that is there already, from a spool that started over, is left alone.
+pub(super) async fn insert(
+    conn: &mut PgConnection,
+    spool_id: Uuid,
+    data_plane_id: &str,
+    events: &[Event],
+) -> Result<(), sqlx::Error> {
+    let texts = |of: fn(&Event) -> &str| events.iter().map(|event| text(of(event))).collect::<Vec<_>>();
+    let optional = |of: fn(&Event) -> &str| {
+        let value = |event| Some(text(of(event))).filter(|text| !text.is_empty());
+        events.iter().map(value).collect::<Vec<_>>()
+    };
+    let ids = |of: fn(&Event) -> &str| {
+        events
+            .iter()
+            .map(|event| Uuid::try_parse(of(event)).ok())
+            .collect::<Vec<_>>()
+    };
+    let ints = |of: fn(&Event) -> u32| events.iter().map(|event| int(of(event))).collect::<Vec<_>>();
+    let bigints = |of: fn(&Event) -> u64| events.iter().map(|event| bigint(of(event))).collect::<Vec<_>>();
+    let bools = |of: fn(&Event) -> bool| events.iter().map(of).collect::<Vec<_>>();
+
+    let request_ids: Vec<Uuid> = events.iter().map(|event| event.request_id).collect();
+    let started: Vec<i64> = events.iter().map(|event| event.event.started_at_ms).collect();
+    let attempts: Vec<Value> = events
+        .iter()
+        .map(|event| event.event.attempts.iter().map(describe).collect())
+        .collect();
+    sqlx::query!(
+        r#"insert into usage_event
+               (spool_id, data_plane_id, request_id, seq, client_request_id, phase, started_at, duration_ms, ttft_ms,
+                key_id, key_name, endpoint, client_dialect, upstream_dialect, model_requested, model_served, provider,
+                connection_id, combo, stream, http_status, outcome, error_code, input_uncached, input_cache_read,
+                input_cache_write, output_visible, output_reasoning, evidence, finish_reason, config_revision,
+                attempts, translation_losses, reached_provider)
+           select $1, $2, request_id, seq, client_request_id, phase,
+                  timestamptz 'epoch' + started_at_ms * interval '1 millisecond', duration_ms, ttft_ms,
+                  key_id, key_name, endpoint, client_dialect, upstream_dialect, model_requested, model_served, provider,
+                  connection_id, combo, stream, http_status, outcome, error_code, input_uncached, input_cache_read,
+                  input_cache_write, output_visible, output_reasoning, evidence, finish_reason, config_revision,
+                  attempts, translation_losses, reached_provider
+           from unnest($3::uuid[], $4::bigint[], $5::text[], $6::text[], $7::bigint[], $8::int[], $9::int[],
+                       $10::uuid[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[],
+                       $17::text[], $18::uuid[], $19::text[], $20::bool[], $21::int[], $22::text[], $23::text[],
+                       $24::bigint[], $25::bigint[], $26::bigint[], $27::bigint[], $28::bigint[], $29::text[],
+                       $30::text[], $31::bigint[], $32::jsonb[], $33::int[], $34::bool[])
+                as event (request_id, seq, client_request_id, phase, started_at_ms, duration_ms, ttft_ms,
+                          key_id, key_name, endpoint, client_dialect, upstream_dialect, model_requested, model_served,
+                          provider, connection_id, combo, stream, http_status, outcome, error_code,
+                          input_uncached, input_cache_read, input_cache_write, output_visible, output_reasoning,
+                          evidence, finish_reason, config_revision, attempts, translation_losses, reached_provider)
+           on conflict (request_id) do nothing"#,
+        spool_id,
+        data_plane_id,
+        &request_ids,
+        &bigints(|event| event.event.seq),
+        &texts(|event| &event.event.client_request_id),
+        &texts(|event| phase(event.event.phase())),
+        &started,
+        &ints(|event| event.event.duration_ms),
+        &ints(|event| event.event.ttft_ms),
+        &ids(|event| &event.event.key_id) as &[Option<Uuid>],
+        &optional(|event| &event.event.key_name) as &[Option<String>],
+        &texts(|event| &event.event.endpoint),
+        &texts(|event| &event.event.client_dialect),
+        &optional(|event| &event.event.upstream_dialect) as &[Option<String>],
+        &texts(|event| &event.event.model_requested),
+        &optional(|event| &event.event.model_served) as &[Option<String>],
+        &optional(|event| &event.event.provider) as &[Option<String>],
+        &ids(|event| &event.event.connection_id) as &[Option<Uuid>],
+        &optional(|event| &event.event.combo) as &[Option<String>],
+        &bools(|event| event.event.stream),
+        &ints(|event| event.event.http_status),
+        &texts(|event| &event.event.outcome),
+        &optional(|event| &event.event.error_code) as &[Option<String>],
+        &bigints(|event| event.event.input_uncached),
+        &bigints(|event| event.event.input_cache_read),
+        &bigints(|event| event.event.input_cache_write),
+        &bigints(|event| event.event.output_visible),
+        &bigints(|event| event.event.output_reasoning),
+        &texts(|event| evidence(event.event.evidence())),
+        &optional(|event| &event.event.finish_reason) as &[Option<String>],
+        &bigints(|event| event.event.config_revision),
+        &attempts,
+        &ints(|event| event.event.translation_losses),
+        &bools(|event| event.event.reached_provider),
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+fn describe(attempt: &Attempt) -> Value {
+    json!({
+        "connectionId": text(&attempt.connection_id),
+        "provider": text(&attempt.provider),
+        "model": text(&attempt.model),
+        "httpStatus": attempt.http_status,
+        "outcome": text(&attempt.outcome),
+        "durationMs": attempt.duration_ms,
+    })
+}
+
+fn text(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
+}
+
+fn int(number: u32) -> i32 {
+    i32::try_from(number).unwrap_or(i32::MAX)
+}
+
+fn bigint(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn phase(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Lost => "lost",
+        Phase::Final | Phase::Unspecified => "final",
+    }
+}
+
+fn evidence(evidence: Evidence) -> &'static str {
+    match evidence {
+        Evidence::ProviderReported => "provider_reported",
+        Evidence::Counted => "counted",
+        Evidence::Estimated => "estimated",
+        Evidence::None | Evidence::Unspecified => "none",
+    }
+}

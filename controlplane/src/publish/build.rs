@@ -1,0 +1,206 @@
+//! From rows to resources. A pure function of the rows and the keys: two control planes that read the same revision
+//! build the same bytes.
+
+use std::collections::HashMap;
+
+use proto::{
+    Resources, SETTINGS_ID,
+    v1::{
+        ApiKey, Combo, ComboMember, Connection, ModelAlias, ProviderNode, Resource, SealedSecret, Settings,
+        resource::Body,
+    },
+};
+use runtime::{
+    crypto::{self, SealKey, Sealed},
+    secret::Secret,
+};
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::rows::{ComboRow, ConnectionRow, KeyRow, MemberRow, NodeRow, Rows, SettingRow};
+use crate::vault::{Cell, Vault};
+
+/// What a combo does when its `config` does not say.
+const MAX_RETRIES: u32 = 1;
+const RETRY_DELAY_MS: u32 = 2_000;
+const TIMEOUT_MS: u32 = 120_000;
+
+/// What it takes to turn secrets at rest into secrets on the wire.
+pub struct Secrets {
+    pub vault: Vault,
+    /// Under which data planes open them: `ClusterKeys::transport`.
+    pub transport: SealKey,
+    /// Under which API keys are hashed: `API_KEY_SECRET`.
+    pub pepper: Secret<String>,
+}
+
+/// The part of a combo's `config` that data planes act on.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct ComboConfig {
+    max_retries: u32,
+    retry_delay_ms: u32,
+    timeout_ms: u32,
+}
+
+// === impl Secrets ===
+
+impl Secrets {
+    fn seal(&self, place: &str, plain: &str) -> SealedSecret {
+        let Sealed { nonce, ciphertext } =
+            crypto::seal_derived(&self.transport, place.as_bytes(), plain.as_bytes());
+        SealedSecret {
+            key_version: 1,
+            nonce: nonce.to_vec(),
+            ciphertext,
+        }
+    }
+
+    /// A credential that does not open travels as an empty seal: the data plane refuses the connection instead of
+    /// calling the provider without a credential.
+    fn reseal(&self, id: &str, stored: &[u8]) -> SealedSecret {
+        match self.vault.open(Cell::connection_api_key(id), stored) {
+            Ok(plain) => self.seal(&format!("connection|{id}|credential"), plain.expose()),
+            Err(error) => {
+                tracing::error!(connection = id, %error, "a connection is published without its credential");
+                SealedSecret::default()
+            }
+        }
+    }
+}
+
+// === impl ComboConfig ===
+
+impl Default for ComboConfig {
+    fn default() -> Self {
+        Self {
+            max_retries: MAX_RETRIES,
+            retry_delay_ms: RETRY_DELAY_MS,
+            timeout_ms: TIMEOUT_MS,
+        }
+    }
+}
+
+pub(super) fn build(rows: Rows, secrets: &Secrets) -> Resources {
+    let mut members: HashMap<Uuid, Vec<ComboMember>> = HashMap::new();
+    for MemberRow {
+        combo_id,
+        model,
+        weight,
+    } in rows.members
+    {
+        members
+            .entry(combo_id)
+            .or_default()
+            .push(ComboMember { model, weight });
+    }
+    let alias = |row: super::rows::AliasRow| Resource {
+        id: row.alias,
+        body: Some(Body::ModelAlias(ModelAlias { target: row.target })),
+    };
+    std::iter::once(settings(rows.settings, secrets))
+        .chain(rows.nodes.into_iter().map(provider_node))
+        .chain(rows.connections.into_iter().map(|row| connection(row, secrets)))
+        .chain(rows.aliases.into_iter().map(alias))
+        .chain(rows.combos.into_iter().map(|row| {
+            let members = members.remove(&row.id).unwrap_or_default();
+            combo(row, members)
+        }))
+        .chain(rows.keys.into_iter().map(api_key))
+        .collect()
+}
+
+fn settings(rows: Vec<SettingRow>, secrets: &Secrets) -> Resource {
+    let mut settings = Settings {
+        api_key_pepper: Some(secrets.seal("settings|settings|api_key_pepper", secrets.pepper.expose())),
+        ..Settings::default()
+    };
+    for SettingRow { key, value } in rows {
+        match key.as_str() {
+            "requireAuthForModels" => settings.require_auth_for_models = value.as_bool().unwrap_or(true),
+            "blockedProviders" => {
+                let providers = value.as_array().into_iter().flatten();
+                settings.blocked_providers = providers
+                    .filter_map(|id| id.as_str())
+                    .map(str::to_owned)
+                    .collect();
+            }
+            _ => {}
+        }
+    }
+    Resource {
+        id: SETTINGS_ID.to_owned(),
+        body: Some(Body::Settings(settings)),
+    }
+}
+
+fn provider_node(row: NodeRow) -> Resource {
+    let node = ProviderNode {
+        name: row.name,
+        r#type: row.r#type,
+        api_type: row.api_type.unwrap_or_default(),
+        prefix: row.prefix,
+        base_url: row.base_url,
+    };
+    Resource {
+        id: row.id,
+        body: Some(Body::ProviderNode(node)),
+    }
+}
+
+fn connection(row: ConnectionRow, secrets: &Secrets) -> Resource {
+    let id = row.id.to_string();
+    let connection = Connection {
+        credential: row.api_key.map(|stored| secrets.reseal(&id, &stored)),
+        provider: row.provider,
+        name: row.name.unwrap_or_default(),
+        auth_type: row.auth_type,
+        priority: row.priority,
+        enabled: row.is_active,
+        base_url: row.base_url.unwrap_or_default(),
+        default_model: row.default_model.unwrap_or_default(),
+        allow_private_address: row.allow_private_address,
+    };
+    Resource {
+        id,
+        body: Some(Body::Connection(connection)),
+    }
+}
+
+fn combo(row: ComboRow, members: Vec<ComboMember>) -> Resource {
+    let id = row.id.to_string();
+    let config = ComboConfig::deserialize(row.config).unwrap_or_else(|error| {
+        tracing::warn!(combo = id, %error, "a combo is published with the default settings");
+        ComboConfig::default()
+    });
+    let combo = Combo {
+        name: row.name,
+        strategy: row.strategy,
+        members,
+        enabled: row.is_active,
+        max_retries: config.max_retries,
+        retry_delay_ms: config.retry_delay_ms,
+        timeout_ms: config.timeout_ms,
+    };
+    Resource {
+        id,
+        body: Some(Body::Combo(combo)),
+    }
+}
+
+fn api_key(row: KeyRow) -> Resource {
+    let key = ApiKey {
+        name: row.name,
+        hash: row.key_hash,
+        enabled: row.is_active,
+        expires_at_ms: row.expires_at.map_or(0, |at| at.timestamp_millis()),
+        scopes: row.scopes,
+        allowed_models: row.allowed_models,
+        allowed_connections: row.allowed_connections.iter().map(Uuid::to_string).collect(),
+        no_log: row.no_log,
+    };
+    Resource {
+        id: row.id.to_string(),
+        body: Some(Body::ApiKey(key)),
+    }
+}

@@ -1,0 +1,174 @@
+//! Configuration as it lies in Postgres: one consistent cut of all its tables.
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use sqlx::{PgConnection, PgPool};
+use uuid::Uuid;
+
+/// Where the committed configuration stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    pub epoch: Uuid,
+    pub revision: u64,
+}
+
+/// Everything that makes one revision, every table in the order of its key.
+pub(super) struct Rows {
+    pub head: Head,
+    pub settings: Vec<SettingRow>,
+    pub nodes: Vec<NodeRow>,
+    pub connections: Vec<ConnectionRow>,
+    pub aliases: Vec<AliasRow>,
+    pub combos: Vec<ComboRow>,
+    pub members: Vec<MemberRow>,
+    pub keys: Vec<KeyRow>,
+}
+
+pub(super) struct SettingRow {
+    pub key: String,
+    pub value: Value,
+}
+
+pub(super) struct NodeRow {
+    pub id: String,
+    pub r#type: String,
+    pub name: String,
+    pub prefix: String,
+    pub api_type: Option<String>,
+    pub base_url: String,
+}
+
+pub(super) struct ConnectionRow {
+    pub id: Uuid,
+    pub provider: String,
+    pub auth_type: String,
+    pub name: Option<String>,
+    pub priority: i32,
+    pub is_active: bool,
+    /// Sealed under the storage key.
+    pub api_key: Option<Vec<u8>>,
+    pub default_model: Option<String>,
+    pub base_url: Option<String>,
+    pub allow_private_address: bool,
+}
+
+pub(super) struct AliasRow {
+    pub alias: String,
+    pub target: String,
+}
+
+pub(super) struct ComboRow {
+    pub id: Uuid,
+    pub name: String,
+    pub strategy: String,
+    pub is_active: bool,
+    pub config: Value,
+}
+
+pub(super) struct MemberRow {
+    pub combo_id: Uuid,
+    pub model: String,
+    pub weight: f64,
+}
+
+pub(super) struct KeyRow {
+    pub id: Uuid,
+    pub name: String,
+    pub key_hash: Vec<u8>,
+    pub scopes: Vec<String>,
+    pub allowed_models: Vec<String>,
+    pub allowed_connections: Vec<Uuid>,
+    pub is_active: bool,
+    pub no_log: bool,
+    pub expires_at: Option<DateTime<Utc>>,
+}
+
+// === impl Head ===
+
+impl Head {
+    pub(super) async fn read(pool: &PgPool) -> Result<Self, sqlx::Error> {
+        let row = sqlx::query!("select epoch, revision from config_head")
+            .fetch_one(pool)
+            .await?;
+        Ok(Self {
+            epoch: row.epoch,
+            revision: row.revision.cast_unsigned(),
+        })
+    }
+}
+
+// === impl Rows ===
+
+impl Rows {
+    /// Reads revision and rows in one snapshot of the database, so that they belong together.
+    pub(super) async fn read(pool: &PgPool) -> Result<Self, sqlx::Error> {
+        let mut tx = pool
+            .begin_with("begin isolation level repeatable read read only")
+            .await?;
+        let rows = Self::read_all(&mut tx).await?;
+        tx.commit().await?;
+        Ok(rows)
+    }
+
+    async fn read_all(conn: &mut PgConnection) -> Result<Self, sqlx::Error> {
+        let head = sqlx::query!("select epoch, revision from config_head")
+            .fetch_one(&mut *conn)
+            .await?;
+        let settings = sqlx::query_as!(
+            SettingRow,
+            "select key, value from setting
+             where key in ('requireAuthForModels', 'blockedProviders') order by key"
+        )
+        .fetch_all(&mut *conn)
+        .await?;
+        let nodes = sqlx::query_as!(
+            NodeRow,
+            "select id, type, name, prefix, api_type, base_url from provider_node order by id"
+        )
+        .fetch_all(&mut *conn)
+        .await?;
+        let connections = sqlx::query_as!(
+            ConnectionRow,
+            "select id, provider, auth_type, coalesce(name, display_name, email) as name, priority, is_active, api_key,
+                    default_model, provider_specific_data->>'baseUrl' as base_url, allow_private_address
+             from provider_connection order by id"
+        )
+        .fetch_all(&mut *conn)
+        .await?;
+        let aliases = sqlx::query_as!(AliasRow, "select alias, target from model_alias order by alias")
+            .fetch_all(&mut *conn)
+            .await?;
+        let combos = sqlx::query_as!(
+            ComboRow,
+            "select id, name, strategy, is_active, config from combo order by id"
+        )
+        .fetch_all(&mut *conn)
+        .await?;
+        let members = sqlx::query_as!(
+            MemberRow,
+            "select combo_id, model, weight from combo_member order by combo_id, position"
+        )
+        .fetch_all(&mut *conn)
+        .await?;
+        let keys = sqlx::query_as!(
+            KeyRow,
+            "select id, name, key_hash, scopes, allowed_models, allowed_connections, is_active, no_log, expires_at
+             from api_key order by id"
+        )
+        .fetch_all(&mut *conn)
+        .await?;
+        Ok(Self {
+            head: Head {
+                epoch: head.epoch,
+                revision: head.revision.cast_unsigned(),
+            },
+            settings,
+            nodes,
+            connections,
+            aliases,
+            combos,
+            members,
+            keys,
+        })
+    }
+}

@@ -1,0 +1,265 @@
+//! One data plane's stream: what it runs, what it is being sent, what it says.
+//!
+//! One update is on its way at a time. While it is, newer revisions are only remembered as being newer; the answer
+//! is followed by one step to the newest. So a slow data plane gets fewer and larger updates, and no queue.
+
+use std::{sync::Arc, time::Duration};
+
+use proto::v1::{
+    Command, ConfigResult, ConfigVersion, ControlMessage, DataPlaneMessage, Hello, Ping, Welcome,
+    config_result::Verdict, config_update::Mode, control_message::Body, data_plane_message,
+    resource_error::Code,
+};
+use tokio::{
+    sync::{broadcast, mpsc},
+    time::{Instant, interval, sleep_until, timeout},
+};
+use tokio_util::sync::CancellationToken;
+use tonic::{Status, Streaming};
+use uuid::Uuid;
+
+use super::{Fleet, Newest, Published, fleet::Membership};
+
+pub(super) const HEARTBEAT: Duration = Duration::from_secs(5);
+const PING: Duration = Duration::from_secs(5);
+/// Three heartbeats.
+const SILENCE: Duration = Duration::from_secs(15);
+/// For one message of at most 1 MiB to leave.
+const SEND: Duration = Duration::from_secs(30);
+/// From the last chunk of an update to its result.
+const ANSWER: Duration = Duration::from_secs(60);
+
+pub(super) type Outgoing = mpsc::Sender<Result<ControlMessage, Status>>;
+
+pub(super) struct Session {
+    membership: Membership,
+    fleet: Fleet,
+    newest: Newest,
+    outgoing: Outgoing,
+    takes_deltas: bool,
+    /// What the data plane said it runs.
+    running: Option<ConfigVersion>,
+    flight: Option<Flight>,
+    /// It will not get better by being sent again.
+    refused: Option<ConfigVersion>,
+    /// A delta did not fit.
+    needs_full: bool,
+    nonce: u64,
+}
+
+struct Flight {
+    nonce: u64,
+    mode: Mode,
+    target: ConfigVersion,
+    answer_by: Instant,
+}
+
+// === impl Session ===
+
+impl Session {
+    pub(super) fn new(
+        fleet: &Fleet,
+        newest: Newest,
+        hello: Hello,
+        incarnation: Uuid,
+        outgoing: Outgoing,
+    ) -> Self {
+        Self {
+            membership: fleet.join(&hello, incarnation),
+            fleet: fleet.clone(),
+            newest,
+            outgoing,
+            takes_deltas: hello.capabilities.iter().any(|capability| capability == "delta"),
+            running: hello.last_applied,
+            flight: None,
+            refused: None,
+            needs_full: false,
+            nonce: 0,
+        }
+    }
+
+    /// Runs until the data plane leaves, falls silent, or `stop`.
+    pub(super) async fn run(
+        mut self,
+        control_plane: Uuid,
+        mut incoming: Streaming<DataPlaneMessage>,
+        commands: broadcast::Receiver<Command>,
+        stop: CancellationToken,
+    ) {
+        let talking = self.talk(control_plane, &mut incoming, commands);
+        let end = match stop.run_until_cancelled(talking).await {
+            Some(Ok(())) => return,
+            Some(Err(status)) => status,
+            None => Status::unavailable("this control plane is stopping"),
+        };
+        tracing::info!(
+            data_plane = self.membership.id(),
+            reason = end.message(),
+            "a data plane's stream ended"
+        );
+        // the receiver may be gone, which is why we are here
+        let _ = self.outgoing.try_send(Err(end));
+    }
+
+    async fn talk(
+        &mut self,
+        control_plane: Uuid,
+        incoming: &mut Streaming<DataPlaneMessage>,
+        mut commands: broadcast::Receiver<Command>,
+    ) -> Result<(), Status> {
+        let head = self
+            .newest
+            .borrow()
+            .as_ref()
+            .map(|published| published.version.clone());
+        let heartbeat_ms = u32::try_from(HEARTBEAT.as_millis()).expect("a heartbeat is a few seconds");
+        let welcome = Welcome {
+            control_plane_id: control_plane.to_string(),
+            heartbeat_ms,
+            head,
+        };
+        self.send(Body::Welcome(welcome)).await?;
+
+        let mut ping = interval(PING);
+        ping.tick().await;
+        let mut silent_at = Instant::now() + SILENCE;
+        loop {
+            self.push().await?;
+            let give_up = self
+                .flight
+                .as_ref()
+                .map_or(silent_at, |flight| flight.answer_by.min(silent_at));
+            tokio::select! {
+                message = incoming.message() => {
+                    silent_at = Instant::now() + SILENCE;
+                    let Some(message) = message? else { return Ok(()) };
+                    if self.hear(message.body) {
+                        return Ok(());
+                    }
+                }
+                changed = self.newest.changed() => {
+                    changed.map_err(|_| Status::unavailable("this control plane is stopping"))?;
+                }
+                command = commands.recv() => match command {
+                    Ok(command) => self.send(Body::Command(command)).await?,
+                    // an operator's command is not worth a data plane's stream
+                    Err(broadcast::error::RecvError::Lagged(missed)) => tracing::warn!(missed, "commands were not sent"),
+                    Err(broadcast::error::RecvError::Closed) => {
+                        return Err(Status::unavailable("this control plane is stopping"));
+                    }
+                },
+                _ = ping.tick() => {
+                    let head = self.newest.borrow().as_ref().map(|published| published.version.clone());
+                    let ready_data_planes = u32::try_from(self.fleet.ready_here()).unwrap_or(u32::MAX);
+                    self.send(Body::Ping(Ping { head, ready_data_planes })).await?;
+                }
+                () = sleep_until(give_up) => return Err(Status::deadline_exceeded("no heartbeat or no answer in time")),
+            }
+        }
+    }
+
+    /// True when the data plane says goodbye.
+    fn hear(&mut self, body: Option<data_plane_message::Body>) -> bool {
+        match body {
+            Some(data_plane_message::Body::Result(result)) => self.land(&result),
+            Some(data_plane_message::Body::Heartbeat(heartbeat)) => self.membership.beat(&heartbeat),
+            Some(data_plane_message::Body::CommandResult(result)) => {
+                let data_plane = self.membership.id();
+                tracing::info!(
+                    data_plane,
+                    result.command_id,
+                    result.ok,
+                    result.message,
+                    "command carried out"
+                );
+            }
+            Some(data_plane_message::Body::Goodbye(_)) => {
+                self.membership.goodbye();
+                return true;
+            }
+            // a second hello, or something from the future
+            Some(data_plane_message::Body::Hello(_)) | None => {}
+        }
+        false
+    }
+
+    /// The update on its way was answered.
+    fn land(&mut self, result: &ConfigResult) {
+        let Some(flight) = self.flight.take_if(|flight| flight.nonce == result.nonce) else {
+            return;
+        };
+        let data_plane = self.membership.id();
+        let (revision, errors) = (flight.target.revision, &result.errors);
+        match result.verdict() {
+            Verdict::Ack => tracing::debug!(data_plane, revision, "applied"),
+            Verdict::AckPartial => {
+                tracing::warn!(data_plane, revision, ?errors, "applied without some resources")
+            }
+            Verdict::Nack | Verdict::Unspecified => tracing::error!(data_plane, revision, ?errors, "refused"),
+        }
+        self.membership.answered(result, &flight.target);
+        self.running.clone_from(&result.applied);
+        self.needs_full = false;
+        if result.verdict() != Verdict::Nack {
+            return;
+        }
+        let misfit = result
+            .errors
+            .iter()
+            .any(|error| error.code() == Code::DigestMismatch);
+        if misfit && flight.mode == Mode::Delta {
+            self.needs_full = true;
+        } else {
+            self.refused = Some(flight.target);
+        }
+    }
+
+    /// Sends the newest configuration if the data plane should have it and is not busy with another one.
+    async fn push(&mut self) -> Result<(), Status> {
+        if self.flight.is_some() {
+            return Ok(());
+        }
+        let Some(newest) = self.newest.borrow_and_update().clone() else {
+            return Ok(());
+        };
+        if self.refused.as_ref() == Some(&newest.version) || !is_due(&newest, self.running.as_ref()) {
+            return Ok(());
+        }
+        self.nonce += 1;
+        let base = self
+            .running
+            .as_ref()
+            .filter(|_| self.takes_deltas && !self.needs_full);
+        let (mode, updates) = newest.updates(base, self.nonce);
+        for update in updates {
+            self.send(Body::Update(update)).await?;
+        }
+        let target = newest.version.clone();
+        self.flight = Some(Flight {
+            nonce: self.nonce,
+            mode,
+            target,
+            answer_by: Instant::now() + ANSWER,
+        });
+        Ok(())
+    }
+
+    async fn send(&self, body: Body) -> Result<(), Status> {
+        let sending = self.outgoing.send(Ok(ControlMessage { body: Some(body) }));
+        match timeout(SEND, sending).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) => Err(Status::cancelled("the data plane closed its stream")),
+            Err(_) => Err(Status::deadline_exceeded("the data plane does not read")),
+        }
+    }
+}
+
+/// Inside an epoch nothing older is ever sent: a data plane that is ahead of this replica waits for it.
+fn is_due(newest: &Arc<Published>, running: Option<&ConfigVersion>) -> bool {
+    let newest = &newest.version;
+    running.is_none_or(|running| {
+        newest.epoch != running.epoch
+            || newest.revision > running.revision
+            || (newest.revision == running.revision && newest.digest != running.digest)
+    })
+}

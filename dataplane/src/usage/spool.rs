@@ -1,0 +1,510 @@
+//! The spool: a directory of segments, one of which is written.
+//!
+//! Sequences number the events of a spool without holes. When a segment is full, the requests that are still open
+//! are written again at the head of the next one, and segments are deleted oldest first. So the segments that
+//! exist always tell which requests are open, and an acknowledged segment never has to wait for a long stream.
+
+use super::record::{Kind, MAX_PAYLOAD_BYTES, Record};
+use super::segment::{Segment, Writer};
+use bytes::Bytes;
+use parking_lot::Mutex;
+use prost::Message;
+use proto::v1::{UsageEvent, usage_event};
+use std::collections::{HashMap, VecDeque};
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use thiserror::Error;
+use tokio::sync::Notify;
+use uuid::Uuid;
+
+const ID_FILE: &str = "id";
+const LOCK_FILE: &str = "lock";
+
+/// What a client or a provider may put into one field of an event, in bytes.
+const TEXT_BYTES: usize = 512;
+const ATTEMPTS: usize = 32;
+
+#[derive(Clone, Debug)]
+pub struct SpoolConfig {
+    /// Made if it does not exist. Belongs to one process at a time.
+    pub dir: PathBuf,
+    /// When the segments hold this much, further events are dropped and counted.
+    pub quota_bytes: u64,
+    /// How large a segment grows before the next one is begun.
+    pub segment_bytes: u64,
+}
+
+#[derive(Debug, Error)]
+pub enum SpoolError {
+    #[error("the spool {0} is in use by another process: give every data plane a DATA_DIR of its own")]
+    InUse(PathBuf),
+    #[error(
+        "{0} does not hold the id of a spool: restore it, or move the whole directory away to start a new spool"
+    )]
+    Id(PathBuf),
+    #[error("cannot use the spool {path}: is it a writable directory?")]
+    Io { path: PathBuf, source: io::Error },
+}
+
+/// What was found in the directory when it was opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Recovered {
+    /// Events that no control plane is known to have, including those of lost requests.
+    pub pending: u64,
+    /// Requests that were dispatched and never ended; each became an event.
+    pub lost: u64,
+    /// Bytes of records that were cut short or damaged, and are ignored.
+    pub damaged_bytes: u64,
+}
+
+/// How the spool does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Vitals {
+    /// Events that no control plane has acknowledged.
+    pub pending: u64,
+    /// Bytes behind the last acknowledged event.
+    pub pending_bytes: u64,
+    /// Events that could not be written down since the process started. Always an alarm.
+    pub dropped: u64,
+}
+
+/// A handle on the spool; clones share it.
+#[derive(Clone)]
+pub struct Spool(Arc<Shared>);
+
+/// A place between two records.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Position {
+    /// The first sequence of the segment.
+    pub segment: u64,
+    pub offset: u64,
+}
+
+/// What a reader has to know to go on.
+pub(super) struct Outlook {
+    pub id: Uuid,
+    pub acknowledged: u64,
+    /// The sequence that the next event will have.
+    pub next: u64,
+    pub segments: Vec<Segment>,
+}
+
+struct Shared {
+    config: SpoolConfig,
+    state: Mutex<State>,
+    ended: Notify,
+    /// Held for the lifetime of the spool.
+    _lock: File,
+}
+
+struct State {
+    id: Uuid,
+    /// Oldest first, never empty; the last one is written.
+    segments: VecDeque<Segment>,
+    /// Absent after a failure, until the file could be opened again.
+    writer: Option<Writer>,
+    /// The size at which the written segment is full.
+    full_at: u64,
+    /// Requests that began and did not end, as they would be accounted.
+    open: HashMap<String, Bytes>,
+    /// The sequence of the next event.
+    next: u64,
+    acknowledged: u64,
+    acknowledged_at: Position,
+    dropped: u64,
+    buffer: Vec<u8>,
+}
+
+// === impl SpoolConfig ===
+
+impl SpoolConfig {
+    /// A day and a half of 100 requests a second.
+    pub fn new(dir: impl Into<PathBuf>) -> Self {
+        Self {
+            dir: dir.into(),
+            quota_bytes: 4 << 30,
+            segment_bytes: 8 << 20,
+        }
+    }
+}
+
+// === impl Spool ===
+
+impl Spool {
+    /// Opens the directory, cuts off a torn tail and turns every request that never ended into a lost event.
+    /// Reads all segments: not for a thread that serves requests.
+    pub fn open(config: SpoolConfig) -> Result<(Self, Recovered), SpoolError> {
+        let at = |source| SpoolError::Io {
+            path: config.dir.clone(),
+            source,
+        };
+        fs::create_dir_all(&config.dir).map_err(at)?;
+        let lock = File::create(config.dir.join(LOCK_FILE)).map_err(at)?;
+        lock.try_lock().map_err(|error| match error {
+            fs::TryLockError::WouldBlock => SpoolError::InUse(config.dir.clone()),
+            fs::TryLockError::Error(source) => at(source),
+        })?;
+
+        let id = read_id(&config.dir)?;
+        let (state, damaged_bytes) = State::recover(id, &config).map_err(at)?;
+        let spool = Self(Arc::new(Shared {
+            config,
+            state: Mutex::new(state),
+            ended: Notify::new(),
+            _lock: lock,
+        }));
+        let lost = spool.end_lost();
+        Ok((
+            spool.clone(),
+            Recovered {
+                pending: spool.vitals().pending,
+                lost,
+                damaged_bytes,
+            },
+        ))
+    }
+
+    /// Writes down that a request is being dispatched. `estimate` is what will be accounted if the process dies
+    /// before [`Spool::end`] is called with the same `request_id`.
+    pub fn begin(&self, estimate: &UsageEvent) {
+        let mut estimate = estimate.clone();
+        bound(&mut estimate);
+        let payload = Bytes::from(estimate.encode_to_vec());
+        let record = Record {
+            kind: Kind::Begin,
+            sequence: 0,
+            payload: payload.clone(),
+        };
+
+        let mut state = self.0.state.lock();
+        state.open.insert(estimate.request_id, payload);
+        // Not a loss yet: it becomes one if the process dies, and the next segment begins with it.
+        if let Err(error) = state.append(&record, &self.0.config) {
+            tracing::debug!(%error, "a request began without a record");
+        }
+    }
+
+    /// Writes down how a request ended. The spool gives the event its sequence.
+    pub fn end(&self, mut event: UsageEvent) {
+        event.seq = 0;
+        bound(&mut event);
+        let payload = Bytes::from(event.encode_to_vec());
+
+        let mut state = self.0.state.lock();
+        state.open.remove(&event.request_id);
+        let record = Record {
+            kind: Kind::End,
+            sequence: state.next,
+            payload,
+        };
+        match state.append(&record, &self.0.config) {
+            Ok(()) => {
+                state.next += 1;
+                let next = state.next;
+                state.current().next = next;
+                self.0.ended.notify_one();
+            }
+            Err(error) => {
+                state.dropped += 1;
+                let dropped = state.dropped;
+                drop(state);
+                // not once per request: a full disk comes with many requests
+                if dropped.is_power_of_two() {
+                    tracing::error!(%error, dropped, "usage events are lost: the spool cannot be written");
+                }
+            }
+        }
+    }
+
+    pub fn vitals(&self) -> Vitals {
+        let state = self.0.state.lock();
+        let pending = state.next - 1 - state.acknowledged;
+        let pending_bytes = if pending == 0 {
+            0
+        } else {
+            state.bytes_behind(state.acknowledged_at)
+        };
+        Vitals {
+            pending,
+            pending_bytes,
+            dropped: state.dropped,
+        }
+    }
+
+    /// Returns once a request ended since the last call. For one waiter.
+    pub(super) async fn ended(&self) {
+        self.0.ended.notified().await;
+    }
+
+    pub(super) fn dir(&self) -> &Path {
+        &self.0.config.dir
+    }
+
+    pub(super) fn next_sequence(&self) -> u64 {
+        self.0.state.lock().next
+    }
+
+    pub(super) fn outlook(&self) -> Outlook {
+        let state = self.0.state.lock();
+        Outlook {
+            id: state.id,
+            acknowledged: state.acknowledged,
+            next: state.next,
+            segments: state.segments.iter().cloned().collect(),
+        }
+    }
+
+    /// Everything up to `sequence` is in a control plane's database, which is everything before `position`.
+    pub(super) fn acknowledge(&self, sequence: u64, position: Position) -> io::Result<()> {
+        let mut state = self.0.state.lock();
+        state.acknowledged = state.acknowledged.max(sequence);
+        state.acknowledged_at = position;
+        let mut done = Vec::new();
+        while state.segments.len() > 1 && state.segments[0].next <= state.acknowledged + 1 {
+            done.extend(state.segments.pop_front());
+        }
+        drop(state);
+        done.iter().try_for_each(|segment| fs::remove_file(&segment.path))
+    }
+
+    /// Takes a new id and starts over with everything that is in the directory, for when a control plane has
+    /// events of the old id that the directory has not: it was restored from a copy, and its sequences would be
+    /// taken for events that are already known.
+    pub(super) fn renew(&self) -> Result<(), SpoolError> {
+        let id = write_id(&self.0.config.dir)?;
+        let mut state = self.0.state.lock();
+        state.id = id;
+        state.acknowledged = state.segments[0].first - 1;
+        state.acknowledged_at = Position::default();
+        Ok(())
+    }
+
+    fn end_lost(&self) -> u64 {
+        let mut lost: Vec<UsageEvent> = {
+            let state = self.0.state.lock();
+            state
+                .open
+                .values()
+                .filter_map(|payload| UsageEvent::decode(payload.clone()).ok())
+                .collect()
+        };
+        lost.sort_by(|a, b| (a.started_at_ms, &a.request_id).cmp(&(b.started_at_ms, &b.request_id)));
+        let count = lost.len() as u64;
+        for event in lost {
+            self.end(UsageEvent {
+                phase: usage_event::Phase::Lost.into(),
+                evidence: usage_event::Evidence::Estimated.into(),
+                outcome: "stream_error".to_owned(),
+                error_code: "lost".to_owned(),
+                reached_provider: true,
+                ..event
+            });
+        }
+        count
+    }
+}
+
+// === impl State ===
+
+impl State {
+    fn recover(id: Uuid, config: &SpoolConfig) -> io::Result<(Self, u64)> {
+        let mut segments = VecDeque::from(Segment::list(&config.dir)?);
+        let mut open = HashMap::new();
+        let mut damaged_bytes = 0;
+        let mut next = 1;
+        for segment in &mut segments {
+            let scan = segment.scan()?;
+            for record in &scan.records {
+                let Ok(event) = record.event() else { continue };
+                match record.kind {
+                    Kind::Begin => drop(open.insert(event.request_id, record.payload.clone())),
+                    Kind::End => {
+                        open.remove(&event.request_id);
+                        segment.next = record.sequence + 1;
+                    }
+                }
+            }
+            segment.bytes = scan.valid_bytes;
+            next = next.max(segment.next);
+            if let Some(damage) = scan.damage {
+                let bytes = scan.file_bytes - scan.valid_bytes;
+                damaged_bytes += bytes;
+                tracing::warn!(segment = %segment.path.display(), %damage, bytes, "the rest of a segment is unreadable");
+            }
+        }
+        if segments.is_empty() {
+            segments.push_back(Segment::named(&config.dir, next));
+        }
+        let acknowledged = segments[0].first - 1;
+        let mut state = Self {
+            id,
+            segments,
+            writer: None,
+            full_at: config.segment_bytes,
+            open,
+            next,
+            acknowledged,
+            acknowledged_at: Position::default(),
+            dropped: 0,
+            buffer: Vec::new(),
+        };
+        state.reopen()?;
+        Ok((state, damaged_bytes))
+    }
+
+    fn current(&mut self) -> &mut Segment {
+        self.segments
+            .back_mut()
+            .expect("a spool always has the segment it writes")
+    }
+
+    fn bytes_behind(&self, position: Position) -> u64 {
+        let behind = |segment: &Segment| match segment.first {
+            first if first < position.segment => 0,
+            first if first == position.segment => segment.bytes.saturating_sub(position.offset),
+            _ => segment.bytes,
+        };
+        self.segments.iter().map(behind).sum()
+    }
+
+    fn append(&mut self, record: &Record, config: &SpoolConfig) -> io::Result<()> {
+        if record.payload.len() > MAX_PAYLOAD_BYTES {
+            return Err(io::Error::other("the event is larger than any event can be"));
+        }
+        let held: u64 = self.segments.iter().map(|segment| segment.bytes).sum();
+        if held + record.len() as u64 > config.quota_bytes {
+            return Err(io::Error::new(
+                io::ErrorKind::QuotaExceeded,
+                "the spool has reached its quota",
+            ));
+        }
+        if self.writer.is_none() {
+            self.reopen()?;
+        }
+        let segment = self.current();
+        let (full, has_events) = (segment.bytes, segment.next > segment.first);
+        if full >= self.full_at && has_events {
+            self.rotate(config)?;
+        }
+        self.buffer.clear();
+        record.write(&mut self.buffer);
+        self.write_buffer()
+    }
+
+    /// Begins the next segment with the requests that are open.
+    fn rotate(&mut self, config: &SpoolConfig) -> io::Result<()> {
+        let mut segment = Segment::named(&config.dir, self.next);
+        self.buffer.clear();
+        for payload in self.open.values() {
+            Record {
+                kind: Kind::Begin,
+                sequence: 0,
+                payload: payload.clone(),
+            }
+            .write(&mut self.buffer);
+        }
+        let mut writer = Writer::open(&mut segment)?;
+        if let Err(error) = writer.append(&mut segment, &self.buffer) {
+            // a half-begun segment that nobody knows of would bring back requests that have ended since
+            fs::remove_file(&segment.path)?;
+            return Err(error);
+        }
+        self.full_at = segment.bytes + config.segment_bytes;
+        self.segments.push_back(segment);
+        self.writer = Some(writer);
+        Ok(())
+    }
+
+    fn reopen(&mut self) -> io::Result<()> {
+        let writer = Writer::open(self.current())?;
+        self.writer = Some(writer);
+        Ok(())
+    }
+
+    fn write_buffer(&mut self) -> io::Result<()> {
+        let Self {
+            writer,
+            segments,
+            buffer,
+            ..
+        } = self;
+        let segment = segments
+            .back_mut()
+            .expect("a spool always has the segment it writes");
+        let opened = writer
+            .as_mut()
+            .expect("append opens the segment before it writes");
+        let written = opened.append(segment, buffer);
+        if written.is_err() {
+            *writer = None;
+        }
+        written
+    }
+}
+
+/// Events hold text that strangers chose; a record has a largest size.
+fn bound(event: &mut UsageEvent) {
+    let texts = [
+        &mut event.request_id,
+        &mut event.client_request_id,
+        &mut event.key_id,
+        &mut event.key_name,
+        &mut event.endpoint,
+        &mut event.client_dialect,
+        &mut event.upstream_dialect,
+        &mut event.model_requested,
+        &mut event.model_served,
+        &mut event.provider,
+        &mut event.connection_id,
+        &mut event.combo,
+        &mut event.outcome,
+        &mut event.error_code,
+        &mut event.finish_reason,
+    ];
+    texts.into_iter().for_each(cut);
+    event.attempts.truncate(ATTEMPTS);
+    for attempt in &mut event.attempts {
+        [
+            &mut attempt.connection_id,
+            &mut attempt.provider,
+            &mut attempt.model,
+            &mut attempt.outcome,
+        ]
+        .into_iter()
+        .for_each(cut);
+    }
+}
+
+fn cut(text: &mut String) {
+    text.truncate(text.floor_char_boundary(TEXT_BYTES));
+}
+
+fn read_id(dir: &Path) -> Result<Uuid, SpoolError> {
+    let path = dir.join(ID_FILE);
+    match fs::read_to_string(&path) {
+        Ok(text) => Uuid::try_parse(text.trim()).map_err(|_| SpoolError::Id(path)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => write_id(dir),
+        Err(source) => Err(SpoolError::Io { path, source }),
+    }
+}
+
+/// Makes a new id. Durable before anything is sent under it.
+fn write_id(dir: &Path) -> Result<Uuid, SpoolError> {
+    let id = Uuid::now_v7();
+    let path = dir.join(ID_FILE);
+    let write = || {
+        let temporary = dir.join("id.tmp");
+        let mut file = File::create(&temporary)?;
+        writeln!(file, "{id}")?;
+        file.sync_all()?;
+        fs::rename(&temporary, &path)?;
+        File::open(dir)?.sync_all()
+    };
+    write().map_err(|source| SpoolError::Io {
+        path: path.clone(),
+        source,
+    })?;
+    Ok(id)
+}
