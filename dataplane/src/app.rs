@@ -6,7 +6,7 @@ use crate::http;
 use crate::metrics::Metrics;
 use crate::pipeline::{Availability, Gateway};
 use crate::routing::Routing;
-use crate::sync::{self, Execute, Identity, Sync, Vitals};
+use crate::sync::{self, Execute, Identity, Subscription, Vitals};
 use crate::usage::{self, Spool, SpoolConfig};
 use anyhow::Context;
 use axum::Router;
@@ -42,7 +42,7 @@ pub struct App {
     /// What clients call.
     pub router: Router,
     pub gateway: Arc<Gateway>,
-    sync: Sync,
+    sync: Subscription,
     configured: Latch,
     /// Ends the reporting of usage, once no request can end any more.
     flush: CancellationToken,
@@ -68,7 +68,7 @@ pub fn build(config: &Config, deps: Deps) -> anyhow::Result<App> {
         upstream: config.upstream.clone(),
         availability: Availability::default(),
     });
-    let sync = Sync {
+    let sync = Subscription {
         identity: Identity::new(&config.data_plane_id, config.listen().to_string()),
         control: deps.control,
         routing: routing.clone(),
@@ -104,7 +104,7 @@ impl App {
 }
 
 /// What a control plane is told about this process.
-fn vitals(gateway: Arc<Gateway>) -> Box<dyn Fn() -> Vitals + Send + std::marker::Sync> {
+fn vitals(gateway: Arc<Gateway>) -> Box<dyn Fn() -> Vitals + Send + Sync> {
     Box::new(move || {
         let spool = gateway.spool.vitals();
         Vitals {
