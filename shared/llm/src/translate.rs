@@ -2,6 +2,7 @@
 //! decode → neutral model → encode. The only module that sees two dialects.
 
 mod call;
+mod client_view;
 mod pump;
 
 pub use call::Call;

@@ -1,12 +1,12 @@
 //! One attempt: the body for the upstream, and how to read its answer.
 
+use super::client_view::ClientView;
 use super::{Ask, CallError, Progress, Pump, Target};
 use crate::dialect::Dialect;
 use crate::error::UpstreamError;
-use crate::event::{Event, EventKind, PartStart};
+use crate::event::{Event, EventKind};
 use crate::format::{Format, ReplySeed};
 use crate::formats;
-use crate::names::ToolNames;
 use crate::normalise::normalise;
 use crate::note::Notes;
 use crate::reply::{Fold, Reply};
@@ -19,8 +19,8 @@ pub struct Call {
     upstream: Dialect,
     body: Bytes,
     notes: Notes,
-    /// What tools are called on the wire, where that differs from the client's names.
-    names: ToolNames,
+    /// How the reply is turned into what the client expects.
+    view: ClientView,
     stream: bool,
     include_usage: bool,
 }
@@ -35,7 +35,7 @@ impl Call {
             upstream: target.dialect,
             body: Bytes::new(),
             notes: Notes::default(),
-            names: ToolNames::default(),
+            view: ClientView::default(),
             stream: ask.stream,
             include_usage: ask.include_usage,
         };
@@ -43,8 +43,10 @@ impl Call {
             call.body = upstream.patch_request(&ask.body, target)?;
             return Ok(call);
         }
-        let mut request = ask.request()?.clone();
-        call.names = normalise(&mut request, target, &mut call.notes)?;
+        let own = ask.request()?;
+        let mut request = own.clone();
+        let names = normalise(&mut request, target, &mut call.notes)?;
+        call.view = ClientView::new(ask.dialect, own, names);
         call.body = upstream.encode_request(&request, target, &mut call.notes)?.into();
         Ok(call)
     }
@@ -88,7 +90,7 @@ impl Call {
         Pump::translate(
             self.upstream().stream_decoder(),
             self.client().stream_encoder(&seed),
-            self.names.clone(),
+            self.view.clone(),
             seed,
         )
     }
@@ -117,13 +119,12 @@ impl Call {
     ) -> Result<Bytes, UpstreamError> {
         let events = self.upstream().decode_reply(&body)?;
         let (mut sequencer, mut sequenced) = (Sequencer::new(), Vec::new());
-        events
+        self.viewed(events)
             .into_iter()
             .for_each(|event| sequencer.push(event, &mut sequenced));
         let mut encoder = self.client().stream_encoder(&self.seed(seed));
         let mut out = Vec::new();
-        for mut event in sequenced {
-            restore(&mut event, &self.names);
+        for event in sequenced {
             progress.observe(&event);
             if let EventKind::Error(error) = event.kind {
                 return Err(error);
@@ -149,8 +150,7 @@ impl Call {
 
     fn folded(&self, events: Vec<Event>, progress: &mut Progress) -> Result<Reply, UpstreamError> {
         let mut fold = Fold::new();
-        for mut event in events {
-            restore(&mut event, &self.names);
+        for event in self.viewed(events) {
             progress.observe(&event);
             fold.push(event);
         }
@@ -158,6 +158,13 @@ impl Call {
         let resolved = reply.choices.first().and_then(|choice| choice.finish.clone());
         progress.finish = resolved.or(progress.finish.take());
         Ok(reply)
+    }
+
+    fn viewed(&self, events: Vec<Event>) -> Vec<Event> {
+        let mut view = self.view.clone();
+        let mut viewed = Vec::with_capacity(events.len());
+        events.into_iter().for_each(|event| view.pass(event, &mut viewed));
+        viewed
     }
 
     /// What the client asked for is known here, whatever the caller put in.
@@ -175,22 +182,6 @@ impl Call {
 
     fn upstream(&self) -> &'static dyn Format {
         formats::of(self.upstream)
-    }
-}
-
-// === functions ===
-
-/// Gives a tool call the client's own name for the tool.
-pub(super) fn restore(event: &mut Event, names: &ToolNames) {
-    if let EventKind::PartStart {
-        kind: PartStart::ToolCall { name, .. },
-        ..
-    } = &mut event.kind
-    {
-        let own = names.restore(name);
-        if own != name {
-            *name = own.to_owned();
-        }
     }
 }
 

@@ -29,7 +29,10 @@ pub struct ClientView {
 impl ClientView {
     /// `request` is the client's, before its names were fitted to the target.
     pub fn new(client: Dialect, request: &Request, names: ToolNames) -> Self {
-        let custom = request.tools.iter().filter(|tool| matches!(tool.kind, ToolKind::Custom { .. }));
+        let custom = request
+            .tools
+            .iter()
+            .filter(|tool| matches!(tool.kind, ToolKind::Custom { .. }));
         Self {
             names,
             freeform: custom.map(|tool| tool.name.clone()).collect(),
@@ -42,16 +45,20 @@ impl ClientView {
     pub fn pass(&mut self, mut event: Event, out: &mut Vec<Event>) {
         let choice = event.choice;
         match &mut event.kind {
-            EventKind::PartStart { part, kind: PartStart::ToolCall { name, freeform, .. } } => {
+            EventKind::PartStart {
+                part,
+                kind: PartStart::ToolCall { name, freeform, .. },
+            } => {
                 self.restore_name(name);
                 if !*freeform && self.freeform.contains(name.as_str()) {
                     *freeform = true;
                     self.unwrapping.insert((choice, *part), FreeformInput::default());
                 }
             }
-            EventKind::PartStart { part, kind: PartStart::Reasoning | PartStart::RedactedReasoning(_) }
-                if self.hides_reasoning =>
-            {
+            EventKind::PartStart {
+                part,
+                kind: PartStart::Reasoning | PartStart::RedactedReasoning(_),
+            } if self.hides_reasoning => {
                 self.hidden.insert((choice, *part));
                 event.kind = EventKind::KeepAlive;
             }
@@ -71,7 +78,10 @@ impl ClientView {
                 }
                 let rest = self.unwrapping.remove(&(choice, part)).map(FreeformInput::finish);
                 if let Some(text) = rest.filter(|text| !text.is_empty()) {
-                    out.push(Event { choice, kind: EventKind::Delta { part, text } });
+                    out.push(Event {
+                        choice,
+                        kind: EventKind::Delta { part, text },
+                    });
                 }
             }
             _ => {}
@@ -91,7 +101,10 @@ impl ClientView {
 
 /// Anthropic clients get thinking blocks only when they sent `thinking`: many take the first block for the answer.
 fn asks_to_think(request: &Request) -> bool {
-    matches!(request.reasoning.mode, ReasoningMode::On | ReasoningMode::Adaptive)
+    matches!(
+        request.reasoning.mode,
+        ReasoningMode::On | ReasoningMode::Adaptive
+    )
 }
 
 #[cfg(test)]
@@ -108,7 +121,10 @@ mod tests {
             strict: None,
             cache: None,
         };
-        let mut request = Request { tools: vec![patch], ..Request::default() };
+        let mut request = Request {
+            tools: vec![patch],
+            ..Request::default()
+        };
         request.reasoning.mode = mode;
         let mut names = ToolNames::default();
         names.fit("apply.patch", crate::caps::WireName::UpTo(64));
@@ -117,17 +133,26 @@ mod tests {
 
     fn seen(view: &mut ClientView, kinds: Vec<EventKind>) -> Vec<String> {
         let mut out = Vec::new();
-        kinds.into_iter().for_each(|kind| view.pass(Event::first(kind), &mut out));
+        kinds
+            .into_iter()
+            .for_each(|kind| view.pass(Event::first(kind), &mut out));
         out.into_iter().map(|event| format!("{:?}", event.kind)).collect()
     }
 
     fn delta(part: u32, text: &str) -> EventKind {
-        EventKind::Delta { part, text: text.to_owned() }
+        EventKind::Delta {
+            part,
+            text: text.to_owned(),
+        }
     }
 
     #[test]
     fn a_free_text_tool_gets_its_name_and_its_text_back() {
-        let call = PartStart::ToolCall { id: "c".to_owned(), name: "apply_patch".to_owned(), freeform: false };
+        let call = PartStart::ToolCall {
+            id: "c".to_owned(),
+            name: "apply_patch".to_owned(),
+            freeform: false,
+        };
         let events = vec![
             EventKind::PartStart { part: 0, kind: call },
             delta(0, r#"{"inp"#),
@@ -150,10 +175,16 @@ mod tests {
     fn an_anthropic_client_sees_thinking_only_when_it_asked() {
         let events = || {
             vec![
-                EventKind::PartStart { part: 0, kind: PartStart::Reasoning },
+                EventKind::PartStart {
+                    part: 0,
+                    kind: PartStart::Reasoning,
+                },
                 delta(0, "hm"),
                 EventKind::PartStop { part: 0 },
-                EventKind::PartStart { part: 1, kind: PartStart::Text },
+                EventKind::PartStart {
+                    part: 1,
+                    kind: PartStart::Text,
+                },
                 delta(1, "Hi"),
                 EventKind::PartStop { part: 1 },
             ]
@@ -162,7 +193,10 @@ mod tests {
         assert_eq!(count(Dialect::AnthropicMessages, ReasoningMode::On), 6);
         assert_eq!(count(Dialect::AnthropicMessages, ReasoningMode::Adaptive), 6);
         assert_eq!(count(Dialect::OpenAiChat, ReasoningMode::Unset), 6);
-        let hidden = seen(&mut view(Dialect::AnthropicMessages, ReasoningMode::Unset), events());
+        let hidden = seen(
+            &mut view(Dialect::AnthropicMessages, ReasoningMode::Unset),
+            events(),
+        );
         assert_eq!(hidden.len(), 4, "a keep-alive and the text: {hidden:?}");
         assert_eq!(hidden[0], "KeepAlive");
     }

@@ -1,10 +1,10 @@
 //! One stream on its way from the upstream to the client.
 
-use super::{Progress, call::restore};
+use super::Progress;
+use super::client_view::ClientView;
 use crate::error::{ErrorKind, PublicError, UpstreamError};
 use crate::event::{Event, EventKind};
 use crate::format::{Relay, ReplySeed, StreamDecoder, StreamEncoder};
-use crate::names::ToolNames;
 use crate::sequence::Sequencer;
 use bytes::Bytes;
 use std::fmt;
@@ -23,15 +23,16 @@ pub struct Pump {
 
 enum Way {
     Relay(Box<dyn Relay>),
-    Translate(Translation),
+    Translate(Box<Translation>),
 }
 
 struct Translation {
     decoder: Box<dyn StreamDecoder>,
     sequencer: Sequencer,
     encoder: Box<dyn StreamEncoder>,
-    names: ToolNames,
+    view: ClientView,
     decoded: Vec<Event>,
+    viewed: Vec<Event>,
     sequenced: Vec<Event>,
 }
 
@@ -45,19 +46,19 @@ impl Pump {
     pub(super) fn translate(
         decoder: Box<dyn StreamDecoder>,
         encoder: Box<dyn StreamEncoder>,
-        names: ToolNames,
+        view: ClientView,
         seed: ReplySeed,
     ) -> Self {
-        let (decoded, sequenced) = (Vec::new(), Vec::new());
         let translation = Translation {
             decoder,
             sequencer: Sequencer::new(),
             encoder,
-            names,
-            decoded,
-            sequenced,
+            view,
+            decoded: Vec::new(),
+            viewed: Vec::new(),
+            sequenced: Vec::new(),
         };
-        Self::new(Way::Translate(translation), seed)
+        Self::new(Way::Translate(Box::new(translation)), seed)
     }
 
     fn new(way: Way, seed: ReplySeed) -> Self {
@@ -147,15 +148,16 @@ impl Pump {
         let Translation {
             sequencer,
             encoder,
-            names,
+            view,
             decoded,
+            viewed,
             sequenced,
             ..
-        } = translation;
-        for mut event in decoded.drain(..) {
-            restore(&mut event, names);
-            sequencer.push(event, sequenced);
-        }
+        } = &mut **translation;
+        decoded.drain(..).for_each(|event| view.pass(event, viewed));
+        viewed
+            .drain(..)
+            .for_each(|event| sequencer.push(event, sequenced));
         let mut bytes = Vec::new();
         for event in sequenced.drain(..) {
             self.progress.observe(&event);

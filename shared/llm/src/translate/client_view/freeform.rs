@@ -49,7 +49,9 @@ impl FreeformInput {
                     Opening::Incomplete => String::new(),
                     Opening::At(start) => {
                         let rest = head.split_off(start);
-                        *self = Self::Text { escape: String::new() };
+                        *self = Self::Text {
+                            escape: String::new(),
+                        };
                         self.text(&rest)
                     }
                     Opening::Other => {
@@ -73,10 +75,11 @@ impl FreeformInput {
         let mut out = String::with_capacity(fragment.len());
         for c in fragment.chars() {
             let Self::Text { escape } = self else { break };
-            if escape.is_empty() || is_lone_high_surrogate(escape, c) {
-                if !std::mem::take(escape).is_empty() {
-                    out.push(char::REPLACEMENT_CHARACTER);
-                }
+            if let Some(kept) = after_lone_surrogate(escape, c) {
+                out.push(char::REPLACEMENT_CHARACTER);
+                kept.clone_into(escape);
+            }
+            if escape.is_empty() {
                 match c {
                     '"' => *self = Self::Over,
                     '\\' => escape.push(c),
@@ -103,10 +106,14 @@ fn opening(head: &str) -> Opening {
         if rest.is_empty() {
             return Opening::Incomplete;
         }
-        let Some(after) = rest.strip_prefix(expected) else { return Opening::Other };
+        let Some(after) = rest.strip_prefix(expected) else {
+            return Opening::Other;
+        };
         rest = after;
         if at == 1 {
-            let Some((key, after)) = rest.split_once('"') else { return Opening::Incomplete };
+            let Some((key, after)) = rest.split_once('"') else {
+                return Opening::Incomplete;
+            };
             if !KEYS.contains(&key) {
                 return Opening::Other;
             }
@@ -119,9 +126,14 @@ fn opening(head: &str) -> Opening {
     Opening::At(head.len() - rest.len())
 }
 
-/// A high surrogate must be followed by the escape of a low one.
-fn is_lone_high_surrogate(escape: &str, next: char) -> bool {
-    (escape.len() == 6 && next != '\\') || (escape.len() == 7 && next != 'u')
+/// A high surrogate must be followed by the escape of a low one; if it is not, what is left of the escape.
+fn after_lone_surrogate(escape: &str, next: char) -> Option<&'static str> {
+    match (escape.len(), next) {
+        (6, '\\') | (7, 'u') => None,
+        (6, _) => Some(""),
+        (7, _) => Some("\\"),
+        _ => None,
+    }
 }
 
 fn is_complete(escape: &str) -> bool {
@@ -137,20 +149,35 @@ fn is_complete(escape: &str) -> bool {
 }
 
 fn is_high_surrogate(hex: &[u8]) -> bool {
-    let unit = std::str::from_utf8(hex).ok().and_then(|hex| u32::from_str_radix(hex, 16).ok());
+    let unit = std::str::from_utf8(hex)
+        .ok()
+        .and_then(|hex| u32::from_str_radix(hex, 16).ok());
     unit.is_some_and(|unit| (0xD800..0xDC00).contains(&unit))
 }
 
 fn decode(escape: &str) -> char {
     let text = serde_json::from_str::<String>(&format!("\"{escape}\""));
-    text.ok().and_then(|text| text.chars().next()).unwrap_or(char::REPLACEMENT_CHARACTER)
+    text.ok()
+        .and_then(|text| text.chars().next())
+        .unwrap_or(char::REPLACEMENT_CHARACTER)
 }
 
 /// A model that ignores the wrapper wrote the text itself, or put it under a name of its own.
 fn whole(all: &str) -> String {
-    let Ok(Value::Object(object)) = serde_json::from_str::<Value>(all) else { return all.to_owned() };
-    let named = KEYS.iter().find_map(|key| object.get(*key)).and_then(Value::as_str);
-    let sole = || object.values().next().filter(|_| object.len() == 1).and_then(Value::as_str);
+    let Ok(Value::Object(object)) = serde_json::from_str::<Value>(all) else {
+        return all.to_owned();
+    };
+    let named = KEYS
+        .iter()
+        .find_map(|key| object.get(*key))
+        .and_then(Value::as_str);
+    let sole = || {
+        object
+            .values()
+            .next()
+            .filter(|_| object.len() == 1)
+            .and_then(Value::as_str)
+    };
     match named.or_else(sole) {
         Some(text) => text.to_owned(),
         None if object.is_empty() => String::new(),
@@ -164,7 +191,10 @@ mod tests {
 
     fn unwrapped(fragments: impl IntoIterator<Item = String>) -> String {
         let mut input = FreeformInput::default();
-        let mut out: String = fragments.into_iter().map(|fragment| input.push(&fragment)).collect();
+        let mut out: String = fragments
+            .into_iter()
+            .map(|fragment| input.push(&fragment))
+            .collect();
         out.push_str(&input.finish());
         out
     }
@@ -172,10 +202,13 @@ mod tests {
     #[test]
     fn the_text_comes_out_however_it_was_wrapped_and_cut() {
         for (arguments, text) in [
-            (r#"{"input":"*** Begin\n+a \u00e9\u4e2d\n*** End"}"#, "*** Begin\n+a é中\n*** End"),
+            (
+                r#"{"input":"*** Begin\n+a \u00e9\u4e2d\n*** End"}"#,
+                "*** Begin\n+a é中\n*** End",
+            ),
             (r#" { "code" : "a\"b\\" } "#, "a\"b\\"),
             (r#"{"input":"\ud83d\ude00 \/"}"#, "😀 /"),
-            (r#"{"input":"a\ud83d b"}"#, "a\u{fffd} b"),
+            (r#"{"input":"a\ud83d b\ud83d\nc"}"#, "a\u{fffd} b\u{fffd}\nc"),
             (r#"{"input":""}"#, ""),
             (r#"{"text":"sole"}"#, "sole"),
             (r#"{"why":1,"input":"late"}"#, "late"),
@@ -185,7 +218,11 @@ mod tests {
             ("", ""),
         ] {
             assert_eq!(unwrapped([arguments.to_owned()]), text, "{arguments}");
-            assert_eq!(unwrapped(arguments.chars().map(String::from)), text, "{arguments}, cut");
+            assert_eq!(
+                unwrapped(arguments.chars().map(String::from)),
+                text,
+                "{arguments}, cut"
+            );
         }
     }
 
@@ -196,7 +233,12 @@ mod tests {
 
     #[test]
     fn broken_escapes_do_not_panic() {
-        for arguments in [r#"{"input":"\q\u12"#, r#"{"input":"\uZZZZ\ud800\uZZZZx"#, r#"{"input":"\ud800\ud8"#, "{\"input\":\"\\u00é"] {
+        for arguments in [
+            r#"{"input":"\q\u12"#,
+            r#"{"input":"\uZZZZ\ud800\uZZZZx"#,
+            r#"{"input":"\ud800\ud8"#,
+            "{\"input\":\"\\u00é",
+        ] {
             unwrapped(arguments.chars().map(String::from));
         }
     }
