@@ -1,0 +1,23 @@
+//! A provider without an account: it speaks the wire formats of real ones, costs nothing and answers the same
+//! to the same question.
+//!
+//! A newcomer talks to it before adding a provider of their own. Tests use it as the provider they can script:
+//! it refuses what the vendor refuses, fails in every way a network can when told to, and remembers what it
+//! received and what it would have billed.
+//!
+//! ```text
+//! request ──▶ check (as strict as the vendor) ──▶ answer (deterministic) ──▶ wire (with the scripted fault)
+//! ```
+
+mod answer;
+mod anthropic;
+mod behaviour;
+mod openai;
+mod received;
+mod sample;
+mod server;
+mod wire;
+
+pub use behaviour::Behaviour;
+pub use received::{Billed, Received};
+pub use server::{Dialect, Simulator, router};

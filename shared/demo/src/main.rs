@@ -1,0 +1,38 @@
+//! The demo provider as a program of its own.
+
+use anyhow::Context;
+use clap::{Parser, ValueEnum};
+use std::net::SocketAddr;
+use tokio::net::TcpListener;
+
+/// A provider without an account, for trying OmniRoute and for tests.
+#[derive(Debug, Parser)]
+#[command(name = "omniroute-demo-provider", version)]
+struct Options {
+    /// Address to listen on.
+    #[arg(long, default_value = "127.0.0.1:18100")]
+    listen: SocketAddr,
+    /// Whose API to speak.
+    #[arg(long, value_enum, default_value_t = Spoken::Openai)]
+    dialect: Spoken,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Spoken {
+    Openai,
+    Anthropic,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let options = Options::parse();
+    let dialect = match options.dialect {
+        Spoken::Openai => demo::Dialect::OpenAi,
+        Spoken::Anthropic => demo::Dialect::Anthropic,
+    };
+    let listener = TcpListener::bind(options.listen)
+        .await
+        .with_context(|| format!("cannot listen on {}", options.listen))?;
+    axum::serve(listener, demo::router(dialect)).await?;
+    Ok(())
+}

@@ -1,0 +1,179 @@
+//! A program under test, as its operator would run it: started, asked, signalled, killed.
+
+use crate::wait::wait_until;
+use std::fs::{self, File};
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// Generous: test machines are busy.
+const START: Duration = Duration::from_secs(60);
+
+/// A running program. Killed when dropped.
+#[derive(Debug)]
+pub struct Process {
+    name: String,
+    child: Child,
+    log: PathBuf,
+    _scratch: TempDir,
+}
+
+// === impl Process ===
+
+impl Process {
+    /// Starts a binary of this workspace with these arguments and exactly these settings; nothing is inherited
+    /// from the environment but what a program needs to run at all.
+    ///
+    /// # Panics
+    ///
+    /// When the binary has not been built.
+    pub fn start(name: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        let scratch = tempfile::tempdir().expect("the temporary directory is writable");
+        let log = scratch.path().join("log");
+        let out = File::create(&log).expect("the scratch directory is writable");
+        let program = binary(name);
+        let child =
+            Command::new(&program)
+                .args(arguments)
+                .env_clear()
+                .envs(std::env::vars().filter(|(name, _)| {
+                    matches!(name.as_str(), "PATH" | "HOME" | "TMPDIR" | "RUST_BACKTRACE")
+                }))
+                .envs(environment.iter().copied())
+                .stdin(Stdio::null())
+                .stdout(out.try_clone().expect("a file handle can be cloned"))
+                .stderr(out)
+                .spawn();
+        let child = match child {
+            Ok(child) => child,
+            Err(error) => unreachable_binary(&program, &error),
+        };
+        Self {
+            name: name.to_owned(),
+            child,
+            log,
+            _scratch: scratch,
+        }
+    }
+
+    /// Waits until `path` at `address` answers 200.
+    ///
+    /// # Panics
+    ///
+    /// When the program ends first or takes too long, with what it logged.
+    pub async fn ready(&mut self, address: SocketAddr, path: &str) {
+        let started = std::time::Instant::now();
+        while http_status(address, path).await != Some(200) {
+            let ended = self.child.try_wait().ok().flatten();
+            assert!(
+                ended.is_none(),
+                "{} ended with {ended:?}:\n{}",
+                self.name,
+                self.log()
+            );
+            assert!(
+                started.elapsed() < START,
+                "{} is not ready after {START:?}:\n{}",
+                self.name,
+                self.log()
+            );
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// What it printed so far.
+    pub fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// As a power cut would: no handler runs.
+    pub fn kill(&mut self) {
+        self.signal("KILL");
+        self.child.wait().ok();
+    }
+
+    /// Asks it to stop and waits for it.
+    pub async fn terminate(&mut self) -> ExitStatus {
+        self.signal("TERM");
+        wait_until(&format!("{} to end", self.name), START, || {
+            std::future::ready(self.child.try_wait().ok().flatten())
+        })
+        .await
+    }
+
+    /// Stops it in its tracks; [`Process::resume`] lets it go on.
+    pub fn pause(&self) {
+        self.signal("STOP");
+    }
+
+    pub fn resume(&self) {
+        self.signal("CONT");
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    fn signal(&self, signal: &str) {
+        let sent = Command::new("kill")
+            .args([&format!("-{signal}"), &self.child.id().to_string()])
+            .status();
+        assert!(
+            sent.is_ok_and(|status| status.success()),
+            "cannot send SIG{signal} to {}",
+            self.name
+        );
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+        if std::thread::panicking() {
+            report(&self.name, &self.log());
+        }
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "the test runner shows it beside the failure")]
+fn report(name: &str, log: &str) {
+    eprintln!("--- {name} logged:\n{log}");
+}
+
+/// A loopback address that was free a moment ago.
+pub fn free_address() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
+    listener.local_addr().expect("a bound listener has an address")
+}
+
+/// The status of a GET, when there is an answer at all.
+pub async fn http_status(address: SocketAddr, path: &str) -> Option<u16> {
+    let mut socket = TcpStream::connect(address).await.ok()?;
+    let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
+    socket.write_all(request.as_bytes()).await.ok()?;
+    let mut answer = Vec::new();
+    socket.read_to_end(&mut answer).await.ok()?;
+    String::from_utf8_lossy(&answer).split(' ').nth(1)?.parse().ok()
+}
+
+/// Binaries stand beside the directory of the test that runs.
+fn binary(name: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("a running program has a path");
+    let beside = test
+        .parent()
+        .and_then(Path::parent)
+        .expect("tests run from target/<profile>/deps");
+    beside.join(name)
+}
+
+fn unreachable_binary(program: &Path, error: &std::io::Error) -> ! {
+    unreachable!(
+        "{} cannot be started ({error}): build it with `cargo build --workspace --bins`",
+        program.display()
+    )
+}

@@ -1,0 +1,174 @@
+//! A configuration written as a sentence, in the form a data plane gets it.
+
+use proto::v1::resource::Body;
+use proto::v1::{self, Resource, SealedSecret};
+use runtime::crypto::{ClusterKeys, SealKey, hash_key, seal_derived};
+use uuid::Uuid;
+
+/// As control planes and data planes of a test share it.
+pub const CLUSTER_SECRET: &str = "the cluster secret of the tests, long enough";
+const PEPPER: &[u8] = b"the pepper of the tests";
+
+/// Collects resources. Names are ids, so that tests can speak of them.
+#[derive(Clone)]
+pub struct Snapshot {
+    transport: SealKey,
+    settings: v1::Settings,
+    resources: Vec<Resource>,
+}
+
+// === impl Snapshot ===
+
+impl Default for Snapshot {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Snapshot {
+    pub fn new() -> Self {
+        let transport = ClusterKeys::derive(CLUSTER_SECRET).transport;
+        let pepper = sealed(&transport, "settings|settings|api_key_pepper", PEPPER);
+        let settings = v1::Settings {
+            api_key_pepper: Some(pepper),
+            ..v1::Settings::default()
+        };
+        Self {
+            transport,
+            settings,
+            resources: Vec::new(),
+        }
+    }
+
+    /// Changes the settings before they are built.
+    pub fn settings(mut self, change: impl FnOnce(&mut v1::Settings)) -> Self {
+        change(&mut self.settings);
+        self
+    }
+
+    /// An endpoint of the given type at `url`, called `name/model` by clients, with one connection `name-1`.
+    pub fn endpoint(self, name: &str, node_type: &str, url: &str) -> Self {
+        let api_type = if node_type == "openai-compatible" {
+            "chat"
+        } else {
+            ""
+        };
+        let node = v1::ProviderNode {
+            name: name.to_owned(),
+            r#type: node_type.to_owned(),
+            api_type: api_type.to_owned(),
+            prefix: name.to_owned(),
+            base_url: url.to_owned(),
+        };
+        self.with(&format!("node-{name}"), Body::ProviderNode(node))
+            .account(name, &format!("{name}-1"), 1)
+    }
+
+    pub fn openai(self, name: &str, url: &str) -> Self {
+        self.endpoint(name, "openai-compatible", url)
+    }
+
+    pub fn anthropic(self, name: &str, url: &str) -> Self {
+        self.endpoint(name, "anthropic-compatible", url)
+    }
+
+    /// One more connection of an endpoint. Its credential is `sk-<id>`.
+    pub fn account(self, endpoint: &str, id: &str, priority: i32) -> Self {
+        self.account_with(endpoint, id, priority, |_| {})
+    }
+
+    pub fn account_with(
+        self,
+        endpoint: &str,
+        id: &str,
+        priority: i32,
+        change: impl FnOnce(&mut v1::Connection),
+    ) -> Self {
+        let place = format!("connection|{id}|credential");
+        let mut connection = v1::Connection {
+            provider: format!("node-{endpoint}"),
+            name: id.to_owned(),
+            auth_type: "apikey".to_owned(),
+            priority,
+            enabled: true,
+            credential: Some(sealed(&self.transport, &place, format!("sk-{id}").as_bytes())),
+            allow_private_address: true,
+            ..v1::Connection::default()
+        };
+        change(&mut connection);
+        self.with(id, Body::Connection(connection))
+    }
+
+    pub fn alias(self, alias: &str, target: &str) -> Self {
+        self.with(
+            alias,
+            Body::ModelAlias(v1::ModelAlias {
+                target: target.to_owned(),
+            }),
+        )
+    }
+
+    /// Members in the order to try.
+    pub fn combo(self, name: &str, members: &[&str]) -> Self {
+        let members = members
+            .iter()
+            .map(|model| v1::ComboMember {
+                model: (*model).to_owned(),
+                weight: 0.0,
+            })
+            .collect();
+        let combo = v1::Combo {
+            name: name.to_owned(),
+            strategy: "priority".to_owned(),
+            members,
+            enabled: true,
+            max_retries: 0,
+            retry_delay_ms: 0,
+            timeout_ms: 120_000,
+        };
+        self.with(&format!("combo-{name}"), Body::Combo(combo))
+    }
+
+    /// A gateway key that may do everything clients do.
+    pub fn key(self, key: &str) -> Self {
+        self.key_with(key, |_| {})
+    }
+
+    pub fn key_with(self, key: &str, change: impl FnOnce(&mut v1::ApiKey)) -> Self {
+        let mut resource = v1::ApiKey {
+            name: key.to_owned(),
+            hash: hash_key(PEPPER, key).to_vec(),
+            enabled: true,
+            scopes: vec!["inference".to_owned()],
+            ..v1::ApiKey::default()
+        };
+        change(&mut resource);
+        self.with(&Uuid::now_v7().to_string(), Body::ApiKey(resource))
+    }
+
+    /// Any other resource.
+    pub fn with(mut self, id: &str, body: Body) -> Self {
+        self.resources.push(Resource {
+            id: id.to_owned(),
+            body: Some(body),
+        });
+        self
+    }
+
+    pub fn build(self) -> Vec<Resource> {
+        let settings = Resource {
+            id: "settings".to_owned(),
+            body: Some(Body::Settings(self.settings)),
+        };
+        [settings].into_iter().chain(self.resources).collect()
+    }
+}
+
+fn sealed(key: &SealKey, place: &str, plain: &[u8]) -> SealedSecret {
+    let sealed = seal_derived(key, place.as_bytes(), plain);
+    SealedSecret {
+        key_version: 1,
+        nonce: sealed.nonce.to_vec().into(),
+        ciphertext: sealed.ciphertext.into(),
+    }
+}
