@@ -19,7 +19,7 @@ pub struct Decoder {
 #[derive(Debug, Default)]
 struct Stream {
     assembly: Assembly,
-    /// Events in a row that are not JSON of the expected shape.
+    /// Events in a row that are not JSON.
     unreadable: u32,
 }
 
@@ -57,6 +57,8 @@ impl Stream {
                 self.unreadable = 0;
                 self.assembly.stream_event(event, events);
             }
+            // JSON of another shape is an event or a field we do not know
+            Err(error) if error.is_data() => {}
             Err(_) => {
                 self.unreadable += 1;
                 if self.unreadable == MAX_UNREADABLE {
