@@ -17,6 +17,8 @@ mod request_encode;
 mod scalar;
 mod stream_decode;
 mod stream_encode;
+#[cfg(test)]
+mod trace;
 mod usage;
 mod wire;
 

@@ -34,6 +34,9 @@ mod tests {
                 "url_citation": {"start_index": 3, "end_index": 9, "title": "E", "url": "https://e.x"}})
         );
         assert_eq!(of(&annotation, 0, 0), Some(annotation));
-        assert_eq!(of(&json!({"type": "char_location", "document_index": 0}), 0, 1), None);
+        assert_eq!(
+            of(&json!({"type": "char_location", "document_index": 0}), 0, 1),
+            None
+        );
     }
 }

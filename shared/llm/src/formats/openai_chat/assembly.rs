@@ -55,7 +55,12 @@ impl Assembly {
             }
             self.choice(choice, position, out);
         }
-        let Some(usage) = chunk.usage.as_ref().map(|usage| usage.read()).filter(|usage| !usage.is_absent()) else {
+        let Some(usage) = chunk
+            .usage
+            .as_ref()
+            .map(|usage| usage.read())
+            .filter(|usage| !usage.is_absent())
+        else {
             return;
         };
         out.push(Event::first(EventKind::Usage(usage)));
@@ -82,7 +87,11 @@ impl Assembly {
 
     /// The upstream said nothing more.
     pub fn close(&mut self, out: &mut Vec<Event>) {
-        if self.is_complete() { self.done(out) } else { self.fail(incomplete(), out) }
+        if self.is_complete() {
+            self.done(out)
+        } else {
+            self.fail(incomplete(), out)
+        }
     }
 
     pub fn fail(&mut self, error: UpstreamError, out: &mut Vec<Event>) {
@@ -114,8 +123,21 @@ impl Assembly {
         let index = wire.index.count().unwrap_or(position as u64);
         let choice = u32::try_from(index).unwrap_or(u32::MAX);
         let turn = self.turns.entry(choice).or_default();
-        turn.take(wire, &self.id, &mut Sink { choice, next_part: &mut self.next_part, out });
-        if let Some(usage) = wire.usage.as_ref().map(|usage| usage.read()).filter(|usage| !usage.is_absent()) {
+        turn.take(
+            wire,
+            &self.id,
+            &mut Sink {
+                choice,
+                next_part: &mut self.next_part,
+                out,
+            },
+        );
+        if let Some(usage) = wire
+            .usage
+            .as_ref()
+            .map(|usage| usage.read())
+            .filter(|usage| !usage.is_absent())
+        {
             out.push(Event::first(EventKind::Usage(usage)));
         }
     }
@@ -124,7 +146,14 @@ impl Assembly {
     fn release(&mut self, out: &mut Vec<Event>) {
         let mut whole = true;
         for (choice, turn) in &mut self.turns {
-            whole &= turn.finish(&self.id, &mut Sink { choice: *choice, next_part: &mut self.next_part, out });
+            whole &= turn.finish(
+                &self.id,
+                &mut Sink {
+                    choice: *choice,
+                    next_part: &mut self.next_part,
+                    out,
+                },
+            );
         }
         if !whole {
             let message = "upstream sent a tool call without a name";
@@ -137,7 +166,10 @@ impl Assembly {
 
 impl Sink<'_> {
     fn emit(&mut self, kind: EventKind) {
-        self.out.push(Event { choice: self.choice, kind });
+        self.out.push(Event {
+            choice: self.choice,
+            kind,
+        });
     }
 
     /// Part ids count through all choices.
@@ -151,5 +183,8 @@ impl Sink<'_> {
 // === functions ===
 
 fn incomplete() -> UpstreamError {
-    UpstreamError::new(ErrorKind::StreamIncomplete, "upstream closed the stream before it was complete")
+    UpstreamError::new(
+        ErrorKind::StreamIncomplete,
+        "upstream closed the stream before it was complete",
+    )
 }

@@ -15,9 +15,17 @@ pub struct DataUrl {
 pub fn parse(url: &str) -> Option<DataUrl> {
     let (head, data) = strip_scheme(url)?.split_once(',')?;
     let mut fields = head.split(';');
-    let mime = fields.next().map(str::trim).filter(|mime| !mime.is_empty()).map(canonical);
+    let mime = fields
+        .next()
+        .map(str::trim)
+        .filter(|mime| !mime.is_empty())
+        .map(canonical);
     let is_base64 = fields.any(|field| field.trim().eq_ignore_ascii_case("base64"));
-    let data = if is_base64 { data.to_owned() } else { STANDARD.encode(percent_decode(data)) };
+    let data = if is_base64 {
+        data.to_owned()
+    } else {
+        STANDARD.encode(percent_decode(data))
+    };
     Some(DataUrl { mime, data })
 }
 
@@ -54,7 +62,9 @@ fn percent_decode(text: &str) -> Vec<u8> {
 }
 
 fn hex(digits: &[u8]) -> Option<u8> {
-    let digits = std::str::from_utf8(digits).ok().filter(|text| text.bytes().all(|b| b.is_ascii_hexdigit()))?;
+    let digits = std::str::from_utf8(digits)
+        .ok()
+        .filter(|text| text.bytes().all(|b| b.is_ascii_hexdigit()))?;
     u8::from_str_radix(digits, 16).ok()
 }
 
@@ -66,11 +76,18 @@ mod tests {
     fn every_legal_form_is_read() {
         for (url, mime, data) in [
             ("data:image/png;base64,AAAA", Some("image/png"), "AAAA"),
-            ("DATA:image/JPG;charset=utf-8;base64,AA==", Some("image/jpeg"), "AA=="),
+            (
+                "DATA:image/JPG;charset=utf-8;base64,AA==",
+                Some("image/jpeg"),
+                "AA==",
+            ),
             ("data:text/plain,a%20b%", Some("text/plain"), "YSBiJQ=="),
             ("data:;base64,AA==", None, "AA=="),
         ] {
-            let expected = DataUrl { mime: mime.map(str::to_owned), data: data.to_owned() };
+            let expected = DataUrl {
+                mime: mime.map(str::to_owned),
+                data: data.to_owned(),
+            };
             assert_eq!(parse(url), Some(expected), "{url}");
         }
         assert_eq!(parse("data:image/png;base64"), None);

@@ -11,13 +11,19 @@ pub fn read(native: &str) -> Finish {
         "content_filter" => FinishReason::ContentFilter,
         _ => FinishReason::Other,
     };
-    Finish { reason, native: native.to_owned(), stop_sequence: None }
+    Finish {
+        reason,
+        native: native.to_owned(),
+        stop_sequence: None,
+    }
 }
 
 /// `refused`: the message has a `refusal`, which says why by itself.
 pub fn write(reason: FinishReason, refused: bool) -> &'static str {
     match reason {
-        FinishReason::Stop | FinishReason::StopSequence | FinishReason::PauseTurn | FinishReason::Other => "stop",
+        FinishReason::Stop | FinishReason::StopSequence | FinishReason::PauseTurn | FinishReason::Other => {
+            "stop"
+        }
         FinishReason::Length | FinishReason::ContextWindow => "length",
         FinishReason::ToolCalls => "tool_calls",
         FinishReason::ContentFilter => "content_filter",

@@ -21,7 +21,10 @@ pub struct Object<'a> {
 impl<'a> Object<'a> {
     /// The whole body.
     pub fn root(body: &'a [u8]) -> Result<Self, DecodeError> {
-        Ok(Self { head: Head::read(body)?, path: String::new() })
+        Ok(Self {
+            head: Head::read(body)?,
+            path: String::new(),
+        })
     }
 
     pub fn read(raw: &'a RawValue, path: impl Into<String>) -> Result<Self, DecodeError> {
@@ -38,7 +41,11 @@ impl<'a> Object<'a> {
 
     /// The path of a member.
     pub fn at(&self, name: &str) -> String {
-        if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
+        if self.path.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{}.{name}", self.path)
+        }
     }
 
     /// A complaint about a member.
@@ -52,7 +59,9 @@ impl<'a> Object<'a> {
     }
 
     pub fn get<T: Deserialize<'a>>(&self, name: &str) -> Result<Option<T>, DecodeError> {
-        let Some(raw) = self.raw(name) else { return Ok(None) };
+        let Some(raw) = self.raw(name) else {
+            return Ok(None);
+        };
         value(raw, &self.at(name)).map(Some)
     }
 
@@ -66,15 +75,24 @@ impl<'a> Object<'a> {
 
     /// A whole number; `100.0` is one too, as some clients write every number as a float.
     pub fn count(&self, name: &str) -> Result<Option<u64>, DecodeError> {
-        let Some(number) = self.get::<serde_json::Number>(name)? else { return Ok(None) };
+        let Some(number) = self.get::<serde_json::Number>(name)? else {
+            return Ok(None);
+        };
         let whole = number.as_u64().or_else(|| {
-            number.as_f64().filter(|n| n.fract() == 0.0 && (0.0..9e15).contains(n)).map(|n| n as u64)
+            number
+                .as_f64()
+                .filter(|n| n.fract() == 0.0 && (0.0..9e15).contains(n))
+                .map(|n| n as u64)
         });
-        whole.map(Some).ok_or_else(|| self.fault(name, "expected a whole number that is not negative"))
+        whole
+            .map(Some)
+            .ok_or_else(|| self.fault(name, "expected a whole number that is not negative"))
     }
 
     pub fn object(&self, name: &str) -> Result<Option<Self>, DecodeError> {
-        self.raw(name).map(|raw| Self::read(raw, self.at(name))).transpose()
+        self.raw(name)
+            .map(|raw| Self::read(raw, self.at(name)))
+            .transpose()
     }
 
     /// The items of a list with their paths; absent is empty.
@@ -103,7 +121,11 @@ pub fn fault(path: &str, message: impl AsRef<str>) -> DecodeError {
 
 pub fn items<'a>(raw: &'a RawValue, path: &str) -> Result<Vec<(String, &'a RawValue)>, DecodeError> {
     let items: Vec<&RawValue> = value(raw, path)?;
-    Ok(items.into_iter().enumerate().map(|(i, item)| (format!("{path}[{i}]"), item)).collect())
+    Ok(items
+        .into_iter()
+        .enumerate()
+        .map(|(i, item)| (format!("{path}[{i}]"), item))
+        .collect())
 }
 
 pub fn value<'a, T: Deserialize<'a>>(raw: &'a RawValue, path: &str) -> Result<T, DecodeError> {
@@ -129,7 +151,10 @@ mod tests {
         let (path, raw) = root.object("a").unwrap().unwrap().list("b").unwrap().remove(0);
         let error = Object::read(raw, path).unwrap().text("c").unwrap_err();
         assert_eq!(error.param.as_deref(), Some("a.b[0].c"));
-        assert_eq!(error.message, "a.b[0].c: invalid type: integer `5`, expected a string");
+        assert_eq!(
+            error.message,
+            "a.b[0].c: invalid type: integer `5`, expected a string"
+        );
         assert_eq!(root.count("n").unwrap_err().param.as_deref(), Some("n"));
         assert_eq!(root.count("t").unwrap_err().param.as_deref(), Some("t"));
     }
@@ -139,6 +164,9 @@ mod tests {
         let root = Object::root(br#"{"a":100.0,"b":null,"c":[1]}"#).unwrap();
         assert_eq!(root.count("a").unwrap(), Some(100));
         assert_eq!(root.count("b").unwrap(), None);
-        assert_eq!(Value::Object(root.unknown(&["a"]).unwrap()).to_string(), r#"{"c":[1]}"#);
+        assert_eq!(
+            Value::Object(root.unknown(&["a"]).unwrap()).to_string(),
+            r#"{"c":[1]}"#
+        );
     }
 }

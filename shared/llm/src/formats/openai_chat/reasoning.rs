@@ -19,15 +19,26 @@ pub enum Detail {
 
 /// `None` for an item of an unknown kind or with nothing in it.
 pub fn read(item: &Value) -> Option<Detail> {
-    let text_of = |name: &str| item.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+    let text_of = |name: &str| {
+        item.get(name)
+            .and_then(Value::as_str)
+            .filter(|text| !text.is_empty())
+    };
     let owned = |name: &str| text_of(name).unwrap_or_default().to_owned();
     let detail = match text_of("type")? {
-        "reasoning.text" => {
-            Detail::Text { text: owned("text"), opaque: text_of("signature").map(|s| opaque(item, s)) }
-        }
-        "reasoning.summary" => Detail::Text { text: owned("summary"), opaque: None },
+        "reasoning.text" => Detail::Text {
+            text: owned("text"),
+            opaque: text_of("signature").map(|s| opaque(item, s)),
+        },
+        "reasoning.summary" => Detail::Text {
+            text: owned("summary"),
+            opaque: None,
+        },
         "reasoning.encrypted" => Detail::Redacted(opaque(item, text_of("data")?)),
-        "thinking" => Detail::Text { text: owned("thinking"), opaque: text_of("signature").map(anthropic) },
+        "thinking" => Detail::Text {
+            text: owned("thinking"),
+            opaque: text_of("signature").map(anthropic),
+        },
         "redacted_thinking" => Detail::Redacted(anthropic(text_of("data")?)),
         _ => return None,
     };
@@ -67,12 +78,18 @@ pub fn encrypted(opaque: &Opaque, index: usize) -> Value {
 fn opaque(item: &Value, payload: &str) -> Opaque {
     match item.get("format").and_then(Value::as_str) {
         Some(ANTHROPIC_FORMAT) => anthropic(payload),
-        _ => Opaque { issuer: Dialect::OpenAiChat, payload: item.to_string() },
+        _ => Opaque {
+            issuer: Dialect::OpenAiChat,
+            payload: item.to_string(),
+        },
     }
 }
 
 fn anthropic(payload: &str) -> Opaque {
-    Opaque { issuer: Dialect::AnthropicMessages, payload: payload.to_owned() }
+    Opaque {
+        issuer: Dialect::AnthropicMessages,
+        payload: payload.to_owned(),
+    }
 }
 
 fn kept(opaque: &Opaque, index: usize) -> Value {
@@ -89,7 +106,10 @@ mod tests {
     #[test]
     fn a_signature_goes_through_a_client_and_keeps_its_issuer() {
         let signature = anthropic("SIG");
-        let expected = Detail::Text { text: "why".to_owned(), opaque: Some(signature.clone()) };
+        let expected = Detail::Text {
+            text: "why".to_owned(),
+            opaque: Some(signature.clone()),
+        };
         assert_eq!(read(&signed(&signature, "why", 0)), Some(expected));
         assert_eq!(read(&encrypted(&signature, 0)), Some(Detail::Redacted(signature)));
     }
@@ -97,14 +117,19 @@ mod tests {
     #[test]
     fn an_item_of_another_vendor_is_kept_whole() {
         let item = json!({"type": "reasoning.encrypted", "data": "x", "format": "openai-responses-v1", "id": "rs_1"});
-        let Some(Detail::Redacted(opaque)) = read(&item) else { panic!("not kept") };
+        let Some(Detail::Redacted(opaque)) = read(&item) else {
+            panic!("not kept")
+        };
         assert_eq!(opaque.issuer, Dialect::OpenAiChat);
         assert_eq!(encrypted(&opaque, 7), item);
     }
 
     #[test]
     fn an_item_that_says_nothing_is_skipped() {
-        assert_eq!(read(&json!({"type": "reasoning.text", "text": "", "signature": null})), None);
+        assert_eq!(
+            read(&json!({"type": "reasoning.text", "text": "", "signature": null})),
+            None
+        );
         assert_eq!(read(&json!({"type": "reasoning.encrypted"})), None);
         assert_eq!(read(&json!("text")), None);
     }

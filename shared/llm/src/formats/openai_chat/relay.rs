@@ -17,7 +17,12 @@ use serde_json::Value;
 const INCLUDE_USAGE: &str = r#"{"include_usage":true}"#;
 
 /// Members whose string is output of the model.
-const OUTPUT: [&str; 4] = ["\"content\":", "\"arguments\":", "\"reasoning_content\":", "\"reasoning\":"];
+const OUTPUT: [&str; 4] = [
+    "\"content\":",
+    "\"arguments\":",
+    "\"reasoning_content\":",
+    "\"reasoning\":",
+];
 
 #[derive(Debug)]
 pub struct ChunkTap {
@@ -42,7 +47,10 @@ pub fn patch(body: &Bytes, target: &Target) -> Result<Bytes, DecodeError> {
     let head = Head::read(body)?;
     let model = Value::from(target.model.as_str()).to_string();
     let mut members = vec![("model", model.as_str())];
-    let options = head.get("stream").filter(|stream| stream.get() == "true").and_then(|_| stream_options(&head));
+    let options = head
+        .get("stream")
+        .filter(|stream| stream.get() == "true")
+        .and_then(|_| stream_options(&head));
     members.extend(options.as_deref().map(|options| ("stream_options", options)));
     Ok(head.with(&members))
 }
@@ -51,7 +59,10 @@ pub fn patch(body: &Bytes, target: &Target) -> Result<Bytes, DecodeError> {
 
 impl ChunkTap {
     pub fn new(injected_usage: bool) -> Self {
-        Self { injected_usage, seeks: Seeks::new() }
+        Self {
+            injected_usage,
+            seeks: Seeks::new(),
+        }
     }
 }
 
@@ -61,7 +72,11 @@ impl Tap for ChunkTap {
             progress.output_bytes += string_after(raw, member) as u64;
         }
         // until the answer begins every frame may be the one that begins it
-        if !progress.started || self.seeks.matter(raw) { Glance::Read } else { Glance::Pass }
+        if !progress.started || self.seeks.matter(raw) {
+            Glance::Read
+        } else {
+            Glance::Pass
+        }
     }
 
     fn read(&mut self, event: Option<&str>, data: &str, progress: &mut Progress) -> Fate {
@@ -70,7 +85,9 @@ impl Tap for ChunkTap {
             progress.error.get_or_insert_with(|| classify_in_band(&error));
             return Fate::Forward;
         }
-        let Ok(chunk) = serde_json::from_str::<Chunk<'_>>(data) else { return Fate::Forward };
+        let Ok(chunk) = serde_json::from_str::<Chunk<'_>>(data) else {
+            return Fate::Forward;
+        };
         if let Some(error) = chunk.error() {
             progress.error.get_or_insert_with(|| classify_in_band(&error));
             return Fate::Forward;
@@ -79,12 +96,19 @@ impl Tap for ChunkTap {
         for choice in choices {
             observe(choice, progress);
         }
-        let usages = choices.iter().filter_map(|choice| choice.usage.as_ref()).chain(&chunk.usage);
+        let usages = choices
+            .iter()
+            .filter_map(|choice| choice.usage.as_ref())
+            .chain(&chunk.usage);
         for usage in usages {
             progress.usage.merge(&usage.read());
         }
         let only_usage = choices.is_empty() && chunk.usage.is_some();
-        if only_usage && self.injected_usage { Fate::Drop } else { Fate::Forward }
+        if only_usage && self.injected_usage {
+            Fate::Drop
+        } else {
+            Fate::Forward
+        }
     }
 
     fn done(&mut self, progress: &mut Progress) {
@@ -125,7 +149,9 @@ impl Seeks {
 
     /// A quote inside a JSON string is escaped, so text of the model never looks like a member.
     fn matter(&self, raw: &[u8]) -> bool {
-        [&self.usage, &self.finish, &self.error].into_iter().any(|member| is_set(raw, member))
+        [&self.usage, &self.finish, &self.error]
+            .into_iter()
+            .any(|member| is_set(raw, member))
             || self.done.find(raw).is_some()
             || self.error_event.find(raw).is_some()
     }
@@ -159,13 +185,21 @@ fn observe(choice: &Choice<'_>, progress: &mut Progress) {
 
 /// The role alone is not output yet.
 fn says_something(delta: &Delta<'_>) -> bool {
-    let texts = [&delta.refusal, &delta.reasoning_content, &delta.reasoning, &delta.reasoning_text];
+    let texts = [
+        &delta.refusal,
+        &delta.reasoning_content,
+        &delta.reasoning,
+        &delta.reasoning_text,
+    ];
     !delta.content.text.is_empty()
         || !delta.content.thinking.is_empty()
         || texts.iter().any(|text| text.text().is_some())
         || delta.tool_calls.as_ref().is_some_and(|calls| !calls.is_empty())
         || delta.function_call.is_some()
-        || delta.reasoning_details.as_ref().is_some_and(|details| !details.is_empty())
+        || delta
+            .reasoning_details
+            .as_ref()
+            .is_some_and(|details| !details.is_empty())
 }
 
 /// Whether the member occurs with a value other than `null`.
@@ -179,7 +213,12 @@ fn is_set(raw: &[u8], member: &Finder<'_>) -> bool {
 /// The length of the member's string, as escaped.
 fn string_after(raw: &[u8], member: &Finder<'_>) -> usize {
     let Some(at) = member.find(raw) else { return 0 };
-    let Some(value) = raw[at + member.needle().len()..].trim_ascii_start().strip_prefix(b"\"") else { return 0 };
+    let Some(value) = raw[at + member.needle().len()..]
+        .trim_ascii_start()
+        .strip_prefix(b"\"")
+    else {
+        return 0;
+    };
     let mut from = 0;
     while let Some(found) = memchr::memchr2(b'"', b'\\', &value[from..]) {
         let at = from + found;

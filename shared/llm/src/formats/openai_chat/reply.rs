@@ -78,11 +78,17 @@ struct Custom<'a> {
 
 /// The events a stream of the same reply would have had.
 pub fn decode(body: &[u8]) -> Result<Vec<Event>, UpstreamError> {
-    let Ok(mut chunk) = serde_json::from_slice::<Chunk<'_>>(body) else { return Err(not_a_reply(body)) };
+    let Ok(mut chunk) = serde_json::from_slice::<Chunk<'_>>(body) else {
+        return Err(not_a_reply(body));
+    };
     if chunk.error().is_none() && chunk.choices.as_ref().is_none_or(Vec::is_empty) {
         return Err(not_a_reply(body));
     }
-    let messages = chunk.choices.iter_mut().flatten().filter_map(|choice| choice.message.as_mut());
+    let messages = chunk
+        .choices
+        .iter_mut()
+        .flatten()
+        .filter_map(|choice| choice.message.as_mut());
     for message in messages {
         // in a whole message every entry is a call of its own, whatever ids say
         for (i, call) in message.tool_calls.iter_mut().flatten().enumerate() {
@@ -94,7 +100,10 @@ pub fn decode(body: &[u8]) -> Result<Vec<Event>, UpstreamError> {
     assembly.chunk(&chunk, &mut events);
     assembly.done(&mut events);
     match events.pop() {
-        Some(Event { kind: EventKind::Error(error), .. }) => Err(error),
+        Some(Event {
+            kind: EventKind::Error(error),
+            ..
+        }) => Err(error),
         last => Ok(events.into_iter().chain(last).collect()),
     }
 }
@@ -105,7 +114,12 @@ pub fn encode(reply: &Reply, seed: &ReplySeed) -> Vec<u8> {
         object: "chat.completion",
         created: seed.created,
         model: &seed.model,
-        choices: reply.choices.iter().enumerate().map(|(index, choice)| wire_choice(index, choice)).collect(),
+        choices: reply
+            .choices
+            .iter()
+            .enumerate()
+            .map(|(index, choice)| wire_choice(index, choice))
+            .collect(),
         usage: (!reply.usage.is_absent()).then(|| UsageReport::of(&reply.usage)),
         system_fingerprint: None,
     };
@@ -131,7 +145,10 @@ fn not_a_reply(body: &[u8]) -> UpstreamError {
 
 fn wire_choice(index: usize, choice: &Choice) -> WireChoice<'_> {
     let message = wire_message(&choice.parts);
-    let reason = choice.finish.as_ref().map_or(FinishReason::Stop, |finish| finish.reason);
+    let reason = choice
+        .finish
+        .as_ref()
+        .map_or(FinishReason::Stop, |finish| finish.reason);
     let native = choice.finish.as_ref().map(|finish| finish.native.as_str());
     WireChoice {
         index,
@@ -143,7 +160,10 @@ fn wire_choice(index: usize, choice: &Choice) -> WireChoice<'_> {
 }
 
 fn wire_message(parts: &[ReplyPart]) -> WireMessage<'_> {
-    let mut message = WireMessage { role: "assistant", ..WireMessage::default() };
+    let mut message = WireMessage {
+        role: "assistant",
+        ..WireMessage::default()
+    };
     let mut thoughts: Vec<&str> = Vec::new();
     for part in parts {
         match part {
@@ -153,10 +173,14 @@ fn wire_message(parts: &[ReplyPart]) -> WireMessage<'_> {
             ReplyPart::Reasoning { text, opaque } => {
                 thoughts.extend((!text.is_empty()).then_some(text.as_str()));
                 let index = message.reasoning_details.len();
-                message.reasoning_details.extend(opaque.iter().map(|opaque| reasoning::signed(opaque, text, index)));
+                message
+                    .reasoning_details
+                    .extend(opaque.iter().map(|opaque| reasoning::signed(opaque, text, index)));
             }
             ReplyPart::RedactedReasoning(opaque) => {
-                message.reasoning_details.push(reasoning::encrypted(opaque, message.reasoning_details.len()));
+                message
+                    .reasoning_details
+                    .push(reasoning::encrypted(opaque, message.reasoning_details.len()));
             }
         }
     }
@@ -172,7 +196,11 @@ fn say(text: &str, citations: &[Value], message: &mut WireMessage<'_>) {
     let start = content.chars().count();
     content.push_str(text);
     let end = start + text.chars().count();
-    message.annotations.extend(citations.iter().filter_map(|citation| annotation::of(citation, start, end)));
+    message.annotations.extend(
+        citations
+            .iter()
+            .filter_map(|citation| annotation::of(citation, start, end)),
+    );
 }
 
 fn wire_call(call: &ToolCall) -> WireCall<'_> {
@@ -180,9 +208,13 @@ fn wire_call(call: &ToolCall) -> WireCall<'_> {
     let kind = match &call.arguments {
         ToolArguments::Json(text) => {
             let arguments = if text.is_empty() { "{}" } else { text };
-            CallKind::Function { function: Function { name, arguments } }
+            CallKind::Function {
+                function: Function { name, arguments },
+            }
         }
-        ToolArguments::Freeform(input) => CallKind::Custom { custom: Custom { name, input } },
+        ToolArguments::Freeform(input) => CallKind::Custom {
+            custom: Custom { name, input },
+        },
     };
     WireCall { id, kind }
 }

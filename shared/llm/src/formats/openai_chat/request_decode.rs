@@ -53,7 +53,10 @@ const KNOWN: &[&str] = &[
 
 pub fn decode(body: &[u8]) -> Result<Request, DecodeError> {
     let root = Object::root(body)?;
-    let mut request = Request { model: root.text("model")?.unwrap_or_default(), ..Request::default() };
+    let mut request = Request {
+        model: root.text("model")?.unwrap_or_default(),
+        ..Request::default()
+    };
     if request.model.is_empty() {
         return Err(DecodeError::at("model", "Missing model"));
     }

@@ -110,7 +110,10 @@ pub fn encode(request: &Request, target: &Target, notes: &mut Notes) -> Result<V
         logprobs: request.logprobs.map(|_| true),
         top_logprobs: request.logprobs.filter(|top| *top > 0),
         reasoning_effort: option::effort(&request.reasoning, caps, with_tools, notes),
-        prompt_cache_key: request.prompt_cache_key.as_deref().map(|key| short("prompt_cache_key", key, notes)),
+        prompt_cache_key: request
+            .prompt_cache_key
+            .as_deref()
+            .map(|key| short("prompt_cache_key", key, notes)),
         user: request.user.as_deref().map(|user| short("user", user, notes)),
         metadata: &request.metadata,
         service_tier: request.service_tier.as_deref(),
@@ -132,7 +135,10 @@ fn short<'a>(field: &str, key: &'a str, notes: &mut Notes) -> Cow<'a, str> {
     if key.chars().count() <= MAX_KEY_CHARS {
         return Cow::Borrowed(key);
     }
-    notes.info(field, format!("longer than {MAX_KEY_CHARS} characters; shortened with a hash"));
+    notes.info(
+        field,
+        format!("longer than {MAX_KEY_CHARS} characters; shortened with a hash"),
+    );
     names::fit(key, WireName::UpTo(MAX_KEY_CHARS))
 }
 
@@ -141,7 +147,9 @@ fn modalities(wanted: &[String]) -> Vec<&str> {
     if wanted.is_empty() {
         return Vec::new();
     }
-    std::iter::once("text").chain(wanted.iter().map(String::as_str)).collect()
+    std::iter::once("text")
+        .chain(wanted.iter().map(String::as_str))
+        .collect()
 }
 
 fn note_what_is_dropped(request: &Request, notes: &mut Notes) {

@@ -59,7 +59,10 @@ impl Reading {
         match frame {
             Frame::KeepAlive => events.push(Event::first(EventKind::KeepAlive)),
             Frame::Done => self.assembly.done(events),
-            Frame::Data { event: Some(event), data } if event == "error" => {
+            Frame::Data {
+                event: Some(event),
+                data,
+            } if event == "error" => {
                 let error = serde_json::from_str(data).unwrap_or_else(|_| Value::from(data.as_ref()));
                 self.assembly.fail(classify_in_band(&error), events);
             }
@@ -86,7 +89,10 @@ impl Reading {
 // === functions ===
 
 fn unreadable() -> UpstreamError {
-    UpstreamError::new(ErrorKind::MalformedUpstream, "upstream sent a stream that cannot be read")
+    UpstreamError::new(
+        ErrorKind::MalformedUpstream,
+        "upstream sent a stream that cannot be read",
+    )
 }
 
 #[cfg(test)]

@@ -49,10 +49,19 @@ struct Turn {
 
 #[derive(Debug)]
 enum Part {
-    Text { start: usize, citations: Vec<Value> },
-    Reasoning { text: String },
+    Text {
+        start: usize,
+        citations: Vec<Value>,
+    },
+    Reasoning {
+        text: String,
+    },
     Refusal,
-    Call { index: usize, freeform: bool, empty: bool },
+    Call {
+        index: usize,
+        freeform: bool,
+        empty: bool,
+    },
     Redacted,
 }
 
@@ -80,7 +89,10 @@ impl ChunkEncoder {
         self.open(choice, matches!(kind, PartStart::ToolCall { .. }), out);
         let turn = self.turn(choice);
         let state = match kind {
-            PartStart::Text => Part::Text { start: turn.chars, citations: Vec::new() },
+            PartStart::Text => Part::Text {
+                start: turn.chars,
+                citations: Vec::new(),
+            },
             PartStart::Reasoning => Part::Reasoning { text: String::new() },
             PartStart::Refusal => Part::Refusal,
             PartStart::RedactedReasoning(opaque) => {
@@ -92,7 +104,11 @@ impl ChunkEncoder {
                 let index = turn.calls;
                 turn.calls += 1;
                 self.delta(choice, Delta::call(Call::first(index, id, name, *freeform)), out);
-                Part::Call { index, freeform: *freeform, empty: true }
+                Part::Call {
+                    index,
+                    freeform: *freeform,
+                    empty: true,
+                }
             }
         };
         self.parts.insert((choice, part), state);
@@ -110,25 +126,56 @@ impl ChunkEncoder {
 
     fn append(&mut self, choice: u32, part: u32, text: &str, out: &mut Vec<u8>) {
         let turn = self.choices.entry(choice).or_default();
-        let Some(state) = self.parts.get_mut(&(choice, part)) else { return };
+        let Some(state) = self.parts.get_mut(&(choice, part)) else {
+            return;
+        };
         match state {
             Part::Text { .. } => {
                 turn.chars += text.chars().count();
-                self.delta(choice, Delta { content: Some(Some(text)), ..Delta::default() }, out);
+                self.delta(
+                    choice,
+                    Delta {
+                        content: Some(Some(text)),
+                        ..Delta::default()
+                    },
+                    out,
+                );
             }
             Part::Reasoning { text: so_far } => {
                 // segments are one text here
-                let joint = if so_far.is_empty() && turn.reasoned { "\n\n" } else { "" };
+                let joint = if so_far.is_empty() && turn.reasoned {
+                    "\n\n"
+                } else {
+                    ""
+                };
                 turn.reasoned = true;
                 so_far.push_str(text);
                 let text = format!("{joint}{text}");
-                self.delta(choice, Delta { reasoning_content: Some(&text), ..Delta::default() }, out);
+                self.delta(
+                    choice,
+                    Delta {
+                        reasoning_content: Some(&text),
+                        ..Delta::default()
+                    },
+                    out,
+                );
             }
             Part::Refusal => {
                 turn.refused = true;
-                self.delta(choice, Delta { refusal: Some(text), ..Delta::default() }, out);
+                self.delta(
+                    choice,
+                    Delta {
+                        refusal: Some(text),
+                        ..Delta::default()
+                    },
+                    out,
+                );
             }
-            Part::Call { index, freeform, empty } => {
+            Part::Call {
+                index,
+                freeform,
+                empty,
+            } => {
                 *empty = false;
                 let call = Call::more(*index, text, *freeform);
                 self.delta(choice, Delta::call(call), out);
@@ -139,28 +186,50 @@ impl ChunkEncoder {
 
     fn sign(&mut self, choice: u32, part: u32, opaque: &Opaque, out: &mut Vec<u8>) {
         let index = self.turn(choice).details;
-        let Some(Part::Reasoning { text }) = self.parts.get(&(choice, part)) else { return };
+        let Some(Part::Reasoning { text }) = self.parts.get(&(choice, part)) else {
+            return;
+        };
         let detail = reasoning::signed(opaque, text, index);
         self.detail(choice, &detail, out);
     }
 
     fn detail(&mut self, choice: u32, detail: &Value, out: &mut Vec<u8>) {
         self.turn(choice).details += 1;
-        self.delta(choice, Delta { reasoning_details: Some([detail]), ..Delta::default() }, out);
+        self.delta(
+            choice,
+            Delta {
+                reasoning_details: Some([detail]),
+                ..Delta::default()
+            },
+            out,
+        );
     }
 
     fn stop(&mut self, choice: u32, part: u32, out: &mut Vec<u8>) {
         match self.parts.remove(&(choice, part)) {
             // a call without arguments still has to parse
-            Some(Part::Call { index, freeform: false, empty: true }) => {
+            Some(Part::Call {
+                index,
+                freeform: false,
+                empty: true,
+            }) => {
                 self.delta(choice, Delta::call(Call::more(index, "{}", false)), out);
             }
             Some(Part::Text { start, citations }) => {
                 let end = self.turn(choice).chars;
-                let annotations: Vec<Value> =
-                    citations.iter().filter_map(|citation| annotation::of(citation, start, end)).collect();
+                let annotations: Vec<Value> = citations
+                    .iter()
+                    .filter_map(|citation| annotation::of(citation, start, end))
+                    .collect();
                 if !annotations.is_empty() {
-                    self.delta(choice, Delta { annotations: Some(&annotations), ..Delta::default() }, out);
+                    self.delta(
+                        choice,
+                        Delta {
+                            annotations: Some(&annotations),
+                            ..Delta::default()
+                        },
+                        out,
+                    );
                 }
             }
             _ => {}
@@ -188,7 +257,14 @@ impl ChunkEncoder {
     fn end(&mut self, out: &mut Vec<u8>) {
         if self.include_usage {
             let usage = Some(Some(UsageReport::of(&self.usage)));
-            frame::write_event(out, None, &Chunk { usage, ..self.chunk(Vec::new()) });
+            frame::write_event(
+                out,
+                None,
+                &Chunk {
+                    usage,
+                    ..self.chunk(Vec::new())
+                },
+            );
         }
         out.extend_from_slice(b"data: [DONE]\n\n");
         self.closed = true;
@@ -197,7 +273,14 @@ impl ChunkEncoder {
     /// A chunk with content, and with the log probabilities that belong to it.
     fn delta(&mut self, choice: u32, delta: Delta<'_>, out: &mut Vec<u8>) {
         let logprobs = self.turn(choice).logprobs.take();
-        self.write(choice, Choice { logprobs: logprobs.as_ref(), ..Choice::of(delta) }, out);
+        self.write(
+            choice,
+            Choice {
+                logprobs: logprobs.as_ref(),
+                ..Choice::of(delta)
+            },
+            out,
+        );
     }
 
     fn write(&self, index: u32, choice: Choice<'_>, out: &mut Vec<u8>) {

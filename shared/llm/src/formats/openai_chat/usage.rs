@@ -110,7 +110,12 @@ impl WireUsage<'_> {
 
     /// Some servers count the answer only in the total.
     fn output_total(&self, input_total: Option<u64>) -> Option<u64> {
-        let rest = || self.total_tokens.count()?.checked_sub(input_total?).filter(|rest| *rest > 0);
+        let rest = || {
+            self.total_tokens
+                .count()?
+                .checked_sub(input_total?)
+                .filter(|rest| *rest > 0)
+        };
         match self.completion_tokens.count() {
             Some(0) => rest().or(Some(0)),
             None => rest(),
@@ -126,7 +131,9 @@ impl UsageReport {
     pub fn of(usage: &Usage) -> Self {
         let prompt_tokens = usage.input_total.unwrap_or(0);
         let completion_tokens = usage.output_total.unwrap_or(0);
-        let prompt_known = [usage.cache_read, usage.cache_write, usage.audio_input].iter().any(Option::is_some);
+        let prompt_known = [usage.cache_read, usage.cache_write, usage.audio_input]
+            .iter()
+            .any(Option::is_some);
         let completion_known = usage.reasoning.is_some() || usage.audio_output.is_some();
         Self {
             prompt_tokens,
@@ -160,14 +167,20 @@ mod tests {
                "prompt_tokens_details":{"cached_tokens":60,"cache_write_tokens":10,"audio_tokens":0},
                "completion_tokens_details":{"reasoning_tokens":5,"audio_tokens":0}}"#,
         );
-        assert_eq!((vendor.input_total, vendor.cache_read, vendor.cache_write), (Some(100), Some(60), Some(10)));
+        assert_eq!(
+            (vendor.input_total, vendor.cache_read, vendor.cache_write),
+            (Some(100), Some(60), Some(10))
+        );
         assert_eq!((vendor.output_total, vendor.reasoning), (Some(20), Some(5)));
         let deepseek = read(r#"{"prompt_tokens":9.0,"completion_tokens":"3","prompt_cache_hit_tokens":4}"#);
         assert_eq!(
             (deepseek.input_total, deepseek.output_total, deepseek.cache_read),
             (Some(9), Some(3), Some(4))
         );
-        assert_eq!(read(r#"{"prompt_tokens":5,"completion_tokens":0,"total_tokens":12}"#).output_total, Some(7));
+        assert_eq!(
+            read(r#"{"prompt_tokens":5,"completion_tokens":0,"total_tokens":12}"#).output_total,
+            Some(7)
+        );
         assert!(read("{}").is_absent());
     }
 
@@ -183,6 +196,9 @@ mod tests {
             audio_output: Some(2),
             ..Usage::default()
         };
-        assert_eq!(read(&serde_json::to_string(&UsageReport::of(&usage)).unwrap()), usage);
+        assert_eq!(
+            read(&serde_json::to_string(&UsageReport::of(&usage)).unwrap()),
+            usage
+        );
     }
 }

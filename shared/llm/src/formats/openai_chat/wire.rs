@@ -135,7 +135,9 @@ impl Chunk<'_> {
 impl Function<'_> {
     /// The fragment of arguments; some servers send the object instead of its text.
     pub fn arguments(&self) -> Cow<'_, str> {
-        let Some(raw) = self.arguments else { return Cow::Borrowed("") };
+        let Some(raw) = self.arguments else {
+            return Cow::Borrowed("");
+        };
         if !raw.get().starts_with('"') {
             return Cow::Borrowed(raw.get());
         }
@@ -166,17 +168,26 @@ impl<'de> Visitor<'de> for ContentVisitor {
     }
 
     fn visit_borrowed_str<E>(self, value: &'de str) -> Result<Self::Value, E> {
-        Ok(Content { text: Cow::Borrowed(value), thinking: String::new() })
+        Ok(Content {
+            text: Cow::Borrowed(value),
+            thinking: String::new(),
+        })
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Self::Value, E> {
-        Ok(Content { text: Cow::Owned(value.to_owned()), thinking: String::new() })
+        Ok(Content {
+            text: Cow::Owned(value.to_owned()),
+            thinking: String::new(),
+        })
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
         let mut content = Content::default();
         while let Some(item) = seq.next_element::<ContentItem<'de>>()? {
-            content.text.to_mut().push_str(item.text.text().unwrap_or_default());
+            content
+                .text
+                .to_mut()
+                .push_str(item.text.text().unwrap_or_default());
             content.thinking.push_str(&item.thinking.text);
         }
         Ok(content)
@@ -211,12 +222,24 @@ mod tests {
         for (json, text, thinking) in [
             (r#""hi""#, "hi", ""),
             ("null", "", ""),
-            (r#"[{"type":"text","text":"a"},{"type":"text","text":"b"}]"#, "ab", ""),
-            (r#"[{"type":"thinking","thinking":[{"type":"text","text":"why"}]},{"text":"so"}]"#, "so", "why"),
+            (
+                r#"[{"type":"text","text":"a"},{"type":"text","text":"b"}]"#,
+                "ab",
+                "",
+            ),
+            (
+                r#"[{"type":"thinking","thinking":[{"type":"text","text":"why"}]},{"text":"so"}]"#,
+                "so",
+                "why",
+            ),
             (r#"{"parts":[]}"#, "", ""),
         ] {
             let content: Content<'_> = serde_json::from_str(json).unwrap();
-            assert_eq!((content.text.as_ref(), content.thinking.as_str()), (text, thinking), "{json}");
+            assert_eq!(
+                (content.text.as_ref(), content.thinking.as_str()),
+                (text, thinking),
+                "{json}"
+            );
         }
     }
 

@@ -113,7 +113,11 @@ impl Turn {
     }
 
     fn reason(&mut self, delta: &Delta<'_>, sink: &mut Sink<'_>) {
-        let details = delta.reasoning_details.iter().chain(&delta.thinking_blocks).flatten();
+        let details = delta
+            .reasoning_details
+            .iter()
+            .chain(&delta.thinking_blocks)
+            .flatten();
         for detail in details.filter_map(reasoning::read) {
             match detail {
                 Detail::Text { text, opaque } => {
@@ -123,7 +127,10 @@ impl Turn {
                 Detail::Redacted(opaque) => {
                     self.stop_prose(sink);
                     let part = sink.fresh_part();
-                    sink.emit(EventKind::PartStart { part, kind: PartStart::RedactedReasoning(opaque) });
+                    sink.emit(EventKind::PartStart {
+                        part,
+                        kind: PartStart::RedactedReasoning(opaque),
+                    });
                     sink.emit(EventKind::PartStop { part });
                 }
             }
@@ -157,7 +164,10 @@ impl Turn {
             return;
         }
         let part = self.prose_part(prose, sink);
-        sink.emit(EventKind::Delta { part, text: text.to_owned() });
+        sink.emit(EventKind::Delta {
+            part,
+            text: text.to_owned(),
+        });
     }
 
     /// The open part of this kind; another kind is stopped first, and comes back as a part of its own.
@@ -184,15 +194,24 @@ impl Turn {
     }
 
     fn cite(&self, delta: &Delta<'_>, sink: &mut Sink<'_>) {
-        let Some((part, Prose::Text)) = self.prose else { return };
+        let Some((part, Prose::Text)) = self.prose else {
+            return;
+        };
         for raw in delta.annotations.iter().flatten() {
-            sink.emit(EventKind::Citation { part, raw: raw.clone() });
+            sink.emit(EventKind::Citation {
+                part,
+                raw: raw.clone(),
+            });
         }
     }
 
     fn call(&mut self, wire: &ToolCall<'_>, reply_id: &str, sink: &mut Sink<'_>) {
         let (name, text, freeform) = match (&wire.custom, &wire.function) {
-            (Some(custom), _) => (custom.name.text(), Cow::Borrowed(custom.input.text().unwrap_or_default()), true),
+            (Some(custom), _) => (
+                custom.name.text(),
+                Cow::Borrowed(custom.input.text().unwrap_or_default()),
+                true,
+            ),
             (None, Some(function)) => (function.name.text(), function.arguments(), false),
             (None, None) => (None, Cow::Borrowed(""), false),
         };
@@ -202,18 +221,31 @@ impl Turn {
 
     /// The retired `function_call`: at most one, without index or id.
     fn legacy_call(&mut self, delta: &Delta<'_>, reply_id: &str, sink: &mut Sink<'_>) {
-        let Some(function) = &delta.function_call else { return };
+        let Some(function) = &delta.function_call else {
+            return;
+        };
         let name = function.name.text();
         let at = self.find_call(Some(0), None, name);
         self.fragment(at, name, &function.arguments(), false, reply_id, sink);
     }
 
-    fn fragment(&mut self, at: usize, name: Option<&str>, text: &str, freeform: bool, reply_id: &str, sink: &mut Sink<'_>) {
+    fn fragment(
+        &mut self,
+        at: usize,
+        name: Option<&str>,
+        text: &str,
+        freeform: bool,
+        reply_id: &str,
+        sink: &mut Sink<'_>,
+    ) {
         let call = &mut self.calls[at];
         call.freeform |= freeform;
         if let Some(part) = call.part {
             if !text.is_empty() {
-                sink.emit(EventKind::Delta { part, text: text.to_owned() });
+                sink.emit(EventKind::Delta {
+                    part,
+                    text: text.to_owned(),
+                });
             }
             return;
         }
@@ -232,17 +264,24 @@ impl Turn {
     /// change the id, some change the id in every fragment, and some send no index.
     fn find_call(&mut self, index: Option<u64>, id: Option<&str>, name: Option<&str>) -> usize {
         let found = match (index, id) {
-            (Some(_), _) => self.calls.iter().rposition(|call| call.index == index).filter(|at| {
-                let call = &self.calls[*at];
-                let another_id = id.is_some_and(|id| !call.id.is_empty() && call.id != fit(id));
-                !(another_id && name.is_some())
-            }),
+            (Some(_), _) => self
+                .calls
+                .iter()
+                .rposition(|call| call.index == index)
+                .filter(|at| {
+                    let call = &self.calls[*at];
+                    let another_id = id.is_some_and(|id| !call.id.is_empty() && call.id != fit(id));
+                    !(another_id && name.is_some())
+                }),
             (None, Some(id)) => self.calls.iter().rposition(|call| call.id == fit(id)),
             (None, None) if name.is_some() => None,
             (None, None) => self.calls.len().checked_sub(1),
         };
         let at = found.unwrap_or_else(|| {
-            self.calls.push(Call { index, ..Call::default() });
+            self.calls.push(Call {
+                index,
+                ..Call::default()
+            });
             self.calls.len() - 1
         });
         let call = &mut self.calls[at];
@@ -266,7 +305,10 @@ impl Turn {
             call.id = fit(&format!("call_{reply_id}_{choice}_{at}")).into_owned();
         }
         let (id, name, freeform) = (call.id.clone(), call.name.clone(), call.freeform);
-        sink.emit(EventKind::PartStart { part, kind: PartStart::ToolCall { id, name, freeform } });
+        sink.emit(EventKind::PartStart {
+            part,
+            kind: PartStart::ToolCall { id, name, freeform },
+        });
         let text = std::mem::take(&mut call.early);
         if !text.is_empty() {
             sink.emit(EventKind::Delta { part, text });

@@ -16,9 +16,16 @@ pub fn parts(raw: Option<&RawValue>, path: &str) -> Result<Vec<Part>, DecodeErro
     match raw.get().as_bytes().first() {
         Some(b'"') => {
             let text: String = value(raw, path)?;
-            Ok(if text.is_empty() { Vec::new() } else { vec![Part::text(text)] })
+            Ok(if text.is_empty() {
+                Vec::new()
+            } else {
+                vec![Part::text(text)]
+            })
         }
-        Some(b'[') => items(raw, path)?.into_iter().map(|(path, raw)| part(raw, path)).collect(),
+        Some(b'[') => items(raw, path)?
+            .into_iter()
+            .map(|(path, raw)| part(raw, path))
+            .collect(),
         _ => Err(fault(path, "expected a string or a list of parts")),
     }
 }
@@ -35,23 +42,36 @@ fn part(raw: &RawValue, path: String) -> Result<Part, DecodeError> {
         Some("image_url" | "input_image") => image(&part)?,
         Some("input_audio") => audio(&part)?,
         Some("file" | "input_file") => PartKind::File(file(&part)?),
-        Some(_) => PartKind::Native { dialect: Dialect::OpenAiChat, raw: value(raw, part.path())? },
+        Some(_) => PartKind::Native {
+            dialect: Dialect::OpenAiChat,
+            raw: value(raw, part.path())?,
+        },
         None => return Err(part.fault("type", "is required")),
     };
-    Ok(Part { kind, cache: cache_mark(&part)? })
+    Ok(Part {
+        kind,
+        cache: cache_mark(&part)?,
+    })
 }
 
 /// Anthropic's `cache_control`, which several gateways accept here, or this vendor's own breakpoint.
 pub(super) fn cache_mark(object: &Object<'_>) -> Result<Option<CacheMark>, DecodeError> {
     if let Some(mark) = object.object("cache_control")? {
-        return Ok(Some(CacheMark { ttl: mark.text("ttl")? }));
+        return Ok(Some(CacheMark {
+            ttl: mark.text("ttl")?,
+        }));
     }
     // its lifetimes are not Anthropic's, so only the place of the mark is kept
-    Ok(object.raw("prompt_cache_breakpoint").map(|_| CacheMark { ttl: None }))
+    Ok(object
+        .raw("prompt_cache_breakpoint")
+        .map(|_| CacheMark { ttl: None }))
 }
 
 fn text(part: &Object<'_>) -> Result<PartKind, DecodeError> {
-    Ok(PartKind::Text { text: part.required_text("text")?, citations: Vec::new() })
+    Ok(PartKind::Text {
+        text: part.required_text("text")?,
+        citations: Vec::new(),
+    })
 }
 
 /// `image_url` is an object, but a bare string is common.
@@ -67,19 +87,32 @@ fn image(part: &Object<'_>) -> Result<PartKind, DecodeError> {
         return Err(invalid_image(part));
     }
     if !data_url::is_data_url(&url) {
-        return Ok(PartKind::Image { source: MediaSource::Url(url), mime: None, detail });
+        return Ok(PartKind::Image {
+            source: MediaSource::Url(url),
+            mime: None,
+            detail,
+        });
     }
     let inline = data_url::parse(&url).filter(|inline| !inline.data.is_empty());
     let inline = inline.ok_or_else(|| invalid_image(part))?;
     if inline.mime.as_deref() == Some("application/pdf") {
         return Ok(PartKind::File(document(inline.data, inline.mime, None)));
     }
-    Ok(PartKind::Image { source: MediaSource::Base64(inline.data), mime: inline.mime, detail })
+    Ok(PartKind::Image {
+        source: MediaSource::Base64(inline.data),
+        mime: inline.mime,
+        detail,
+    })
 }
 
 fn audio(part: &Object<'_>) -> Result<PartKind, DecodeError> {
-    let audio = part.object("input_audio")?.ok_or_else(|| part.fault("input_audio", "is required"))?;
-    Ok(PartKind::Audio { data: audio.required_text("data")?, format: audio.required_text("format")? })
+    let audio = part
+        .object("input_audio")?
+        .ok_or_else(|| part.fault("input_audio", "is required"))?;
+    Ok(PartKind::Audio {
+        data: audio.required_text("data")?,
+        format: audio.required_text("format")?,
+    })
 }
 
 fn file(part: &Object<'_>) -> Result<File, DecodeError> {
@@ -95,15 +128,32 @@ fn file(part: &Object<'_>) -> Result<File, DecodeError> {
         return Ok(document(data, mime, filename));
     }
     let source = match (file.text("file_id")?, file.text("file_url")?) {
-        (Some(id), _) => MediaSource::FileId { id, issuer: Dialect::OpenAiChat },
+        (Some(id), _) => MediaSource::FileId {
+            id,
+            issuer: Dialect::OpenAiChat,
+        },
         (None, Some(url)) => MediaSource::Url(url),
         (None, None) => return Err(file.fault("file_data", "is required, unless file_id is given")),
     };
-    Ok(File { source, mime: None, filename, title: None, context: None, citations: None })
+    Ok(File {
+        source,
+        mime: None,
+        filename,
+        title: None,
+        context: None,
+        citations: None,
+    })
 }
 
 fn document(data: String, mime: Option<String>, filename: Option<String>) -> File {
-    File { source: MediaSource::Base64(data), mime, filename, title: None, context: None, citations: None }
+    File {
+        source: MediaSource::Base64(data),
+        mime,
+        filename,
+        title: None,
+        context: None,
+        citations: None,
+    }
 }
 
 fn invalid_image(part: &Object<'_>) -> DecodeError {

@@ -25,7 +25,10 @@ struct Legacy {
 pub fn decode(root: &Object<'_>, request: &mut Request) -> Result<(), DecodeError> {
     let items = root.list("messages")?;
     if items.is_empty() {
-        return Err(DecodeError::at("messages", "messages must contain at least one item"));
+        return Err(DecodeError::at(
+            "messages",
+            "messages must contain at least one item",
+        ));
     }
     let mut legacy = Legacy::default();
     for (path, raw) in items {
@@ -34,7 +37,10 @@ pub fn decode(root: &Object<'_>, request: &mut Request) -> Result<(), DecodeErro
         let message = match role.as_str() {
             "system" => Message::new(Role::System, instructions(&wire)?),
             "developer" => Message::new(Role::Developer, instructions(&wire)?),
-            "user" => Message::new(Role::User, content::parts(wire.raw("content"), &wire.at("content"))?),
+            "user" => Message::new(
+                Role::User,
+                content::parts(wire.raw("content"), &wire.at("content"))?,
+            ),
             "assistant" => Message::new(Role::Assistant, assistant(&wire, &mut legacy)?),
             "tool" => Message::new(Role::Tool, vec![tool_result(&wire)?]),
             "function" => Message::new(Role::Tool, vec![function_result(&wire, &mut legacy)?]),
@@ -48,7 +54,11 @@ pub fn decode(root: &Object<'_>, request: &mut Request) -> Result<(), DecodeErro
             request.system.extend(message.parts);
             continue;
         }
-        let name = if matches!(message.role, Role::User | Role::Assistant) { wire.text("name")? } else { None };
+        let name = if matches!(message.role, Role::User | Role::Assistant) {
+            wire.text("name")?
+        } else {
+            None
+        };
         request.messages.push(Message { name, ..message });
     }
     Ok(())
@@ -83,7 +93,10 @@ impl Legacy {
 fn instructions(wire: &Object<'_>) -> Result<Vec<Part>, DecodeError> {
     let path = wire.at("content");
     let parts = content::parts(wire.raw("content"), &path)?;
-    match parts.iter().position(|part| !matches!(part.kind, PartKind::Text { .. })) {
+    match parts
+        .iter()
+        .position(|part| !matches!(part.kind, PartKind::Text { .. }))
+    {
         Some(i) => Err(DecodeError::at(
             format!("{path}[{i}]"),
             format!("{path}[{i}]: instructions accept only text parts"),
@@ -101,10 +114,15 @@ fn assistant(wire: &Object<'_>, legacy: &mut Legacy) -> Result<Vec<Part>, Decode
     }
     if let Some(audio) = wire.get::<Value>("audio")? {
         let raw = json!({"type": "audio", "audio": audio});
-        parts.push(Part::new(PartKind::Native { dialect: Dialect::OpenAiChat, raw }));
+        parts.push(Part::new(PartKind::Native {
+            dialect: Dialect::OpenAiChat,
+            raw,
+        }));
     }
     for (path, raw) in wire.list("tool_calls")? {
-        parts.push(Part::new(PartKind::ToolCall(tool_call(&Object::read(raw, path)?)?)));
+        parts.push(Part::new(PartKind::ToolCall(tool_call(&Object::read(
+            raw, path,
+        )?)?)));
     }
     if let Some(function) = wire.object("function_call")? {
         let name = function.required_text("name")?;
@@ -127,14 +145,22 @@ fn thoughts(wire: &Object<'_>) -> Result<Vec<Part>, DecodeError> {
         }
     }
     let plain = plain_thoughts(wire);
-    let told = details.iter().any(|detail| matches!(detail, Detail::Text { text, .. } if !text.is_empty()));
+    let told = details
+        .iter()
+        .any(|detail| matches!(detail, Detail::Text { text, .. } if !text.is_empty()));
     if let Some(plain) = plain.filter(|_| !told) {
         match details.iter_mut().find_map(|detail| match detail {
             Detail::Text { text, .. } => Some(text),
             Detail::Redacted(_) => None,
         }) {
             Some(text) => *text = plain,
-            None => details.insert(0, Detail::Text { text: plain, opaque: None }),
+            None => details.insert(
+                0,
+                Detail::Text {
+                    text: plain,
+                    opaque: None,
+                },
+            ),
         }
     }
     let part = |detail| match detail {
@@ -156,11 +182,21 @@ fn tool_call(wire: &Object<'_>) -> Result<ToolCall, DecodeError> {
     let id = wire.required_text("id")?;
     if let Some(custom) = wire.object("custom")? {
         let arguments = ToolArguments::Freeform(custom.text("input")?.unwrap_or_default());
-        return Ok(ToolCall { id, name: custom.required_text("name")?, arguments });
+        return Ok(ToolCall {
+            id,
+            name: custom.required_text("name")?,
+            arguments,
+        });
     }
-    let function = wire.object("function")?.ok_or_else(|| wire.fault("function", "is required"))?;
+    let function = wire
+        .object("function")?
+        .ok_or_else(|| wire.fault("function", "is required"))?;
     let arguments = ToolArguments::Json(arguments(&function)?);
-    Ok(ToolCall { id, name: function.required_text("name")?, arguments })
+    Ok(ToolCall {
+        id,
+        name: function.required_text("name")?,
+        arguments,
+    })
 }
 
 /// A string of JSON; some clients send the object itself.
@@ -188,10 +224,13 @@ fn compact(raw: &RawValue) -> String {
 }
 
 fn tool_result(wire: &Object<'_>) -> Result<Part, DecodeError> {
-    let call_id = wire.text("tool_call_id")?.filter(|id| !id.is_empty()).ok_or_else(|| {
-        let path = wire.at("tool_call_id");
-        DecodeError::at(&path, format!("{path} is required for role 'tool'"))
-    })?;
+    let call_id = wire
+        .text("tool_call_id")?
+        .filter(|id| !id.is_empty())
+        .ok_or_else(|| {
+            let path = wire.at("tool_call_id");
+            DecodeError::at(&path, format!("{path} is required for role 'tool'"))
+        })?;
     result(wire, call_id, wire.text("name")?)
 }
 
@@ -203,5 +242,10 @@ fn function_result(wire: &Object<'_>, legacy: &mut Legacy) -> Result<Part, Decod
 
 fn result(wire: &Object<'_>, call_id: String, name: Option<String>) -> Result<Part, DecodeError> {
     let parts = content::parts(wire.raw("content"), &wire.at("content"))?;
-    Ok(Part::new(PartKind::ToolResult(ToolResult { call_id, name, parts, is_error: None })))
+    Ok(Part::new(PartKind::ToolResult(ToolResult {
+        call_id,
+        name,
+        parts,
+        is_error: None,
+    })))
 }

@@ -22,12 +22,17 @@ pub fn decode(root: &Object<'_>, request: &mut Request) -> Result<(), DecodeErro
     request.service_tier = root.text("service_tier")?;
     request.store = root.get("store")?;
     let modalities: Vec<String> = root.get("modalities")?.unwrap_or_default();
-    request.modalities = modalities.into_iter().filter(|modality| modality != "text").collect();
+    request.modalities = modalities
+        .into_iter()
+        .filter(|modality| modality != "text")
+        .collect();
     Ok(())
 }
 
 fn output(root: &Object<'_>) -> Result<Output, DecodeError> {
-    let Some(format) = root.object("response_format")? else { return Ok(Output::Text) };
+    let Some(format) = root.object("response_format")? else {
+        return Ok(Output::Text);
+    };
     match format.text("type")?.as_deref() {
         None | Some("text") => Ok(Output::Text),
         Some("json_object") => Ok(Output::JsonObject),
@@ -37,8 +42,12 @@ fn output(root: &Object<'_>) -> Result<Output, DecodeError> {
 }
 
 fn json_schema(format: &Object<'_>) -> Result<JsonSchema, DecodeError> {
-    let missing =
-        || DecodeError::at("response_format", "response_format.json_schema.schema is required");
+    let missing = || {
+        DecodeError::at(
+            "response_format",
+            "response_format.json_schema.schema is required",
+        )
+    };
     let wire = format.object("json_schema")?.ok_or_else(missing)?;
     Ok(JsonSchema {
         name: wire.text("name")?,
@@ -95,7 +104,10 @@ fn logprobs(root: &Object<'_>) -> Result<Option<u8>, DecodeError> {
 
 /// The vendor's `reasoning_effort`, OpenRouter's `reasoning` and Anthropic's `thinking`, in this order.
 fn reasoning(root: &Object<'_>) -> Result<Reasoning, DecodeError> {
-    let mut reasoning = Reasoning { effort: root.text("reasoning_effort")?, ..Reasoning::default() };
+    let mut reasoning = Reasoning {
+        effort: root.text("reasoning_effort")?,
+        ..Reasoning::default()
+    };
     if let Some(wire) = root.object("reasoning")? {
         if reasoning.effort.is_none() {
             reasoning.effort = wire.text("effort")?;

@@ -15,7 +15,11 @@ pub fn decode(root: &Object<'_>, request: &mut Request) -> Result<(), DecodeErro
     for (path, raw) in root.list("functions")? {
         request.tools.push(function(&Object::read(raw, path)?)?);
     }
-    let field = if root.raw("tool_choice").is_some() { "tool_choice" } else { "function_call" };
+    let field = if root.raw("tool_choice").is_some() {
+        "tool_choice"
+    } else {
+        "function_call"
+    };
     if let Some(raw) = root.raw(field) {
         request.tool_choice = choice(raw, field)?;
     }
@@ -34,7 +38,10 @@ fn tool(raw: &RawValue, path: String) -> Result<Tool, DecodeError> {
         },
         Some("custom") => custom(&wire)?,
         Some(kind) => Tool {
-            kind: ToolKind::Hosted { dialect: Dialect::OpenAiChat, raw: value(raw, wire.path())? },
+            kind: ToolKind::Hosted {
+                dialect: Dialect::OpenAiChat,
+                raw: value(raw, wire.path())?,
+            },
             name: wire.text("name")?.unwrap_or_else(|| kind.to_owned()),
             description: None,
             schema: None,
@@ -42,7 +49,10 @@ fn tool(raw: &RawValue, path: String) -> Result<Tool, DecodeError> {
             cache: None,
         },
     };
-    Ok(Tool { cache: cache_mark(&wire)?, ..tool })
+    Ok(Tool {
+        cache: cache_mark(&wire)?,
+        ..tool
+    })
 }
 
 fn function(wire: &Object<'_>) -> Result<Tool, DecodeError> {
@@ -61,7 +71,9 @@ fn custom(wire: &Object<'_>) -> Result<Tool, DecodeError> {
     let nested = wire.object("custom")?;
     let custom = nested.as_ref().unwrap_or(wire);
     Ok(Tool {
-        kind: ToolKind::Custom { format: custom.get("format")? },
+        kind: ToolKind::Custom {
+            format: custom.get("format")?,
+        },
         name: name(custom)?,
         description: custom.text("description")?,
         schema: None,
@@ -78,9 +90,8 @@ fn name(wire: &Object<'_>) -> Result<String, DecodeError> {
 }
 
 fn choice(raw: &RawValue, path: &str) -> Result<ToolChoice, DecodeError> {
-    let unsupported = |path: &str, said: &str| {
-        DecodeError::at(path, format!("{path}: unsupported value '{said}'"))
-    };
+    let unsupported =
+        |path: &str, said: &str| DecodeError::at(path, format!("{path}: unsupported value '{said}'"));
     if raw.get().starts_with('"') {
         let word: String = value(raw, path)?;
         return match word.as_str() {
@@ -96,7 +107,11 @@ fn choice(raw: &RawValue, path: &str) -> Result<ToolChoice, DecodeError> {
         // `function_call` is just the name
         None | Some("function" | "custom" | "tool") => {
             let nested = wire.object("function")?.or(wire.object("custom")?);
-            nested.as_ref().unwrap_or(&wire).required_text("name").map(ToolChoice::Named)
+            nested
+                .as_ref()
+                .unwrap_or(&wire)
+                .required_text("name")
+                .map(ToolChoice::Named)
         }
         Some("allowed_tools") => allowed(&wire),
         Some("auto") => Ok(ToolChoice::Auto),

@@ -92,7 +92,9 @@ pub fn encode<'a>(
         match message.role {
             Role::Tool => {
                 for part in &message.parts {
-                    let PartKind::ToolResult(result) = &part.kind else { continue };
+                    let PartKind::ToolResult(result) = &part.kind else {
+                        continue;
+                    };
                     out.push(tool_result(result, &path, target, &mut media, notes)?);
                 }
             }
@@ -117,7 +119,11 @@ pub fn encode<'a>(
 
 impl WireMessage<'_> {
     pub fn instruction(text: String, role: SystemRole) -> Self {
-        Self { role: role_name(role), content: Content::Text(Cow::Owned(text)), ..Self::default() }
+        Self {
+            role: role_name(role),
+            content: Content::Text(Cow::Owned(text)),
+            ..Self::default()
+        }
     }
 
     pub fn instructs(&self) -> bool {
@@ -132,7 +138,12 @@ impl<'a> Content<'a> {
     fn of(mut parts: Vec<WirePart<'a>>) -> Self {
         match parts.as_mut_slice() {
             [] => Self::Text(Cow::Borrowed("")),
-            [WirePart::Text { text, cache_control: None }] => Self::Text(std::mem::take(text)),
+            [
+                WirePart::Text {
+                    text,
+                    cache_control: None,
+                },
+            ] => Self::Text(std::mem::take(text)),
             _ => Self::Parts(parts),
         }
     }
@@ -149,10 +160,19 @@ fn role_name(role: SystemRole) -> &'static str {
 
 /// Blocks of instructions stay apart, as the client wrote them.
 fn leading<'a>(part: &'a Part, target: &Target) -> Option<WireMessage<'a>> {
-    let PartKind::Text { text, .. } = &part.kind else { return None };
+    let PartKind::Text { text, .. } = &part.kind else {
+        return None;
+    };
     let cache_control = cache_control(part.cache.as_ref(), target);
-    let content = Content::of(vec![WirePart::Text { text: Cow::Borrowed(text), cache_control }]);
-    Some(WireMessage { role: role_name(target.caps.system_role), content, ..WireMessage::default() })
+    let content = Content::of(vec![WirePart::Text {
+        text: Cow::Borrowed(text),
+        cache_control,
+    }]);
+    Some(WireMessage {
+        role: role_name(target.caps.system_role),
+        content,
+        ..WireMessage::default()
+    })
 }
 
 /// In place: moved to the front it would mean something else and change the prefix that providers cache.
@@ -161,11 +181,22 @@ fn instruction<'a>(message: &'a Message, target: &Target, notes: &mut Notes) -> 
     if target.caps.mid_system {
         let parts = texts.into_iter().map(WirePart::text).collect();
         let role = role_name(target.caps.system_role);
-        return WireMessage { role, content: Content::of(parts), ..WireMessage::default() };
+        return WireMessage {
+            role,
+            content: Content::of(parts),
+            ..WireMessage::default()
+        };
     }
-    notes.info("messages", "instructions in the middle of the conversation became user text");
+    notes.info(
+        "messages",
+        "instructions in the middle of the conversation became user text",
+    );
     let wrapped = format!("<system>{}</system>", texts.join("\n"));
-    WireMessage { role: "user", content: Content::Text(Cow::Owned(wrapped)), ..WireMessage::default() }
+    WireMessage {
+        role: "user",
+        content: Content::Text(Cow::Owned(wrapped)),
+        ..WireMessage::default()
+    }
 }
 
 fn texts(parts: &[Part]) -> impl Iterator<Item = &str> {
@@ -183,7 +214,10 @@ fn content_parts<'a>(
 ) -> Result<Vec<WirePart<'a>>, EncodeError> {
     let mut wire = Vec::with_capacity(parts.len());
     for (i, part) in parts.iter().enumerate() {
-        let place = Place { path: format!("{path}.content[{i}]"), target };
+        let place = Place {
+            path: format!("{path}.content[{i}]"),
+            target,
+        };
         wire.extend(part::encode(part, &place, notes)?);
     }
     Ok(wire)
@@ -195,18 +229,31 @@ fn assistant<'a>(
     target: &Target,
     notes: &mut Notes,
 ) -> Result<WireMessage<'a>, EncodeError> {
-    let mut wire = WireMessage { role: "assistant", name: message.name.as_deref(), ..WireMessage::default() };
+    let mut wire = WireMessage {
+        role: "assistant",
+        name: message.name.as_deref(),
+        ..WireMessage::default()
+    };
     let mut content = Vec::new();
     let mut refusals = Vec::new();
     for (i, part) in message.parts.iter().enumerate() {
         match &part.kind {
-            PartKind::ToolCall(call) => wire.tool_calls.push(WireCall { id: &call.id, kind: call_kind(call) }),
+            PartKind::ToolCall(call) => wire.tool_calls.push(WireCall {
+                id: &call.id,
+                kind: call_kind(call),
+            }),
             PartKind::Refusal(text) => refusals.push(text.as_str()),
-            PartKind::Native { dialect: Dialect::OpenAiChat, raw } if raw["type"] == "audio" => {
+            PartKind::Native {
+                dialect: Dialect::OpenAiChat,
+                raw,
+            } if raw["type"] == "audio" => {
                 wire.audio = raw.get("audio");
             }
             _ => {
-                let place = Place { path: format!("{path}.content[{i}]"), target };
+                let place = Place {
+                    path: format!("{path}.content[{i}]"),
+                    target,
+                };
                 content.extend(part::encode(part, &place, notes)?);
             }
         }
@@ -224,14 +271,30 @@ fn call_kind(call: &ToolCall) -> CallKind<'_> {
     match &call.arguments {
         ToolArguments::Json(text) => {
             let arguments = if text.trim().is_empty() { "{}" } else { text };
-            CallKind::Function { function: FunctionCall { name: &call.name, arguments } }
+            CallKind::Function {
+                function: FunctionCall {
+                    name: &call.name,
+                    arguments,
+                },
+            }
         }
-        ToolArguments::Freeform(input) => CallKind::Custom { custom: CustomCall { name: &call.name, input } },
+        ToolArguments::Freeform(input) => CallKind::Custom {
+            custom: CustomCall {
+                name: &call.name,
+                input,
+            },
+        },
     }
 }
 
 /// Some models refuse to go on without their earlier reasoning, others refuse to see it.
-fn echo_reasoning(parts: &[Part], path: &str, target: &Target, wire: &mut WireMessage<'_>, notes: &mut Notes) {
+fn echo_reasoning(
+    parts: &[Part],
+    path: &str,
+    target: &Target,
+    wire: &mut WireMessage<'_>,
+    notes: &mut Notes,
+) {
     let wanted = match target.caps.echo_reasoning {
         EchoReasoning::Never => false,
         EchoReasoning::ToolTurns => !wire.tool_calls.is_empty(),
@@ -253,7 +316,8 @@ fn echo_reasoning(parts: &[Part], path: &str, target: &Target, wire: &mut WireMe
         thoughts.extend((!text.is_empty()).then_some(text));
         // state goes back to whom it belongs; a signature of another vendor says nothing here
         if let Some(opaque) = opaque.filter(|opaque| opaque.issuer == Dialect::OpenAiChat) {
-            wire.reasoning_details.push(reasoning::encrypted(opaque, wire.reasoning_details.len()));
+            wire.reasoning_details
+                .push(reasoning::encrypted(opaque, wire.reasoning_details.len()));
         }
     }
     wire.reasoning_content = match thoughts.is_empty() {
@@ -273,7 +337,11 @@ fn tool_result<'a>(
     let mut attached = Vec::new();
     for wire in content_parts(&result.parts, path, target, notes)? {
         let inline = matches!(wire, WirePart::Text { .. }) || target.caps.tool_media;
-        if inline { content.push(wire) } else { attached.push(wire) }
+        if inline {
+            content.push(wire)
+        } else {
+            attached.push(wire)
+        }
     }
     if result.is_error == Some(true) {
         content.insert(0, WirePart::text(ERROR_MARK));
@@ -283,10 +351,17 @@ fn tool_result<'a>(
         notes.info(path, "media of a tool result moved into a user message");
         content.push(WirePart::text(announcement(moved)));
         let name = result.name.as_deref().unwrap_or("call");
-        media.push(WirePart::text(format!("Media returned by tool {name} ({}):", result.call_id)));
+        media.push(WirePart::text(format!(
+            "Media returned by tool {name} ({}):",
+            result.call_id
+        )));
         media.append(&mut attached);
     }
-    let content = if result.is_error == Some(true) || moved > 0 { one_text(content) } else { content };
+    let content = if result.is_error == Some(true) || moved > 0 {
+        one_text(content)
+    } else {
+        content
+    };
     Ok(WireMessage {
         role: "tool",
         content: Content::of(content),
@@ -304,7 +379,15 @@ fn announcement(count: usize) -> String {
 
 /// What the gateway adds to a result is one text with it.
 fn one_text(parts: Vec<WirePart<'_>>) -> Vec<WirePart<'_>> {
-    if !parts.iter().all(|part| matches!(part, WirePart::Text { cache_control: None, .. })) {
+    if !parts.iter().all(|part| {
+        matches!(
+            part,
+            WirePart::Text {
+                cache_control: None,
+                ..
+            }
+        )
+    }) {
         return parts;
     }
     let mut all = String::new();
@@ -321,5 +404,9 @@ fn flush<'a>(media: &mut Vec<WirePart<'a>>, out: &mut Vec<WireMessage<'a>>) {
         return;
     }
     let content = Content::Parts(std::mem::take(media));
-    out.push(WireMessage { role: "user", content, ..WireMessage::default() });
+    out.push(WireMessage {
+        role: "user",
+        content,
+        ..WireMessage::default()
+    });
 }

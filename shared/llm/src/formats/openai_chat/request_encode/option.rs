@@ -56,12 +56,21 @@ pub fn response_format<'a>(
     match output {
         Output::Text => (None, None),
         Output::JsonObject => (Some(ResponseFormat::JsonObject), None),
-        Output::JsonSchema(schema) if caps.json_schema => {
-            (Some(ResponseFormat::JsonSchema { json_schema: wire_schema(schema) }), None)
-        }
+        Output::JsonSchema(schema) if caps.json_schema => (
+            Some(ResponseFormat::JsonSchema {
+                json_schema: wire_schema(schema),
+            }),
+            None,
+        ),
         Output::JsonSchema(schema) => {
-            notes.loss("response_format", "the model follows a schema only by instruction");
-            let text = format!("Answer with one JSON object that matches this JSON Schema:\n{}", schema.schema);
+            notes.loss(
+                "response_format",
+                "the model follows a schema only by instruction",
+            );
+            let text = format!(
+                "Answer with one JSON object that matches this JSON Schema:\n{}",
+                schema.schema
+            );
             (Some(ResponseFormat::JsonObject), Some(text))
         }
     }
@@ -89,7 +98,12 @@ pub fn sampling<'a>(asked: &'a request::Sampling, caps: &ModelCaps, notes: &mut 
         drop(&mut kept.logit_bias, "logit_bias", WHY, notes);
     }
     if kept.temperature.is_some() && !caps.temp_and_top_p_ok {
-        drop(&mut kept.top_p, "top_p", "not accepted together with temperature", notes);
+        drop(
+            &mut kept.top_p,
+            "top_p",
+            "not accepted together with temperature",
+            notes,
+        );
     }
     kept
 }
@@ -97,7 +111,10 @@ pub fn sampling<'a>(asked: &'a request::Sampling, caps: &ModelCaps, notes: &mut 
 pub fn stop<'a>(stop: &'a [String], caps: &ModelCaps, notes: &mut Notes) -> &'a [String] {
     let most = caps.max_stop.unwrap_or(usize::MAX);
     if stop.len() > most {
-        notes.loss("stop", format!("only the first {most} of {} are accepted", stop.len()));
+        notes.loss(
+            "stop",
+            format!("only the first {most} of {} are accepted", stop.len()),
+        );
     }
     &stop[..stop.len().min(most)]
 }
@@ -105,7 +122,10 @@ pub fn stop<'a>(stop: &'a [String], caps: &ModelCaps, notes: &mut Notes) -> &'a 
 pub fn max_output(wanted: Option<u64>, caps: &ModelCaps, notes: &mut Notes) -> Option<u64> {
     match (wanted, caps.max_output) {
         (Some(wanted), Some(limit)) if wanted > limit => {
-            notes.loss("max_tokens", format!("lowered from {wanted} to the model's limit {limit}"));
+            notes.loss(
+                "max_tokens",
+                format!("lowered from {wanted} to the model's limit {limit}"),
+            );
             Some(limit)
         }
         (wanted, _) => wanted,
@@ -113,7 +133,12 @@ pub fn max_output(wanted: Option<u64>, caps: &ModelCaps, notes: &mut Notes) -> O
 }
 
 /// Explicit effort counts more than a budget, a budget more than the bare wish to think.
-pub fn effort(reasoning: &Reasoning, caps: &ModelCaps, with_tools: bool, notes: &mut Notes) -> Option<&'static str> {
+pub fn effort(
+    reasoning: &Reasoning,
+    caps: &ModelCaps,
+    with_tools: bool,
+    notes: &mut Notes,
+) -> Option<&'static str> {
     let off = reasoning.mode == ReasoningMode::Off;
     let wanted = match (reasoning.effort.as_deref(), reasoning.budget) {
         (Some(effort), _) => effort,
@@ -132,7 +157,10 @@ pub fn effort(reasoning: &Reasoning, caps: &ModelCaps, with_tools: bool, notes: 
         return None;
     };
     if with_tools && !caps.effort_with_tools {
-        notes.loss("reasoning_effort", "the model does not accept it together with tools");
+        notes.loss(
+            "reasoning_effort",
+            "the model does not accept it together with tools",
+        );
         return None;
     }
     let chosen = nearest(wanted, levels)?;
@@ -142,7 +170,10 @@ pub fn effort(reasoning: &Reasoning, caps: &ModelCaps, with_tools: bool, notes: 
         return None;
     }
     if chosen != wanted {
-        notes.loss("reasoning_effort", format!("'{wanted}' is not a level of this model; sent as '{chosen}'"));
+        notes.loss(
+            "reasoning_effort",
+            format!("'{wanted}' is not a level of this model; sent as '{chosen}'"),
+        );
     }
     Some(chosen)
 }
@@ -150,7 +181,11 @@ pub fn effort(reasoning: &Reasoning, caps: &ModelCaps, with_tools: bool, notes: 
 // === functions ===
 
 fn wire_schema(schema: &JsonSchema) -> WireSchema<'_> {
-    let name = schema.name.as_deref().filter(|name| !name.is_empty()).unwrap_or("response");
+    let name = schema
+        .name
+        .as_deref()
+        .filter(|name| !name.is_empty())
+        .unwrap_or("response");
     WireSchema {
         name: names::fit(name, WireName::UpTo(64)),
         description: schema.description.as_deref(),
@@ -167,9 +202,19 @@ fn drop<T>(slot: &mut Option<T>, field: &str, why: &str, notes: &mut Notes) {
 
 /// The highest level that is not above the wish, else the lowest. An unknown word asks for the most.
 fn nearest(wanted: &str, levels: &'static [&'static str]) -> Option<&'static str> {
-    let rank = |effort: &str| EFFORTS.iter().position(|known| *known == effort).unwrap_or(EFFORTS.len());
+    let rank = |effort: &str| {
+        EFFORTS
+            .iter()
+            .position(|known| *known == effort)
+            .unwrap_or(EFFORTS.len())
+    };
     let wish = rank(wanted);
-    levels.iter().rev().find(|level| rank(level) <= wish).or_else(|| levels.first()).copied()
+    levels
+        .iter()
+        .rev()
+        .find(|level| rank(level) <= wish)
+        .or_else(|| levels.first())
+        .copied()
 }
 
 /// The inverse of the budgets that efforts stand for, so that a round trip keeps the level.

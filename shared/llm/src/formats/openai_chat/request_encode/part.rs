@@ -75,7 +75,10 @@ pub struct Place<'t> {
 
 impl<'a> WirePart<'a> {
     pub fn text(text: impl Into<Cow<'a, str>>) -> Self {
-        Self::Text { text: text.into(), cache_control: None }
+        Self::Text {
+            text: text.into(),
+            cache_control: None,
+        }
     }
 }
 
@@ -92,23 +95,44 @@ impl Place<'_> {
 /// The mark, where this upstream takes one.
 pub fn cache_control<'a>(mark: Option<&'a CacheMark>, target: &Target) -> Option<CacheControl<'a>> {
     match target.caps.cache_marks {
-        CacheMarks::CacheControl => mark.map(|mark| CacheControl { kind: "ephemeral", ttl: mark.ttl.as_deref() }),
+        CacheMarks::CacheControl => mark.map(|mark| CacheControl {
+            kind: "ephemeral",
+            ttl: mark.ttl.as_deref(),
+        }),
         CacheMarks::None => None,
     }
 }
 
 /// `None` when the part has no place in `content`.
-pub fn encode<'a>(part: &'a Part, place: &Place<'_>, notes: &mut Notes) -> Result<Option<WirePart<'a>>, EncodeError> {
+pub fn encode<'a>(
+    part: &'a Part,
+    place: &Place<'_>,
+    notes: &mut Notes,
+) -> Result<Option<WirePart<'a>>, EncodeError> {
     let cache_control = cache_control(part.cache.as_ref(), place.target);
     let wire = match &part.kind {
-        PartKind::Text { text, .. } => WirePart::Text { text: Cow::Borrowed(text), cache_control },
+        PartKind::Text { text, .. } => WirePart::Text {
+            text: Cow::Borrowed(text),
+            cache_control,
+        },
         PartKind::Image { source, mime, detail } => {
             let url = image(source, mime.as_deref(), place)?;
-            WirePart::ImageUrl { image_url: ImageUrl { url, detail: detail.as_deref() }, cache_control }
+            WirePart::ImageUrl {
+                image_url: ImageUrl {
+                    url,
+                    detail: detail.as_deref(),
+                },
+                cache_control,
+            }
         }
-        PartKind::Audio { data, format } => WirePart::InputAudio { input_audio: InputAudio { data, format } },
+        PartKind::Audio { data, format } => WirePart::InputAudio {
+            input_audio: InputAudio { data, format },
+        },
         PartKind::File(file) => document(file, place, notes)?,
-        PartKind::Native { dialect: Dialect::OpenAiChat, raw } => WirePart::Native(raw),
+        PartKind::Native {
+            dialect: Dialect::OpenAiChat,
+            raw,
+        } => WirePart::Native(raw),
         PartKind::Native { dialect, .. } => {
             notes.loss(&place.path, format!("a block only {dialect} understands"));
             return Ok(None);
@@ -122,7 +146,11 @@ pub fn encode<'a>(part: &'a Part, place: &Place<'_>, notes: &mut Notes) -> Resul
     Ok(Some(wire))
 }
 
-fn image<'a>(source: &'a MediaSource, mime: Option<&str>, place: &Place<'_>) -> Result<Cow<'a, str>, EncodeError> {
+fn image<'a>(
+    source: &'a MediaSource,
+    mime: Option<&str>,
+    place: &Place<'_>,
+) -> Result<Cow<'a, str>, EncodeError> {
     match source {
         MediaSource::Base64(data) => Ok(Cow::Owned(data_url::write(mime.unwrap_or_default(), data))),
         MediaSource::Url(url) if place.target.caps.image_urls => Ok(Cow::Borrowed(url)),
@@ -139,13 +167,22 @@ fn document<'a>(file: &'a File, place: &Place<'_>, notes: &mut Notes) -> Result<
             return Ok(WirePart::text(titled(file, text)));
         }
         MediaSource::Url(_) => {
-            return Err(place.unsupported("file URLs are not supported by this model; send file_data instead"));
+            return Err(
+                place.unsupported("file URLs are not supported by this model; send file_data instead")
+            );
         }
-        MediaSource::FileId { id, issuer: Dialect::OpenAiChat } => WireFile::Id { file_id: id },
+        MediaSource::FileId {
+            id,
+            issuer: Dialect::OpenAiChat,
+        } => WireFile::Id { file_id: id },
         MediaSource::FileId { .. } => return Err(provider_scoped(place)),
         MediaSource::Base64(data) => {
             let mime = file.mime.as_deref().unwrap_or("application/pdf");
-            let filename = file.filename.as_deref().or(file.title.as_deref()).filter(|name| !name.is_empty());
+            let filename = file
+                .filename
+                .as_deref()
+                .or(file.title.as_deref())
+                .filter(|name| !name.is_empty());
             WireFile::Inline {
                 file_data: data_url::write(mime, data),
                 filename: filename.unwrap_or(DEFAULT_FILENAME),

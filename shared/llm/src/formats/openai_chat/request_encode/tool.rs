@@ -77,13 +77,21 @@ pub fn encode<'a>(
         tools.extend(wire_tool(tool, request, notes)?);
     }
     // both fields are refused without tools
-    let choice = if tools.is_empty() { None } else { wire_choice(request) };
+    let choice = if tools.is_empty() {
+        None
+    } else {
+        wire_choice(request)
+    };
     Ok((tools, choice))
 }
 
 // === functions ===
 
-fn wire_tool<'a>(tool: &'a Tool, request: &Request, notes: &mut Notes) -> Result<Option<WireTool<'a>>, EncodeError> {
+fn wire_tool<'a>(
+    tool: &'a Tool,
+    request: &Request,
+    notes: &mut Notes,
+) -> Result<Option<WireTool<'a>>, EncodeError> {
     let description = tool.description.as_deref();
     match &tool.kind {
         ToolKind::Function => Ok(Some(WireTool::Function {
@@ -94,10 +102,17 @@ fn wire_tool<'a>(tool: &'a Tool, request: &Request, notes: &mut Notes) -> Result
                 strict: tool.strict,
             },
         })),
-        ToolKind::Custom { format } => {
-            Ok(Some(WireTool::Custom { custom: Custom { name: &tool.name, description, format: format.as_ref() } }))
-        }
-        ToolKind::Hosted { dialect: Dialect::OpenAiChat, raw } => Ok(Some(WireTool::Hosted(raw))),
+        ToolKind::Custom { format } => Ok(Some(WireTool::Custom {
+            custom: Custom {
+                name: &tool.name,
+                description,
+                format: format.as_ref(),
+            },
+        })),
+        ToolKind::Hosted {
+            dialect: Dialect::OpenAiChat,
+            raw,
+        } => Ok(Some(WireTool::Hosted(raw))),
         ToolKind::Hosted { raw, .. } => hosted(tool, raw, request, notes),
     }
 }
@@ -111,7 +126,8 @@ fn hosted<'a>(
 ) -> Result<Option<WireTool<'a>>, EncodeError> {
     let kind = raw.get("type").and_then(Value::as_str).unwrap_or(&tool.name);
     let message = format!("tool type '{kind}' is not supported by the selected model");
-    let forced = matches!(&request.tool_choice, ToolChoice::Named(name) if *name == tool.name || name == kind);
+    let forced =
+        matches!(&request.tool_choice, ToolChoice::Named(name) if *name == tool.name || name == kind);
     if forced || request.tools.len() == 1 {
         return Err(EncodeError::unsupported("tools", message));
     }
@@ -123,7 +139,9 @@ fn hosted<'a>(
 fn parameters(schema: Option<&RawValue>) -> Cow<'_, RawValue> {
     let empty = || Cow::Owned(raw(r#"{"type":"object","properties":{}}"#.to_owned()));
     let Some(schema) = schema else { return empty() };
-    let Ok(head) = Head::read(schema.get().as_bytes()) else { return empty() };
+    let Ok(head) = Head::read(schema.get().as_bytes()) else {
+        return empty();
+    };
     let untyped = head.get("type").is_none();
     if untyped && head.members().next().is_none() {
         return empty();
@@ -159,7 +177,9 @@ fn wire_choice(request: &Request) -> Option<WireChoice<'_>> {
         ToolChoice::Allowed { required, names } => {
             let mode = if *required { "required" } else { "auto" };
             let tools = names.iter().map(|name| named(name, request)).collect();
-            Some(WireChoice::Object(Choice::AllowedTools { allowed_tools: AllowedTools { mode, tools } }))
+            Some(WireChoice::Object(Choice::AllowedTools {
+                allowed_tools: AllowedTools { mode, tools },
+            }))
         }
     }
 }
@@ -167,7 +187,11 @@ fn wire_choice(request: &Request) -> Option<WireChoice<'_>> {
 fn named<'a>(name: &'a str, request: &Request) -> Choice<'a> {
     let custom = |tool: &Tool| tool.name == name && matches!(tool.kind, ToolKind::Custom { .. });
     if request.tools.iter().any(custom) {
-        return Choice::Custom { custom: Name { name } };
+        return Choice::Custom {
+            custom: Name { name },
+        };
     }
-    Choice::Function { function: Name { name } }
+    Choice::Function {
+        function: Name { name },
+    }
 }

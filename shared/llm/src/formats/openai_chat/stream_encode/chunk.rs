@@ -76,7 +76,13 @@ struct Custom<'a> {
 
 impl<'a> Choice<'a> {
     pub fn of(delta: Delta<'a>) -> Self {
-        Self { index: 0, delta, logprobs: None, finish_reason: None, native_finish_reason: None }
+        Self {
+            index: 0,
+            delta,
+            logprobs: None,
+            finish_reason: None,
+            native_finish_reason: None,
+        }
     }
 }
 
@@ -84,11 +90,18 @@ impl<'a> Choice<'a> {
 
 impl<'a> Delta<'a> {
     pub fn role(content: Option<&'a str>) -> Self {
-        Self { role: Some("assistant"), content: Some(content), ..Self::default() }
+        Self {
+            role: Some("assistant"),
+            content: Some(content),
+            ..Self::default()
+        }
     }
 
     pub fn call(call: Call<'a>) -> Self {
-        Self { tool_calls: Some([call]), ..Self::default() }
+        Self {
+            tool_calls: Some([call]),
+            ..Self::default()
+        }
     }
 }
 
@@ -97,7 +110,11 @@ impl<'a> Delta<'a> {
 impl<'a> Call<'a> {
     pub fn first(index: usize, id: &'a str, name: &'a str, freeform: bool) -> Self {
         let kind = Some(if freeform { "custom" } else { "function" });
-        Self { id: Some(id), kind, ..Self::fragment(index, Some(name), "", freeform) }
+        Self {
+            id: Some(id),
+            kind,
+            ..Self::fragment(index, Some(name), "", freeform)
+        }
     }
 
     pub fn more(index: usize, text: &'a str, freeform: bool) -> Self {
@@ -108,8 +125,20 @@ impl<'a> Call<'a> {
         let (function, custom) = if freeform {
             (None, Some(Custom { name, input: text }))
         } else {
-            (Some(Function { name, arguments: text }), None)
+            (
+                Some(Function {
+                    name,
+                    arguments: text,
+                }),
+                None,
+            )
         };
-        Self { index, id: None, kind: None, function, custom }
+        Self {
+            index,
+            id: None,
+            kind: None,
+            function,
+            custom,
+        }
     }
 }
