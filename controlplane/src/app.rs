@@ -1,1 +1,145 @@
-//! written next
+//! The control plane, put together. Reads top to bottom as the list of what it consists of.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use anyhow::Context;
+use axum::{Router, extract::State, http::StatusCode, routing::get};
+use runtime::{
+    crypto::{self, ClusterKeys},
+    drain::Drain,
+    egress::{Egress, EgressConfig},
+    secret::Secret,
+};
+use state::StateStore;
+use tonic::service::Routes;
+use uuid::Uuid;
+
+use crate::{
+    api::{self, Ctx, auth::SlowLane},
+    config::ApiConfig,
+    db::{Audit, Db, Origin},
+    http::Limiter,
+    ingest::Ingest,
+    password::Passwords,
+    publish::{Commands, ControlPlane, Fleet, Publisher, Secrets},
+    session::Sessions,
+    ui,
+    vault::Vault,
+};
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const FIRST_PASSWORD_LENGTH: usize = 20;
+const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// What the control plane needs from the process it runs in.
+pub struct Deps {
+    pub db: Db,
+    pub store: Arc<dyn StateStore>,
+    /// Shared by all planes.
+    pub cluster_keys: ClusterKeys,
+    /// Where `router` will listen; decides whether login may be switched off.
+    pub listen: SocketAddr,
+    /// Background tasks run here; once it begins, the API refuses new requests.
+    pub drain: Drain,
+}
+
+pub struct App {
+    /// `/api`, `/dashboard`, `/healthz` and `/readyz`.
+    pub router: Router,
+    /// What data planes talk to.
+    pub grpc: Routes,
+    /// Set when this start drew the administrator's first password. Show it once.
+    pub first_run_password: Option<Secret<String>>,
+}
+
+/// Builds the control plane and starts its background tasks.
+pub async fn build(config: ApiConfig, deps: Deps) -> anyhow::Result<App> {
+    config.check()?;
+    let Deps { db, store, cluster_keys, listen, drain } = deps;
+    let passwords = Passwords::default();
+    let first_run_password = first_password(&db, &passwords, &config).await.context("cannot set the first password")?;
+
+    let secrets = Secrets {
+        vault: Vault::new(&config.storage_encryption_key),
+        transport: cluster_keys.transport.clone(),
+        pepper: config.api_key_secret.clone(),
+    };
+    let publisher = Publisher::new(&db, secrets);
+    let (newest, wake) = (publisher.newest(), publisher.wake());
+    let replica = Uuid::now_v7();
+    let fleet = Fleet::new(&db, replica, newest.clone());
+    let control = ControlPlane::new(
+        replica,
+        cluster_keys.join_token.clone(),
+        newest,
+        fleet.clone(),
+        Ingest::new(&db),
+        Commands::new(),
+        drain.clone(),
+    );
+    drain.spawn("publisher", publisher.run(drain.token()));
+    drain.spawn("fleet", fleet.clone().run(drain.token()));
+
+    let egress = EgressConfig { connect_timeout: CONNECT_TIMEOUT, allow_private: config.allow_private_provider_urls };
+    let ctx = Ctx {
+        store,
+        fleet,
+        wake,
+        egress: Arc::new(Egress::new(egress)?),
+        vault: Arc::new(Vault::new(&config.storage_encryption_key)),
+        sessions: Arc::new(Sessions::new(&config.jwt_secret, config.auth_cookie_secure)),
+        passwords,
+        limiter: Arc::new(Limiter::new(config.rate_limit_per_minute)),
+        slow_lane: SlowLane::default(),
+        config: Arc::new(config),
+        listen,
+        drain: drain.token(),
+        db: db.clone(),
+    };
+    db.record(&Origin::system(), Audit::of("system.start")).await.context("cannot write the audit trail")?;
+
+    let router = Router::new().merge(api::router(ctx.clone())).merge(ui::router()).merge(probes(ctx));
+    Ok(App { router, grpc: Routes::new(control.into_service()), first_run_password })
+}
+
+/// Draws the administrator's password of a new installation. Of several replicas that start at the same time, one
+/// wins and has the password to show; with `INITIAL_PASSWORD` there is nothing to draw.
+async fn first_password(
+    db: &Db,
+    passwords: &Passwords,
+    config: &ApiConfig,
+) -> anyhow::Result<Option<Secret<String>>> {
+    let is_set = sqlx::query_scalar!(r#"select password_hash is not null as "is_set!" from admin_account"#)
+        .fetch_one(db.pool())
+        .await?;
+    if is_set || config.initial_password.is_some() {
+        return Ok(None);
+    }
+    let password = Secret::new(crypto::random_token(FIRST_PASSWORD_LENGTH));
+    let hash = passwords.hash(&password).await?;
+    let won = sqlx::query!(
+        "update admin_account set password_hash = $1, password_updated_at = now() where password_hash is null",
+        hash
+    )
+    .execute(db.pool())
+    .await?;
+    if won.rows_affected() == 0 {
+        return Ok(None);
+    }
+    db.record(&Origin::system(), Audit::of("auth.password.generated")).await?;
+    Ok(Some(password))
+}
+
+/// For orchestrators: alive as long as it answers, ready while the database does and the process is not draining.
+fn probes(ctx: Ctx) -> Router {
+    async fn ready(State(ctx): State<Ctx>) -> StatusCode {
+        if ctx.drain.is_cancelled() {
+            return StatusCode::SERVICE_UNAVAILABLE;
+        }
+        match tokio::time::timeout(PROBE_TIMEOUT, ctx.db.ping()).await {
+            Ok(Ok(())) => StatusCode::OK,
+            Ok(Err(_)) | Err(_) => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+    Router::new().route("/healthz", get(|| async { StatusCode::OK })).route("/readyz", get(ready)).with_state(ctx)
+}

@@ -1,1 +1,259 @@
-//! written next
+//! Boot settings of the control plane, and the check that refuses weak secrets.
+//!
+//! What an operator sets here is never also a row in Postgres.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::PathBuf,
+};
+
+use ipnet::IpNet;
+use runtime::{
+    config::{ConfigError, Sources},
+    secret::Secret,
+    telemetry::TelemetryConfig,
+};
+use serde::{Deserialize, Deserializer, de::Error as _};
+use thiserror::Error;
+
+/// The documented names without a prefix, and the setting each of them is.
+pub const FLAT_NAMES: &[(&str, &str)] = &[
+    ("PORT", "port"),
+    ("DASHBOARD_PORT", "port"),
+    ("GRPC_LISTEN", "grpc_listen"),
+    ("DATABASE_URL", "database_url"),
+    ("REDIS_URL", "redis_url"),
+    ("CLUSTER_SECRET", "cluster_secret"),
+    ("SHUTDOWN_TIMEOUT_MS", "shutdown_timeout_ms"),
+    ("JWT_SECRET", "api.jwt_secret"),
+    ("API_KEY_SECRET", "api.api_key_secret"),
+    ("STORAGE_ENCRYPTION_KEY", "api.storage_encryption_key"),
+    ("INITIAL_PASSWORD", "api.initial_password"),
+    ("MIN_PASSWORD_LENGTH", "api.min_password_length"),
+    ("AUTH_COOKIE_SECURE", "api.auth_cookie_secure"),
+    ("TRUSTED_PROXIES", "api.trusted_proxies"),
+    ("DASHBOARD_ORIGINS", "api.dashboard_origins"),
+    ("MAX_BODY_SIZE_BYTES", "api.max_body_size_bytes"),
+    ("ALLOW_PRIVATE_PROVIDER_URLS", "api.allow_private_provider_urls"),
+    ("ALLOW_OPEN_DASHBOARD", "api.allow_open_dashboard"),
+    ("ALLOW_MULTI_CONNECTIONS_PER_COMPAT_NODE", "api.allow_multi_connections_per_compat_node"),
+];
+
+/// Values that appear in documentation, examples and habits, and so protect nothing.
+const WELL_KNOWN: &[&str] = &["changeme", "change-me", "secret", "password", "default", "example", "123456", "omniroute"];
+
+/// What the binary reads. The `[controlplane]` table of `omniroute.toml`, `OMNIROUTE_CONTROLPLANE__X`, flat names.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Where the management API and the dashboard listen.
+    pub listen: SocketAddr,
+    /// Replaces the port of `listen`.
+    pub port: Option<u16>,
+    /// Where data planes connect.
+    pub grpc_listen: SocketAddr,
+    pub database_url: Option<Secret<String>>,
+    pub database_max_connections: u32,
+    pub redis_url: Option<Secret<String>>,
+    /// Keeps deployments that share a Redis apart; the same on all planes.
+    pub redis_prefix: String,
+    /// Shared by all planes; at least 32 characters.
+    pub cluster_secret: Option<Secret<String>>,
+    pub shutdown_timeout_ms: u64,
+    pub telemetry: TelemetryConfig,
+    pub api: ApiConfig,
+}
+
+/// What the management API itself needs, wherever it runs.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ApiConfig {
+    /// Signs sessions; at least 32 characters, the same on every replica.
+    pub jwt_secret: Secret<String>,
+    /// The pepper of API key hashes; at least 16 characters. Changing it ends every key.
+    pub api_key_secret: Secret<String>,
+    /// Seals stored credentials; at least 32 characters. Changing it makes them unreadable.
+    pub storage_encryption_key: Secret<String>,
+    /// The password of a new installation. Without it, one is drawn and printed once.
+    pub initial_password: Option<Secret<String>>,
+    pub min_password_length: usize,
+    /// Marks the session cookie `Secure` always, for TLS that ends before an untrusted hop.
+    pub auth_cookie_secure: bool,
+    /// Peers whose `X-Forwarded-For` and `-Proto` are believed.
+    #[serde(deserialize_with = "list")]
+    pub trusted_proxies: Vec<IpNet>,
+    /// Origins besides our own that may send cookie-authenticated writes.
+    #[serde(deserialize_with = "list")]
+    pub dashboard_origins: Vec<String>,
+    pub max_body_size_bytes: usize,
+    /// Lets provider addresses be loopback or private.
+    pub allow_private_provider_urls: bool,
+    /// Lets login be switched off although the listener is reachable from elsewhere.
+    pub allow_open_dashboard: bool,
+    pub allow_multi_connections_per_compat_node: bool,
+    /// Requests a minute from one address; 0 = no limit.
+    pub rate_limit_per_minute: u32,
+}
+
+#[derive(Debug, Error)]
+pub enum WeakSecret {
+    #[error("{name} is not set: generate one with `openssl rand -base64 48` and give every control plane the same")]
+    Missing { name: &'static str },
+    #[error("{name} has {length} characters and needs {min}: generate one with `openssl rand -base64 48`")]
+    Short { name: &'static str, length: usize, min: usize },
+    #[error("{name} is a well-known or repetitive value: generate one with `openssl rand -base64 48`")]
+    Guessable { name: &'static str },
+    #[error("INITIAL_PASSWORD has {length} characters and needs {min}")]
+    Password { length: usize, min: usize },
+}
+
+// === impl Config ===
+
+impl Config {
+    /// Reads every source. `flags` win over the environment, which wins over the file.
+    pub fn load(file: Option<PathBuf>, flags: impl figment::Provider) -> Result<Self, ConfigError> {
+        let mut config: Self = runtime::config::load(Sources {
+            file,
+            prefix: "OMNIROUTE_CONTROLPLANE__",
+            section: "controlplane",
+            flat: FLAT_NAMES,
+            flags,
+        })?;
+        if let Some(port) = config.port {
+            config.listen.set_port(port);
+        }
+        Ok(config)
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 20128),
+            port: None,
+            grpc_listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 20129),
+            database_url: None,
+            database_max_connections: 20,
+            redis_url: None,
+            redis_prefix: "omniroute".to_owned(),
+            cluster_secret: None,
+            shutdown_timeout_ms: 30_000,
+            telemetry: TelemetryConfig::default(),
+            api: ApiConfig::default(),
+        }
+    }
+}
+
+// === impl ApiConfig ===
+
+impl ApiConfig {
+    /// Refuses secrets that are missing, short or guessable.
+    pub fn check(&self) -> Result<(), WeakSecret> {
+        check_secret("JWT_SECRET", &self.jwt_secret, 32)?;
+        check_secret("API_KEY_SECRET", &self.api_key_secret, 16)?;
+        check_secret("STORAGE_ENCRYPTION_KEY", &self.storage_encryption_key, 32)?;
+        if let Some(password) = &self.initial_password {
+            let length = password.expose().chars().count();
+            if length < self.min_password_length {
+                return Err(WeakSecret::Password { length, min: self.min_password_length });
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether login may be off on this listener.
+    pub fn may_be_open(&self, listen: SocketAddr) -> bool {
+        self.allow_open_dashboard || listen.ip().is_loopback()
+    }
+}
+
+impl Default for ApiConfig {
+    fn default() -> Self {
+        Self {
+            jwt_secret: Secret::new(String::new()),
+            api_key_secret: Secret::new(String::new()),
+            storage_encryption_key: Secret::new(String::new()),
+            initial_password: None,
+            min_password_length: 8,
+            auth_cookie_secure: false,
+            trusted_proxies: Vec::new(),
+            dashboard_origins: Vec::new(),
+            max_body_size_bytes: 10 * 1024 * 1024,
+            allow_private_provider_urls: false,
+            allow_open_dashboard: false,
+            allow_multi_connections_per_compat_node: false,
+            rate_limit_per_minute: 300,
+        }
+    }
+}
+
+/// Refuses a secret that is missing, shorter than `min` characters, or easily guessed.
+pub fn check_secret(name: &'static str, secret: &Secret<String>, min: usize) -> Result<(), WeakSecret> {
+    let text = secret.expose();
+    let length = text.chars().count();
+    if length == 0 {
+        return Err(WeakSecret::Missing { name });
+    }
+    if length < min {
+        return Err(WeakSecret::Short { name, length, min });
+    }
+    let lower = text.to_lowercase();
+    let distinct = lower.chars().collect::<std::collections::BTreeSet<_>>().len();
+    // A well-known word padded or repeated up to the length is no secret either.
+    let rest = WELL_KNOWN.iter().fold(lower, |rest, word| rest.replace(word, ""));
+    if distinct < 8 || rest.chars().filter(|c| c.is_alphanumeric()).count() < min / 2 {
+        return Err(WeakSecret::Guessable { name });
+    }
+    Ok(())
+}
+
+/// A TOML array, or in the environment `a,b,c`.
+fn list<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: std::str::FromStr<Err: std::fmt::Display>,
+{
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Form {
+        Text(String),
+        List(Vec<String>),
+    }
+    let items = match Form::deserialize(deserializer)? {
+        Form::Text(text) => text.split(',').map(|item| item.trim().to_owned()).collect(),
+        Form::List(items) => items,
+    };
+    let items = items.iter().filter(|item| !item.is_empty());
+    items.map(|item| item.parse().map_err(|error| D::Error::custom(format!("`{item}`: {error}")))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weak_secrets_are_refused_with_the_name_of_the_variable() {
+        let weak = [
+            "",
+            "short",
+            "changeme-changeme-changeme-changeme",
+            "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+            "secret-password-secret-password-1",
+        ];
+        for value in weak {
+            let error = check_secret("JWT_SECRET", &Secret::new(value.to_owned()), 32).unwrap_err();
+            assert!(error.to_string().starts_with("JWT_SECRET "), "{error}");
+        }
+        let strong = Secret::new("vS3l0Cq9bTn8yHk2wXe7uRz4mPa6fGd1".to_owned());
+        assert!(check_secret("JWT_SECRET", &strong, 32).is_ok());
+    }
+
+    #[test]
+    fn an_open_dashboard_needs_a_loopback_listener_or_a_decision() {
+        let mut config = ApiConfig::default();
+        assert!(config.may_be_open("127.0.0.1:1".parse().unwrap()));
+        assert!(!config.may_be_open("0.0.0.0:1".parse().unwrap()));
+        config.allow_open_dashboard = true;
+        assert!(config.may_be_open("0.0.0.0:1".parse().unwrap()));
+    }
+}

@@ -96,6 +96,12 @@ impl Db {
         &self.cluster_id
     }
 
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<(), sqlx::Error> {
+        sqlx::query_scalar!(r#"select 1 as "one!""#).fetch_one(&self.pool).await?;
+        Ok(())
+    }
+
     /// Opens a write of configuration on behalf of `origin`. Waits for the writer before it.
     pub async fn config_tx(&self, origin: &Origin) -> Result<ConfigTx, sqlx::Error> {
         let mut tx = self.pool.begin().await?;

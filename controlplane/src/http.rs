@@ -1,1 +1,27 @@
-//! written next
+//! What every endpoint of the management API shares: who calls, what a body may be, how an answer looks.
+//!
+//! Authorisation is visible in a handler's signature: [`Visitor`] for anybody, [`Operator`] for a session or a key
+//! with the scope `manage`, [`Reader`] additionally for the scope `read`, [`Admin`] for a session only.
+
+mod body;
+mod caller;
+mod client;
+pub mod edge;
+mod limit;
+mod origin;
+mod precondition;
+mod query;
+mod stamp;
+mod written;
+
+pub use self::{
+    body::{Body, Json, Patch, Violations},
+    caller::{Access, Admin, Operator, Reader, Visitor},
+    client::Client,
+    limit::Limiter,
+    origin::SameSite,
+    precondition::{IfMatch, etag},
+    query::{Query, one_of, uuid_or_missing},
+    stamp::Stamp,
+    written::{Wait, WaitQuery},
+};

@@ -11,7 +11,6 @@ pub mod db;
 pub mod error;
 pub mod http;
 pub mod ingest;
-
 pub mod password;
 pub mod probe;
 pub mod publish;

@@ -1,0 +1,236 @@
+//! Logging in and out.
+//!
+//! `POST /api/auth/login` · `POST /api/auth/logout` · `GET /api/auth/status` — all open to anybody.
+//!
+//! Five wrong passwords from one address inside 15 minutes lock that address out for 15 minutes; 50 from
+//! everywhere slow everybody down to one attempt per 5 seconds, so that changing addresses does not help. While an
+//! address is locked, nothing is hashed for it.
+
+use std::{net::IpAddr, sync::Arc, time::Duration};
+
+use axum::{
+    Json,
+    extract::State,
+    http::header,
+    response::{IntoResponse, Response},
+};
+use chrono::{TimeZone, Utc};
+use parking_lot::Mutex;
+use runtime::secret::Secret;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use state::LoginStanding;
+use subtle::ConstantTimeEq;
+use tokio::time::Instant;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::{
+    api::Ctx,
+    db::{Actor, Audit, Outcome},
+    error::ApiError,
+    http::{Body, Json as JsonBody, Query, SameSite, Stamp, Violations, Visitor},
+    session::Session,
+};
+
+const WINDOW: Duration = Duration::from_secs(15 * 60);
+const FAILURES_PER_ADDRESS: u32 = 5;
+const FAILURES_OVERALL: u32 = 50;
+const EVERYBODY: &str = "login:*";
+/// Between two attempts while [`EVERYBODY`] is slowed down.
+const SLOW_INTERVAL: Duration = Duration::from_secs(5);
+
+/// When this replica let the last attempt through while everybody was slowed down.
+#[derive(Clone, Debug, Default)]
+pub struct SlowLane(Arc<Mutex<Option<Instant>>>);
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct LoginBody {
+    #[schema(value_type = String, min_length = 1, max_length = 200)]
+    password: Secret<String>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct Done {
+    success: bool,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct StatusView {
+    authenticated: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<Stamp>,
+    require_login: bool,
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct LogoutQuery {
+    /// End every session, not only this one.
+    #[serde(default)]
+    all: bool,
+}
+
+pub fn router() -> OpenApiRouter<Ctx> {
+    OpenApiRouter::new().routes(routes!(login)).routes(routes!(logout)).routes(routes!(status))
+}
+
+// === impl LoginBody ===
+
+impl Body for LoginBody {
+    const REQUIRED: &'static [&'static str] = &["password"];
+
+    fn check(&self, violations: &mut Violations) {
+        violations.length("password", self.password.expose(), 1..=200);
+    }
+}
+
+// === impl SlowLane ===
+
+impl SlowLane {
+    fn pass(&self) -> Result<(), Duration> {
+        let now = Instant::now();
+        let mut last = self.0.lock();
+        if let Some(at) = *last
+            && now.duration_since(at) < SLOW_INTERVAL
+        {
+            return Err(SLOW_INTERVAL - now.duration_since(at));
+        }
+        *last = Some(now);
+        Ok(())
+    }
+}
+
+/// Exchanges the administrator's password for a session cookie.
+#[utoipa::path(post, path = "/api/auth/login", tag = "auth", request_body = LoginBody,
+    responses((status = 200, body = Done), (status = 401), (status = 403), (status = 429)))]
+async fn login(
+    State(ctx): State<Ctx>,
+    visitor: Visitor,
+    JsonBody(body): JsonBody<LoginBody>,
+) -> Result<Response, ApiError> {
+    let address = identity(visitor.client.ip);
+    if let Err(locked) = guard(&ctx, &address).await {
+        ctx.db.record(&visitor.origin, Audit::of("auth.login.locked").outcome(Outcome::Denied)).await?;
+        return Err(locked);
+    }
+    let stored = sqlx::query!("select password_hash, session_epoch from admin_account")
+        .fetch_one(ctx.db.pool())
+        .await?;
+
+    let right = match (&stored.password_hash, &ctx.config.initial_password) {
+        (Some(hash), _) => ctx.passwords.verify(&body.password, hash).await?,
+        (None, Some(initial)) => equal(body.password.expose(), initial.expose()),
+        (None, None) => {
+            ctx.db.record(&visitor.origin, Audit::of("auth.login.setup_required").outcome(Outcome::Denied)).await?;
+            return Err(ApiError::SetupNeeded);
+        }
+    };
+    if !right {
+        count_failure(&ctx, &address).await;
+        ctx.db.record(&visitor.origin, Audit::of("auth.login.failed").outcome(Outcome::Failed)).await?;
+        return Err(ApiError::WrongPassword);
+    }
+
+    if stored.password_hash.is_none() {
+        let hash = ctx.passwords.hash(&body.password).await?;
+        sql::keep_first_hash(ctx.db.pool(), &hash).await?;
+    }
+    if let Err(error) = ctx.store.login_clear(&address).await {
+        tracing::warn!(%error, "cannot clear the failed logins of an address");
+    }
+    let mut origin = visitor.origin;
+    origin.actor = Actor::Admin;
+    ctx.db.record(&origin, Audit::of("auth.login.success")).await?;
+
+    let session = Session::start(stored.session_epoch, Utc::now().timestamp());
+    let cookie = ctx.sessions.cookie(&session, visitor.client.https).map_err(ApiError::internal)?;
+    Ok(([(header::SET_COOKIE, cookie)], Json(Done { success: true })).into_response())
+}
+
+/// Ends the caller's session. Always succeeds.
+#[utoipa::path(post, path = "/api/auth/logout", tag = "auth", params(LogoutQuery),
+    responses((status = 200, body = Done)))]
+async fn logout(
+    State(ctx): State<Ctx>,
+    visitor: Visitor,
+    _: SameSite,
+    Query(query): Query<LogoutQuery>,
+) -> Result<Response, ApiError> {
+    if let Some(session) = &visitor.session {
+        let remaining = u64::try_from(session.exp - Utc::now().timestamp()).unwrap_or_default();
+        ctx.store.revoke_session(&session.jti, Duration::from_secs(remaining.max(1))).await?;
+        if query.all {
+            sqlx::query!("update admin_account set session_epoch = session_epoch + 1").execute(ctx.db.pool()).await?;
+        }
+        let audit = Audit::of("auth.logout").details(json!({ "all": query.all }));
+        ctx.db.record(&visitor.origin, audit).await?;
+    }
+    let cookie = ctx.sessions.clear_cookie(visitor.client.https);
+    Ok(([(header::SET_COOKIE, cookie)], Json(Done { success: true })).into_response())
+}
+
+/// Whether the caller is logged in.
+#[utoipa::path(get, path = "/api/auth/status", tag = "auth", responses((status = 200, body = StatusView)))]
+async fn status(visitor: Visitor) -> Json<StatusView> {
+    let expires_at = visitor.session.as_ref().and_then(|session| Utc.timestamp_opt(session.exp, 0).single());
+    Json(StatusView {
+        authenticated: visitor.session.is_some(),
+        expires_at: expires_at.map(Stamp),
+        require_login: visitor.access.require_login,
+    })
+}
+
+fn identity(ip: Option<IpAddr>) -> String {
+    ip.map_or_else(|| "login:unknown".to_owned(), |ip| format!("login:{ip}"))
+}
+
+/// Without the state store the shared counters are blind; the local rate limit and the cap on hashing remain.
+async fn guard(ctx: &Ctx, address: &str) -> Result<(), ApiError> {
+    match ctx.store.login_standing(address).await {
+        Ok(LoginStanding::Locked { until_in }) => return Err(ApiError::LoginLocked { retry_after: until_in }),
+        Ok(LoginStanding::Open { .. }) => {}
+        Err(error) => tracing::warn!(%error, "cannot ask for the failed logins of an address"),
+    }
+    match ctx.store.login_standing(EVERYBODY).await {
+        Ok(LoginStanding::Locked { .. }) => {
+            ctx.slow_lane.pass().map_err(|retry_after| ApiError::LoginLocked { retry_after })
+        }
+        Ok(LoginStanding::Open { .. }) => Ok(()),
+        Err(error) => {
+            tracing::warn!(%error, "cannot ask for the failed logins of everybody");
+            Ok(())
+        }
+    }
+}
+
+async fn count_failure(ctx: &Ctx, address: &str) {
+    for (identity, max) in [(address, FAILURES_PER_ADDRESS), (EVERYBODY, FAILURES_OVERALL)] {
+        if let Err(error) = ctx.store.login_failure(identity, WINDOW, max).await {
+            tracing::warn!(%error, "cannot count a failed login");
+        }
+    }
+}
+
+/// Compares digests, so that neither content nor length shows in the time it takes.
+pub(super) fn equal(given: &str, expected: &str) -> bool {
+    Sha256::digest(given.as_bytes()).ct_eq(&Sha256::digest(expected.as_bytes())).into()
+}
+
+mod sql {
+    use sqlx::PgPool;
+
+    /// Another replica may have been first; its hash stays.
+    pub(super) async fn keep_first_hash(pool: &PgPool, hash: &str) -> Result<(), sqlx::Error> {
+        sqlx::query!(
+            "update admin_account set password_hash = $1, password_updated_at = now() where password_hash is null",
+            hash
+        )
+        .execute(pool)
+        .await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,142 @@
+//! Health of the installation.
+//!
+//! `GET /api/monitoring/health` — anybody gets the verdict, an operator the findings.
+//!
+//! `degraded` still answers 200: the gateway works. Only without Postgres is it `unhealthy`, 503.
+
+use std::{
+    sync::LazyLock,
+    time::{Duration, Instant},
+};
+
+use axum::{
+    Json,
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+use tokio::time::timeout;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::data_planes::{self, DataPlaneView};
+use crate::{
+    api::Ctx,
+    error::ApiError,
+    http::{Operator, Stamp},
+};
+
+/// A check that takes longer has failed.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
+const SILENT_AFTER_MS: i64 = 60_000;
+
+static STARTED: LazyLock<Instant> = LazyLock::new(Instant::now);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum Status {
+    Healthy,
+    Degraded,
+    Unhealthy,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct HealthView {
+    status: Status,
+    timestamp: Stamp,
+    version: &'static str,
+    #[serde(flatten)]
+    findings: Option<Findings>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct Findings {
+    system: SystemView,
+    setup_complete: bool,
+    postgres: CheckView,
+    redis: CheckView,
+    data_planes: Vec<DataPlaneView>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct SystemView {
+    version: &'static str,
+    /// The compiler this was built with; the name is historic.
+    node_version: &'static str,
+    /// Seconds since the start.
+    uptime: u64,
+    pid: u32,
+    platform: &'static str,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct CheckView {
+    ok: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    latency_ms: Option<u64>,
+}
+
+pub fn router() -> OpenApiRouter<Ctx> {
+    LazyLock::force(&STARTED);
+    OpenApiRouter::new().routes(routes!(health))
+}
+
+/// Whether the installation works, and for an operator what does not.
+#[utoipa::path(get, path = "/api/monitoring/health", tag = "monitoring",
+    responses((status = 200, body = HealthView), (status = 503, body = HealthView)))]
+async fn health(State(ctx): State<Ctx>, operator: Result<Operator, ApiError>) -> Response {
+    let postgres = check(ctx.db.ping()).await;
+    let redis = check(ctx.store.ping()).await;
+    let planes = if postgres.ok { fleet(&ctx).await } else { Vec::new() };
+    let status = status(&postgres, &redis, &planes);
+    let findings = operator.is_ok().then(|| Findings {
+        system: SystemView {
+            version: env!("CARGO_PKG_VERSION"),
+            node_version: concat!("rust ", env!("CARGO_PKG_RUST_VERSION")),
+            uptime: STARTED.elapsed().as_secs(),
+            pid: std::process::id(),
+            platform: std::env::consts::OS,
+        },
+        // An operator got in, so there is something to log in with, or login is off by decision.
+        setup_complete: true,
+        postgres,
+        redis,
+        data_planes: planes,
+    });
+    let code = if status == Status::Unhealthy { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
+    let view = HealthView { status, timestamp: Stamp::now(), version: env!("CARGO_PKG_VERSION"), findings };
+    (code, Json(view)).into_response()
+}
+
+async fn fleet(ctx: &Ctx) -> Vec<DataPlaneView> {
+    match timeout(CHECK_TIMEOUT, data_planes::all(ctx)).await {
+        Ok(Ok(planes)) => planes,
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "cannot read the data planes");
+            Vec::new()
+        }
+        Err(_) => Vec::new(),
+    }
+}
+
+fn status(postgres: &CheckView, redis: &CheckView, planes: &[DataPlaneView]) -> Status {
+    if !postgres.ok {
+        return Status::Unhealthy;
+    }
+    let trouble = |plane: &DataPlaneView| {
+        plane.status != "gone" && (plane.lag_ms > SILENT_AFTER_MS || plane.status == "degraded" || plane.spool_dropped > 0)
+    };
+    if !redis.ok || planes.iter().any(trouble) { Status::Degraded } else { Status::Healthy }
+}
+
+async fn check<T, E>(probe: impl Future<Output = Result<T, E>>) -> CheckView {
+    let started = Instant::now();
+    let ok = matches!(timeout(CHECK_TIMEOUT, probe).await, Ok(Ok(_)));
+    let latency = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    CheckView { ok, latency_ms: ok.then_some(latency) }
+}

@@ -1,0 +1,539 @@
+//! Provider nodes: compatible endpoints of the operator's own.
+//!
+//! `GET POST /api/provider-nodes` · `GET PUT PATCH DELETE /api/provider-nodes/{id}` ·
+//! `POST /api/provider-nodes/validate`
+//!
+//! A node's id doubles as the provider id of its connections, and its prefix is what clients write before a model.
+//! A prefix can therefore not be one that a built-in provider answers to.
+
+use axum::{
+    Json,
+    extract::{Path, State},
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use chrono::{DateTime, Utc};
+use llm::{provider::ProviderSpec, providers};
+use runtime::{crypto, secret::Secret};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use sqlx::{PgConnection, PgExecutor};
+use url::Url;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::{
+    api::Ctx,
+    db::{Audit, Outcome},
+    error::ApiError,
+    http::{Body, IfMatch, Json as JsonBody, Operator, Stamp, Violations, Wait, WaitQuery, etag},
+    probe::{self, Finding, Target},
+};
+
+const WHAT: &str = "provider node";
+const TYPES: [&str; 4] = ["openai-compatible", "anthropic-compatible", "gemini-compatible", "ollama-compatible"];
+const API_TYPES: [&str; 2] = ["chat", "responses"];
+/// An operation's path that people paste along with the address.
+const OPERATIONS: [&str; 4] = ["/chat/completions", "/completions", "/responses", "/messages"];
+
+#[derive(Clone, Debug)]
+struct Row {
+    id: String,
+    r#type: String,
+    name: String,
+    prefix: String,
+    api_type: Option<String>,
+    base_url: String,
+    allow_private_address: bool,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct NodeView {
+    id: String,
+    r#type: String,
+    name: String,
+    prefix: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    api_type: Option<String>,
+    base_url: String,
+    allow_private_address: bool,
+    created_at: Stamp,
+    updated_at: Stamp,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct NodeAnswer {
+    node: NodeView,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct NodeList {
+    nodes: Vec<NodeView>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct NodeDeleted {
+    success: bool,
+    deleted_connections: u64,
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct CreateBody {
+    name: String,
+    /// `^[a-z0-9][a-z0-9._-]{0,63}$`
+    prefix: String,
+    /// `openai-compatible` when absent.
+    r#type: Option<String>,
+    /// `chat` or `responses`; required for `openai-compatible`.
+    api_type: Option<String>,
+    base_url: Option<String>,
+    allow_private_address: Option<bool>,
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct UpdateBody {
+    name: Option<String>,
+    prefix: Option<String>,
+    r#type: Option<String>,
+    api_type: Option<String>,
+    base_url: Option<String>,
+    allow_private_address: Option<bool>,
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct ValidateBody {
+    base_url: String,
+    #[schema(value_type = String)]
+    api_key: Secret<String>,
+    r#type: Option<String>,
+    allow_private_address: Option<bool>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct ValidateView {
+    valid: bool,
+    error: Option<String>,
+    /// `invalid_key`, `no_models_endpoint` or `unreachable`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
+}
+
+pub fn router() -> OpenApiRouter<Ctx> {
+    OpenApiRouter::new()
+        .routes(routes!(list, create))
+        .routes(routes!(get, update, delete))
+        .routes(routes!(validate))
+}
+
+// === impl Row ===
+
+impl Row {
+    fn view(self) -> NodeView {
+        NodeView {
+            id: self.id,
+            r#type: self.r#type,
+            name: self.name,
+            prefix: self.prefix,
+            api_type: self.api_type,
+            base_url: self.base_url,
+            allow_private_address: self.allow_private_address,
+            created_at: Stamp(self.created_at),
+            updated_at: Stamp(self.updated_at),
+        }
+    }
+}
+
+// === impl CreateBody ===
+
+impl Body for CreateBody {
+    const READ_ONLY: &'static [&'static str] = &["id", "createdAt", "updatedAt"];
+    const REQUIRED: &'static [&'static str] = &["name", "prefix"];
+
+    fn check(&self, violations: &mut Violations) {
+        violations.length("name", self.name.trim(), 1..=200);
+        check_prefix(violations, &self.prefix);
+        let r#type = self.r#type.as_deref().unwrap_or(TYPES[0]);
+        violations.one_of("type", r#type, &TYPES);
+        check_api_type(violations, r#type, self.api_type.as_deref());
+    }
+}
+
+// === impl UpdateBody ===
+
+impl Body for UpdateBody {
+    const READ_ONLY: &'static [&'static str] = &["id", "createdAt", "updatedAt"];
+
+    fn check(&self, violations: &mut Violations) {
+        if let Some(name) = &self.name {
+            violations.length("name", name.trim(), 1..=200);
+        }
+        if let Some(prefix) = &self.prefix {
+            check_prefix(violations, prefix);
+        }
+        if let Some(api_type) = &self.api_type {
+            violations.one_of("apiType", api_type, &API_TYPES);
+        }
+    }
+}
+
+// === impl ValidateBody ===
+
+impl Body for ValidateBody {
+    const REQUIRED: &'static [&'static str] = &["baseUrl", "apiKey"];
+
+    fn check(&self, violations: &mut Violations) {
+        violations.length("apiKey", self.api_key.expose(), 1..=10_000);
+        if let Some(r#type) = &self.r#type {
+            violations.one_of("type", r#type, &TYPES);
+        }
+    }
+}
+
+/// All nodes, by name.
+#[utoipa::path(get, path = "/api/provider-nodes", tag = "providers", responses((status = 200, body = NodeList)))]
+async fn list(State(ctx): State<Ctx>, _: Operator) -> Result<Json<NodeList>, ApiError> {
+    let rows = sqlx::query_as!(
+        Row,
+        "select id, type, name, prefix, api_type, base_url, allow_private_address, created_at, updated_at
+         from provider_node order by name, id"
+    )
+    .fetch_all(ctx.db.pool())
+    .await?;
+    Ok(Json(NodeList { nodes: rows.into_iter().map(Row::view).collect() }))
+}
+
+/// One node.
+#[utoipa::path(get, path = "/api/provider-nodes/{id}", tag = "providers",
+    responses((status = 200, body = NodeAnswer), (status = 404)))]
+async fn get(State(ctx): State<Ctx>, _: Operator, Path(id): Path<String>) -> Result<Response, ApiError> {
+    let row = find(ctx.db.pool(), &id).await?;
+    Ok((etag(row.updated_at), Json(NodeAnswer { node: row.view() })).into_response())
+}
+
+/// Adds a compatible endpoint.
+#[utoipa::path(post, path = "/api/provider-nodes", tag = "providers", request_body = CreateBody, params(WaitQuery),
+    responses((status = 201, body = NodeAnswer), (status = 400), (status = 409), (status = 422)))]
+async fn create(
+    State(ctx): State<Ctx>,
+    operator: Operator,
+    wait: Wait,
+    JsonBody(body): JsonBody<CreateBody>,
+) -> Result<Response, ApiError> {
+    let r#type = body.r#type.unwrap_or_else(|| TYPES[0].to_owned());
+    let spec = callable(&r#type, body.api_type.as_deref())?;
+    let base_url = match body.base_url.as_deref().map(str::trim).filter(|url| !url.is_empty()) {
+        Some(url) => normalise(url),
+        None => default_address(spec).ok_or_else(|| ApiError::invalid("baseUrl", "is required for this type"))?,
+    };
+    let allow_private_address = body.allow_private_address.unwrap_or(false);
+    check_address(&ctx, &operator, &base_url, allow_private_address).await?;
+
+    let family = match &body.api_type {
+        Some(api_type) => format!("{type}-{api_type}"),
+        None => r#type.clone(),
+    };
+    let id = format!("{family}-{}", crypto::random_token(12));
+    let mut tx = ctx.db.config_tx(&operator.origin).await?;
+    prefix_is_free(tx.conn(), body.prefix.trim(), &id).await?;
+    sqlx::query!(
+        "insert into provider_node (id, type, name, prefix, api_type, base_url, allow_private_address)
+         values ($1, $2, $3, $4, $5, $6, $7)",
+        id,
+        r#type,
+        body.name.trim(),
+        body.prefix.trim(),
+        body.api_type,
+        base_url,
+        allow_private_address,
+    )
+    .execute(tx.conn())
+    .await?;
+    let row = find(&mut *tx.conn(), &id).await?;
+    let details = json!({ "name": row.name, "prefix": row.prefix, "baseUrl": row.base_url });
+    let audit = Audit::of("provider.node.created").target("node", &id).details(details);
+    let committed = tx.commit(audit, NodeAnswer { node: row.view() }).await?;
+    Ok(wait.answer(StatusCode::CREATED, committed).await)
+}
+
+/// Changes a node and what its connections take from it. PUT asks for `name`, `prefix` and `baseUrl`.
+#[utoipa::path(method(put, patch), path = "/api/provider-nodes/{id}", tag = "providers", request_body = UpdateBody,
+    params(WaitQuery), responses((status = 200, body = NodeAnswer), (status = 400), (status = 404), (status = 409),
+        (status = 412), (status = 422)))]
+async fn update(
+    State(ctx): State<Ctx>,
+    operator: Operator,
+    method: axum::http::Method,
+    Path(id): Path<String>,
+    if_match: IfMatch,
+    wait: Wait,
+    JsonBody(body): JsonBody<UpdateBody>,
+) -> Result<Response, ApiError> {
+    if method == axum::http::Method::PUT {
+        body.is_complete()?;
+    }
+    let mut tx = ctx.db.config_tx(&operator.origin).await?;
+    let before = find(&mut *tx.conn(), &id).await?;
+    if_match.check(before.updated_at)?;
+    let row = body.over(before.clone())?;
+    prefix_is_free(tx.conn(), &row.prefix, &id).await?;
+    refuse_address(&ctx, &operator, &row.base_url, row.allow_private_address, before.allow_private_address)?;
+
+    sqlx::query!(
+        "update provider_node
+         set name = $2, prefix = $3, api_type = $4, base_url = $5, allow_private_address = $6
+         where id = $1",
+        id,
+        row.name,
+        row.prefix,
+        row.api_type,
+        row.base_url,
+        row.allow_private_address,
+    )
+    .execute(tx.conn())
+    .await?;
+    propagate(tx.conn(), &row).await?;
+    let after = find(&mut *tx.conn(), &id).await?;
+    let details = json!({ "name": after.name, "prefix": after.prefix, "baseUrl": after.base_url });
+    let audit = Audit::of("provider.node.updated").target("node", &id).details(details);
+    let committed = tx.commit(audit, NodeAnswer { node: after.view() }).await?;
+    Ok(wait.answer(StatusCode::OK, committed).await)
+}
+
+/// Removes a node and all its connections.
+#[utoipa::path(delete, path = "/api/provider-nodes/{id}", tag = "providers", params(WaitQuery),
+    responses((status = 200, body = NodeDeleted), (status = 404), (status = 412)))]
+async fn delete(
+    State(ctx): State<Ctx>,
+    operator: Operator,
+    Path(id): Path<String>,
+    if_match: IfMatch,
+    wait: Wait,
+) -> Result<Response, ApiError> {
+    let mut tx = ctx.db.config_tx(&operator.origin).await?;
+    let row = find(&mut *tx.conn(), &id).await?;
+    if_match.check(row.updated_at)?;
+    let connections =
+        sqlx::query!("delete from provider_connection where provider = $1", id).execute(tx.conn()).await?;
+    sqlx::query!("delete from provider_node where id = $1", id).execute(tx.conn()).await?;
+    let deleted_connections = connections.rows_affected();
+    let details = json!({ "name": row.name, "prefix": row.prefix, "deletedConnections": deleted_connections });
+    let audit = Audit::of("provider.node.deleted").target("node", &id).details(details);
+    let committed = tx.commit(audit, NodeDeleted { success: true, deleted_connections }).await?;
+    Ok(wait.answer(StatusCode::OK, committed).await)
+}
+
+/// Tries an address and a key without storing them.
+#[utoipa::path(post, path = "/api/provider-nodes/validate", tag = "providers", request_body = ValidateBody,
+    responses((status = 200, body = ValidateView), (status = 400), (status = 422)))]
+async fn validate(
+    State(ctx): State<Ctx>,
+    operator: Operator,
+    JsonBody(body): JsonBody<ValidateBody>,
+) -> Result<Json<ValidateView>, ApiError> {
+    let r#type = body.r#type.as_deref().unwrap_or(TYPES[0]);
+    let spec = callable(r#type, (r#type == TYPES[0]).then_some("chat"))?;
+    let base_url = normalise(&body.base_url);
+    let allow_private = body.allow_private_address.unwrap_or(false);
+    check_address(&ctx, &operator, &base_url, allow_private).await?;
+    let target = Target {
+        spec,
+        base_url,
+        credential: body.api_key,
+        model: None,
+        allow_private: ctx.config.allow_private_provider_urls || allow_private,
+    };
+    let check = probe::check(&ctx.egress, &target).await;
+    let valid = check.finding.is_valid();
+    let audit = Audit::of("provider.validated")
+        .target("node", r#type)
+        .outcome(if valid { Outcome::Success } else { Outcome::Failed });
+    ctx.db.record(&operator.origin, audit).await?;
+    let reason = match check.finding {
+        Finding::Accepted | Finding::RateLimited => None,
+        Finding::Refused => Some("invalid_key"),
+        Finding::Unverifiable => Some("no_models_endpoint"),
+        Finding::Unavailable | Finding::Unreachable(_) => Some("unreachable"),
+        Finding::Blocked(why) => return Err(ApiError::UrlBlocked(why)),
+    };
+    Ok(Json(ValidateView { valid, error: check.finding.error(), reason }))
+}
+
+// === impl UpdateBody: merging ===
+
+impl UpdateBody {
+    fn is_complete(&self) -> Result<(), ApiError> {
+        let fields = [("name", &self.name), ("prefix", &self.prefix), ("baseUrl", &self.base_url)];
+        let missing = fields.iter().filter(|(_, value)| value.is_none());
+        let missing: Vec<_> = missing.map(|(field, _)| crate::error::Violation::missing(*field)).collect();
+        if missing.is_empty() { Ok(()) } else { Err(ApiError::Invalid(missing)) }
+    }
+
+    fn over(self, mut row: Row) -> Result<Row, ApiError> {
+        if self.r#type.is_some_and(|given| given != row.r#type) {
+            return Err(ApiError::invalid("type", "cannot change: add another node"));
+        }
+        if let Some(api_type) = self.api_type {
+            let mut violations = Violations::default();
+            check_api_type(&mut violations, &row.r#type, Some(&api_type));
+            violations.into_result()?;
+            callable(&row.r#type, Some(&api_type))?;
+            row.api_type = Some(api_type);
+        }
+        row.name = self.name.map_or(row.name, |name| name.trim().to_owned());
+        row.prefix = self.prefix.map_or(row.prefix, |prefix| prefix.trim().to_owned());
+        row.base_url = self.base_url.map_or(row.base_url, |url| normalise(&url));
+        row.allow_private_address = self.allow_private_address.unwrap_or(row.allow_private_address);
+        Ok(row)
+    }
+}
+
+fn check_prefix(violations: &mut Violations, prefix: &str) {
+    let prefix = prefix.trim();
+    let starts_well = prefix.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit());
+    let legal = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '_' | '-');
+    if !starts_well || prefix.len() > 64 || !prefix.chars().all(legal) {
+        violations.add("prefix", "must match ^[a-z0-9][a-z0-9._-]{0,63}$");
+    }
+}
+
+fn check_api_type(violations: &mut Violations, r#type: &str, api_type: Option<&str>) {
+    match (r#type, api_type) {
+        ("openai-compatible", Some(api_type)) => violations.one_of("apiType", api_type, &API_TYPES),
+        ("openai-compatible", None) => violations.add("apiType", "is required for openai-compatible: chat or responses"),
+        (_, Some(_)) => violations.add("apiType", "is for openai-compatible only"),
+        (_, None) => {}
+    }
+}
+
+/// The template of a node's type: what says how such an endpoint is called.
+fn callable(r#type: &str, api_type: Option<&str>) -> Result<&'static ProviderSpec, ApiError> {
+    providers::compatible(r#type, api_type.unwrap_or_default()).ok_or_else(|| {
+        let field = if api_type.is_some() { "apiType" } else { "type" };
+        ApiError::invalid(field, "is an endpoint this version cannot call")
+    })
+}
+
+/// The vendor's own address, where a type has one.
+fn default_address(spec: &ProviderSpec) -> Option<String> {
+    let original = providers::ALL.iter().find(|one| one.dialect == spec.dialect && is_namesake(one.id, spec.id))?;
+    Some(original.base_url.to_owned())
+}
+
+fn is_namesake(provider: &str, template: &str) -> bool {
+    template.strip_prefix(provider).is_some_and(|rest| rest.starts_with("-compatible"))
+}
+
+/// Without trailing slashes and without the path of an operation.
+fn normalise(url: &str) -> String {
+    let mut url = url.trim().trim_end_matches('/');
+    if let Some(base) = OPERATIONS.iter().find_map(|operation| url.strip_suffix(operation)) {
+        url = base.trim_end_matches('/');
+    }
+    url.to_owned()
+}
+
+async fn check_address(ctx: &Ctx, operator: &Operator, url: &str, allow_private: bool) -> Result<(), ApiError> {
+    let result = refuse_address(ctx, operator, url, allow_private, false);
+    if let Err(ApiError::UrlBlocked(why)) = &result {
+        let audit = Audit::of("security.ssrf_blocked").outcome(Outcome::Denied).details(json!({ "reason": why }));
+        ctx.db.record(&operator.origin, audit).await?;
+    }
+    result
+}
+
+fn refuse_address(
+    ctx: &Ctx,
+    operator: &Operator,
+    url: &str,
+    allow_private: bool,
+    was_allowed: bool,
+) -> Result<(), ApiError> {
+    if allow_private && !was_allowed && !operator.is_admin {
+        return Err(ApiError::Forbidden("log in to allow a private address: a key may not do this"));
+    }
+    let url = Url::parse(url).map_err(|_| ApiError::invalid("baseUrl", "must be an http or https address"))?;
+    let allow_private = allow_private || ctx.config.allow_private_provider_urls;
+    ctx.egress.check(&url, allow_private).map_err(|error| ApiError::UrlBlocked(error.to_string()))
+}
+
+async fn find(executor: impl PgExecutor<'_>, id: &str) -> Result<Row, ApiError> {
+    let row = sqlx::query_as!(
+        Row,
+        "select id, type, name, prefix, api_type, base_url, allow_private_address, created_at, updated_at
+         from provider_node where id = $1",
+        id,
+    )
+    .fetch_optional(executor)
+    .await?;
+    row.ok_or_else(|| ApiError::not_found(WHAT, id))
+}
+
+async fn prefix_is_free(conn: &mut PgConnection, prefix: &str, id: &str) -> Result<(), ApiError> {
+    if providers::find(prefix).is_some() {
+        return Err(ApiError::conflict(format!("`{prefix}` is the name of a built-in provider")));
+    }
+    let owner = sqlx::query_scalar!("select name from provider_node where prefix = $1 and id <> $2", prefix, id)
+        .fetch_optional(conn)
+        .await?;
+    match owner {
+        Some(name) => Err(ApiError::conflict(format!("the node `{name}` has the prefix `{prefix}` already"))),
+        None => Ok(()),
+    }
+}
+
+/// Connections keep a copy of what they take from their node.
+async fn propagate(conn: &mut PgConnection, node: &Row) -> Result<(), sqlx::Error> {
+    let mut data = json!({ "prefix": node.prefix, "baseUrl": node.base_url, "nodeName": node.name });
+    if let Some(api_type) = &node.api_type {
+        data["apiType"] = api_type.as_str().into();
+    }
+    sqlx::query!(
+        "update provider_connection
+         set provider_specific_data = provider_specific_data || $2, allow_private_address = $3
+         where provider = $1",
+        node.id,
+        data,
+        node.allow_private_address,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_loses_trailing_slashes_and_operations() {
+        let cases = [
+            ("https://host/v1", "https://host/v1"),
+            (" https://host/v1// ", "https://host/v1"),
+            ("https://host/v1/chat/completions", "https://host/v1"),
+            ("https://host/v1/chat/completions/", "https://host/v1"),
+            ("https://host/v1/responses", "https://host/v1"),
+            ("https://host/v1/messages", "https://host/v1"),
+        ];
+        for (given, expected) in cases {
+            assert_eq!(normalise(given), expected);
+        }
+    }
+
+    #[test]
+    fn a_prefix_is_a_lower_case_word() {
+        for (prefix, legal) in
+            [("vllm", true), ("my.vllm_2-x", true), ("-x", false), ("a/b", false), ("VLLM", false), ("", false)]
+        {
+            let mut violations = Violations::default();
+            check_prefix(&mut violations, prefix);
+            assert_eq!(violations.into_result().is_ok(), legal, "{prefix}");
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! The request log: what clients asked and what it took.
+//!
+//! `GET /api/usage/logs` — one line per request · `GET /api/usage/request-logs` — the same as objects, with a
+//! cursor. Both newest first.
+
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderName, HeaderValue},
+    response::{IntoResponse, Response},
+};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::{router::OpenApiRouter, routes};
+use uuid::Uuid;
+
+use crate::{
+    api::Ctx,
+    error::ApiError,
+    http::{Operator, Query, Stamp, one_of},
+};
+
+const X_NEXT_CURSOR: HeaderName = HeaderName::from_static("x-next-cursor");
+const FORMATS: [&str; 2] = ["text", "json"];
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct LogQuery {
+    /// 1 to 1000, 200 when absent.
+    limit: Option<i64>,
+    /// `text` or `json`.
+    format: Option<String>,
+    /// Only older requests than this one; from `X-Next-Cursor`.
+    cursor: Option<String>,
+}
+
+/// Tokens in disjoint classes.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct TokensView {
+    /// All input: uncached, read from and written to the provider's cache.
+    r#in: i64,
+    /// All output, reasoning included.
+    out: i64,
+    cache_read: i64,
+    cache_creation: i64,
+    reasoning: i64,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct RequestView {
+    id: Uuid,
+    timestamp: Stamp,
+    /// What the client saw as `X-Request-Id`.
+    request_id: String,
+    path: String,
+    /// What the client got; 499 = it left first.
+    status: i32,
+    outcome: String,
+    error: Option<String>,
+    model: Option<String>,
+    requested_model: String,
+    provider: Option<String>,
+    connection_id: Option<Uuid>,
+    account: Option<String>,
+    api_key_id: Option<Uuid>,
+    api_key_name: Option<String>,
+    combo_name: Option<String>,
+    source_format: String,
+    target_format: Option<String>,
+    stream: bool,
+    /// Milliseconds.
+    duration: i32,
+    /// Milliseconds to the first event; absent when none came.
+    ttft: Option<i32>,
+    tokens: TokensView,
+    finish_reason: Option<String>,
+    data_plane_id: String,
+    config_revision: i64,
+    #[schema(value_type = Vec<Object>)]
+    attempts: Value,
+}
+
+/// Where a page ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Cursor {
+    started_at: DateTime<Utc>,
+    request_id: Uuid,
+}
+
+pub fn router() -> OpenApiRouter<Ctx> {
+    OpenApiRouter::new().routes(routes!(logs)).routes(routes!(request_logs))
+}
+
+// === impl Cursor ===
+
+impl Cursor {
+    fn parse(text: &str) -> Result<Self, ApiError> {
+        let parsed = text.split_once('_').and_then(|(micros, id)| {
+            let started_at = DateTime::from_timestamp_micros(micros.parse().ok()?)?;
+            Some(Self { started_at, request_id: Uuid::parse_str(id).ok()? })
+        });
+        parsed.ok_or_else(|| ApiError::invalid("cursor", "is not one of ours: use the value of X-Next-Cursor"))
+    }
+
+    fn render(self) -> String {
+        format!("{}_{}", self.started_at.timestamp_micros(), self.request_id)
+    }
+}
+
+// === impl RequestView ===
+
+impl RequestView {
+    /// `dd-MM-yyyy HH:mm:ss | model | PROVIDER | account | tokensIn | tokensOut | status`
+    fn line(&self) -> String {
+        let or_dash = |text: Option<&str>| text.filter(|text| !text.is_empty()).unwrap_or("-").to_owned();
+        let model = self.model.as_deref().or(Some(&self.requested_model));
+        [
+            self.timestamp.0.format("%d-%m-%Y %H:%M:%S").to_string(),
+            or_dash(model),
+            or_dash(self.provider.as_deref()).to_uppercase(),
+            or_dash(self.account.as_deref()),
+            self.tokens.r#in.to_string(),
+            self.tokens.out.to_string(),
+            self.status.to_string(),
+        ]
+        .join(" | ")
+    }
+}
+
+/// Lines of text, unless `format=json` asks for objects.
+#[utoipa::path(get, path = "/api/usage/logs", tag = "usage", params(LogQuery),
+    responses((status = 200, body = [String])))]
+async fn logs(State(ctx): State<Ctx>, _: Operator, Query(query): Query<LogQuery>) -> Result<Response, ApiError> {
+    page(&ctx, &query, "text").await
+}
+
+/// Objects, unless `format=text` asks for lines.
+#[utoipa::path(get, path = "/api/usage/request-logs", tag = "usage", params(LogQuery),
+    responses((status = 200, body = [RequestView])))]
+async fn request_logs(
+    State(ctx): State<Ctx>,
+    _: Operator,
+    Query(query): Query<LogQuery>,
+) -> Result<Response, ApiError> {
+    page(&ctx, &query, "json").await
+}
+
+async fn page(ctx: &Ctx, query: &LogQuery, default_format: &str) -> Result<Response, ApiError> {
+    let limit = query.limit.unwrap_or(200);
+    if !(1..=1000).contains(&limit) {
+        return Err(ApiError::invalid("limit", "must be 1 to 1000"));
+    }
+    let format = query.format.as_deref().unwrap_or(default_format);
+    one_of("format", format, &FORMATS)?;
+    let cursor = query.cursor.as_deref().map(Cursor::parse).transpose()?;
+
+    let (rows, next) = read(ctx, limit, cursor).await?;
+    let mut response = if format == "text" {
+        Json(rows.iter().map(RequestView::line).collect::<Vec<_>>()).into_response()
+    } else {
+        Json(rows).into_response()
+    };
+    if let Some(next) = next {
+        let value = HeaderValue::from_str(&next.render()).expect("digits, an underscore and a UUID");
+        response.headers_mut().insert(X_NEXT_CURSOR, value);
+    }
+    Ok(response)
+}
+
+async fn read(
+    ctx: &Ctx,
+    limit: i64,
+    cursor: Option<Cursor>,
+) -> Result<(Vec<RequestView>, Option<Cursor>), ApiError> {
+    let rows = sqlx::query!(
+        r#"select u.request_id, u.client_request_id, u.started_at, u.duration_ms, u.ttft_ms, u.key_id, u.key_name,
+                  u.endpoint, u.client_dialect, u.upstream_dialect, u.model_requested, u.model_served, u.provider,
+                  u.connection_id, c.name as "account?", u.combo, u.stream, u.http_status, u.outcome, u.error_code,
+                  u.input_uncached, u.input_cache_read, u.input_cache_write, u.output_visible, u.output_reasoning,
+                  u.finish_reason, u.data_plane_id, u.config_revision, u.attempts
+           from usage_event u left join provider_connection c on c.id = u.connection_id
+           where $1::timestamptz is null or (u.started_at, u.request_id) < ($1, $2)
+           order by u.started_at desc, u.request_id desc limit $3"#,
+        cursor.map(|cursor| cursor.started_at),
+        cursor.map(|cursor| cursor.request_id),
+        limit,
+    )
+    .fetch_all(ctx.db.pool())
+    .await?;
+
+    let is_full = i64::try_from(rows.len()).is_ok_and(|count| count == limit);
+    let last = rows.last().map(|row| Cursor { started_at: row.started_at, request_id: row.request_id });
+    let views = rows.into_iter().map(|row| RequestView {
+        id: row.request_id,
+        timestamp: Stamp(row.started_at),
+        request_id: row.client_request_id,
+        path: row.endpoint,
+        status: row.http_status,
+        outcome: row.outcome,
+        error: row.error_code,
+        model: row.model_served,
+        requested_model: row.model_requested,
+        provider: row.provider,
+        connection_id: row.connection_id,
+        account: row.account,
+        api_key_id: row.key_id,
+        api_key_name: row.key_name,
+        combo_name: row.combo,
+        source_format: row.client_dialect,
+        target_format: row.upstream_dialect,
+        stream: row.stream,
+        duration: row.duration_ms,
+        ttft: (row.ttft_ms > 0).then_some(row.ttft_ms),
+        tokens: TokensView {
+            r#in: row.input_uncached + row.input_cache_read + row.input_cache_write,
+            out: row.output_visible + row.output_reasoning,
+            cache_read: row.input_cache_read,
+            cache_creation: row.input_cache_write,
+            reasoning: row.output_reasoning,
+        },
+        finish_reason: row.finish_reason,
+        data_plane_id: row.data_plane_id,
+        config_revision: row.config_revision,
+        attempts: row.attempts,
+    });
+    Ok((views.collect(), last.filter(|_| is_full)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_reads_back_and_a_foreign_one_is_refused() {
+        let now = DateTime::from_timestamp_micros(Utc::now().timestamp_micros()).unwrap();
+        let cursor = Cursor { started_at: now, request_id: Uuid::now_v7() };
+        assert_eq!(Cursor::parse(&cursor.render()).unwrap(), cursor);
+        for foreign in ["", "1", "x_y", "1_2"] {
+            assert!(Cursor::parse(foreign).is_err(), "{foreign}");
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! `omniroute-controlplane`: the management API, the dashboard and the configuration stream of a cluster.
+
+use std::{io::Write, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use anyhow::{Context, bail, ensure};
+use clap::{Parser, Subcommand};
+use controlplane::{
+    app::{self, App, Deps},
+    config::{self, Config},
+    db::Db,
+};
+use figment::providers::Serialized;
+use runtime::{crypto::ClusterKeys, drain::Drain, secret::Secret, serve, shutdown, telemetry};
+use state::RedisStore;
+use tokio::{
+    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
+    net::{TcpListener, TcpStream},
+};
+
+#[derive(Parser)]
+#[command(version, about = "The control plane of an OmniRoute cluster")]
+struct Args {
+    /// Settings file; its [controlplane] table is read.
+    #[arg(long, env = "OMNIROUTE_CONFIG")]
+    config: Option<PathBuf>,
+    /// Where the management API and the dashboard listen.
+    #[arg(long)]
+    listen: Option<SocketAddr>,
+    /// Where data planes connect.
+    #[arg(long)]
+    grpc_listen: Option<SocketAddr>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Exits with 0 when the control plane on this machine is ready.
+    Healthcheck,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let args = Args::parse();
+    let config = Config::load(args.config.clone(), Serialized::defaults(flags(&args)))?;
+    match args.command {
+        Some(Command::Healthcheck) => healthcheck(config.listen).await,
+        None => run(config).await,
+    }
+}
+
+fn flags(args: &Args) -> figment::value::Dict {
+    let given = [("listen", args.listen), ("grpc_listen", args.grpc_listen)];
+    given.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?.to_string().into()))).collect()
+}
+
+async fn run(config: Config) -> anyhow::Result<()> {
+    let _telemetry = telemetry::init(&config.telemetry)?;
+    config.api.check()?;
+    let cluster_secret = required("CLUSTER_SECRET", config.cluster_secret.as_ref())?;
+    config::check_secret("CLUSTER_SECRET", cluster_secret, 32)?;
+    let redis_url = required("REDIS_URL", config.redis_url.as_ref())?;
+    let database_url = required("DATABASE_URL", config.database_url.as_ref())?;
+
+    let db = Db::connect(database_url.expose(), config.database_max_connections).await?;
+    let store = RedisStore::connect(redis_url.expose(), &config.redis_prefix).await?;
+    let http = TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on {}", config.listen))?;
+    let grpc =
+        TcpListener::bind(config.grpc_listen).await.with_context(|| format!("cannot listen on {}", config.grpc_listen))?;
+
+    let drain = Drain::new();
+    let deps = Deps {
+        db,
+        store: Arc::new(store),
+        cluster_keys: ClusterKeys::derive(cluster_secret.expose()),
+        listen: http.local_addr()?,
+        drain: drain.clone(),
+    };
+    let App { router, grpc: routes, first_run_password } = app::build(config.api, deps).await?;
+    if let Some(password) = first_run_password {
+        show(&password)?;
+    }
+
+    let grace = Duration::from_millis(config.shutdown_timeout_ms);
+    let limits = serve::Limits { grace, ..serve::Limits::default() };
+    tracing::info!(http = %http.local_addr()?, grpc = %grpc.local_addr()?, "control plane is up");
+    let serving = tokio::spawn(serve::serve(http, router, drain.token(), limits));
+    let stop = drain.token();
+    let streaming = tokio::spawn(async move {
+        tonic::transport::Server::builder()
+            .add_routes(routes)
+            .serve_with_incoming_shutdown(tonic::transport::server::TcpIncoming::from(grpc), stop.cancelled_owned())
+            .await
+    });
+
+    shutdown::signal().await;
+    tracing::info!("draining");
+    drain.begin();
+    let stuck = drain.wait(grace).await;
+    if !stuck.is_empty() {
+        tracing::warn!(?stuck, "some tasks did not end in time");
+    }
+    serving.await?;
+    match tokio::time::timeout(grace, streaming).await {
+        Ok(ended) => ended??,
+        Err(_) => tracing::warn!("some data planes did not close their stream in time"),
+    }
+    Ok(())
+}
+
+fn required<'a>(name: &str, value: Option<&'a Secret<String>>) -> anyhow::Result<&'a Secret<String>> {
+    value.with_context(|| format!("{name} is not set: a control plane of a cluster needs it; see README.md"))
+}
+
+/// Straight to the terminal: a log would keep it.
+fn show(password: &Secret<String>) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "The administrator's password is {} - it is not shown again.", password.expose())?;
+    out.flush()
+}
+
+async fn healthcheck(listen: SocketAddr) -> anyhow::Result<()> {
+    let address = if listen.ip().is_unspecified() { SocketAddr::from(([127, 0, 0, 1], listen.port())) } else { listen };
+    let check = async {
+        let mut stream = TcpStream::connect(address).await.with_context(|| format!("nothing listens on {address}"))?;
+        stream.write_all(b"GET /readyz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await?;
+        let mut status = String::new();
+        BufReader::new(stream).read_line(&mut status).await?;
+        ensure!(status.starts_with("HTTP/1.1 200"), "not ready: {}", status.trim());
+        Ok(())
+    };
+    match tokio::time::timeout(Duration::from_secs(2), check).await {
+        Ok(result) => result,
+        Err(_) => bail!("{address} does not answer"),
+    }
+}

@@ -1,0 +1,14 @@
+//! The management API through its router, against a real Postgres, on a pool of one connection.
+
+mod aliases;
+mod auth;
+mod combos;
+mod edge;
+mod keys;
+mod observe;
+mod provider_nodes;
+mod providers;
+mod revisions;
+mod secrets;
+mod settings;
+mod support;
