@@ -5,8 +5,10 @@ mod upstream;
 
 use bytes::Bytes;
 use llm::reply::{Fold, ReplyPart};
+use llm::request::{PartKind, Request};
 use llm::{Ask, Call, Dialect, ErrorKind, ModelCaps, Progress, Reply, ReplySeed, Target, formats};
 use proptest::prelude::*;
+use serde_json::{Value, json};
 use upstream::{Script, any_script};
 
 const DIALECTS: [Dialect; 2] = [Dialect::OpenAiChat, Dialect::AnthropicMessages];
@@ -18,20 +20,17 @@ fn pairs() -> impl Iterator<Item = (Dialect, Dialect)> {
 }
 
 fn call(client: Dialect, upstream: Dialect, stream: bool) -> Call {
-    let mut body = serde_json::json!({
+    let mut body = json!({
         "model": "m", "max_tokens": 100, "stream": stream,
         "messages": [{"role": "user", "content": "hi"}],
     });
     match client {
-        Dialect::OpenAiChat => body["stream_options"] = serde_json::json!({"include_usage": true}),
-        Dialect::AnthropicMessages => {
-            body["thinking"] = serde_json::json!({"type": "enabled", "budget_tokens": 1024})
-        }
+        Dialect::OpenAiChat => body["stream_options"] = json!({"include_usage": true}),
+        Dialect::AnthropicMessages => body["thinking"] = json!({"type": "enabled", "budget_tokens": 1024}),
     }
-    Ask::read(client, Bytes::from(body.to_string()))
-        .unwrap()
-        .call(&target(upstream))
-        .unwrap()
+    let ask = Ask::read(client, Bytes::from(body.to_string())).expect("the body names a model");
+    ask.call(&target(upstream))
+        .expect("a plain question can be put in every dialect")
 }
 
 fn target(dialect: Dialect) -> Target {
@@ -64,7 +63,7 @@ fn pump<'a>(call: &Call, chunks: impl IntoIterator<Item = &'a [u8]>) -> (Vec<u8>
 
 /// A client's stream without what only says that it is alive, which follows the upstream's own.
 fn without_keep_alives(stream: Vec<u8>) -> String {
-    let stream = String::from_utf8(stream).unwrap();
+    let stream = String::from_utf8(stream).expect("a stream of text is text");
     let frames = stream.split_inclusive("\n\n");
     frames
         .filter(|frame| !frame.starts_with(':') && !frame.contains("{\"type\":\"ping\"}"))
@@ -166,6 +165,18 @@ proptest! {
     }
 
     #[test]
+    fn what_a_client_sends_back_is_what_the_upstream_said(script in any_script()) {
+        for (client, upstream) in pairs() {
+            let unary = call(client, upstream, false);
+            let reply = unary.fold(script.stream(upstream).into(), &seed(), &mut Progress::default()).unwrap();
+            let next = Ask::read(client, next_turn(client, &reply).into()).unwrap();
+            let sent = next.call(&target(upstream)).unwrap();
+            let sent = formats::of(upstream).decode_request(&sent.body()).unwrap();
+            prop_assert_eq!(calls(&sent), script.calls(), "{} <- {}", client, upstream);
+        }
+    }
+
+    #[test]
     fn nothing_the_model_said_is_lost(script in any_script()) {
         for (client, upstream) in pairs() {
             let (bytes, progress) = pump(&call(client, upstream, true), [script.stream(upstream).as_slice()]);
@@ -228,6 +239,62 @@ proptest! {
             }
         }
     }
+}
+
+/// The client's next request: the reply verbatim as history, every call answered.
+fn next_turn(client: Dialect, reply: &[u8]) -> String {
+    let reply: Value = serde_json::from_slice(reply).expect("a reply is JSON");
+    let question = json!({"role": "user", "content": "hi"});
+    let (said, results): (Value, Vec<Value>) = match client {
+        Dialect::OpenAiChat => {
+            let said = reply["choices"][0]["message"].clone();
+            let calls = said["tool_calls"].as_array().cloned().unwrap_or_default();
+            let result = |call: &Value| json!({"role": "tool", "tool_call_id": call["id"], "content": "ok"});
+            let results = calls.iter().map(result).collect();
+            (said, results)
+        }
+        Dialect::AnthropicMessages => {
+            let blocks = reply["content"].as_array().cloned().unwrap_or_default();
+            let calls = blocks.iter().filter(|block| block["type"] == "tool_use");
+            let result =
+                |call: &Value| json!({"type": "tool_result", "tool_use_id": call["id"], "content": "ok"});
+            let results: Vec<Value> = calls.map(result).collect();
+            let turn = json!({"role": "user", "content": results});
+            (
+                json!({"role": "assistant", "content": blocks}),
+                if results.is_empty() { vec![] } else { vec![turn] },
+            )
+        }
+    };
+    let mut messages = vec![question.clone(), said];
+    messages.extend(results);
+    messages.push(question);
+    json!({"model": "m", "max_tokens": 100, "messages": messages}).to_string()
+}
+
+/// The tool calls of a history: name and arguments, and whether a result of the same id follows.
+fn calls(request: &Request) -> Vec<String> {
+    let parts: Vec<&PartKind> = request
+        .messages
+        .iter()
+        .flat_map(|message| &message.parts)
+        .map(|part| &part.kind)
+        .collect();
+    let answered = |id: &str| {
+        parts
+            .iter()
+            .any(|part| matches!(part, PartKind::ToolResult(result) if result.call_id == id))
+    };
+    let call = |part: &&PartKind| match part {
+        PartKind::ToolCall(call) => Some(format!(
+            "{} {} {}",
+            call.name,
+            call.arguments.as_str(),
+            answered(&call.id)
+        )),
+        _ => None,
+    };
+    parts.iter().filter_map(call).collect()
 }
 
 fn any_cuts() -> impl Strategy<Value = Vec<prop::sample::Index>> {
@@ -306,7 +373,7 @@ fn every_failure_reaches_every_client_in_its_own_envelope() {
                 formats::of(upstream).decode_error(status, b"<html>sk-secret-key at api.vendor.com</html>");
             let (shown, body) = formats::of(client).encode_error(&error.public("req"));
             let body = String::from_utf8(body).unwrap();
-            let value: serde_json::Value = serde_json::from_str(&body).unwrap();
+            let value: Value = serde_json::from_str(&body).unwrap();
             assert!(value["error"]["message"].is_string(), "{body}");
             assert!(
                 !body.contains("secret") && !body.contains("vendor") && !body.contains('<'),

@@ -1,6 +1,8 @@
 //! Makes an upstream's words safe to show: no HTML page, no credential, no address, not too long.
 
 const MAX_CHARS: usize = 300;
+/// More than this is not looked at: upstreams are not trusted with our time either.
+const MAX_READ: usize = 16 << 10;
 const REDACTED: &str = "[redacted]";
 
 /// How API keys and tokens begin, at the providers we know.
@@ -31,6 +33,7 @@ const TOP_LEVEL_DOMAINS: &[&str] = &[
 
 /// The text without markup, credentials and addresses, at most 300 characters.
 pub fn redact(text: &str) -> String {
+    let text = &text[..text.floor_char_boundary(MAX_READ)];
     let plain = if looks_like_html(text) {
         strip_tags(text)
     } else {

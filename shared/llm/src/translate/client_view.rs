@@ -4,11 +4,16 @@
 mod freeform;
 
 use self::freeform::FreeformInput;
+use crate::caps::WireName;
 use crate::dialect::Dialect;
 use crate::event::{Event, EventKind, PartStart};
-use crate::names::ToolNames;
+use crate::names::{ToolNames, fit_id};
 use crate::request::{ReasoningMode, Request, ToolKind};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+
+/// Call ids that every dialect accepts: a client may go on with the same conversation at another provider.
+const CLIENT_ID: WireName = WireName::UpTo(64);
 
 /// One per reply.
 #[derive(Debug, Clone, Default)]
@@ -47,9 +52,12 @@ impl ClientView {
         match &mut event.kind {
             EventKind::PartStart {
                 part,
-                kind: PartStart::ToolCall { name, freeform, .. },
+                kind: PartStart::ToolCall { id, name, freeform },
             } => {
                 self.restore_name(name);
+                if let Cow::Owned(fitted) = fit_id(id, CLIENT_ID) {
+                    *id = fitted;
+                }
                 if !*freeform && self.freeform.contains(name.as_str()) {
                     *freeform = true;
                     self.unwrapping.insert((choice, *part), FreeformInput::default());
@@ -169,6 +177,18 @@ mod tests {
                 "PartStop { part: 0 }",
             ]
         );
+    }
+
+    #[test]
+    fn a_call_id_is_one_that_every_dialect_accepts() {
+        let call = PartStart::ToolCall {
+            id: "functions.get:0".to_owned(),
+            name: "get".to_owned(),
+            freeform: false,
+        };
+        let events = vec![EventKind::PartStart { part: 0, kind: call }];
+        let seen = seen(&mut view(Dialect::AnthropicMessages, ReasoningMode::On), events);
+        assert!(seen[0].contains(r#"id: "functions_get_0_"#), "{seen:?}");
     }
 
     #[test]

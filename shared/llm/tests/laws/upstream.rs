@@ -126,6 +126,15 @@ impl Script {
         all
     }
 
+    /// The calls in the words of `calls` of the laws, once they have been answered.
+    pub fn calls(&self) -> Vec<String> {
+        let call = |step: &Step| match step {
+            Step::Call { name, arguments } => Some(format!("{name} {} true", arguments.concat())),
+            _ => None,
+        };
+        self.steps.iter().filter_map(call).collect()
+    }
+
     pub fn stream(&self, dialect: Dialect) -> Vec<u8> {
         self.frames(dialect).concat().into_bytes()
     }
@@ -198,7 +207,10 @@ impl Script {
     }
 
     fn anthropic_messages(&self) -> Vec<String> {
-        let event = |value: Value| format!("event: {}\ndata: {value}\n\n", value["type"].as_str().unwrap());
+        let event = |value: Value| {
+            let name = value["type"].as_str().unwrap_or_default();
+            format!("event: {name}\ndata: {value}\n\n")
+        };
         let mut frames = vec![event(json!({"type": "message_start", "message": {
             "id": "msg_1", "type": "message", "role": "assistant", "model": "n", "content": [],
             "stop_reason": null, "stop_sequence": null,
