@@ -44,8 +44,10 @@ pub struct Deps {
 }
 
 pub struct App {
-    /// `/api`, `/dashboard`, `/healthz` and `/readyz`.
+    /// `/api` and `/dashboard`.
     pub router: Router,
+    /// `/healthz` and `/readyz`; apart, because a process may be more than a control plane.
+    pub probes: Router,
     /// What data planes talk to.
     pub grpc: Routes,
     /// Set when this start drew the administrator's first password. Show it once.
@@ -98,8 +100,8 @@ pub async fn build(config: ApiConfig, deps: Deps) -> anyhow::Result<App> {
     };
     db.record(&Origin::system(), Audit::of("system.start")).await.context("cannot write the audit trail")?;
 
-    let router = Router::new().merge(api::router(ctx.clone())).merge(ui::router()).merge(probes(ctx));
-    Ok(App { router, grpc: Routes::new(control.into_service()), first_run_password })
+    let router = Router::new().merge(api::router(ctx.clone())).merge(ui::router());
+    Ok(App { router, probes: probes(ctx), grpc: Routes::new(control.into_service()), first_run_password })
 }
 
 /// Draws the administrator's password of a new installation. Of several replicas that start at the same time, one
@@ -128,6 +130,21 @@ async fn first_password(
     }
     db.record(&Origin::system(), Audit::of("auth.password.generated")).await?;
     Ok(Some(password))
+}
+
+/// Gives the administrator a new password and ends every session.
+pub async fn reset_password(db: &Db) -> anyhow::Result<Secret<String>> {
+    let password = Secret::new(crypto::random_token(FIRST_PASSWORD_LENGTH));
+    let hash = Passwords::default().hash(&password).await?;
+    sqlx::query!(
+        "update admin_account
+         set password_hash = $1, password_updated_at = now(), session_epoch = session_epoch + 1",
+        hash
+    )
+    .execute(db.pool())
+    .await?;
+    db.record(&Origin::system(), Audit::of("auth.password.reset")).await?;
+    Ok(password)
 }
 
 /// For orchestrators: alive as long as it answers, ready while the database does and the process is not draining.

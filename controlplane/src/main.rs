@@ -37,15 +37,20 @@ struct Args {
 enum Command {
     /// Exits with 0 when the control plane on this machine is ready.
     Healthcheck,
+    /// Prints the description of the management API, which the dashboard's types are generated from.
+    Openapi,
 }
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let args = Args::parse();
+    if matches!(args.command, Some(Command::Openapi)) {
+        return print_document();
+    }
     let config = Config::load(args.config.clone(), Serialized::defaults(flags(&args)))?;
     match args.command {
         Some(Command::Healthcheck) => healthcheck(config.listen).await,
-        None => run(config).await,
+        Some(Command::Openapi) | None => run(config).await,
     }
 }
 
@@ -76,7 +81,7 @@ async fn run(config: Config) -> anyhow::Result<()> {
         listen: http.local_addr()?,
         drain: drain.clone(),
     };
-    let App { router, grpc: routes, first_run_password } = app::build(config.api, deps).await?;
+    let App { router, probes, grpc: routes, first_run_password } = app::build(config.api, deps).await?;
     if let Some(password) = first_run_password {
         show(&password)?;
     }
@@ -84,7 +89,7 @@ async fn run(config: Config) -> anyhow::Result<()> {
     let grace = Duration::from_millis(config.shutdown_timeout_ms);
     let limits = serve::Limits { grace, ..serve::Limits::default() };
     tracing::info!(http = %http.local_addr()?, grpc = %grpc.local_addr()?, "control plane is up");
-    let serving = tokio::spawn(serve::serve(http, router, drain.token(), limits));
+    let serving = tokio::spawn(serve::serve(http, router.merge(probes), drain.token(), limits));
     let stop = drain.token();
     let streaming = tokio::spawn(async move {
         tonic::transport::Server::builder()
@@ -117,6 +122,13 @@ fn show(password: &Secret<String>) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "The administrator's password is {} - it is not shown again.", password.expose())?;
     out.flush()
+}
+
+fn print_document() -> anyhow::Result<()> {
+    let mut document = api::document().to_pretty_json().context("cannot write the document as JSON")?;
+    document.push('\n');
+    std::io::stdout().lock().write_all(document.as_bytes())?;
+    Ok(())
 }
 
 async fn healthcheck(listen: SocketAddr) -> anyhow::Result<()> {

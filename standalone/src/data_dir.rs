@@ -62,6 +62,9 @@ mod tests {
     fn only_the_owner_may_look_inside() {
         let scratch = tempfile::tempdir().unwrap();
         let dir = DataDir::open(&scratch.path().join("data")).unwrap();
-        assert_eq!(fs::metadata(dir.path()).unwrap().permissions().mode() & 0o777, 0o700);
+        assert_eq!(
+            fs::metadata(dir.path()).unwrap().permissions().mode() & 0o777,
+            0o700
+        );
     }
 }

@@ -49,7 +49,11 @@ impl Database {
             .unix(&socket)
             .start()
             .context("the embedded Postgres did not start; set DATABASE_URL to use a server of your own")?;
-        Ok(Self { url: server.database_url(), max_connections: 1, server: Some(server) })
+        Ok(Self {
+            url: server.database_url(),
+            max_connections: 1,
+            server: Some(server),
+        })
     }
 
     #[cfg(not(feature = "embedded"))]

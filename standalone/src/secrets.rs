@@ -12,7 +12,12 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 /// What both planes ask for, by the names of their environment variables.
-const NAMES: [&str; 4] = ["CLUSTER_SECRET", "JWT_SECRET", "API_KEY_SECRET", "STORAGE_ENCRYPTION_KEY"];
+const NAMES: [&str; 4] = [
+    "CLUSTER_SECRET",
+    "JWT_SECRET",
+    "API_KEY_SECRET",
+    "STORAGE_ENCRYPTION_KEY",
+];
 
 const LENGTH: usize = 48;
 
@@ -26,15 +31,22 @@ impl Secrets {
     /// The secrets for a data directory; `environment` wins over the file, and what is in neither is made.
     pub fn load(file: &Path, environment: impl Fn(&str) -> Option<String>) -> anyhow::Result<Self> {
         let mut stored = match fs::read_to_string(file) {
-            Ok(text) => serde_json::from_str(&text)
-                .map_err(|error| anyhow::anyhow!("{} is damaged ({error}): restore it from a backup", file.display()))?,
+            Ok(text) => serde_json::from_str(&text).map_err(|error| {
+                anyhow::anyhow!(
+                    "{} is damaged ({error}): restore it from a backup",
+                    file.display()
+                )
+            })?,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Self::default(),
             Err(error) => anyhow::bail!("{}: {error}", file.display()),
         };
         let before = stored.0.len();
         for name in NAMES {
             if environment(name).is_none() {
-                stored.0.entry(name.to_owned()).or_insert_with(|| crypto::random_token(LENGTH));
+                stored
+                    .0
+                    .entry(name.to_owned())
+                    .or_insert_with(|| crypto::random_token(LENGTH));
             }
         }
         if stored.0.len() != before {
@@ -54,7 +66,12 @@ impl Secrets {
 
     fn write(&self, file: &Path) -> anyhow::Result<()> {
         let temporary = file.with_extension("new");
-        let mut out = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+        let mut out = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&temporary)?;
         out.write_all(serde_json::to_string_pretty(self)?.as_bytes())?;
         out.sync_all()?;
         fs::rename(&temporary, file)?;
@@ -84,10 +101,15 @@ mod tests {
     fn the_environment_wins_and_is_not_written_down() {
         let scratch = tempfile::tempdir().unwrap();
         let file = scratch.path().join("secrets.json");
-        let given = |name: &str| (name == "JWT_SECRET").then(|| "given by the operator, long enough".to_owned());
+        let given =
+            |name: &str| (name == "JWT_SECRET").then(|| "given by the operator, long enough".to_owned());
         let secrets = Secrets::load(&file, given).unwrap();
         assert_eq!(secrets.get("JWT_SECRET"), "given by the operator, long enough");
-        assert!(!fs::read_to_string(&file).unwrap().contains("given by the operator"));
+        assert!(
+            !fs::read_to_string(&file)
+                .unwrap()
+                .contains("given by the operator")
+        );
     }
 
     #[test]

@@ -1,0 +1,174 @@
+//! Both planes, put together in one process by the functions their own binaries use.
+
+use crate::data_dir::DataDir;
+use crate::database::Database;
+use crate::operator::Operator;
+use crate::pipe::pipe;
+use crate::secrets::Secrets;
+use crate::settings::Settings;
+use crate::welcome;
+use anyhow::Context;
+use axum::Router;
+use controlplane::db::Db;
+use dataplane::control::{ControlPlanes, JoinToken};
+use runtime::crypto::ClusterKeys;
+use runtime::drain::Drain;
+use runtime::metrics::Registry;
+use runtime::readiness::Readiness;
+use runtime::secret::Secret;
+use runtime::serve::{self, Limits};
+use runtime::{shutdown, telemetry};
+use state::{MemoryStore, RedisStore, StateStore};
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tonic::transport::Server;
+
+/// What the background may take to end: sending the last usage, closing the configuration stream.
+const BACKGROUND_GRACE: Duration = Duration::from_secs(10);
+
+/// Runs until asked to stop.
+#[tokio::main]
+pub async fn run(mut settings: Settings) -> anyhow::Result<()> {
+    let telemetry = telemetry::init(&settings.control_plane.telemetry)?;
+    let dir = DataDir::open(&settings.data_dir)?;
+    let secrets = Secrets::load(&dir.join("secrets.json"), |name| std::env::var(name).ok())?;
+    apply(&secrets, &mut settings);
+    let listener = TcpListener::bind(settings.listen).await.with_context(|| {
+        format!(
+            "cannot listen on {}; choose another with --listen or PORT",
+            settings.listen
+        )
+    })?;
+    let listen = listener.local_addr()?;
+    settings.data_plane.listen = listen;
+    settings.data_plane.data_dir = dir.path().to_owned();
+
+    let database = open_database(&settings, dir.path())?;
+    let db = Db::connect(&database.url, database.max_connections).await?;
+    let store = open_store(&settings).await?;
+    let keys = ClusterKeys::derive(secrets.get("CLUSTER_SECRET"));
+    let jwt_secret = settings.control_plane.api.jwt_secret.clone();
+
+    // === control plane ===
+    let control_drain = Drain::new();
+    let control = controlplane::app::build(
+        settings.control_plane.api,
+        controlplane::app::Deps {
+            db: db.clone(),
+            store: store.clone(),
+            cluster_keys: keys.clone(),
+            listen,
+            drain: control_drain.clone(),
+        },
+    )
+    .await?;
+    let (channel, arriving) = pipe();
+    let streaming = CancellationToken::new();
+    let grpc = Server::builder()
+        .add_routes(control.grpc)
+        .serve_with_incoming_shutdown(arriving, streaming.clone().cancelled_owned());
+    let grpc = tokio::spawn(grpc);
+
+    // === data plane ===
+    let drain = Drain::new();
+    let (registry, readiness) = (Registry::new(), Readiness::new());
+    let data = dataplane::app::build(
+        &settings.data_plane,
+        dataplane::app::Deps {
+            store,
+            control: ControlPlanes::new(vec![channel], JoinToken::new(keys.join_token.expose())),
+            keys,
+            registry: registry.clone(),
+            readiness: readiness.clone(),
+            telemetry: Some(telemetry),
+        },
+    )?;
+    let gateway = data.gateway.clone();
+    let router = Router::new()
+        .merge(data.router.clone())
+        .merge(control.router.clone())
+        .merge(dataplane::http::probes(readiness, registry))
+        .nest(welcome::DEMO_PATH, demo::router(demo::Dialect::OpenAi));
+    let flush = data.start(&drain);
+
+    // === serve ===
+    let stop = CancellationToken::new();
+    let limits = Limits {
+        grace: settings.data_plane.shutdown_timeout(),
+        ..Limits::default()
+    };
+    let serving = tokio::spawn(serve::serve(listener, router, stop.clone(), limits));
+    let operator = Operator::sign_in(control.router, &db, &jwt_secret).await?;
+    let key = welcome::first_start(&dir, &operator, listen)
+        .await
+        .context("the first start did not finish")?;
+    welcome::announce(listen, &dir, control.first_run_password.as_ref(), key.as_deref())?;
+
+    let signal = shutdown::signal().await;
+    tracing::info!(signal, inflight = gateway.metrics.inflight(), "stopping");
+    gateway.availability.draining.cancel();
+    stop.cancel();
+    if !serving.await.context("the accept loop failed")? {
+        tracing::warn!(
+            inflight = gateway.metrics.inflight(),
+            "requests were cut off at the end of the grace period"
+        );
+    }
+    // usage of the last requests goes to the database before the control plane ends
+    flush.cancel();
+    drain.begin();
+    let late = drain.wait(BACKGROUND_GRACE).await;
+    control_drain.begin();
+    streaming.cancel();
+    let later = control_drain.wait(BACKGROUND_GRACE).await;
+    if !late.is_empty() || !later.is_empty() {
+        tracing::warn!(?late, ?later, "background tasks did not end in time");
+    }
+    grpc.await.context("the configuration stream failed")??;
+    db.pool().close().await;
+    database.close()
+}
+
+/// Gives the administrator a new password and ends every session.
+#[tokio::main]
+pub async fn reset_password(settings: Settings) -> anyhow::Result<()> {
+    let dir = DataDir::open(&settings.data_dir)?;
+    let database = open_database(&settings, dir.path())?;
+    let db = Db::connect(&database.url, database.max_connections).await?;
+    let password = controlplane::app::reset_password(&db).await?;
+    writeln!(
+        std::io::stdout(),
+        "The dashboard's password is now {}",
+        password.expose()
+    )?;
+    db.pool().close().await;
+    database.close()
+}
+
+/// What was found or made replaces what the planes' own settings left empty.
+fn apply(secrets: &Secrets, settings: &mut Settings) {
+    let api = &mut settings.control_plane.api;
+    api.jwt_secret = Secret::new(secrets.get("JWT_SECRET").to_owned());
+    api.api_key_secret = Secret::new(secrets.get("API_KEY_SECRET").to_owned());
+    api.storage_encryption_key = Secret::new(secrets.get("STORAGE_ENCRYPTION_KEY").to_owned());
+}
+
+fn open_database(settings: &Settings, dir: &Path) -> anyhow::Result<Database> {
+    match &settings.control_plane.database_url {
+        Some(url) => Ok(Database::external(url.expose().clone())),
+        None => Database::embedded(dir),
+    }
+}
+
+async fn open_store(settings: &Settings) -> anyhow::Result<Arc<dyn StateStore>> {
+    match &settings.control_plane.redis_url {
+        Some(url) => Ok(Arc::new(
+            RedisStore::connect(url.expose(), &settings.control_plane.redis_prefix).await?,
+        )),
+        None => Ok(Arc::new(MemoryStore::new())),
+    }
+}

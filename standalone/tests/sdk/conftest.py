@@ -1,0 +1,151 @@
+"""The running gateway, for the vendors' own clients.
+
+One `omniroute` process per session, with a fresh data directory, in front of two simulated providers: one that
+speaks OpenAI Chat Completions and one that speaks Anthropic Messages. Nothing here is mocked in Python.
+"""
+
+import http.cookiejar
+import json
+import os
+import pathlib
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+
+import pytest
+
+BIN = pathlib.Path(os.environ.get("OMNIROUTE_BIN_DIR", "target/debug"))
+PASSWORD = "a-password-for-the-sdk-tests"
+# what the planes must not inherit from the machine that runs the tests
+UNSET = {"DATABASE_URL", "REDIS_URL", "PORT", "INITIAL_PASSWORD", "DATA_DIR"}
+
+
+def free_port() -> int:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def wait_for(url: str, process: subprocess.Popen, log: pathlib.Path, seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            pytest.fail(f"{process.args[0]} ended with {process.returncode}:\n{log.read_text()[-4000:]}")
+        try:
+            with urllib.request.urlopen(url, timeout=1):
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.05)
+    pytest.fail(f"{url} did not answer in {seconds} s:\n{log.read_text()[-4000:]}")
+
+
+class Management:
+    """A signed-in session on the management API."""
+
+    def __init__(self, base: str):
+        self.base = base
+        self.opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()))
+        self.call("POST", "/api/auth/login", {"password": PASSWORD})
+
+    def call(self, method: str, path: str, body: dict | None = None) -> dict:
+        request = urllib.request.Request(
+            self.base + path,
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"content-type": "application/json", "origin": self.base},
+        )
+        try:
+            with self.opener.open(request, timeout=20) as answer:
+                return json.loads(answer.read() or b"{}")
+        except urllib.error.HTTPError as refusal:
+            pytest.fail(f"{method} {path}: {refusal.code} {refusal.read().decode()}")
+
+
+class Gateway:
+    """Where it listens, a key for it, and the names of the models behind it."""
+
+    def __init__(self, base: str, key: str, management: Management):
+        self.base = base
+        self.key = key
+        self.management = management
+
+
+@pytest.fixture(scope="session")
+def simulators(tmp_path_factory):
+    """Addresses of the simulated providers, by dialect."""
+    scratch = tmp_path_factory.mktemp("simulators")
+    running = {}
+    processes = []
+    for dialect in ("openai", "anthropic"):
+        port = free_port()
+        log = scratch / f"{dialect}.log"
+        process = subprocess.Popen(
+            [BIN / "omniroute-demo-provider", "--listen", f"127.0.0.1:{port}", "--dialect", dialect],
+            stdout=log.open("w"),
+            stderr=subprocess.STDOUT,
+        )
+        processes.append(process)
+        wait_for(f"http://127.0.0.1:{port}/healthz", process, log)
+        running[dialect] = f"http://127.0.0.1:{port}/v1"
+    yield running
+    for process in processes:
+        process.kill()
+
+
+@pytest.fixture(scope="session")
+def gateway(simulators, tmp_path_factory):
+    scratch = tmp_path_factory.mktemp("gateway")
+    port = free_port()
+    log = scratch / "omniroute.log"
+    environment = {name: value for name, value in os.environ.items() if name not in UNSET}
+    environment |= {"INITIAL_PASSWORD": PASSWORD, "ALLOW_PRIVATE_PROVIDER_URLS": "true"}
+    process = subprocess.Popen(
+        [BIN / "omniroute", "--data-dir", scratch / "data", "--listen", f"127.0.0.1:{port}"],
+        env=environment,
+        stdout=log.open("w"),
+        stderr=subprocess.STDOUT,
+    )
+    base = f"http://127.0.0.1:{port}"
+    try:
+        wait_for(f"{base}/readyz", process, log)
+        management = Management(base)
+        for dialect, address in simulators.items():
+            node = {"name": dialect, "prefix": f"sim-{dialect}", "type": f"{dialect}-compatible", "baseUrl": address}
+            if dialect == "openai":
+                node["apiType"] = "chat"
+            node = management.call("POST", "/api/provider-nodes", node)["node"]
+            management.call("POST", "/api/providers", {"provider": node["id"], "name": "main", "apiKey": "sk-upstream"})
+        management.call("POST", "/api/combos?wait=applied", {"name": "dead-then-alive", "models": ["sim-openai/fail-503", "sim-openai/sim"]})
+        key = management.call("POST", "/api/keys?wait=applied", {"name": "sdk"})["key"]
+        yield Gateway(base, key, management)
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            pytest.fail(f"the gateway did not end after SIGTERM:\n{log.read_text()[-4000:]}")
+
+
+@pytest.fixture(params=["openai", "anthropic"])
+def model(request) -> str:
+    """The same test against both upstream dialects."""
+    return f"sim-{request.param}/sim"
+
+
+@pytest.fixture(scope="session")
+def requests_of(gateway):
+    """The accounted requests, newest first, once they have reached the database."""
+
+    def read(count: int) -> list[dict]:
+        deadline = time.monotonic() + 15
+        while time.monotonic() < deadline:
+            logs = gateway.management.call("GET", "/api/usage/logs")["logs"]
+            if len(logs) >= count:
+                return logs
+            time.sleep(0.1)
+        pytest.fail(f"{count} requests were expected in the log, {len(logs)} arrived")
+
+    return read
