@@ -1,7 +1,7 @@
 //! OpenAI Chat Completions, as the vendor and the many servers compatible with it speak it.
 //!
 //! Reading is lenient where servers and clients are known to vary, writing keeps to what all of them accept. A
-//! whole reply is read by the same state machine as a stream ([`assembly`]), so that the two cannot disagree.
+//! whole reply is read by the same state machine as a stream (`assembly`), so that the two cannot disagree.
 
 mod annotation;
 mod assembly;

@@ -8,11 +8,12 @@ mod message;
 mod option;
 mod part;
 mod tool;
+mod tool_result;
 
 use self::message::WireMessage;
 use self::option::{ResponseFormat, Sampling};
 use self::tool::{WireChoice, WireTool};
-use crate::caps::{MaxTokensKey, WireName};
+use crate::caps::{CacheMarks, MaxTokensKey, ModelCaps, WireName};
 use crate::dialect::Dialect;
 use crate::error::EncodeError;
 use crate::names;
@@ -22,6 +23,7 @@ use crate::translate::Target;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 /// The vendor's limit for `user` and `prompt_cache_key`.
 const MAX_KEY_CHARS: usize = 64;
@@ -58,8 +60,8 @@ struct Body<'a> {
     prompt_cache_key: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     user: Option<Cow<'a, str>>,
-    #[serde(skip_serializing_if = "Map::is_empty")]
-    metadata: &'a Map<String, Value>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    metadata: BTreeMap<&'a String, &'a Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     service_tier: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -94,8 +96,9 @@ pub fn encode(request: &Request, target: &Target, notes: &mut Notes) -> Result<V
         MaxTokensKey::MaxTokens => (max_output, None),
         MaxTokensKey::MaxCompletionTokens => (None, max_output),
     };
+    let logprobs = option::logprobs(request.logprobs, caps, notes);
     let with_tools = !tools.is_empty();
-    note_what_is_dropped(request, notes);
+    note_what_is_dropped(request, caps, notes);
     let body = Body {
         model: &target.model,
         messages,
@@ -107,15 +110,19 @@ pub fn encode(request: &Request, target: &Target, notes: &mut Notes) -> Result<V
         stop: option::stop(&request.stop, caps, notes),
         max_tokens,
         max_completion_tokens,
-        logprobs: request.logprobs.map(|_| true),
-        top_logprobs: request.logprobs.filter(|top| *top > 0),
+        logprobs: logprobs.map(|_| true),
+        top_logprobs: logprobs.filter(|top| *top > 0),
         reasoning_effort: option::effort(&request.reasoning, caps, with_tools, notes),
         prompt_cache_key: request
             .prompt_cache_key
             .as_deref()
             .map(|key| short("prompt_cache_key", key, notes)),
         user: request.user.as_deref().map(|user| short("user", user, notes)),
-        metadata: &request.metadata,
+        metadata: request
+            .metadata
+            .iter()
+            .filter(|_| request.store == Some(true))
+            .collect(),
         service_tier: request.service_tier.as_deref(),
         store: request.store,
         modalities: modalities(&request.modalities),
@@ -152,9 +159,15 @@ fn modalities(wanted: &[String]) -> Vec<&str> {
         .collect()
 }
 
-fn note_what_is_dropped(request: &Request, notes: &mut Notes) {
+fn note_what_is_dropped(request: &Request, caps: &ModelCaps, notes: &mut Notes) {
     if request.tools.is_empty() && request.parallel_tools.is_some() {
         notes.info("parallel_tool_calls", "means nothing without tools");
+    }
+    if !request.metadata.is_empty() && request.store != Some(true) {
+        notes.loss("metadata", "accepted only together with store");
+    }
+    if caps.cache_marks == CacheMarks::None && has_cache_marks(request) {
+        notes.info("cache_control", "the upstream caches prefixes by itself");
     }
     for (dialect, fields) in &request.extensions {
         if *dialect == Dialect::OpenAiChat {
@@ -164,6 +177,16 @@ fn note_what_is_dropped(request: &Request, notes: &mut Notes) {
             notes.loss(field.as_str(), "unknown to the upstream's API");
         }
     }
+}
+
+fn has_cache_marks(request: &Request) -> bool {
+    let of_messages = request.messages.iter().flat_map(|message| &message.parts);
+    request
+        .system
+        .iter()
+        .chain(of_messages)
+        .any(|part| part.cache.is_some())
+        || request.tools.iter().any(|tool| tool.cache.is_some())
 }
 
 #[cfg(test)]

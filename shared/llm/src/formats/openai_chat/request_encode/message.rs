@@ -1,24 +1,17 @@
 //! `messages`.
-//!
-//! A tool result is a message of its own here and can mostly hold only text. Media it contains follow in one user
-//! message after the whole batch: nothing may stand between the results of one turn.
 
 use super::super::reasoning;
 use super::part::{self, Place, WirePart, cache_control};
+use super::tool_result::{self, AttachedMedia};
 use crate::caps::EchoReasoning;
 use crate::dialect::Dialect;
 use crate::error::EncodeError;
 use crate::note::Notes;
-use crate::request::{
-    Message, Part, PartKind, Request, Role, SystemRole, ToolArguments, ToolCall, ToolResult,
-};
+use crate::request::{Message, Part, PartKind, Request, Role, SystemRole, ToolArguments, ToolCall};
 use crate::translate::Target;
 use serde::Serialize;
 use serde_json::Value;
 use std::borrow::Cow;
-
-/// This API cannot mark a result as an error, so its text says so.
-const ERROR_MARK: &str = "[tool error] ";
 
 #[derive(Serialize, Default)]
 pub struct WireMessage<'a> {
@@ -42,7 +35,7 @@ pub struct WireMessage<'a> {
 
 #[derive(Serialize, Default)]
 #[serde(untagged)]
-enum Content<'a> {
+pub(super) enum Content<'a> {
     #[default]
     Null,
     Text(Cow<'a, str>),
@@ -82,12 +75,11 @@ pub fn encode<'a>(
 ) -> Result<Vec<WireMessage<'a>>, EncodeError> {
     let mut out = Vec::with_capacity(request.system.len() + request.messages.len());
     out.extend(request.system.iter().filter_map(|part| leading(part, target)));
-    // of the results of the batch that is being written
-    let mut media = Vec::new();
+    let mut media = AttachedMedia::default();
     for (i, message) in request.messages.iter().enumerate() {
         let path = format!("messages[{i}]");
         if message.role != Role::Tool {
-            flush(&mut media, &mut out);
+            out.extend(media.take_message());
         }
         match message.role {
             Role::Tool => {
@@ -95,39 +87,52 @@ pub fn encode<'a>(
                     let PartKind::ToolResult(result) = &part.kind else {
                         continue;
                     };
-                    out.push(tool_result(result, &path, target, &mut media, notes)?);
+                    out.push(tool_result::encode(result, &path, target, &mut media, notes)?);
                 }
             }
             Role::Assistant => out.push(assistant(message, &path, target, notes)?),
             Role::User => {
                 let parts = content_parts(&message.parts, &path, target, notes)?;
                 out.push(WireMessage {
-                    role: "user",
-                    content: Content::of(parts),
                     name: message.name.as_deref(),
-                    ..WireMessage::default()
+                    ..WireMessage::user(Content::of(parts))
                 });
             }
             Role::System | Role::Developer => out.push(instruction(message, target, notes)),
         }
     }
-    flush(&mut media, &mut out);
+    out.extend(media.take_message());
     Ok(out)
 }
 
 // === impl WireMessage ===
 
-impl WireMessage<'_> {
+impl<'a> WireMessage<'a> {
     pub fn instruction(text: String, role: SystemRole) -> Self {
+        Self::new(role_name(role), Content::Text(Cow::Owned(text)))
+    }
+
+    pub(super) fn user(content: Content<'a>) -> Self {
+        Self::new("user", content)
+    }
+
+    pub(super) fn tool(call_id: &'a str, content: Content<'a>) -> Self {
         Self {
-            role: role_name(role),
-            content: Content::Text(Cow::Owned(text)),
-            ..Self::default()
+            tool_call_id: Some(call_id),
+            ..Self::new("tool", content)
         }
     }
 
     pub fn instructs(&self) -> bool {
         matches!(self.role, "system" | "developer")
+    }
+
+    fn new(role: &'static str, content: Content<'a>) -> Self {
+        Self {
+            role,
+            content,
+            ..Self::default()
+        }
     }
 }
 
@@ -135,7 +140,7 @@ impl WireMessage<'_> {
 
 impl<'a> Content<'a> {
     /// A list only where a string cannot say it: many compatible servers read only strings.
-    fn of(mut parts: Vec<WirePart<'a>>) -> Self {
+    pub(super) fn of(mut parts: Vec<WirePart<'a>>) -> Self {
         match parts.as_mut_slice() {
             [] => Self::Text(Cow::Borrowed("")),
             [
@@ -168,11 +173,7 @@ fn leading<'a>(part: &'a Part, target: &Target) -> Option<WireMessage<'a>> {
         text: Cow::Borrowed(text),
         cache_control,
     }]);
-    Some(WireMessage {
-        role: role_name(target.caps.system_role),
-        content,
-        ..WireMessage::default()
-    })
+    Some(WireMessage::new(role_name(target.caps.system_role), content))
 }
 
 /// In place: moved to the front it would mean something else and change the prefix that providers cache.
@@ -180,23 +181,14 @@ fn instruction<'a>(message: &'a Message, target: &Target, notes: &mut Notes) -> 
     let texts: Vec<&str> = texts(&message.parts).collect();
     if target.caps.mid_system {
         let parts = texts.into_iter().map(WirePart::text).collect();
-        let role = role_name(target.caps.system_role);
-        return WireMessage {
-            role,
-            content: Content::of(parts),
-            ..WireMessage::default()
-        };
+        return WireMessage::new(role_name(target.caps.system_role), Content::of(parts));
     }
     notes.info(
         "messages",
         "instructions in the middle of the conversation became user text",
     );
     let wrapped = format!("<system>{}</system>", texts.join("\n"));
-    WireMessage {
-        role: "user",
-        content: Content::Text(Cow::Owned(wrapped)),
-        ..WireMessage::default()
-    }
+    WireMessage::user(Content::Text(Cow::Owned(wrapped)))
 }
 
 fn texts(parts: &[Part]) -> impl Iterator<Item = &str> {
@@ -206,7 +198,7 @@ fn texts(parts: &[Part]) -> impl Iterator<Item = &str> {
     })
 }
 
-fn content_parts<'a>(
+pub(super) fn content_parts<'a>(
     parts: &'a [Part],
     path: &str,
     target: &Target,
@@ -324,89 +316,4 @@ fn echo_reasoning(
         true => redacted.then(|| "[redacted]".to_owned()),
         false => Some(thoughts.join("\n\n")),
     };
-}
-
-fn tool_result<'a>(
-    result: &'a ToolResult,
-    path: &str,
-    target: &Target,
-    media: &mut Vec<WirePart<'a>>,
-    notes: &mut Notes,
-) -> Result<WireMessage<'a>, EncodeError> {
-    let mut content = Vec::new();
-    let mut attached = Vec::new();
-    for wire in content_parts(&result.parts, path, target, notes)? {
-        let inline = matches!(wire, WirePart::Text { .. }) || target.caps.tool_media;
-        if inline {
-            content.push(wire)
-        } else {
-            attached.push(wire)
-        }
-    }
-    if result.is_error == Some(true) {
-        content.insert(0, WirePart::text(ERROR_MARK));
-    }
-    let moved = attached.len();
-    if moved > 0 {
-        notes.info(path, "media of a tool result moved into a user message");
-        content.push(WirePart::text(announcement(moved)));
-        let name = result.name.as_deref().unwrap_or("call");
-        media.push(WirePart::text(format!(
-            "Media returned by tool {name} ({}):",
-            result.call_id
-        )));
-        media.append(&mut attached);
-    }
-    let content = if result.is_error == Some(true) || moved > 0 {
-        one_text(content)
-    } else {
-        content
-    };
-    Ok(WireMessage {
-        role: "tool",
-        content: Content::of(content),
-        tool_call_id: Some(&result.call_id),
-        ..WireMessage::default()
-    })
-}
-
-fn announcement(count: usize) -> String {
-    match count {
-        1 => "\n[1 attachment in the next user message]".to_owned(),
-        n => format!("\n[{n} attachments in the next user message]"),
-    }
-}
-
-/// What the gateway adds to a result is one text with it.
-fn one_text(parts: Vec<WirePart<'_>>) -> Vec<WirePart<'_>> {
-    if !parts.iter().all(|part| {
-        matches!(
-            part,
-            WirePart::Text {
-                cache_control: None,
-                ..
-            }
-        )
-    }) {
-        return parts;
-    }
-    let mut all = String::new();
-    for part in &parts {
-        if let WirePart::Text { text, .. } = part {
-            all.push_str(text);
-        }
-    }
-    vec![WirePart::text(all)]
-}
-
-fn flush<'a>(media: &mut Vec<WirePart<'a>>, out: &mut Vec<WireMessage<'a>>) {
-    if media.is_empty() {
-        return;
-    }
-    let content = Content::Parts(std::mem::take(media));
-    out.push(WireMessage {
-        role: "user",
-        content,
-        ..WireMessage::default()
-    });
 }

@@ -108,6 +108,14 @@ pub fn sampling<'a>(asked: &'a request::Sampling, caps: &ModelCaps, notes: &mut 
     kept
 }
 
+pub fn logprobs(wanted: Option<u8>, caps: &ModelCaps, notes: &mut Notes) -> Option<u8> {
+    if wanted.is_some() && !caps.sampling_ok {
+        notes.loss("logprobs", "not accepted by this model");
+        return None;
+    }
+    wanted
+}
+
 pub fn stop<'a>(stop: &'a [String], caps: &ModelCaps, notes: &mut Notes) -> &'a [String] {
     let most = caps.max_stop.unwrap_or(usize::MAX);
     if stop.len() > most {

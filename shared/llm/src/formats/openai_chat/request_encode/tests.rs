@@ -495,6 +495,7 @@ fn options_keep_to_the_limits_of_the_model() {
     request.sampling.top_k = Some(5);
     request.sampling.seed = Some(1);
     request.user = Some("u".repeat(65));
+    request.logprobs = Some(2);
     let (body, notes) = encoded(
         &request,
         &target(|caps| {
@@ -515,8 +516,8 @@ fn options_keep_to_the_limits_of_the_model() {
     );
     assert_eq!(body["seed"], json!(1));
     assert_eq!(body["user"].as_str().unwrap().len(), 64);
-    // max_tokens, stop, temperature, top_p, top_k
-    assert_eq!((notes.count(Severity::Loss), notes.count(Severity::Info)), (5, 1));
+    // max_tokens, stop, temperature, top_p, top_k, logprobs
+    assert_eq!((notes.count(Severity::Loss), notes.count(Severity::Info)), (6, 1));
     let (one_of_two, _) = encoded(&request, &target(|caps| caps.temp_and_top_p_ok = false));
     assert_eq!(
         (&one_of_two["temperature"], one_of_two.get("top_p")),
@@ -568,11 +569,15 @@ fn a_stream_always_reports_usage_to_the_gateway() {
 #[test]
 fn what_only_another_dialect_knows_is_dropped_and_noted() {
     let mut request = with_messages(vec![]);
+    request.metadata.insert("team".to_owned(), json!("blue"));
     request.extensions.insert(
         Dialect::AnthropicMessages,
         json!({"context_management": {}}).as_object().unwrap().clone(),
     );
     let (body, notes) = encoded(&request, &target(|_| {}));
-    assert!(body.get("context_management").is_none());
-    assert_eq!(notes.count(Severity::Loss), 1);
+    assert_eq!(
+        (body.get("context_management"), body.get("metadata")),
+        (None, None)
+    );
+    assert_eq!(notes.count(Severity::Loss), 2);
 }
