@@ -49,11 +49,10 @@ impl Database {
             .unix(&socket)
             .start()
             .context("the embedded Postgres did not start; set DATABASE_URL to use a server of your own")?;
-        Ok(Self {
-            url: server.database_url(),
-            max_connections: 1,
-            server: Some(server),
-        })
+        // the server's own URL has no host, which the driver refuses
+        let socket_dir = [("host", dir.to_string_lossy()), ("sslmode", "disable".into())];
+        let url = url::Url::parse_with_params("postgres://postgres@localhost:5432/template1", socket_dir)?;
+        Ok(Self { url: url.into(), max_connections: 1, server: Some(server) })
     }
 
     #[cfg(not(feature = "embedded"))]
