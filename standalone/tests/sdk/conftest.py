@@ -94,6 +94,14 @@ def simulators(tmp_path_factory):
         process.kill()
 
 
+def add_endpoint(management: Management, prefix: str, dialect: str, address: str) -> None:
+    node = {"name": prefix, "prefix": prefix, "type": f"{dialect}-compatible", "baseUrl": address}
+    if dialect == "openai":
+        node["apiType"] = "chat"
+    node = management.call("POST", "/api/provider-nodes", node)["node"]
+    management.call("POST", "/api/providers", {"provider": node["id"], "name": "main", "apiKey": "sk-upstream"})
+
+
 @pytest.fixture(scope="session")
 def gateway(simulators, tmp_path_factory):
     scratch = tmp_path_factory.mktemp("gateway")
@@ -112,12 +120,11 @@ def gateway(simulators, tmp_path_factory):
         wait_for(f"{base}/readyz", process, log)
         management = Management(base)
         for dialect, address in simulators.items():
-            node = {"name": dialect, "prefix": f"sim-{dialect}", "type": f"{dialect}-compatible", "baseUrl": address}
-            if dialect == "openai":
-                node["apiType"] = "chat"
-            node = management.call("POST", "/api/provider-nodes", node)["node"]
-            management.call("POST", "/api/providers", {"provider": node["id"], "name": "main", "apiKey": "sk-upstream"})
-        management.call("POST", "/api/combos?wait=applied", {"name": "dead-then-alive", "models": ["sim-openai/fail-503", "sim-openai/sim"]})
+            add_endpoint(management, f"sim-{dialect}", dialect, address)
+        # an endpoint of its own, so that its failures do not cool down the others' accounts
+        add_endpoint(management, "sim-broken", "openai", simulators["openai"])
+        members = ["sim-broken/fail-503", "sim-openai/sim"]
+        management.call("POST", "/api/combos", {"name": "dead-then-alive", "models": members})
         key = management.call("POST", "/api/keys?wait=applied", {"name": "sdk"})["key"]
         yield Gateway(base, key, management)
     finally:
@@ -142,7 +149,7 @@ def requests_of(gateway):
     def read(count: int) -> list[dict]:
         deadline = time.monotonic() + 15
         while time.monotonic() < deadline:
-            logs = gateway.management.call("GET", "/api/usage/logs")["logs"]
+            logs = gateway.management.call("GET", "/api/usage/request-logs")
             if len(logs) >= count:
                 return logs
             time.sleep(0.1)
