@@ -125,7 +125,7 @@ fn show(password: &Secret<String>) -> std::io::Result<()> {
 }
 
 fn print_document() -> anyhow::Result<()> {
-    let mut document = api::document().to_pretty_json().context("cannot write the document as JSON")?;
+    let mut document = controlplane::api::document().to_pretty_json().context("cannot write the document as JSON")?;
     document.push('\n');
     std::io::stdout().lock().write_all(document.as_bytes())?;
     Ok(())
