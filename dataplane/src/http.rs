@@ -1,9 +1,6 @@
 //! The edge: paths to operations. Knows dialects by their address and nothing of what is behind them.
 
 mod models;
-mod probes;
-
-pub use probes::router as probes;
 
 use crate::error::GatewayError;
 use crate::pipeline::{self, Arrival, Endpoint, Gateway};

@@ -13,7 +13,7 @@ use runtime::drain::Drain;
 use runtime::metrics::Registry;
 use runtime::readiness::Readiness;
 use runtime::serve::Limits;
-use runtime::{serve, shutdown, telemetry};
+use runtime::{admin, serve, shutdown, telemetry};
 use serde::Serialize;
 use state::RedisStore;
 use std::net::SocketAddr;
@@ -100,7 +100,7 @@ async fn run(config: &Config) -> anyhow::Result<()> {
     )?;
     let listener = TcpListener::bind(config.listen()).await.with_context(|| format!("cannot listen on {}", config.listen()))?;
     tracing::info!(address = %listener.local_addr()?, "data plane listens");
-    let probes = http::probes(readiness.clone(), registry);
+    let probes = admin::router(readiness.clone(), registry);
     serve_until_stopped(config, listener, app, probes, readiness).await
 }
 
@@ -123,13 +123,13 @@ async fn serve_until_stopped(
     let limits = Limits { grace: config.shutdown_timeout(), ..Limits::default() };
     let serving = tokio::spawn(serve::serve(listener, router, stop.clone(), limits));
 
-    let signal = shutdown::requested().await?;
+    let signal = shutdown::signal().await;
     tracing::info!(signal, inflight = gateway.metrics.inflight(), "stopping");
     accepting.set(false);
     tokio::select! {
         () = tokio::time::sleep(config.drain_notice()) => {}
         // a second signal is impatience
-        _ = shutdown::requested() => {}
+        _ = shutdown::signal() => {}
     }
     gateway.availability.draining.cancel();
     stop.cancel();

@@ -91,7 +91,7 @@ pub async fn run(mut settings: Settings) -> anyhow::Result<()> {
     let router = Router::new()
         .merge(data.router.clone())
         .merge(control.router.clone())
-        .merge(dataplane::http::probes(readiness, registry))
+        .merge(runtime::admin::router(readiness, registry))
         .nest(welcome::DEMO_PATH, demo::router(demo::Dialect::OpenAi));
     let flush = data.start(&drain);
 

@@ -1,0 +1,211 @@
+//! A data plane on a port of its own, with the configuration a test describes.
+
+use bytes::Bytes;
+use dataplane::app::{self, App, Deps};
+use dataplane::config::Config;
+use dataplane::control::{ControlPlanes, JoinToken};
+use dataplane::http;
+use dataplane::pipeline::Gateway;
+use dataplane::routing::Table;
+use prost::Message;
+use proto::v1::{self, ConfigVersion, UsageEvent};
+use reqwest::{RequestBuilder, Response};
+use runtime::crypto::ClusterKeys;
+use runtime::egress::{Egress, EgressConfig};
+use runtime::metrics::Registry;
+use runtime::readiness::Readiness;
+use runtime::serve::{Limits, serve};
+use serde_json::{Value, json};
+use state::MemoryStore;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tempfile::TempDir;
+use testkit::snapshot::CLUSTER_SECRET;
+use testkit::{Simulator, Snapshot, wait_until};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+pub const KEY: &str = "sk-test-key";
+
+/// How long a test waits for something that happens beside it.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What a data plane is started with.
+pub struct Setup {
+    pub config: Config,
+    snapshot: Snapshot,
+    accounts: i32,
+    dir: TempDir,
+}
+
+pub struct DataPlane {
+    pub gateway: Arc<Gateway>,
+    pub stop: CancellationToken,
+    pub serving: JoinHandle<bool>,
+    url: String,
+    client: reqwest::Client,
+    dir: TempDir,
+}
+
+// === impl Setup ===
+
+impl Setup {
+    /// A key without limits, and timeouts that do not make a test wait.
+    pub fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let mut config = Config { data_dir: dir.path().to_owned(), ..Config::default() };
+        config.upstream.connect_ms = 2_000;
+        config.upstream.first_event_ms = 2_000;
+        config.upstream.unary_ms = 2_000;
+        Self { config, snapshot: Snapshot::new().key(KEY), accounts: 0, dir }
+    }
+
+    pub fn config(mut self, change: impl FnOnce(&mut Config)) -> Self {
+        change(&mut self.config);
+        self
+    }
+
+    pub fn key(mut self, text: &str, change: impl FnOnce(&mut v1::ApiKey)) -> Self {
+        self.snapshot = self.snapshot.key_with(text, change);
+        self
+    }
+
+    /// An account of a built-in provider that is really at `simulator`; tried in the order of these calls.
+    pub fn account(self, id: &str, provider: &str, simulator: &Simulator) -> Self {
+        self.account_at(id, provider, &simulator.url())
+    }
+
+    pub fn account_at(mut self, id: &str, provider: &str, base_url: &str) -> Self {
+        self.accounts += 1;
+        self.snapshot = self.snapshot.account_with(provider, id, self.accounts, |connection| {
+            connection.provider = provider.to_owned();
+            connection.base_url = base_url.to_owned();
+        });
+        self
+    }
+
+    pub fn combo(mut self, name: &str, members: &[&str]) -> Self {
+        self.snapshot = self.snapshot.combo(name, members);
+        self
+    }
+
+    /// Starts without a configuration.
+    pub async fn start_empty(self) -> DataPlane {
+        let (registry, readiness) = (Registry::new(), Readiness::new());
+        let control = ControlPlanes::at("http://127.0.0.1:1", JoinToken::new("none")).unwrap();
+        let (keys, store, telemetry) = (ClusterKeys::derive(CLUSTER_SECRET), Arc::new(MemoryStore::new()), None);
+        let deps = Deps { store, control, keys, registry: registry.clone(), readiness: readiness.clone(), telemetry };
+        let App { router, gateway, .. } = app::build(&self.config, deps).unwrap();
+        let router = router.merge(runtime::admin::router(readiness, registry)).fallback(http::not_found);
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let stop = CancellationToken::new();
+        let serving = tokio::spawn(serve(listener, router, stop.clone(), Limits::default()));
+        let egress = Egress::new(EgressConfig { connect_timeout: PATIENCE, allow_private: true }).unwrap();
+        DataPlane { gateway, stop, serving, url, client: egress.client(true).clone(), dir: self.dir }
+    }
+
+    pub async fn start(self) -> DataPlane {
+        let version = ConfigVersion { epoch: "test".to_owned(), revision: 7, digest: Vec::new() };
+        let transport = ClusterKeys::derive(CLUSTER_SECRET).transport;
+        let (table, errors) = Table::compile(version, &self.snapshot.clone().build(), &transport);
+        assert_eq!(errors, []);
+        let data_plane = self.start_empty().await;
+        data_plane.gateway.routing.store(table);
+        data_plane
+    }
+}
+
+// === impl DataPlane ===
+
+impl DataPlane {
+    pub fn post(&self, path: &str) -> RequestBuilder {
+        self.client.post(format!("{}{path}", self.url)).header("content-type", "application/json")
+    }
+
+    pub fn get(&self, path: &str) -> RequestBuilder {
+        self.client.get(format!("{}{path}", self.url))
+    }
+
+    pub fn request(&self, method: &str, path: &str) -> RequestBuilder {
+        self.client.request(method.parse().unwrap(), format!("{}{path}", self.url))
+    }
+
+    /// A chat request in OpenAI's dialect.
+    pub async fn chat(&self, model: &str, stream: bool) -> Response {
+        self.ask("/v1/chat/completions", &question(model, stream)).await
+    }
+
+    /// The same in Anthropic's.
+    pub async fn messages(&self, model: &str, stream: bool) -> Response {
+        let mut question = question(model, stream);
+        question["max_tokens"] = json!(200);
+        self.ask("/v1/messages", &question).await
+    }
+
+    pub async fn ask(&self, path: &str, body: &Value) -> Response {
+        self.post(path).bearer_auth(KEY).body(body.to_string()).send().await.unwrap()
+    }
+
+    /// The usage events that were written down so far, in order.
+    pub fn events(&self) -> Vec<UsageEvent> {
+        let mut files: Vec<_> =
+            std::fs::read_dir(self.dir.path().join("spool")).unwrap().map(|file| file.unwrap().path()).collect();
+        files.sort();
+        files.iter().filter(|file| file.extension().is_some_and(|ext| ext == "log")).flat_map(|file| read(file)).collect()
+    }
+
+    /// The one event of a test that made one request.
+    pub async fn event(&self) -> UsageEvent {
+        until("a usage event", || self.events().pop()).await;
+        let mut events = self.events();
+        assert_eq!(events.len(), 1, "{events:#?}");
+        events.remove(0)
+    }
+}
+
+/// Waits for something that another task brings about.
+pub async fn until<T>(what: &str, mut check: impl FnMut() -> Option<T>) -> T {
+    wait_until(what, PATIENCE, || std::future::ready(check())).await
+}
+
+pub fn header<'a>(response: &'a Response, name: &str) -> Option<&'a str> {
+    response.headers().get(name).map(|value| value.to_str().unwrap())
+}
+
+pub async fn json(response: Response) -> Value {
+    let text = response.text().await.unwrap();
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
+
+/// The `data:` of every frame of a stream.
+pub fn frames(text: &str) -> Vec<&str> {
+    text.lines().filter_map(|line| line.strip_prefix("data: ")).collect()
+}
+
+fn question(model: &str, stream: bool) -> Value {
+    json!({"model": model, "stream": stream, "messages": [{"role": "user", "content": "How far is the moon?"}]})
+}
+
+/// The end records of one spool file: see `usage::record` for the layout.
+fn read(file: &Path) -> Vec<UsageEvent> {
+    const MAGIC: usize = 8;
+    const HEADER: usize = 17;
+    const END: u8 = 2;
+    let mut bytes = Bytes::from(std::fs::read(file).unwrap());
+    let mut events = Vec::new();
+    bytes = bytes.slice(MAGIC.min(bytes.len())..);
+    while bytes.len() >= HEADER {
+        let length = u32::from_le_bytes(bytes[..4].try_into().unwrap()) as usize;
+        if bytes.len() < HEADER + length {
+            break;
+        }
+        if bytes[8] == END {
+            events.push(UsageEvent::decode(bytes.slice(HEADER..HEADER + length)).unwrap());
+        }
+        bytes = bytes.slice(HEADER + length..);
+    }
+    events
+}

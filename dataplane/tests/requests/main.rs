@@ -1,0 +1,12 @@
+//! Requests through a whole data plane: a real server, real providers in their own words, the configuration put
+//! in directly. No control plane is needed.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+
+mod dialects;
+mod drain;
+mod failover;
+mod harness;
+mod refusals;
+mod streams;
+mod usage;
