@@ -1,0 +1,137 @@
+//! A client of one plane, over real HTTP.
+
+use runtime::egress::{Egress, EgressConfig};
+use serde_json::{Value, json};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// Calls `/v1` of one data plane with one key.
+#[derive(Clone)]
+pub struct Client {
+    http: Egress,
+    base: String,
+    key: String,
+}
+
+/// Signed in at one control plane.
+pub struct Operator {
+    http: Egress,
+    base: String,
+    cookie: String,
+}
+
+pub fn http() -> Egress {
+    Egress::new(EgressConfig {
+        connect_timeout: Duration::from_secs(2),
+        allow_private: true,
+    })
+    .unwrap()
+}
+
+// === impl Client ===
+
+impl Client {
+    pub fn new(address: SocketAddr, key: &str) -> Self {
+        Self {
+            http: http(),
+            base: format!("http://{address}"),
+            key: key.to_owned(),
+        }
+    }
+
+    /// The status of a whole answer; 0 when there was none.
+    pub async fn chat(&self, model: &str) -> u16 {
+        match self.send(model, false, "hello", None).await {
+            Ok(answer) => {
+                let status = answer.status().as_u16();
+                if answer.bytes().await.is_ok() { status } else { 0 }
+            }
+            Err(_) => 0,
+        }
+    }
+
+    pub async fn send(
+        &self,
+        model: &str,
+        stream: bool,
+        prompt: &str,
+        request_id: Option<&str>,
+    ) -> reqwest::Result<reqwest::Response> {
+        let body =
+            json!({"model": model, "stream": stream, "messages": [{"role": "user", "content": prompt}]});
+        let mut request = self
+            .http
+            .client(true)
+            .post(format!("{}/v1/chat/completions", self.base))
+            .bearer_auth(&self.key)
+            .timeout(Duration::from_secs(30))
+            .body(body.to_string());
+        if let Some(id) = request_id {
+            request = request.header("x-request-id", id);
+        }
+        request.send().await
+    }
+}
+
+// === impl Operator ===
+
+impl Operator {
+    pub async fn sign_in(address: SocketAddr, password: &str) -> Self {
+        let (http, base) = (http(), format!("http://{address}"));
+        let answer = http
+            .client(true)
+            .post(format!("{base}/api/auth/login"))
+            .header("content-type", "application/json")
+            .body(json!({"password": password}).to_string())
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(answer.status(), 200, "sign-in was refused");
+        let cookie = answer.headers()["set-cookie"]
+            .to_str()
+            .unwrap()
+            .split(';')
+            .next()
+            .unwrap()
+            .to_owned();
+        Self { http, base, cookie }
+    }
+
+    /// A compatible endpoint `prefix/…` with one connection, on every data plane when this returns.
+    pub async fn add_provider(&self, prefix: &str, url: &str) {
+        let node = json!({"name": prefix, "prefix": prefix, "type": "openai-compatible", "apiType": "chat", "baseUrl": url});
+        let node = self.post("/api/provider-nodes", node).await;
+        let connection = json!({"provider": node["node"]["id"], "name": "main", "apiKey": "sk-upstream"});
+        self.post("/api/providers?wait=applied", connection).await;
+    }
+
+    pub async fn post(&self, path: &str, body: Value) -> Value {
+        self.call(reqwest::Method::POST, path, Some(body)).await
+    }
+
+    pub async fn delete(&self, path: &str) -> Value {
+        self.call(reqwest::Method::DELETE, path, None).await
+    }
+
+    async fn call(&self, method: reqwest::Method, path: &str, body: Option<Value>) -> Value {
+        let mut request = self
+            .http
+            .client(true)
+            .request(method.clone(), format!("{}{path}", self.base))
+            .header("cookie", &self.cookie)
+            .header("sec-fetch-site", "same-origin");
+        if let Some(body) = body {
+            request = request
+                .header("content-type", "application/json")
+                .body(body.to_string());
+        }
+        let answer = request.send().await.unwrap();
+        let status = answer.status();
+        let body = answer.text().await.unwrap();
+        assert!(
+            status.is_success(),
+            "{method} {path} was answered {status}: {body}"
+        );
+        serde_json::from_str(&body).unwrap()
+    }
+}

@@ -1,0 +1,152 @@
+//! Starts, kills and restarts the processes of a cluster. Everything is its own: database, key prefix, ports.
+
+use crate::client::{Client, Operator};
+use sqlx::{Connection, Executor, PgConnection};
+use std::net::SocketAddr;
+use tempfile::TempDir;
+use testkit::process::free_address;
+use testkit::{Process, service};
+
+const PASSWORD: &str = "the password of the tests";
+
+pub struct Cluster {
+    /// The address of its database.
+    pub database: String,
+    pub control: Vec<ControlPlane>,
+    pub data: Vec<DataPlane>,
+    prefix: String,
+}
+
+pub struct ControlPlane {
+    pub process: Process,
+    http: SocketAddr,
+    grpc: SocketAddr,
+}
+
+pub struct DataPlane {
+    pub process: Process,
+    address: SocketAddr,
+    dir: TempDir,
+}
+
+// === impl Cluster ===
+
+impl Cluster {
+    pub async fn start(control_planes: usize, data_planes: usize) -> Self {
+        let prefix = service::prefix();
+        let database = create_database(&prefix).await;
+        let mut cluster = Self {
+            database,
+            control: Vec::new(),
+            data: Vec::new(),
+            prefix,
+        };
+        for _ in 0..control_planes {
+            let plane = cluster.start_control_plane(free_address(), free_address()).await;
+            cluster.control.push(plane);
+        }
+        for _ in 0..data_planes {
+            cluster.add_data_plane().await;
+        }
+        cluster
+    }
+
+    pub async fn add_data_plane(&mut self) {
+        let plane = self
+            .start_data_plane(free_address(), tempfile::tempdir().unwrap())
+            .await;
+        self.data.push(plane);
+    }
+
+    /// At the same addresses, as an orchestrator would.
+    pub async fn restart_control_plane(&mut self, index: usize) {
+        let old = self.control.remove(index);
+        let (http, grpc) = (old.http, old.grpc);
+        drop(old);
+        let plane = self.start_control_plane(http, grpc).await;
+        self.control.insert(index, plane);
+    }
+
+    /// With the same spool.
+    pub async fn restart_data_plane(&mut self, index: usize) {
+        let DataPlane {
+            process,
+            address,
+            dir,
+        } = self.data.remove(index);
+        drop(process);
+        let plane = self.start_data_plane(address, dir).await;
+        self.data.insert(index, plane);
+    }
+
+    pub async fn operator(&mut self) -> Operator {
+        Operator::sign_in(self.control[0].http, PASSWORD).await
+    }
+
+    /// A client of each data plane.
+    pub fn clients(&self, key: &str) -> Vec<Client> {
+        self.data
+            .iter()
+            .map(|plane| Client::new(plane.address, key))
+            .collect()
+    }
+
+    async fn start_control_plane(&self, http: SocketAddr, grpc: SocketAddr) -> ControlPlane {
+        let (listen, grpc_listen) = (http.to_string(), grpc.to_string());
+        let arguments = ["--listen", &listen, "--grpc-listen", &grpc_listen];
+        let redis = service::redis_url();
+        let environment = [
+            ("DATABASE_URL", self.database.as_str()),
+            ("REDIS_URL", &redis),
+            ("OMNIROUTE_CONTROLPLANE__REDIS_PREFIX", &self.prefix),
+            ("CLUSTER_SECRET", testkit::snapshot::CLUSTER_SECRET),
+            ("JWT_SECRET", "vT3qk8ZxPw2mRb6yLs9dHf4jNc7gUa1e"),
+            ("API_KEY_SECRET", "pQ5wErT7yUi9oAsD"),
+            ("STORAGE_ENCRYPTION_KEY", "zX8cVb6nMq4wEr2tYu0iOp9aSd7fGh5j"),
+            ("INITIAL_PASSWORD", PASSWORD),
+            ("ALLOW_PRIVATE_PROVIDER_URLS", "true"),
+        ];
+        let mut process = Process::start("omniroute-controlplane", &arguments, &environment);
+        process.ready(http, "/readyz").await;
+        ControlPlane { process, http, grpc }
+    }
+
+    async fn start_data_plane(&self, address: SocketAddr, dir: TempDir) -> DataPlane {
+        let redis = service::redis_url();
+        let control = self
+            .control
+            .iter()
+            .map(|plane| format!("http://{}", plane.grpc))
+            .collect::<Vec<_>>()
+            .join(",");
+        let (listen, data_dir) = (address.to_string(), dir.path().display().to_string());
+        let environment = [
+            ("REDIS_URL", redis.as_str()),
+            ("OMNIROUTE_DATAPLANE__REDIS_PREFIX", &self.prefix),
+            ("CONTROL_PLANE_URL", &control),
+            ("CLUSTER_SECRET", testkit::snapshot::CLUSTER_SECRET),
+            ("DATA_DIR", &data_dir),
+            ("ALLOW_PRIVATE_PROVIDER_URLS", "true"),
+            ("OMNIROUTE_DATAPLANE__DRAIN_NOTICE_MS", "0"),
+        ];
+        let mut process = Process::start("omniroute-dataplane", &["--listen", &listen], &environment);
+        process.ready(address, "/readyz").await;
+        DataPlane {
+            process,
+            address,
+            dir,
+        }
+    }
+}
+
+/// A database of its own. It stays behind: the server of `make test` does not outlive the tests.
+async fn create_database(name: &str) -> String {
+    let server = service::postgres_url();
+    let mut connection = PgConnection::connect(&server).await.unwrap();
+    connection
+        .execute(sqlx::AssertSqlSafe(format!("create database {name}")))
+        .await
+        .unwrap();
+    let (base, _) = server.rsplit_once('/').unwrap();
+    format!("{base}/{name}")
+}
