@@ -12,13 +12,24 @@ pub fn router(readiness: Readiness, registry: Registry) -> Router {
     Router::new()
         .route("/livez", get(async || "ok"))
         .route("/readyz", get(async move || ready(&readiness)))
-        .route("/metrics", get(async move || ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], registry.encode())))
+        .route(
+            "/metrics",
+            get(async move || ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], registry.encode())),
+        )
 }
 
 fn ready(readiness: &Readiness) -> axum::response::Response {
     let missing = readiness.missing();
-    let status = if missing.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(serde_json::json!({ "ready": missing.is_empty(), "waitingFor": missing }))).into_response()
+    let status = if missing.is_empty() {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    (
+        status,
+        Json(serde_json::json!({ "ready": missing.is_empty(), "waitingFor": missing })),
+    )
+        .into_response()
 }
 
 #[cfg(test)]
@@ -42,7 +53,10 @@ mod tests {
         let router = router(readiness, Registry::new());
         assert_eq!(get(&router, "/livez").await.0, StatusCode::OK);
         let (status, body) = get(&router, "/readyz").await;
-        assert_eq!((status, body.contains("configuration")), (StatusCode::SERVICE_UNAVAILABLE, true));
+        assert_eq!(
+            (status, body.contains("configuration")),
+            (StatusCode::SERVICE_UNAVAILABLE, true)
+        );
         latch.set(true);
         assert_eq!(get(&router, "/readyz").await.0, StatusCode::OK);
         assert!(get(&router, "/metrics").await.1.ends_with("# EOF\n"));

@@ -9,12 +9,15 @@ use aes_gcm::aead::{Aead, Payload};
 use aes_gcm::{Aes256Gcm, KeyInit, Nonce};
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
+use std::fmt;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
 const NONCE_BYTES: usize = 12;
 /// First byte of a sealed value at rest: which layout follows.
 const LAYOUT: u8 = 1;
+
+const NONCE_CONTEXT: &str = "omniroute 2026 derived nonces";
 
 const TOKEN_ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
@@ -29,7 +32,7 @@ pub struct Sealed {
 }
 
 /// What the planes of one cluster derive from their common secret.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct ClusterKeys {
     /// Seals credentials inside snapshots.
     pub transport: SealKey,
@@ -49,6 +52,12 @@ pub enum OpenError {
 
 // === impl SealKey ===
 
+impl fmt::Debug for SealKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SealKey([redacted])")
+    }
+}
+
 impl SealKey {
     /// Derives a key from a secret for the purpose that `context` names.
     pub fn derive(context: &str, secret: &str) -> Self {
@@ -63,7 +72,7 @@ impl SealKey {
 // === impl Sealed ===
 
 impl Sealed {
-    /// Layout byte, nonce, ciphertext: what a database column holds.
+    /// Layout byte, nonce, ciphertext with its tag: what a database column holds.
     pub fn to_bytes(&self) -> Vec<u8> {
         [&[LAYOUT], self.nonce.as_slice(), &self.ciphertext].concat()
     }
@@ -107,7 +116,8 @@ pub fn seal(key: &SealKey, aad: &[u8], plain: &[u8]) -> Sealed {
 ///
 /// A nonce can repeat only for the same place and plaintext, where repeating it reveals nothing but equality.
 pub fn seal_derived(key: &SealKey, aad: &[u8], plain: &[u8]) -> Sealed {
-    let mut hasher = blake3::Hasher::new_keyed(&key.0);
+    let nonce_key = Zeroizing::new(blake3::derive_key(NONCE_CONTEXT, &*key.0));
+    let mut hasher = blake3::Hasher::new_keyed(&nonce_key);
     hasher
         .update(&(aad.len() as u64).to_le_bytes())
         .update(aad)
@@ -138,7 +148,7 @@ pub fn hash_key(pepper: &[u8], key: &str) -> [u8; 32] {
     mac.finalize().into_bytes().into()
 }
 
-/// `length` letters and digits from the operating system's random source; 5.95 bits each.
+/// `length` letters and digits, 5.95 bits each, from a cryptographic generator that the operating system seeds.
 pub fn random_token(length: usize) -> String {
     (0..length)
         .map(|_| TOKEN_ALPHABET[rand::random_range(0..TOKEN_ALPHABET.len())] as char)
@@ -200,6 +210,33 @@ mod tests {
         let sealed = seal(&keys.transport, b"", b"x");
         assert!(open(&keys.snapshot, b"", &sealed.nonce, &sealed.ciphertext).is_err());
         assert_eq!(keys.join_token.expose().len(), 64);
+    }
+
+    #[test]
+    fn keys_do_not_print() {
+        let keys = ClusterKeys::derive("a cluster secret of some length!");
+        let printed = format!("{keys:?}");
+        assert!(!printed.contains(keys.join_token.expose()), "{printed}");
+        assert_eq!(printed.matches("[redacted]").count(), 3, "{printed}");
+    }
+
+    #[test]
+    fn a_layout_of_the_future_is_not_guessed_at() {
+        let mut stored = seal(&SealKey::derive("test", "one"), b"", b"x").to_bytes();
+        stored[0] += 1;
+        assert_eq!(Sealed::from_bytes(&stored), Err(OpenError::Layout));
+        assert_eq!(Sealed::from_bytes(&[LAYOUT, 1, 2]), Err(OpenError::Layout));
+        assert_eq!(Sealed::from_bytes(&[]), Err(OpenError::Layout));
+    }
+
+    #[test]
+    fn tokens_are_letters_and_digits_and_differ() {
+        let (one, two) = (random_token(43), random_token(43));
+        assert_eq!(
+            (one.len(), one.chars().all(|c| c.is_ascii_alphanumeric())),
+            (43, true)
+        );
+        assert_ne!(one, two);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 use futures::FutureExt;
 use parking_lot::Mutex;
+use std::any::Any;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -30,17 +31,20 @@ impl Drain {
         self.token.clone()
     }
 
+    /// Runs a task under a name. A panic ends this task alone and is logged; its errors are the task's own to
+    /// log, because only it knows whether they end it.
     pub fn spawn(&self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
         let running = self.running.clone();
         running.lock().push(name);
         self.tracker.spawn(async move {
             let ended = AssertUnwindSafe(task).catch_unwind().await;
-            let mut names = running.lock();
-            if let Some(index) = names.iter().position(|running| *running == name) {
-                names.swap_remove(index);
-            }
-            if ended.is_err() {
-                tracing::error!(task = name, "background task panicked");
+            leave(&running, name);
+            if let Err(panic) = ended {
+                tracing::error!(
+                    task = name,
+                    panic = message(panic.as_ref()),
+                    "background task panicked"
+                );
             }
         });
     }
@@ -60,9 +64,39 @@ impl Drain {
     }
 }
 
+fn leave(running: &Mutex<Vec<&'static str>>, name: &'static str) {
+    let mut names = running.lock();
+    if let Some(index) = names.iter().position(|running| *running == name) {
+        names.swap_remove(index);
+    }
+}
+
+/// What was given to `panic!`; other payloads have no text.
+fn message(panic: &(dyn Any + Send)) -> &str {
+    if let Some(text) = panic.downcast_ref::<&str>() {
+        return text;
+    }
+    panic.downcast_ref::<String>().map_or("", String::as_str)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io;
+
+    #[derive(Clone, Default)]
+    struct Captured(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Captured {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
 
     #[tokio::test(start_paused = true)]
     async fn tasks_end_when_asked_and_stragglers_are_named() {
@@ -75,12 +109,22 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_panic_ends_its_task_alone() {
+    async fn a_panic_ends_its_task_alone_and_is_logged_by_name() {
+        let log = Captured::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_ansi(false)
+            .with_writer(move || writer.clone())
+            .finish();
+        let _guard = tracing::subscriber::set_default(subscriber);
+
         let drain = Drain::new();
         let (sender, receiver) = tokio::sync::oneshot::channel();
-        drain.spawn("broken", async { panic!("on purpose") });
+        drain.spawn("broken", async { panic!("on purpose {}", 7) });
         drain.spawn("sound", async move { sender.send(()).unwrap() });
         receiver.await.unwrap();
         assert!(drain.wait(Duration::from_secs(5)).await.is_empty());
+        let log = String::from_utf8(log.0.lock().clone()).unwrap();
+        assert!(log.contains("broken") && log.contains("on purpose 7"), "{log}");
     }
 }

@@ -1,31 +1,53 @@
 //! The accept loop of both planes.
 //!
-//! Our own, because a server with long streams needs what `axum::serve` does not set: a limit for reading
-//! request headers, and a graceful stop with a deadline, after which open streams are cut.
+//! Our own, because a server with long streams needs what `axum::serve` does not set: limits for silent and slow
+//! clients, and a graceful stop with a deadline, after which open streams are cut. When [`serve`] returns, no
+//! request runs any more: what their guards do when they are dropped has happened.
 
 use axum::Router;
 use axum::extract::{ConnectInfo, Request};
 use hyper::body::Incoming;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use std::convert::Infallible;
+use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tower::Service;
 
 /// After the process ran out of file descriptors or memory for sockets.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// For dropping what was cut off; longer only if a handler blocks its thread.
+const CUT_PATIENCE: Duration = Duration::from_secs(5);
+/// HTTP/2 pings, without which a peer that lost power keeps its connection.
+const H2_PING_INTERVAL: Duration = Duration::from_secs(30);
+const H2_PING_TIMEOUT: Duration = Duration::from_secs(20);
 
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// From the first byte of a connection, or of the next request on it, to the end of its headers.
+    /// From the accept of a connection to the end of its first request's headers.
     pub header_read: Duration,
+    /// From the end of an HTTP/1.1 exchange to the end of the next request's headers.
+    ///
+    /// Longer than load balancers keep idle connections (nginx and AWS: 60 s), so that they close first and no
+    /// request meets a closing connection. A slow second request costs no more than an idle connection does.
+    pub idle: Duration,
     /// How long requests may go on after the stop was asked for.
     pub grace: Duration,
+}
+
+/// Spawns what serves one listener, and can end it all.
+#[derive(Debug, Clone, Default)]
+struct Tasks {
+    tracker: TaskTracker,
+    cut: CancellationToken,
 }
 
 // === impl Limits ===
@@ -34,21 +56,29 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             header_read: Duration::from_secs(10),
+            idle: Duration::from_secs(75),
             grace: Duration::from_secs(30),
         }
     }
 }
 
-/// Serves until `stop`, then finishes what runs. Returns whether everything ended within the grace.
+// === impl Tasks ===
+
+/// HTTP/2 runs each request in a task of its own, which would outlive its connection.
+impl<F: Future<Output: Send> + Send + 'static> hyper::rt::Executor<F> for Tasks {
+    fn execute(&self, task: F) {
+        self.tracker
+            .spawn(self.cut.clone().run_until_cancelled_owned(task));
+    }
+}
+
+/// Serves until `stop`, then finishes what runs. Returns whether everything ended within the grace; what had not
+/// was cut off.
 ///
 /// Handlers find the peer as `ConnectInfo<SocketAddr>` among the request's extensions.
 pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken, limits: Limits) -> bool {
-    let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.header_read);
-    builder.http2().timer(TokioTimer::new());
+    let tasks = Tasks::default();
+    let builder = builder(tasks.clone(), &limits);
     let graceful = GracefulShutdown::new();
 
     loop {
@@ -62,26 +92,62 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
             },
             () = stop.cancelled() => break,
         };
-        let connection =
-            builder.serve_connection(TokioIo::new(configured(stream)), service(router.clone(), peer));
+        let asked = Arc::new(AtomicBool::new(false));
+        let service = service(router.clone(), peer, asked.clone());
+        let connection = builder.serve_connection(TokioIo::new(configured(stream)), service);
         let connection = graceful.watch(connection.into_owned());
-        tokio::spawn(async move {
-            // a peer that went away or spoke no HTTP; requests have their own log lines
-            if let Err(error) = connection.await {
-                tracing::debug!(%peer, error, "connection ended");
+        let silence = silence(asked, limits.header_read);
+        hyper::rt::Executor::execute(&tasks, async move {
+            tokio::select! {
+                // a peer that went away or spoke no HTTP; requests have their own log lines
+                ended = connection => if let Err(error) = ended {
+                    tracing::debug!(%peer, error, "connection ended");
+                },
+                () = silence => tracing::debug!(%peer, "connection brought no request in time"),
             }
         });
     }
 
     drop(listener);
-    tokio::time::timeout(limits.grace, graceful.shutdown())
+    tasks.tracker.close();
+    let finished = async {
+        graceful.shutdown().await;
+        tasks.tracker.wait().await;
+    };
+    if tokio::time::timeout(limits.grace, finished).await.is_ok() {
+        return true;
+    }
+    tasks.cut.cancel();
+    if tokio::time::timeout(CUT_PATIENCE, tasks.tracker.wait())
         .await
-        .is_ok()
+        .is_err()
+    {
+        tracing::error!(
+            tasks = tasks.tracker.len(),
+            "requests that were cut off do not end"
+        );
+    }
+    false
+}
+
+fn builder(tasks: Tasks, limits: &Limits) -> auto::Builder<Tasks> {
+    let mut builder = auto::Builder::new(tasks);
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.idle);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(H2_PING_INTERVAL)
+        .keep_alive_timeout(H2_PING_TIMEOUT);
+    builder
 }
 
 fn service(
     router: Router,
     peer: SocketAddr,
+    asked: Arc<AtomicBool>,
 ) -> impl hyper::service::Service<
     hyper::Request<Incoming>,
     Response = axum::response::Response,
@@ -89,10 +155,20 @@ fn service(
     Future: Send + 'static,
 > {
     hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
+        asked.store(true, Ordering::Relaxed);
         let mut request: Request = request.map(axum::body::Body::new);
         request.extensions_mut().insert(ConnectInfo(peer));
         router.clone().call(request)
     })
+}
+
+/// Resolves when no request came within `limit`. hyper's own timer starts only after a client's first bytes said
+/// which version of HTTP it speaks, so it never starts for one that says nothing.
+async fn silence(asked: Arc<AtomicBool>, limit: Duration) {
+    tokio::time::sleep(limit).await;
+    if asked.load(Ordering::Relaxed) {
+        std::future::pending().await
+    }
 }
 
 fn configured(stream: TcpStream) -> TcpStream {
@@ -116,104 +192,4 @@ async fn pause_after(error: &io::Error) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use axum::routing::get;
-    use std::sync::Arc;
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::sync::Notify;
-
-    struct Server {
-        address: SocketAddr,
-        stop: CancellationToken,
-        done: tokio::task::JoinHandle<bool>,
-    }
-
-    async fn start(router: Router, limits: Limits) -> Server {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
-        let done = tokio::spawn(serve(listener, router, stop.clone(), limits));
-        Server { address, stop, done }
-    }
-
-    async fn ask(address: SocketAddr, request: &str) -> String {
-        let mut socket = TcpStream::connect(address).await.unwrap();
-        socket.write_all(request.as_bytes()).await.unwrap();
-        let mut answer = String::new();
-        socket.read_to_string(&mut answer).await.unwrap();
-        answer
-    }
-
-    #[tokio::test]
-    async fn handlers_know_their_peer() {
-        let who = get(|ConnectInfo(peer): ConnectInfo<SocketAddr>| async move { peer.ip().to_string() });
-        let server = start(Router::new().route("/", who), Limits::default()).await;
-        let answer = ask(
-            server.address,
-            "GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n",
-        )
-        .await;
-        assert!(answer.ends_with("127.0.0.1"), "{answer}");
-    }
-
-    #[tokio::test]
-    async fn a_client_that_never_finishes_its_headers_is_cut_off() {
-        let limits = Limits {
-            header_read: Duration::from_millis(50),
-            ..Limits::default()
-        };
-        let server = start(Router::new(), limits).await;
-        let mut socket = TcpStream::connect(server.address).await.unwrap();
-        socket.write_all(b"GET / HTTP/1.1\r\nhost:").await.unwrap();
-        let mut rest = Vec::new();
-        tokio::time::timeout(Duration::from_secs(5), socket.read_to_end(&mut rest))
-            .await
-            .unwrap()
-            .unwrap();
-    }
-
-    #[tokio::test]
-    async fn a_running_request_ends_before_the_server_does() {
-        let (entered, release) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-        let handler = {
-            let (entered, release) = (entered.clone(), release.clone());
-            get(move || async move {
-                entered.notify_one();
-                release.notified().await;
-                "done"
-            })
-        };
-        let server = start(Router::new().route("/", handler), Limits::default()).await;
-        let answer = tokio::spawn(ask(
-            server.address,
-            "GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n",
-        ));
-        entered.notified().await;
-        server.stop.cancel();
-        release.notify_one();
-        assert!(answer.await.unwrap().ends_with("done"));
-        assert!(server.done.await.unwrap());
-        TcpStream::connect(server.address).await.unwrap_err();
-    }
-
-    #[tokio::test]
-    async fn the_grace_has_an_end() {
-        let entered = Arc::new(Notify::new());
-        let handler = {
-            let entered = entered.clone();
-            get(move || async move {
-                entered.notify_one();
-                std::future::pending::<&str>().await
-            })
-        };
-        let limits = Limits {
-            grace: Duration::from_millis(50),
-            ..Limits::default()
-        };
-        let server = start(Router::new().route("/", handler), limits).await;
-        let _client = tokio::spawn(ask(server.address, "GET / HTTP/1.1\r\nhost: x\r\n\r\n"));
-        entered.notified().await;
-        server.stop.cancel();
-        assert!(!server.done.await.unwrap());
-    }
-}
+mod tests;

@@ -1,6 +1,7 @@
 //! Logs: one subscriber per process, to standard error, with a filter that can be changed while it runs.
 
 use serde::Deserialize;
+use std::io::{self, IsTerminal};
 use thiserror::Error;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -43,6 +44,7 @@ impl Default for TelemetryConfig {
 // === impl TelemetryGuard ===
 
 impl TelemetryGuard {
+    /// Replaces the filter from now on; one that cannot be read leaves the old one.
     pub fn set_filter(&self, filter: &str) -> Result<(), TelemetryError> {
         self.filter
             .reload(parse(filter)?)
@@ -57,12 +59,14 @@ pub fn init(config: &TelemetryConfig) -> Result<TelemetryGuard, TelemetryError> 
     let registry = tracing_subscriber::registry().with(filter);
     let done = if config.json {
         registry
-            .with(fmt::layer().json().with_writer(std::io::stderr))
+            .with(fmt::layer().json().with_writer(io::stderr))
             .try_init()
     } else {
-        registry
-            .with(fmt::layer().with_writer(std::io::stderr))
-            .try_init()
+        // colours in a file or a container's log are noise that breaks searching
+        let text = fmt::layer()
+            .with_writer(io::stderr)
+            .with_ansi(io::stderr().is_terminal());
+        registry.with(text).try_init()
     };
     done.map_err(|_| TelemetryError::Twice)?;
     Ok(TelemetryGuard { filter: handle })
@@ -82,5 +86,22 @@ mod tests {
     fn a_filter_that_cannot_be_read_is_refused_with_an_example() {
         let error = parse("dataplane=loud").unwrap_err().to_string();
         assert!(error.contains("dataplane=debug"), "{error}");
+    }
+
+    #[test]
+    fn the_filter_changes_while_the_process_runs() {
+        let config = TelemetryConfig {
+            filter: "error".to_owned(),
+            json: true,
+        };
+        let guard = init(&config).unwrap();
+        assert!(!tracing::enabled!(tracing::Level::DEBUG));
+        guard.set_filter("debug").unwrap();
+        assert!(tracing::enabled!(tracing::Level::DEBUG));
+        guard.set_filter("runtime=loud").unwrap_err();
+        assert!(tracing::enabled!(tracing::Level::DEBUG));
+        guard.set_filter("error").unwrap();
+        assert!(!tracing::enabled!(tracing::Level::DEBUG));
+        assert!(matches!(init(&config), Err(TelemetryError::Twice)));
     }
 }
