@@ -23,7 +23,7 @@ use thiserror::Error;
 pub enum StoreError {
     #[error("REDIS_URL is not a Redis address such as redis://host:6379: {0}")]
     Address(String),
-    #[error("the state store did not answer within {} ms", .0.as_millis())]
+    #[error("the state store did not answer within {} ms; is the Redis of REDIS_URL reachable?", .0.as_millis())]
     Slow(Duration),
     #[error("the state store failed: {0}")]
     Failed(String),
@@ -33,8 +33,12 @@ pub enum StoreError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LoginStanding {
     /// `failures` inside the window so far.
-    Open { failures: u32 },
-    Locked { until_in: Duration },
+    Open {
+        failures: u32,
+    },
+    Locked {
+        until_in: Duration,
+    },
 }
 
 #[async_trait]
@@ -53,9 +57,14 @@ pub trait StateStore: Send + Sync + 'static {
 
     async fn session_revoked(&self, jti: &str) -> Result<bool, StoreError>;
 
-    /// Counts a failed login. The `max`-th failure inside a sliding `window` locks the identity for as long as
-    /// the window and starts the count anew.
-    async fn login_failure(&self, identity: &str, window: Duration, max: u32) -> Result<LoginStanding, StoreError>;
+    /// Counts a failed login, to be forgotten after `window`. The `max`-th that is remembered locks the identity
+    /// for `window` and starts the count anew; a longer lock that is there stays.
+    async fn login_failure(
+        &self,
+        identity: &str,
+        window: Duration,
+        max: u32,
+    ) -> Result<LoginStanding, StoreError>;
 
     async fn login_standing(&self, identity: &str) -> Result<LoginStanding, StoreError>;
 

@@ -7,7 +7,7 @@ use crate::{LoginStanding, StateStore, StoreError};
 use async_trait::async_trait;
 use bytes::Bytes;
 use parking_lot::Mutex;
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -29,8 +29,8 @@ struct Snapshot {
 
 #[derive(Debug, Default)]
 struct Logins {
-    failures: VecDeque<Instant>,
-    window: Duration,
+    /// When each failure is forgotten.
+    failures: Vec<Instant>,
     locked_until: Option<Instant>,
 }
 
@@ -51,15 +51,26 @@ impl MemoryStore {
 #[async_trait]
 impl StateStore for MemoryStore {
     async fn load_snapshot(&self) -> Result<Option<Bytes>, StoreError> {
-        Ok(self.snapshot.lock().as_ref().map(|snapshot| snapshot.sealed.clone()))
+        Ok(self
+            .snapshot
+            .lock()
+            .as_ref()
+            .map(|snapshot| snapshot.sealed.clone()))
     }
 
     async fn store_snapshot(&self, epoch: &str, revision: u64, sealed: Bytes) -> Result<bool, StoreError> {
         let mut held = self.snapshot.lock();
-        if held.as_ref().is_some_and(|held| held.epoch == epoch && held.revision >= revision) {
+        if held
+            .as_ref()
+            .is_some_and(|held| held.epoch == epoch && held.revision >= revision)
+        {
             return Ok(false);
         }
-        *held = Some(Snapshot { epoch: epoch.to_owned(), revision, sealed });
+        *held = Some(Snapshot {
+            epoch: epoch.to_owned(),
+            revision,
+            sealed,
+        });
         Ok(true)
     }
 
@@ -72,26 +83,32 @@ impl StateStore for MemoryStore {
         Ok(self.revoked.lock().get(jti).is_some())
     }
 
-    async fn login_failure(&self, identity: &str, window: Duration, max: u32) -> Result<LoginStanding, StoreError> {
+    async fn login_failure(
+        &self,
+        identity: &str,
+        window: Duration,
+        max: u32,
+    ) -> Result<LoginStanding, StoreError> {
         let now = Instant::now();
         let mut logins = self.logins.lock();
         let mut entry = logins.remove(identity).unwrap_or_default();
-        entry.window = window;
-        entry.failures.push_back(now);
         entry.forget_before(now);
+        entry.failures.push(now + window);
         if entry.failures.len() >= max as usize {
             entry.failures.clear();
-            entry.locked_until = Some(now + window);
+            entry.locked_until = entry.locked_until.max(Some(now + window));
         }
         let standing = entry.standing(now);
-        logins.insert(identity, now + window, entry);
+        logins.insert(identity, entry.until(now), entry);
         Ok(standing)
     }
 
     async fn login_standing(&self, identity: &str) -> Result<LoginStanding, StoreError> {
         let now = Instant::now();
         let mut logins = self.logins.lock();
-        let Some(entry) = logins.get(identity) else { return Ok(LoginStanding::Open { failures: 0 }) };
+        let Some(entry) = logins.get(identity) else {
+            return Ok(LoginStanding::Open { failures: 0 });
+        };
         entry.forget_before(now);
         Ok(entry.standing(now))
     }
@@ -110,15 +127,23 @@ impl StateStore for MemoryStore {
 
 impl Logins {
     fn forget_before(&mut self, now: Instant) {
-        while self.failures.front().is_some_and(|at| now.duration_since(*at) >= self.window) {
-            self.failures.pop_front();
-        }
+        self.failures.retain(|until| *until > now);
+    }
+
+    /// How long there is something to remember.
+    fn until(&self, now: Instant) -> Instant {
+        let last = self.failures.iter().copied().max();
+        last.max(self.locked_until).unwrap_or(now)
     }
 
     fn standing(&self, now: Instant) -> LoginStanding {
-        match self.locked_until.and_then(|until| until.checked_duration_since(now)) {
-            Some(until_in) if !until_in.is_zero() => LoginStanding::Locked { until_in },
-            _ => LoginStanding::Open { failures: u32::try_from(self.failures.len()).unwrap_or(u32::MAX) },
+        match self.locked_until {
+            Some(until) if until > now => LoginStanding::Locked {
+                until_in: until - now,
+            },
+            _ => LoginStanding::Open {
+                failures: u32::try_from(self.failures.len()).unwrap_or(u32::MAX),
+            },
         }
     }
 }
@@ -127,7 +152,10 @@ impl Logins {
 
 impl<T> Default for Expiring<T> {
     fn default() -> Self {
-        Self { entries: HashMap::new(), sweep_at: FIRST_SWEEP }
+        Self {
+            entries: HashMap::new(),
+            sweep_at: FIRST_SWEEP,
+        }
     }
 }
 
@@ -162,7 +190,10 @@ mod tests {
     async fn what_has_expired_does_not_pile_up() {
         let store = MemoryStore::new();
         for n in 0..10 * FIRST_SWEEP {
-            store.revoke_session(&n.to_string(), Duration::from_millis(1)).await.unwrap();
+            store
+                .revoke_session(&n.to_string(), Duration::from_millis(1))
+                .await
+                .unwrap();
             tokio::time::advance(Duration::from_millis(1)).await;
         }
         assert!(store.revoked.lock().entries.len() <= FIRST_SWEEP);

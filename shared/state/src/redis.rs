@@ -6,7 +6,8 @@
 
 use crate::{LoginStanding, StateStore, StoreError};
 use ::redis::aio::{ConnectionManager, ConnectionManagerConfig};
-use ::redis::{Client, FromRedisValue, RedisError, Script};
+use ::redis::io::tcp::TcpSettings;
+use ::redis::{Client, FromRedisValue, IntoConnectionInfo, RedisError, Script};
 use async_trait::async_trait;
 use bytes::Bytes;
 use std::future::Future;
@@ -18,11 +19,18 @@ const DEADLINE: Duration = Duration::from_millis(50);
 /// For whole snapshots, which no request waits for.
 const SNAPSHOT_DEADLINE: Duration = Duration::from_secs(2);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+/// After which a host that stopped acknowledging is given up. The deadlines above end each operation long before
+/// the library would notice, so nothing else replaces a connection to a host that vanished.
+#[cfg(target_os = "linux")]
+const UNACKNOWLEDGED: Duration = Duration::from_secs(5);
 const MAX_RECONNECT_DELAY: Duration = Duration::from_secs(2);
 
-static STORE_SNAPSHOT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("redis/store_snapshot.lua")));
-static LOGIN_FAILURE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("redis/login_failure.lua")));
-static LOGIN_STANDING: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("redis/login_standing.lua")));
+static STORE_SNAPSHOT: LazyLock<Script> =
+    LazyLock::new(|| Script::new(include_str!("redis/store_snapshot.lua")));
+static LOGIN_FAILURE: LazyLock<Script> =
+    LazyLock::new(|| Script::new(include_str!("redis/login_failure.lua")));
+static LOGIN_STANDING: LazyLock<Script> =
+    LazyLock::new(|| Script::new(include_str!("redis/login_standing.lua")));
 
 #[derive(Clone)]
 pub struct RedisStore {
@@ -37,13 +45,19 @@ impl RedisStore {
     /// A store below `prefix`. Fails only for an address that cannot be read: Redis need not be there yet.
     pub async fn connect(url: &str, prefix: &str) -> Result<Self, StoreError> {
         // the error repeats the address, which may carry a password
-        let client = Client::open(url).map_err(|error| StoreError::Address(error.category().to_owned()))?;
+        let unreadable = |error: RedisError| StoreError::Address(error.category().to_owned());
+        let address = url.into_connection_info().map_err(unreadable)?;
+        let client = Client::open(address.set_tcp_settings(tcp_settings())).map_err(unreadable)?;
         let config = ConnectionManagerConfig::new()
             .set_connection_timeout(Some(CONNECT_TIMEOUT))
             .set_response_timeout(Some(SNAPSHOT_DEADLINE))
             .set_max_delay(MAX_RECONNECT_DELAY);
         let connection = ConnectionManager::new_lazy_with_config(client, config).map_err(failed)?;
-        Ok(Self { connection, prefix: prefix.to_owned(), deadline: DEADLINE })
+        Ok(Self {
+            connection,
+            prefix: prefix.to_owned(),
+            deadline: DEADLINE,
+        })
     }
 
     /// Waits longer than a request would, for tests and tools on busy machines.
@@ -58,7 +72,10 @@ impl RedisStore {
 
     /// The count and the lock of one identity live in one slot.
     fn login_keys(&self, identity: &str) -> [String; 2] {
-        [self.key(&format!("{{login:{identity}}}:failures")), self.key(&format!("{{login:{identity}}}:lock"))]
+        [
+            self.key(&format!("{{login:{identity}}}:failures")),
+            self.key(&format!("{{login:{identity}}}:lock")),
+        ]
     }
 }
 
@@ -82,7 +99,11 @@ impl StateStore for RedisStore {
     async fn revoke_session(&self, jti: &str, ttl: Duration) -> Result<(), StoreError> {
         let mut connection = self.connection.clone();
         let mut command = ::redis::cmd("SET");
-        command.arg(self.key(&format!("session:revoked:{jti}"))).arg(1).arg("PX").arg(milliseconds(ttl));
+        command
+            .arg(self.key(&format!("session:revoked:{jti}")))
+            .arg(1)
+            .arg("PX")
+            .arg(milliseconds(ttl));
         within(self.deadline, command.query_async(&mut connection)).await
     }
 
@@ -93,12 +114,19 @@ impl StateStore for RedisStore {
         within(self.deadline, command.query_async(&mut connection)).await
     }
 
-    async fn login_failure(&self, identity: &str, window: Duration, max: u32) -> Result<LoginStanding, StoreError> {
+    async fn login_failure(
+        &self,
+        identity: &str,
+        window: Duration,
+        max: u32,
+    ) -> Result<LoginStanding, StoreError> {
         let mut connection = self.connection.clone();
         let [failures, lock] = self.login_keys(identity);
         let mut call = LOGIN_FAILURE.key(failures);
         call.key(lock).arg(milliseconds(window)).arg(max);
-        within(self.deadline, call.invoke_async(&mut connection)).await.map(standing)
+        within(self.deadline, call.invoke_async(&mut connection))
+            .await
+            .map(standing)
     }
 
     async fn login_standing(&self, identity: &str) -> Result<LoginStanding, StoreError> {
@@ -106,7 +134,9 @@ impl StateStore for RedisStore {
         let [failures, lock] = self.login_keys(identity);
         let mut call = LOGIN_STANDING.key(failures);
         call.key(lock);
-        within(self.deadline, call.invoke_async(&mut connection)).await.map(standing)
+        within(self.deadline, call.invoke_async(&mut connection))
+            .await
+            .map(standing)
     }
 
     async fn login_clear(&self, identity: &str) -> Result<(), StoreError> {
@@ -124,11 +154,21 @@ impl StateStore for RedisStore {
     }
 }
 
+fn tcp_settings() -> TcpSettings {
+    // commands are small writes on one shared connection, which must not wait for each other
+    let settings = TcpSettings::default().set_nodelay(true);
+    #[cfg(target_os = "linux")]
+    let settings = settings.set_user_timeout(UNACKNOWLEDGED);
+    settings
+}
+
 /// Scripts answer `{failures, milliseconds of the lock that are left}`.
 fn standing((failures, locked_ms): (u32, u64)) -> LoginStanding {
     match locked_ms {
         0 => LoginStanding::Open { failures },
-        ms => LoginStanding::Locked { until_in: Duration::from_millis(ms) },
+        ms => LoginStanding::Locked {
+            until_in: Duration::from_millis(ms),
+        },
     }
 }
 

@@ -1,5 +1,11 @@
 //! One list of scenarios, both backends. A difference in what a caller can observe fails here.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "clippy takes what surrounds a test function for production code"
+)]
+
 use bytes::Bytes;
 use futures::future::{BoxFuture, FutureExt, join_all};
 use state::{LoginStanding, MemoryStore, RedisStore, StateStore};
@@ -69,13 +75,45 @@ const SCENARIOS: &[Scenario] = &[
         async move {
             join_all((1..=64).map(|revision| {
                 let store = store.clone();
-                async move { store.store_snapshot("a", revision, bytes(&revision.to_string())).await.unwrap() }
+                async move {
+                    store
+                        .store_snapshot("a", revision, bytes(&revision.to_string()))
+                        .await
+                        .unwrap()
+                }
             }))
             .await;
             assert_eq!(store.load_snapshot().await.unwrap(), Some(bytes("64")));
         }
         .boxed()
     }),
+    (
+        "of concurrent stores of one revision exactly one is written",
+        |store| {
+            async move {
+                let written = join_all((0..64).map(|n: u32| {
+                    let store = store.clone();
+                    async move {
+                        store
+                            .store_snapshot("a", 7, bytes(&n.to_string()))
+                            .await
+                            .unwrap()
+                            .then_some(n)
+                    }
+                }))
+                .await;
+                let winners: Vec<_> = written.into_iter().flatten().collect();
+                let [winner] = winners[..] else {
+                    panic!("{winners:?}")
+                };
+                assert_eq!(
+                    store.load_snapshot().await.unwrap(),
+                    Some(bytes(&winner.to_string()))
+                );
+            }
+            .boxed()
+        },
+    ),
     ("a session is valid until it is revoked", |store| {
         async move {
             assert!(!store.session_revoked("s1").await.unwrap());
@@ -100,7 +138,13 @@ const SCENARIOS: &[Scenario] = &[
         .boxed()
     }),
     ("nobody is locked at first", |store| {
-        async move { assert_eq!(store.login_standing("ip").await.unwrap(), LoginStanding::Open { failures: 0 }) }.boxed()
+        async move {
+            assert_eq!(
+                store.login_standing("ip").await.unwrap(),
+                LoginStanding::Open { failures: 0 }
+            )
+        }
+        .boxed()
     }),
     ("failures count up to the lock", |store| {
         async move {
@@ -117,7 +161,10 @@ const SCENARIOS: &[Scenario] = &[
     ("one identity does not lock another", |store| {
         async move {
             assert_locked(store.login_failure("a", WINDOW, 1).await.unwrap());
-            assert_eq!(store.login_standing("b").await.unwrap(), LoginStanding::Open { failures: 0 });
+            assert_eq!(
+                store.login_standing("b").await.unwrap(),
+                LoginStanding::Open { failures: 0 }
+            );
         }
         .boxed()
     }),
@@ -125,8 +172,14 @@ const SCENARIOS: &[Scenario] = &[
         async move {
             store.login_failure("ip", WINDOW, 1).await.unwrap();
             store.login_clear("ip").await.unwrap();
-            assert_eq!(store.login_standing("ip").await.unwrap(), LoginStanding::Open { failures: 0 });
-            assert_eq!(store.login_failure("ip", WINDOW, 2).await.unwrap(), LoginStanding::Open { failures: 1 });
+            assert_eq!(
+                store.login_standing("ip").await.unwrap(),
+                LoginStanding::Open { failures: 0 }
+            );
+            assert_eq!(
+                store.login_failure("ip", WINDOW, 2).await.unwrap(),
+                LoginStanding::Open { failures: 1 }
+            );
         }
         .boxed()
     }),
@@ -135,7 +188,10 @@ const SCENARIOS: &[Scenario] = &[
             assert_locked(store.login_failure("ip", SHORT, 1).await.unwrap());
             let open = LoginStanding::Open { failures: 0 };
             eventually(|| async { store.login_standing("ip").await.unwrap() == open }).await;
-            assert_eq!(store.login_failure("ip", WINDOW, 2).await.unwrap(), LoginStanding::Open { failures: 1 });
+            assert_eq!(
+                store.login_failure("ip", WINDOW, 2).await.unwrap(),
+                LoginStanding::Open { failures: 1 }
+            );
         }
         .boxed()
     }),
@@ -144,14 +200,61 @@ const SCENARIOS: &[Scenario] = &[
             store.login_failure("ip", SHORT, 2).await.unwrap();
             let open = LoginStanding::Open { failures: 0 };
             eventually(|| async { store.login_standing("ip").await.unwrap() == open }).await;
-            assert_eq!(store.login_failure("ip", SHORT, 2).await.unwrap(), LoginStanding::Open { failures: 1 });
+            assert_eq!(
+                store.login_failure("ip", SHORT, 2).await.unwrap(),
+                LoginStanding::Open { failures: 1 }
+            );
         }
         .boxed()
     }),
     ("concurrent failures are all counted", |store| {
         async move {
             join_all((0..32).map(|_| store.login_failure("ip", WINDOW, 100))).await;
-            assert_eq!(store.login_standing("ip").await.unwrap(), LoginStanding::Open { failures: 32 });
+            assert_eq!(
+                store.login_standing("ip").await.unwrap(),
+                LoginStanding::Open { failures: 32 }
+            );
+        }
+        .boxed()
+    }),
+    ("of concurrent failures exactly one locks", |store| {
+        async move {
+            let standings = join_all((0..32).map(|_| store.login_failure("ip", WINDOW, 32))).await;
+            let locked = |s: &&Result<_, _>| matches!(s, Ok(LoginStanding::Locked { .. }));
+            assert_eq!(standings.iter().filter(locked).count(), 1, "{standings:?}");
+            assert_locked(store.login_standing("ip").await.unwrap());
+        }
+        .boxed()
+    }),
+    ("a failure while locked is counted and does not unlock", |store| {
+        async move {
+            assert_locked(store.login_failure("ip", WINDOW, 1).await.unwrap());
+            assert_locked(store.login_failure("ip", WINDOW, 5).await.unwrap());
+            assert_locked(store.login_standing("ip").await.unwrap());
+        }
+        .boxed()
+    }),
+    ("each failure is remembered for its own window", |store| {
+        async move {
+            for (first, second) in [(SHORT, WINDOW), (WINDOW, SHORT)] {
+                store.login_failure("ip", first, 10).await.unwrap();
+                store.login_failure("ip", second, 10).await.unwrap();
+                let one_left = LoginStanding::Open { failures: 1 };
+                eventually(|| async { store.login_standing("ip").await.unwrap() == one_left }).await;
+                // the other one is not next to go
+                passed(&store, 2 * SHORT).await;
+                assert_eq!(store.login_standing("ip").await.unwrap(), one_left);
+                store.login_clear("ip").await.unwrap();
+            }
+        }
+        .boxed()
+    }),
+    ("a shorter lock does not end a longer one", |store| {
+        async move {
+            assert_locked(store.login_failure("ip", WINDOW, 1).await.unwrap());
+            assert_locked(store.login_failure("ip", SHORT, 1).await.unwrap());
+            passed(&store, 2 * SHORT).await;
+            assert_locked(store.login_standing("ip").await.unwrap());
         }
         .boxed()
     }),
@@ -177,9 +280,32 @@ async fn the_redis_store_conforms() {
     for (name, scenario) in SCENARIOS {
         eprintln!("{name}");
         let prefix = format!("test:{}", Uuid::now_v7());
-        let store = RedisStore::connect(&url, &prefix).await.unwrap().with_deadline(Duration::from_secs(5));
+        let store = RedisStore::connect(&url, &prefix)
+            .await
+            .unwrap()
+            .with_deadline(Duration::from_secs(5));
         scenario(Arc::new(store)).await;
     }
+}
+
+#[tokio::test]
+async fn deployments_that_share_a_redis_do_not_see_each_other() {
+    let url = std::env::var("REDIS_URL").expect("REDIS_URL is not set: run this by `make test`");
+    let store = async |name: &str| {
+        let prefix = format!("test:{}:{name}", Uuid::now_v7());
+        let store = RedisStore::connect(&url, &prefix).await.unwrap();
+        store.with_deadline(Duration::from_secs(5))
+    };
+    let (one, other) = (store("one").await, store("other").await);
+    one.store_snapshot("a", 1, bytes("one")).await.unwrap();
+    one.revoke_session("s1", WINDOW).await.unwrap();
+    one.login_failure("ip", WINDOW, 1).await.unwrap();
+    assert_eq!(other.load_snapshot().await.unwrap(), None);
+    assert!(!other.session_revoked("s1").await.unwrap());
+    assert_eq!(
+        other.login_standing("ip").await.unwrap(),
+        LoginStanding::Open { failures: 0 }
+    );
 }
 
 #[tokio::test]
@@ -187,13 +313,24 @@ async fn a_store_that_is_not_there_fails_within_its_deadline() {
     let store = RedisStore::connect("redis://127.0.0.1:1", "test").await.unwrap();
     let asked = Instant::now();
     store.session_revoked("s1").await.unwrap_err();
-    assert!(asked.elapsed() < Duration::from_millis(500), "{:?}", asked.elapsed());
+    assert!(
+        asked.elapsed() < Duration::from_millis(500),
+        "{:?}",
+        asked.elapsed()
+    );
 }
 
 #[tokio::test]
 async fn an_address_that_cannot_be_read_is_refused_without_repeating_it() {
-    let error = RedisStore::connect("mysql://user:hunter2@host", "test").await.err().unwrap().to_string();
-    assert!(error.contains("REDIS_URL") && !error.contains("hunter2"), "{error}");
+    let error = RedisStore::connect("mysql://user:hunter2@host", "test")
+        .await
+        .err()
+        .unwrap()
+        .to_string();
+    assert!(
+        error.contains("REDIS_URL") && !error.contains("hunter2"),
+        "{error}"
+    );
 }
 
 fn bytes(text: &str) -> Bytes {
@@ -201,7 +338,17 @@ fn bytes(text: &str) -> Bytes {
 }
 
 fn assert_locked(standing: LoginStanding) {
-    assert!(matches!(standing, LoginStanding::Locked { until_in } if until_in <= WINDOW), "{standing:?}");
+    assert!(
+        matches!(standing, LoginStanding::Locked { until_in } if until_in <= WINDOW),
+        "{standing:?}"
+    );
+}
+
+/// Until the store's own clock says that this much time has passed.
+async fn passed(store: &Arc<dyn StateStore>, time: Duration) {
+    let marker = Uuid::now_v7().to_string();
+    store.revoke_session(&marker, time).await.unwrap();
+    eventually(|| async { !store.session_revoked(&marker).await.unwrap() }).await;
 }
 
 /// Both backends run on real time here: Redis has no clock that could be paused.

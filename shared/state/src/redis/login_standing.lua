@@ -1,4 +1,4 @@
--- KEYS: failures (zset by time), lock   -> {failures, ms of lock left}
--- Failures older than the window are dropped by the next failure or by the key's expiry: what is counted here
--- is an upper bound that only informs, the lock decides.
-return {redis.call('ZCARD', KEYS[1]), math.max(0, redis.call('PTTL', KEYS[2]))}
+-- KEYS: failures (zset, scored by the microsecond each is forgotten), lock   -> {failures, ms of lock left}
+local t = redis.call('TIME')
+local failures = redis.call('ZCOUNT', KEYS[1], string.format('(%.0f', t[1] * 1000000 + t[2]), '+inf')
+return {failures, math.max(0, redis.call('PTTL', KEYS[2]))}
