@@ -28,3 +28,19 @@ impl Registry {
         out
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use prometheus_client::metrics::counter::Counter;
+
+    #[test]
+    fn what_a_module_registers_is_shown_with_its_help_and_value() {
+        let (registry, requests) = (Registry::new(), Counter::<u64>::default());
+        registry.register(|metrics| metrics.register("requests", "Requests served", requests.clone()));
+        requests.inc_by(3);
+        let text = registry.encode();
+        assert!(text.contains("# HELP requests Requests served"), "{text}");
+        assert!(text.contains("\nrequests_total 3\n"), "{text}");
+    }
+}
