@@ -4,5 +4,5 @@ import ts from 'typescript-eslint';
 export default ts.config(
   { ignores: ['dist', 'src/api/schema.d.ts', 'test-results'] },
   ...ts.configs.recommended,
-  { plugins: { 'react-hooks': hooks }, rules: hooks.configs.recommended.rules },
+  { files: ['src/**'], plugins: { 'react-hooks': hooks }, rules: hooks.configs.recommended.rules },
 );

@@ -6,6 +6,7 @@
 pub mod aliases;
 pub mod audit;
 pub mod auth;
+pub mod catalog;
 pub mod combos;
 pub mod data_planes;
 pub mod health;
@@ -76,7 +77,7 @@ impl fmt::Debug for Ctx {
 
 /// Every `/api` route, with the edge around it.
 pub fn router(ctx: Ctx) -> Router {
-    let (router, document) = routes().split_for_parts();
+    let (router, document) = described();
     let document = Arc::new(document);
     router
         .route("/api/openapi.json", get(move || async move { Json(document.as_ref().clone()) }))
@@ -89,7 +90,28 @@ pub fn router(ctx: Ctx) -> Router {
 
 /// The description of every route, as served at `/api/openapi.json`.
 pub fn document() -> utoipa::openapi::OpenApi {
-    routes().split_for_parts().1
+    described().1
+}
+
+/// Slices name their handlers alike, and an operation's id is to be its own in the whole document: method and path.
+fn described() -> (Router<Ctx>, utoipa::openapi::OpenApi) {
+    let (router, mut document) = routes().split_for_parts();
+    for (path, item) in &mut document.paths.paths {
+        let operations = [
+            ("get", &mut item.get),
+            ("put", &mut item.put),
+            ("post", &mut item.post),
+            ("patch", &mut item.patch),
+            ("delete", &mut item.delete),
+        ];
+        let id = path.trim_start_matches("/api/").replace(['/', '-'], "_").replace(['{', '}'], "");
+        for (method, operation) in operations {
+            if let Some(operation) = operation {
+                operation.operation_id = Some(format!("{method}_{id}"));
+            }
+        }
+    }
+    (router, document)
 }
 
 fn routes() -> OpenApiRouter<Ctx> {
@@ -101,10 +123,29 @@ fn routes() -> OpenApiRouter<Ctx> {
         .merge(provider_nodes::router())
         .merge(keys::router())
         .merge(aliases::router())
+        .merge(catalog::router())
         .merge(combos::router())
         .merge(data_planes::router())
         .merge(health::router())
         .merge(init::router())
         .merge(usage::router())
         .merge(audit::router())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn every_operation_of_the_document_has_an_id_of_its_own() {
+        let document = serde_json::to_value(document()).unwrap();
+        let paths = document["paths"].as_object().unwrap();
+        let operations = paths.values().flat_map(|item| item.as_object().unwrap().values());
+        let ids: Vec<_> = operations.filter_map(|operation| operation["operationId"].as_str()).collect();
+        let distinct: HashSet<_> = ids.iter().collect();
+        assert!(ids.len() > 30);
+        assert_eq!(ids.len(), distinct.len(), "{ids:?}");
+    }
 }

@@ -35,7 +35,7 @@ struct AliasQuery {
 #[derive(Debug, Serialize, ToSchema)]
 struct AliasList {
     /// Alias to target.
-    #[schema(value_type = Object)]
+    #[schema(value_type = std::collections::HashMap<String, String>)]
     aliases: Map<String, Value>,
 }
 

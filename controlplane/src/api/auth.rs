@@ -53,6 +53,7 @@ struct LoginBody {
 }
 
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = SessionDone)]
 struct Done {
     success: bool,
 }

@@ -133,6 +133,7 @@ struct DeleteQuery {
 }
 
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ComboDone)]
 struct Done {
     success: bool,
 }

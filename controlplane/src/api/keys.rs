@@ -107,12 +107,14 @@ struct Regenerated {
 }
 
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = KeyDeleted)]
 struct Deleted {
     message: &'static str,
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[schema(as = KeyCreate)]
 struct CreateBody {
     name: String,
     scopes: Option<Vec<String>>,
@@ -125,6 +127,7 @@ struct CreateBody {
 
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[schema(as = KeyUpdate)]
 struct UpdateBody {
     name: Option<String>,
     scopes: Option<Vec<String>>,

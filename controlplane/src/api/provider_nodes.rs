@@ -83,6 +83,7 @@ struct NodeDeleted {
 
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[schema(as = NodeCreate)]
 struct CreateBody {
     name: String,
     /// `^[a-z0-9][a-z0-9._-]{0,63}$`
@@ -97,6 +98,7 @@ struct CreateBody {
 
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[schema(as = NodeUpdate)]
 struct UpdateBody {
     name: Option<String>,
     prefix: Option<String>,
@@ -108,6 +110,7 @@ struct UpdateBody {
 
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[schema(as = NodeCheck)]
 struct ValidateBody {
     base_url: String,
     #[schema(value_type = String)]
@@ -117,6 +120,7 @@ struct ValidateBody {
 }
 
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = NodeVerdict)]
 struct ValidateView {
     valid: bool,
     error: Option<String>,

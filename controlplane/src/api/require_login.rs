@@ -47,6 +47,7 @@ struct RequireLoginBody {
 }
 
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = RequireLoginDone)]
 struct Done {
     success: bool,
 }

@@ -1,9 +1,9 @@
-import { ActionIcon, Button, Card, Code, Group, Table, TextInput, Tooltip } from '@mantine/core';
+import { Button, Card, Code, Group, Table, TextInput } from '@mantine/core';
 import { useForm } from '@mantine/form';
-import { IconTrash } from '@tabler/icons-react';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { api, settle, unwrap } from '../api/client';
 import { confirmDelete } from '../parts/confirm';
+import { DeleteButton } from '../parts/delete-button';
 import { showApplied } from '../parts/failure';
 import { Empty, Loaded, PageHeader } from '../parts/states';
 
@@ -68,16 +68,7 @@ export function AliasesPage() {
                     <Code>{target}</Code>
                   </Table.Td>
                   <Table.Td>
-                    <Tooltip label="Delete">
-                      <ActionIcon
-                        variant="subtle"
-                        color="red"
-                        aria-label={`Delete ${alias}`}
-                        onClick={() => confirmDelete(alias, 'Requests that name it are refused from now on.', () => remove.mutate(alias))}
-                      >
-                        <IconTrash size={16} />
-                      </ActionIcon>
-                    </Tooltip>
+                    <DeleteButton what={alias} onClick={() => confirmDelete(alias, 'Requests that name it are refused from now on.', () => remove.mutate(alias))} />
                   </Table.Td>
                 </Table.Tr>
               ))}

@@ -1,10 +1,12 @@
 import { ActionIcon, Badge, Button, Card, Code, Group, Modal, Stack, Switch, Text, TextInput, Title, Tooltip } from '@mantine/core';
 import { useForm } from '@mantine/form';
-import { IconArrowDown, IconArrowUp, IconPencil, IconPlus, IconTrash, IconX } from '@tabler/icons-react';
+import { IconArrowDown, IconArrowUp, IconPencil, IconPlus, IconX } from '@tabler/icons-react';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, settle, unwrap } from '../api/client';
+import { modelOf } from './combos/member';
 import { confirmDelete } from '../parts/confirm';
+import { DeleteButton } from '../parts/delete-button';
 import { showApplied } from '../parts/failure';
 import { Empty, Loaded, PageHeader } from '../parts/states';
 
@@ -77,18 +79,9 @@ export function CombosPage() {
                         <IconPencil size={16} />
                       </ActionIcon>
                     </Tooltip>
-                    <Tooltip label="Delete">
-                      <ActionIcon
-                        variant="subtle"
-                        color="red"
-                        aria-label={`Delete ${combo.name}`}
-                        onClick={() =>
+                    <DeleteButton what={combo.name} onClick={() =>
                           confirmDelete(combo.name, 'Requests that name it are refused from now on.', () => remove.mutate(combo.id))
-                        }
-                      >
-                        <IconTrash size={16} />
-                      </ActionIcon>
-                    </Tooltip>
+                        } />
                   </Group>
                 </Group>
                 <Group gap="xs">
@@ -113,17 +106,12 @@ export function CombosPage() {
   );
 }
 
-/** A member travels as a bare model name or with a weight. */
-function modelOf(member: string | { model: string }): string {
-  return typeof member === 'string' ? member : member.model;
-}
-
 function ComboEditor({ draft, onClose, onSaved }: { draft: Draft; onClose: () => void; onSaved: () => void }) {
   const form = useForm({
     initialValues: { name: draft.name, models: draft.models },
     validate: {
       name: (value) => (/^[a-zA-Z0-9_/.-]+$/.test(value) ? null : 'Letters, digits and _ / . - only'),
-      models: { 0: () => null },
+      models: (value) => (value.some((model) => model.trim()) ? null : 'Name at least one model'),
     },
   });
   const save = useMutation({

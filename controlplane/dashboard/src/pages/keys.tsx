@@ -1,11 +1,12 @@
-import { ActionIcon, Alert, Badge, Button, Code, Group, Modal, Stack, Switch, Table, TagsInput, Text, TextInput, Tooltip } from '@mantine/core';
+import { Alert, Badge, Button, Code, Group, Modal, Stack, Switch, Table, TagsInput, Text, TextInput } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { useDisclosure } from '@mantine/hooks';
-import { IconPlus, IconTrash } from '@tabler/icons-react';
+import { IconPlus } from '@tabler/icons-react';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, settle, unwrap } from '../api/client';
 import { confirmDelete } from '../parts/confirm';
+import { DeleteButton } from '../parts/delete-button';
 import { showApplied } from '../parts/failure';
 import { Snippet } from '../parts/snippet';
 import { Empty, Loaded, PageHeader } from '../parts/states';
@@ -88,18 +89,9 @@ export function KeysPage() {
                       />
                     </Table.Td>
                     <Table.Td>
-                      <Tooltip label="Delete">
-                        <ActionIcon
-                          variant="subtle"
-                          color="red"
-                          aria-label={`Delete ${key.name}`}
-                          onClick={() =>
+                      <DeleteButton what={key.name} onClick={() =>
                             confirmDelete(key.name, 'Clients that use this key are refused from now on.', () => remove.mutate(key.id))
-                          }
-                        >
-                          <IconTrash size={16} />
-                        </ActionIcon>
-                      </Tooltip>
+                          } />
                     </Table.Td>
                   </Table.Tr>
                 ))}

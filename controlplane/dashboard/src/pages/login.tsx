@@ -42,7 +42,7 @@ export function LoginPage() {
               Sign in
             </Button>
             <Text size="xs" c="dimmed">
-              Lost it? Start the gateway once with INITIAL_PASSWORD set after clearing the stored one; the README says how.
+              Lost it? Stop the gateway and run omniroute reset-password, which makes a new one.
             </Text>
           </Stack>
         </form>

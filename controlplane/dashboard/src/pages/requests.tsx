@@ -1,22 +1,27 @@
 import { Badge, Code, Table, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { api, unwrap } from '../api/client';
+import type { components } from '../api/schema';
 import { Empty, Loaded, PageHeader } from '../parts/states';
+
+type Request = components['schemas']['RequestView'];
 
 export function RequestsPage() {
   const query = useQuery({
-    queryKey: ['usage-logs'],
-    queryFn: () => unwrap(api.GET('/api/usage/logs')),
+    queryKey: ['request-logs'],
+    queryFn: () => unwrap(api.GET('/api/usage/request-logs', { params: { query: { limit: 100 } } })),
     refetchInterval: 3_000,
   });
   return (
     <>
-      <PageHeader title="Requests" hint="The newest requests, as they were accounted." />
+      <PageHeader title="Requests" hint="The newest 100, as they were accounted." />
       <Loaded
         query={query}
-        empty={(data) => data.logs.length === 0 && <Empty title="No request yet" hint="Send one: the overview has a command to copy." />}
+        empty={(requests) =>
+          requests.length === 0 && <Empty title="No request yet" hint="Send one: the overview has a command to copy." />
+        }
       >
-        {(data) => (
+        {(requests) => (
           <Table.ScrollContainer minWidth={860}>
             <Table verticalSpacing="xs">
               <Table.Thead>
@@ -32,33 +37,8 @@ export function RequestsPage() {
                 </Table.Tr>
               </Table.Thead>
               <Table.Tbody>
-                {data.logs.map((log) => (
-                  <Table.Tr key={log.id}>
-                    <Table.Td>{new Date(log.timestamp).toLocaleTimeString()}</Table.Td>
-                    <Table.Td>
-                      <Code>{log.requestedModel}</Code>
-                    </Table.Td>
-                    <Table.Td>
-                      {log.provider ? (
-                        <Code>
-                          {log.provider}/{log.model}
-                        </Code>
-                      ) : (
-                        <Text size="sm" c="dimmed">
-                          nobody
-                        </Text>
-                      )}
-                    </Table.Td>
-                    <Table.Td>{log.keyName ?? '–'}</Table.Td>
-                    <Table.Td>
-                      <Badge variant="light" color={log.status < 400 ? 'teal' : 'red'}>
-                        {log.status}
-                      </Badge>
-                    </Table.Td>
-                    <Table.Td ta="right">{log.tokens.input}</Table.Td>
-                    <Table.Td ta="right">{log.tokens.output}</Table.Td>
-                    <Table.Td ta="right">{log.durationMs} ms</Table.Td>
-                  </Table.Tr>
+                {requests.map((request) => (
+                  <RequestRow key={request.id} request={request} />
                 ))}
               </Table.Tbody>
             </Table>
@@ -66,5 +46,39 @@ export function RequestsPage() {
         )}
       </Loaded>
     </>
+  );
+}
+
+function RequestRow({ request }: { request: Request }) {
+  const { status, tokens } = request;
+  return (
+    <Table.Tr>
+      <Table.Td>
+        <time dateTime={request.timestamp}>{new Date(request.timestamp).toLocaleTimeString()}</time>
+      </Table.Td>
+      <Table.Td>
+        <Code>{request.requestedModel || '–'}</Code>
+      </Table.Td>
+      <Table.Td>
+        {request.provider ? (
+          <Code>
+            {request.account ?? request.provider}: {request.model}
+          </Code>
+        ) : (
+          <Text size="sm" c="dimmed">
+            nobody
+          </Text>
+        )}
+      </Table.Td>
+      <Table.Td>{request.apiKeyName ?? '–'}</Table.Td>
+      <Table.Td>
+        <Badge variant="light" color={status < 400 ? 'teal' : 'red'} title={request.error ?? undefined}>
+          {status}
+        </Badge>
+      </Table.Td>
+      <Table.Td ta="right">{tokens.in}</Table.Td>
+      <Table.Td ta="right">{tokens.out}</Table.Td>
+      <Table.Td ta="right">{request.duration} ms</Table.Td>
+    </Table.Tr>
   );
 }

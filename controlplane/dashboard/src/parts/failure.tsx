@@ -1,6 +1,7 @@
 import { Text } from '@mantine/core';
 import { notifications } from '@mantine/notifications';
 import { ApiFailure } from '../api/client';
+import { wordApplied } from './applied';
 
 /** Says what went wrong, with the code and the id that finds it in the logs. */
 export function FailureText({ error }: { error: unknown }) {
@@ -27,7 +28,6 @@ export function showFailure(error: unknown) {
 
 /** After a save: how many data planes already run it. */
 export function showApplied(what: string, applied: string | null) {
-  const [acked, total] = (applied ?? '').split('/');
-  const message = total ? `Applied on ${acked} of ${total} data planes.` : 'Saved.';
-  notifications.show({ color: acked === total ? 'teal' : 'yellow', title: what, message });
+  const { everywhere, message } = wordApplied(applied);
+  notifications.show({ color: everywhere ? 'teal' : 'yellow', title: what, message });
 }

@@ -69,6 +69,7 @@ pub struct ModelList {
 
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[schema(as = CredentialCheck)]
 pub struct ValidateBody {
     provider: String,
     #[schema(value_type = String)]
@@ -77,6 +78,7 @@ pub struct ValidateBody {
 }
 
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = CredentialVerdict)]
 pub struct ValidateView {
     valid: bool,
     error: Option<String>,

@@ -35,6 +35,7 @@ const FROM_NODE: [&str; 3] = ["prefix", "apiType", "nodeName"];
 
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[schema(as = ConnectionCreate)]
 pub struct CreateBody {
     /// A provider's id or alias, or the id of a provider node.
     provider: String,
@@ -56,6 +57,7 @@ pub struct CreateBody {
 
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[schema(as = ConnectionUpdate)]
 pub struct UpdateBody {
     name: Option<String>,
     priority: Option<i32>,
@@ -100,6 +102,7 @@ pub struct UpdateBody {
 }
 
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ConnectionDeleted)]
 pub struct Deleted {
     message: &'static str,
     id: Uuid,

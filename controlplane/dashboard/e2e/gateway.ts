@@ -1,0 +1,121 @@
+import { test as base, expect, type Page } from '@playwright/test';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+export { expect };
+
+export const PASSWORD = 'correct horse battery staple';
+const START_TIMEOUT_MS = 60_000;
+
+/** A running gateway: both planes and the demo provider, in a process of its own. */
+export type Gateway = { address: string; demo: string };
+
+type Worker = { gateway: Gateway };
+type Each = {
+  /** What the browser complained about: console errors, uncaught exceptions, policy violations. */
+  complaints: string[];
+  /** A page whose operator is signed in. */
+  signedIn: Page;
+};
+
+export const test = base.extend<Each, Worker>({
+  gateway: [
+    async ({}, use) => {
+      const dir = await mkdtemp(join(tmpdir(), 'omniroute-browser-'));
+      const address = `127.0.0.1:${await freePort()}`;
+      const gateway = await start(dir, address);
+      await use({ address: `http://${address}`, demo: `http://${address}/demo/v1` });
+      await stop(gateway);
+      await rm(dir, { recursive: true, force: true });
+    },
+    { scope: 'worker', timeout: START_TIMEOUT_MS + 10_000 },
+  ],
+  baseURL: async ({ gateway }, use) => use(gateway.address),
+  complaints: async ({ page }, use) => {
+    const complaints: string[] = [];
+    page.on('console', (message) => {
+      if (message.type() === 'error') complaints.push(message.text());
+    });
+    page.on('pageerror', (error) => complaints.push(String(error)));
+    await page.exposeFunction('complain', (text: string) => complaints.push(text));
+    await page.addInitScript(() => {
+      document.addEventListener('securitypolicyviolation', ({ violatedDirective, blockedURI, sourceFile, lineNumber }) => {
+        const complain = (window as unknown as { complain: (text: string) => void }).complain;
+        complain(`${violatedDirective} forbids ${blockedURI} at ${sourceFile}:${lineNumber}`);
+      });
+    });
+    await use(complaints);
+  },
+  signedIn: async ({ page }, use) => {
+    const answer = await page.request.post('/api/auth/login', { data: { password: PASSWORD } });
+    expect(answer.status()).toBe(200);
+    await use(page);
+  },
+});
+
+/** One chat completion, as a client of the gateway sends it. */
+export function chat(gateway: Gateway, key: string, model: string): Promise<Response> {
+  return fetch(`${gateway.address}/v1/chat/completions`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ model, messages: [{ role: 'user', content: 'Hello' }] }),
+  });
+}
+
+/** Makes a key on its page and returns it. */
+export async function createKey(page: Page, name: string): Promise<string> {
+  await page.goto('/dashboard/keys');
+  await page.getByRole('button', { name: 'New key' }).first().click();
+  const dialog = page.getByRole('dialog', { name: 'New API key' });
+  await dialog.getByLabel('Name').fill(name);
+  await dialog.getByRole('button', { name: 'Create' }).click();
+  const key = await dialog.getByLabel('API key', { exact: true }).textContent();
+  await dialog.getByRole('button', { name: 'Done' }).click();
+  await expect(dialog).toBeHidden();
+  return key ?? '';
+}
+
+/** A write is over when the page says how far it has got. */
+export async function expectApplied(page: Page, what: string): Promise<void> {
+  const note = page.getByRole('alert').filter({ hasText: what });
+  await expect(note).toContainText('Applied on 1 of 1 data planes.');
+}
+
+async function start(dir: string, address: string): Promise<ChildProcess> {
+  const bin = process.env.OMNIROUTE_BIN_DIR;
+  if (!bin) throw new Error('OMNIROUTE_BIN_DIR is not set: run `make test`, or set it to the directory of `omniroute`');
+  const gateway = spawn(join(bin, 'omniroute'), ['--data-dir', dir, '--listen', address], {
+    env: { PATH: process.env.PATH, INITIAL_PASSWORD: PASSWORD, ALLOW_PRIVATE_PROVIDER_URLS: 'true' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let said = '';
+  for (const stream of [gateway.stdout, gateway.stderr]) stream.on('data', (chunk: Buffer) => (said += chunk.toString()));
+
+  const deadline = Date.now() + START_TIMEOUT_MS;
+  while (Date.now() < deadline && gateway.exitCode === null) {
+    const ready = await fetch(`http://${address}/readyz`).catch(() => null);
+    if (ready?.ok) return gateway;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  gateway.kill('SIGKILL');
+  throw new Error(`the gateway did not get ready; it said:\n${said}`);
+}
+
+async function stop(gateway: ChildProcess): Promise<void> {
+  if (gateway.exitCode !== null) return;
+  const ended = new Promise((resolve) => gateway.once('exit', resolve));
+  gateway.kill('SIGTERM');
+  await ended;
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  if (address === null || typeof address === 'string') throw new Error('no port is free');
+  return address.port;
+}

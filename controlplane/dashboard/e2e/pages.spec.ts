@@ -1,0 +1,64 @@
+import AxeBuilder from '@axe-core/playwright';
+import type { Page } from '@playwright/test';
+import { expect, test } from './gateway';
+
+const pages = [
+  { path: '/dashboard/', title: 'Overview' },
+  { path: '/dashboard/providers', title: 'Providers' },
+  { path: '/dashboard/combos', title: 'Combos' },
+  { path: '/dashboard/aliases', title: 'Aliases' },
+  { path: '/dashboard/keys', title: 'API keys' },
+  { path: '/dashboard/requests', title: 'Requests' },
+];
+const dialogs = [
+  { path: '/dashboard/providers', button: 'Add connection' },
+  { path: '/dashboard/providers', button: 'Add endpoint' },
+  { path: '/dashboard/combos', button: 'New combo' },
+  { path: '/dashboard/keys', button: 'New key' },
+];
+
+for (const colorScheme of ['light', 'dark'] as const) {
+  test.describe(`in ${colorScheme} colours`, () => {
+    test.use({ colorScheme });
+
+    for (const { path, title } of pages) {
+      test(`${title} is accessible and breaks no rule of the browser`, async ({ complaints, signedIn: page }) => {
+        await page.goto(path);
+        await expect(page.getByRole('heading', { name: title, level: 1 })).toBeVisible();
+        await expect(page.getByLabel('Loading')).toHaveCount(0);
+        await expectAccessible(page);
+        expect(complaints).toEqual([]);
+      });
+    }
+
+    for (const { path, button } of dialogs) {
+      test(`the dialog behind "${button}" is accessible and breaks no rule of the browser`, async ({
+        complaints,
+        signedIn: page,
+      }) => {
+        await page.goto(path);
+        await page.getByRole('button', { name: button }).first().click();
+        await expect(page.getByRole('dialog')).toBeVisible();
+        await expectAccessible(page);
+        await page.keyboard.press('Escape');
+        await expect(page.getByRole('dialog')).toBeHidden();
+        expect(complaints).toEqual([]);
+      });
+    }
+
+    test('the sign-in page is accessible and breaks no rule of the browser', async ({ complaints, page }) => {
+      await page.goto('/dashboard/login');
+      await expect(page.getByRole('heading', { name: 'Sign in to OmniRoute' })).toBeVisible();
+      await expectAccessible(page);
+      expect(complaints).toEqual([]);
+    });
+  });
+}
+
+/** Contrast is only what it will be once nothing fades any more. */
+async function expectAccessible(page: Page) {
+  await page.waitForFunction(() => document.getAnimations().every((animation) => animation.playState !== 'running'));
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  const found = violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(' ')}`);
+  expect(found).toEqual([]);
+}

@@ -1,0 +1,116 @@
+import { Badge, Button, Card, Code, Group, Stack, Text, Title } from '@mantine/core';
+import { useDisclosure } from '@mantine/hooks';
+import { IconPlugConnected, IconServerBolt } from '@tabler/icons-react';
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { api, settle, unwrap } from '../api/client';
+import type { components } from '../api/schema';
+import { confirmDelete } from '../parts/confirm';
+import { showApplied } from '../parts/failure';
+import { Empty, Loaded, PageHeader } from '../parts/states';
+import { DeleteButton } from '../parts/delete-button';
+import { Connections } from './providers/connections';
+import { groupByProvider, type Provider } from './providers/groups';
+import { NewConnection } from './providers/new-connection';
+import { NewEndpoint } from './providers/new-endpoint';
+
+type Node = components['schemas']['NodeView'];
+
+const lists = {
+  queryKey: ['providers', 'page'],
+  queryFn: async () => {
+    const [{ connections }, { nodes }, { catalog }] = await Promise.all([
+      unwrap(api.GET('/api/providers')),
+      unwrap(api.GET('/api/provider-nodes')),
+      unwrap(api.GET('/api/models/catalog')),
+    ]);
+    return { groups: groupByProvider(connections, catalog), nodes, catalog };
+  },
+};
+
+export function ProvidersPage() {
+  const client = useQueryClient();
+  const query = useQuery(lists);
+  const refresh = () => client.invalidateQueries({ queryKey: ['providers'] });
+  const [connecting, connection] = useDisclosure();
+  const [adding, endpoint] = useDisclosure();
+
+  const removeNode = useMutation({
+    mutationFn: (id: string) =>
+      settle(api.DELETE('/api/provider-nodes/{id}', { params: { path: { id }, query: { wait: 'applied' } } })),
+    onSuccess: ({ applied }) => showApplied('Endpoint deleted', applied),
+    onSettled: refresh,
+  });
+
+  const add = (
+    <Group gap="xs">
+      <Button leftSection={<IconPlugConnected size={16} />} onClick={connection.open}>
+        Add connection
+      </Button>
+      <Button variant="default" leftSection={<IconServerBolt size={16} />} onClick={endpoint.open}>
+        Add endpoint
+      </Button>
+    </Group>
+  );
+  return (
+    <>
+      <PageHeader title="Providers" hint="Where requests go: stored credentials, and endpoints of your own." action={add} />
+      <Loaded
+        query={query}
+        empty={({ groups }) =>
+          groups.length === 0 && (
+            <Empty
+              title="No provider yet"
+              hint="Add a connection with the key of a provider, or an endpoint that speaks a provider's API."
+              action={add}
+            />
+          )
+        }
+      >
+        {({ groups, nodes }) => (
+          <Stack>
+            {groups.map((group) => (
+              <Card withBorder key={group.id} component="section" aria-label={group.name}>
+                <ProviderHeader
+                  provider={group}
+                  node={nodes.find((node) => node.id === group.id)}
+                  onDelete={() =>
+                    confirmDelete(group.name, 'Its connections go with it, and requests to it are refused from now on.', () =>
+                      removeNode.mutate(group.id),
+                    )
+                  }
+                />
+                <Connections connections={group.connections} onChanged={refresh} />
+              </Card>
+            ))}
+          </Stack>
+        )}
+      </Loaded>
+      <NewConnection opened={connecting} catalog={query.data?.catalog ?? {}} onClose={connection.close} onSaved={refresh} />
+      <NewEndpoint opened={adding} onClose={endpoint.close} onSaved={refresh} />
+    </>
+  );
+}
+
+function ProviderHeader({ provider, node, onDelete }: { provider: Provider; node: Node | undefined; onDelete: () => void }) {
+  return (
+    <Group justify="space-between" align="flex-start" mb="xs" wrap="nowrap">
+      <div>
+        <Group gap="xs">
+          <Title order={2} size="h4">
+            {provider.name}
+          </Title>
+          {node && (
+            <Badge variant="default" tt="none">
+              {node.type}
+            </Badge>
+          )}
+        </Group>
+        <Text size="sm" c="dimmed">
+          Models begin with <Code>{provider.prefix}/</Code>
+          {node && ` and are served by ${node.baseUrl}`}
+        </Text>
+      </div>
+      {node && <DeleteButton what={`endpoint ${provider.name}`} onClick={onDelete} />}
+    </Group>
+  );
+}

@@ -1,0 +1,131 @@
+import { Alert, Badge, Button, Code, Group, Stack, Switch, Table, Text } from '@mantine/core';
+import { useMutation } from '@tanstack/react-query';
+import { useState } from 'react';
+import { api, settle, unwrap } from '../../api/client';
+import type { components } from '../../api/schema';
+import { confirmDelete } from '../../parts/confirm';
+import { DeleteButton } from '../../parts/delete-button';
+import { showApplied } from '../../parts/failure';
+import type { Connection } from './groups';
+
+type Verdict = components['schemas']['TestView'];
+
+const wait = { query: { wait: 'applied' } } as const;
+const colors: Record<string, string> = { active: 'teal', error: 'red', expired: 'red' };
+
+/** The connections of one provider. */
+export function Connections({ connections, onChanged }: { connections: Connection[]; onChanged: () => void }) {
+  if (connections.length === 0) {
+    return (
+      <Text size="sm" c="dimmed">
+        No connection yet: requests to this endpoint are refused until it has one.
+      </Text>
+    );
+  }
+  return (
+    <Table.ScrollContainer minWidth={560}>
+      <Table verticalSpacing="xs">
+        <Table.Thead>
+          <Table.Tr>
+            <Table.Th>Connection</Table.Th>
+            <Table.Th>Key</Table.Th>
+            <Table.Th>Status</Table.Th>
+            <Table.Th>Enabled</Table.Th>
+            <Table.Th aria-label="Actions" />
+          </Table.Tr>
+        </Table.Thead>
+        <Table.Tbody>
+          {connections.map((connection) => (
+            <ConnectionRow key={connection.id} connection={connection} onChanged={onChanged} />
+          ))}
+        </Table.Tbody>
+      </Table>
+    </Table.ScrollContainer>
+  );
+}
+
+function ConnectionRow({ connection, onChanged }: { connection: Connection; onChanged: () => void }) {
+  const { id } = connection;
+  const name = connection.name ?? connection.email ?? id;
+  const [verdict, setVerdict] = useState<Verdict | null>(null);
+
+  const test = useMutation({
+    mutationFn: () => unwrap(api.POST('/api/providers/{id}/test', { params: { path: { id } } })),
+    onMutate: () => setVerdict(null),
+    onSuccess: setVerdict,
+    onSettled: onChanged,
+  });
+  const toggle = useMutation({
+    mutationFn: (isActive: boolean) =>
+      settle(api.PATCH('/api/providers/{id}', { params: { path: { id }, ...wait }, body: { isActive } })),
+    onSuccess: ({ applied }, isActive) => showApplied(isActive ? `${name} enabled` : `${name} disabled`, applied),
+    onSettled: onChanged,
+  });
+  const remove = useMutation({
+    mutationFn: () => settle(api.DELETE('/api/providers/{id}', { params: { path: { id }, ...wait } })),
+    onSuccess: ({ applied }) => showApplied(`${name} deleted`, applied),
+    onSettled: onChanged,
+  });
+
+  return (
+    <>
+      <Table.Tr>
+        <Table.Td>{name}</Table.Td>
+        <Table.Td>
+          <Code>{connection.maskedApiKey ?? '–'}</Code>
+        </Table.Td>
+        <Table.Td>
+          <Badge variant="light" color={colors[connection.testStatus] ?? 'gray'}>
+            {connection.testStatus === 'unknown' ? 'not tested' : connection.testStatus}
+          </Badge>
+        </Table.Td>
+        <Table.Td>
+          <Switch
+            checked={connection.isActive}
+            disabled={toggle.isPending}
+            onChange={(event) => toggle.mutate(event.currentTarget.checked)}
+            aria-label={`${name} enabled`}
+          />
+        </Table.Td>
+        <Table.Td>
+          <Group gap="xs" justify="flex-end" wrap="nowrap">
+            <Button size="compact-sm" variant="default" loading={test.isPending} onClick={() => test.mutate()} aria-label={`Test ${name}`}>
+              Test
+            </Button>
+            <DeleteButton
+              what={name}
+              onClick={() => confirmDelete(name, 'Its key is erased, and requests no longer use it.', () => remove.mutate())}
+            />
+          </Group>
+        </Table.Td>
+      </Table.Tr>
+      {verdict && (
+        <Table.Tr>
+          <Table.Td colSpan={5}>
+            <Diagnosis verdict={verdict} onClose={() => setVerdict(null)} />
+          </Table.Td>
+        </Table.Tr>
+      )}
+    </>
+  );
+}
+
+function Diagnosis({ verdict, onClose }: { verdict: Verdict; onClose: () => void }) {
+  const { diagnosis, valid, statusCode, latencyMs } = verdict;
+  const facts = [diagnosis.type, statusCode ? `HTTP ${statusCode}` : null, `${latencyMs} ms`].filter(Boolean);
+  return (
+    <Alert
+      role="status"
+      color={valid ? 'teal' : 'red'}
+      title={valid ? 'The provider accepts this connection' : 'The provider cannot be used with this connection'}
+      withCloseButton
+      closeButtonLabel="Dismiss"
+      onClose={onClose}
+    >
+      <Stack gap={2}>
+        <Text size="sm">{diagnosis.message}</Text>
+        <Text size="xs">{facts.join(' · ')}</Text>
+      </Stack>
+    </Alert>
+  );
+}

@@ -1,0 +1,35 @@
+import type { components } from '../../api/schema';
+
+export type Connection = components['schemas']['ConnectionView'];
+export type Catalog = components['schemas']['Catalog']['catalog'];
+
+/** A provider as the page shows it: what it is called, and its connections in the order they are tried. */
+export type Provider = { id: string; prefix: string; name: string; connections: Connection[] };
+
+/** Providers with a connection, and all endpoints of the operator's own: an endpoint without one still needs a place. */
+export function groupByProvider(connections: Connection[], catalog: Catalog): Provider[] {
+  const groups = new Map<string, Provider>();
+  for (const [prefix, entry] of Object.entries(catalog)) {
+    groups.set(entry.id, { id: entry.id, prefix, name: entry.provider, connections: [] });
+  }
+  for (const connection of connections) {
+    const id = connection.provider;
+    const group = groups.get(id) ?? { id, prefix: id, name: id, connections: [] };
+    groups.set(id, { ...group, connections: [...group.connections, connection] });
+  }
+  const custom = new Set(Object.values(catalog).flatMap((entry) => (entry.custom ? [entry.id] : [])));
+  return [...groups.values()]
+    .filter((group) => group.connections.length > 0 || custom.has(group.id))
+    .sort((one, other) => one.name.localeCompare(other.name));
+}
+
+/** What a select offers: endpoints of one's own first, they were made to be used. */
+export function choices(catalog: Catalog): { group: string; items: { value: string; label: string }[] }[] {
+  const entries = Object.values(catalog).sort((one, other) => one.provider.localeCompare(other.provider));
+  const pick = (custom: boolean) =>
+    entries.filter((entry) => entry.custom === custom).map((entry) => ({ value: entry.id, label: entry.provider }));
+  return [
+    { group: 'Your endpoints', items: pick(true) },
+    { group: 'Providers', items: pick(false) },
+  ].filter(({ items }) => items.length > 0);
+}

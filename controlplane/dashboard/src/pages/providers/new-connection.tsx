@@ -1,0 +1,71 @@
+import { Button, Modal, PasswordInput, Select, Stack, Switch, TextInput } from '@mantine/core';
+import { isNotEmpty, useForm } from '@mantine/form';
+import { useMutation } from '@tanstack/react-query';
+import { api, settle } from '../../api/client';
+import { showApplied } from '../../parts/failure';
+import { choices, type Catalog } from './groups';
+
+type Props = { opened: boolean; catalog: Catalog; onClose: () => void; onSaved: () => void };
+
+export function NewConnection({ opened, catalog, onClose, onSaved }: Props) {
+  const form = useForm({
+    initialValues: { provider: '', name: '', apiKey: '', baseUrl: '', allowPrivateAddress: false },
+    validate: {
+      provider: isNotEmpty('Choose who the key belongs to'),
+      name: isNotEmpty('A name tells this key from others of the same provider'),
+      apiKey: isNotEmpty('Paste the key the provider gave you'),
+    },
+  });
+  const save = useMutation({
+    mutationFn: ({ baseUrl, allowPrivateAddress, ...body }: typeof form.values) =>
+      settle(
+        api.POST('/api/providers', {
+          params: { query: { wait: 'applied' } },
+          body: baseUrl.trim() ? { ...body, allowPrivateAddress, providerSpecificData: { baseUrl: baseUrl.trim() } } : body,
+        }),
+      ),
+    onSuccess: ({ applied }, { name }) => {
+      showApplied(`${name} saved`, applied);
+      onSaved();
+      dismiss();
+    },
+  });
+  function dismiss() {
+    form.reset();
+    onClose();
+  }
+  const custom = Object.values(catalog).some((entry) => entry.custom && entry.id === form.values.provider);
+
+  return (
+    <Modal opened={opened} onClose={dismiss} title="Add connection" centered closeButtonProps={{ 'aria-label': 'Close' }}>
+      <form onSubmit={form.onSubmit((values) => save.mutate(values))}>
+        <Stack>
+          <Select
+            label="Provider"
+            placeholder="Type to search"
+            data={choices(catalog)}
+            searchable
+            data-autofocus
+            {...form.getInputProps('provider')}
+          />
+          <TextInput label="Name" placeholder="team account" {...form.getInputProps('name')} />
+          <PasswordInput label="Key" autoComplete="off" {...form.getInputProps('apiKey')} />
+          {!custom && (
+            <TextInput
+              label="Own address"
+              description="Instead of the provider's, for a proxy or a regional endpoint."
+              placeholder="https://example.com/v1"
+              {...form.getInputProps('baseUrl')}
+            />
+          )}
+          {!custom && form.values.baseUrl && (
+            <Switch label="Allow a private address" {...form.getInputProps('allowPrivateAddress', { type: 'checkbox' })} />
+          )}
+          <Button type="submit" loading={save.isPending}>
+            Save
+          </Button>
+        </Stack>
+      </form>
+    </Modal>
+  );
+}

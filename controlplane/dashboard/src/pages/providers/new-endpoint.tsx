@@ -1,0 +1,68 @@
+import { Button, Modal, Select, Stack, Switch, TextInput } from '@mantine/core';
+import { isNotEmpty, matches, useForm } from '@mantine/form';
+import { useMutation } from '@tanstack/react-query';
+import { api, settle } from '../../api/client';
+import { showApplied } from '../../parts/failure';
+
+type Props = { opened: boolean; onClose: () => void; onSaved: () => void };
+
+/** The dialects an endpoint may speak. The API takes OpenAI's two as one type with a kind. */
+const dialects = [
+  { value: 'openai-compatible chat', label: 'OpenAI Chat Completions' },
+  { value: 'openai-compatible responses', label: 'OpenAI Responses' },
+  { value: 'anthropic-compatible', label: 'Anthropic Messages' },
+  { value: 'gemini-compatible', label: 'Gemini' },
+  { value: 'ollama-compatible', label: 'Ollama' },
+];
+
+export function NewEndpoint({ opened, onClose, onSaved }: Props) {
+  const form = useForm({
+    initialValues: { name: '', prefix: '', dialect: 'openai-compatible chat', baseUrl: '', allowPrivateAddress: false },
+    validate: {
+      name: isNotEmpty('Give it a name'),
+      prefix: matches(/^[a-z0-9][a-z0-9._-]{0,63}$/, 'Lower-case letters, digits and . _ - only'),
+      baseUrl: matches(/^\s*https?:\/\/\S+\s*$/, 'An http or https address'),
+    },
+  });
+  const save = useMutation({
+    mutationFn: ({ dialect, ...rest }: typeof form.values) => {
+      const [type, apiType] = dialect.split(' ');
+      return settle(api.POST('/api/provider-nodes', { params: { query: { wait: 'applied' } }, body: { ...rest, type, apiType } }));
+    },
+    onSuccess: ({ applied }, { name }) => {
+      showApplied(`${name} saved`, applied);
+      onSaved();
+      dismiss();
+    },
+  });
+  function dismiss() {
+    form.reset();
+    onClose();
+  }
+
+  return (
+    <Modal opened={opened} onClose={dismiss} title="Add endpoint" centered closeButtonProps={{ 'aria-label': 'Close' }}>
+      <form onSubmit={form.onSubmit((values) => save.mutate(values))}>
+        <Stack>
+          <TextInput label="Name" placeholder="GPU server" data-autofocus {...form.getInputProps('name')} />
+          <TextInput
+            label="Prefix"
+            description="Clients write it before the model: prefix/model."
+            placeholder="gpu"
+            {...form.getInputProps('prefix')}
+          />
+          <Select label="Type" data={dialects} allowDeselect={false} {...form.getInputProps('dialect')} />
+          <TextInput label="Address" placeholder="https://example.com/v1" {...form.getInputProps('baseUrl')} />
+          <Switch
+            label="Allow a private address"
+            description="For servers in your own network."
+            {...form.getInputProps('allowPrivateAddress', { type: 'checkbox' })}
+          />
+          <Button type="submit" loading={save.isPending}>
+            Save
+          </Button>
+        </Stack>
+      </form>
+    </Modal>
+  );
+}
