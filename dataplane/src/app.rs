@@ -58,6 +58,7 @@ pub fn build(config: &Config, deps: Deps) -> anyhow::Result<App> {
         connect_timeout: config.upstream.connect(),
         allow_private: config.upstream.allow_private_addresses,
     });
+    let identity = Identity::new(&config.data_plane_id, spool.id(), config.listen().to_string());
     let routing = Routing::default();
     let gateway = Arc::new(Gateway {
         routing: routing.clone(),
@@ -69,7 +70,7 @@ pub fn build(config: &Config, deps: Deps) -> anyhow::Result<App> {
         availability: Availability::default(),
     });
     let sync = Subscription {
-        identity: Identity::new(&config.data_plane_id, config.listen().to_string()),
+        identity,
         control: deps.control,
         routing: routing.clone(),
         store: deps.store,

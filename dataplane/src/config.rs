@@ -37,7 +37,7 @@ pub struct Config {
     pub redis_prefix: String,
     /// At least 32 characters, the same on every plane.
     pub cluster_secret: Secret<String>,
-    /// Stable name of this data plane; one per process when empty.
+    /// Name of this data plane in the dashboard; when empty it is named after its spool.
     pub data_plane_id: String,
     pub log: TelemetryConfig,
     /// Between becoming unready and refusing requests: load balancers need a moment to notice.

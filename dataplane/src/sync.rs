@@ -26,7 +26,7 @@ use uuid::Uuid;
 /// Who this data plane is, in a control plane's list.
 #[derive(Clone, Debug)]
 pub struct Identity {
-    /// Stable across restarts when configured, else one per process.
+    /// Stable across restarts.
     pub id: String,
     /// New at every process start.
     pub incarnation: Uuid,
@@ -74,17 +74,15 @@ pub struct Subscription {
 // === impl Identity ===
 
 impl Identity {
-    /// An empty `id` makes one for this process.
-    pub fn new(id: &str, address: impl Into<String>) -> Self {
-        let incarnation = Uuid::now_v7();
-        let id = if id.is_empty() {
-            format!("dp-{}", incarnation.simple())
-        } else {
-            id.to_owned()
+    /// Without a name of its own, a data plane is named after its spool, which stays when the process restarts.
+    pub fn new(name: &str, spool: Uuid, address: impl Into<String>) -> Self {
+        let id = match name {
+            "" => format!("dp-{}", spool.simple()),
+            name => name.to_owned(),
         };
         Self {
             id,
-            incarnation,
+            incarnation: Uuid::now_v7(),
             address: address.into(),
         }
     }

@@ -9,6 +9,7 @@
 //! loss. A request that was dispatched but never ended is reported as lost, with its estimate, at the next start.
 //! Nothing here makes a request wait for a control plane: a full or failing disk drops events and counts them.
 
+mod bound;
 mod record;
 mod report;
 mod segment;

@@ -263,3 +263,6 @@ fn decompress(payload: &[u8]) -> Result<Bytes, Refusal> {
     }
     Ok(bytes.into())
 }
+
+#[cfg(test)]
+mod tests;

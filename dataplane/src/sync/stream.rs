@@ -22,6 +22,8 @@ use tonic::Status;
 
 const CAPABILITIES: [&str; 3] = ["delta", "zstd", "partial-apply"];
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// For a goodbye to arrive; it is a courtesy.
+const GOODBYE_TIMEOUT: Duration = Duration::from_secs(1);
 /// A control plane pings every 5 s.
 const SILENCE: Duration = Duration::from_secs(15);
 /// Give or take a fifth, so that a fleet does not beat in step.
@@ -133,6 +135,12 @@ impl Conversation<'_> {
                 () = sleep_until(silent_at) => return Err(StreamError::Silent),
                 () = stop.cancelled() => {
                     send(&outgoing, Body::Goodbye(Goodbye { reason: "stopping".to_owned() })).await?;
+                    drop(outgoing);
+                    // dropping our end of the stream would take the goodbye with it
+                    let closing = async { while let Ok(Some(_)) = incoming.message().await {} };
+                    if timeout(GOODBYE_TIMEOUT, closing).await.is_err() {
+                        tracing::debug!("the control plane did not close the stream");
+                    }
                     return Ok(End::Stopped);
                 }
             };
@@ -142,7 +150,11 @@ impl Conversation<'_> {
                 Some(control_message::Body::Update(chunk)) => {
                     let nonce = chunk.nonce;
                     match assembly.push(chunk)? {
-                        Some(update) => Some(Body::Result(self.apply(nonce, update).await)),
+                        Some(update) => {
+                            // what we are may have changed with it
+                            beat_at = Instant::now();
+                            Some(Body::Result(self.apply(nonce, update).await))
+                        }
                         None => None,
                     }
                 }

@@ -4,6 +4,9 @@
 //! are written again at the head of the next one, and segments are deleted oldest first. So the segments that
 //! exist always tell which requests are open, and an acknowledged segment never has to wait for a long stream.
 
+mod identity;
+
+use super::bound::bound;
 use super::record::{Kind, MAX_PAYLOAD_BYTES, Record};
 use super::segment::{Segment, Writer};
 use bytes::Bytes;
@@ -12,19 +15,14 @@ use prost::Message;
 use proto::v1::{UsageEvent, usage_event};
 use std::collections::{HashMap, VecDeque};
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use thiserror::Error;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
-const ID_FILE: &str = "id";
 const LOCK_FILE: &str = "lock";
-
-/// What a client or a provider may put into one field of an event, in bytes.
-const TEXT_BYTES: usize = 512;
-const ATTEMPTS: usize = 32;
 
 #[derive(Clone, Debug)]
 pub struct SpoolConfig {
@@ -147,7 +145,7 @@ impl Spool {
             fs::TryLockError::Error(source) => at(source),
         })?;
 
-        let id = read_id(&config.dir)?;
+        let id = identity::read(&config.dir)?;
         let (state, damaged_bytes) = State::recover(id, &config).map_err(at)?;
         let spool = Self(Arc::new(Shared {
             config,
@@ -218,6 +216,11 @@ impl Spool {
         }
     }
 
+    /// Stays the same as long as the directory does.
+    pub fn id(&self) -> Uuid {
+        self.0.state.lock().id
+    }
+
     pub fn vitals(&self) -> Vitals {
         let state = self.0.state.lock();
         let pending = state.next - 1 - state.acknowledged;
@@ -273,7 +276,7 @@ impl Spool {
     /// events of the old id that the directory has not: it was restored from a copy, and its sequences would be
     /// taken for events that are already known.
     pub(super) fn renew(&self) -> Result<(), SpoolError> {
-        let id = write_id(&self.0.config.dir)?;
+        let id = identity::renew(&self.0.config.dir)?;
         let mut state = self.0.state.lock();
         state.id = id;
         state.acknowledged = state.segments[0].first - 1;
@@ -444,67 +447,5 @@ impl State {
     }
 }
 
-/// Events hold text that strangers chose; a record has a largest size.
-fn bound(event: &mut UsageEvent) {
-    let texts = [
-        &mut event.request_id,
-        &mut event.client_request_id,
-        &mut event.key_id,
-        &mut event.key_name,
-        &mut event.endpoint,
-        &mut event.client_dialect,
-        &mut event.upstream_dialect,
-        &mut event.model_requested,
-        &mut event.model_served,
-        &mut event.provider,
-        &mut event.connection_id,
-        &mut event.combo,
-        &mut event.outcome,
-        &mut event.error_code,
-        &mut event.finish_reason,
-    ];
-    texts.into_iter().for_each(cut);
-    event.attempts.truncate(ATTEMPTS);
-    for attempt in &mut event.attempts {
-        [
-            &mut attempt.connection_id,
-            &mut attempt.provider,
-            &mut attempt.model,
-            &mut attempt.outcome,
-        ]
-        .into_iter()
-        .for_each(cut);
-    }
-}
-
-fn cut(text: &mut String) {
-    text.truncate(text.floor_char_boundary(TEXT_BYTES));
-}
-
-fn read_id(dir: &Path) -> Result<Uuid, SpoolError> {
-    let path = dir.join(ID_FILE);
-    match fs::read_to_string(&path) {
-        Ok(text) => Uuid::try_parse(text.trim()).map_err(|_| SpoolError::Id(path)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => write_id(dir),
-        Err(source) => Err(SpoolError::Io { path, source }),
-    }
-}
-
-/// Makes a new id. Durable before anything is sent under it.
-fn write_id(dir: &Path) -> Result<Uuid, SpoolError> {
-    let id = Uuid::now_v7();
-    let path = dir.join(ID_FILE);
-    let write = || {
-        let temporary = dir.join("id.tmp");
-        let mut file = File::create(&temporary)?;
-        writeln!(file, "{id}")?;
-        file.sync_all()?;
-        fs::rename(&temporary, &path)?;
-        File::open(dir)?.sync_all()
-    };
-    write().map_err(|source| SpoolError::Io {
-        path: path.clone(),
-        source,
-    })?;
-    Ok(id)
-}
+#[cfg(test)]
+mod tests;
