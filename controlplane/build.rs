@@ -10,7 +10,6 @@ fn main() {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "this is how a build script talks to cargo")]
 fn watch(path: &str) {
     println!("cargo::rerun-if-changed={path}");
 }

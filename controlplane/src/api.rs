@@ -71,7 +71,9 @@ struct Document;
 
 impl fmt::Debug for Ctx {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Ctx").field("listen", &self.listen).finish_non_exhaustive()
+        f.debug_struct("Ctx")
+            .field("listen", &self.listen)
+            .finish_non_exhaustive()
     }
 }
 
@@ -80,7 +82,10 @@ pub fn router(ctx: Ctx) -> Router {
     let (router, document) = described();
     let document = Arc::new(document);
     router
-        .route("/api/openapi.json", get(move || async move { Json(document.as_ref().clone()) }))
+        .route(
+            "/api/openapi.json",
+            get(move || async move { Json(document.as_ref().clone()) }),
+        )
         .fallback(edge::unknown_path)
         .method_not_allowed_fallback(edge::unknown_method)
         .layer(CatchPanicLayer::custom(edge::caught_panic))
@@ -104,7 +109,10 @@ fn described() -> (Router<Ctx>, utoipa::openapi::OpenApi) {
             ("patch", &mut item.patch),
             ("delete", &mut item.delete),
         ];
-        let id = path.trim_start_matches("/api/").replace(['/', '-'], "_").replace(['{', '}'], "");
+        let id = path
+            .trim_start_matches("/api/")
+            .replace(['/', '-'], "_")
+            .replace(['{', '}'], "");
         for (method, operation) in operations {
             if let Some(operation) = operation {
                 operation.operation_id = Some(format!("{method}_{id}"));
@@ -143,7 +151,9 @@ mod tests {
         let document = serde_json::to_value(document()).unwrap();
         let paths = document["paths"].as_object().unwrap();
         let operations = paths.values().flat_map(|item| item.as_object().unwrap().values());
-        let ids: Vec<_> = operations.filter_map(|operation| operation["operationId"].as_str()).collect();
+        let ids: Vec<_> = operations
+            .filter_map(|operation| operation["operationId"].as_str())
+            .collect();
         let distinct: HashSet<_> = ids.iter().collect();
         assert!(ids.len() > 30);
         assert_eq!(ids.len(), distinct.len(), "{ids:?}");

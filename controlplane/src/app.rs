@@ -57,9 +57,17 @@ pub struct App {
 /// Builds the control plane and starts its background tasks.
 pub async fn build(config: ApiConfig, deps: Deps) -> anyhow::Result<App> {
     config.check()?;
-    let Deps { db, store, cluster_keys, listen, drain } = deps;
+    let Deps {
+        db,
+        store,
+        cluster_keys,
+        listen,
+        drain,
+    } = deps;
     let passwords = Passwords::default();
-    let first_run_password = first_password(&db, &passwords, &config).await.context("cannot set the first password")?;
+    let first_run_password = first_password(&db, &passwords, &config)
+        .await
+        .context("cannot set the first password")?;
 
     let secrets = Secrets {
         vault: Vault::new(&config.storage_encryption_key),
@@ -82,7 +90,10 @@ pub async fn build(config: ApiConfig, deps: Deps) -> anyhow::Result<App> {
     drain.spawn("publisher", publisher.run(drain.token()));
     drain.spawn("fleet", fleet.clone().run(drain.token()));
 
-    let egress = EgressConfig { connect_timeout: CONNECT_TIMEOUT, allow_private: config.allow_private_provider_urls };
+    let egress = EgressConfig {
+        connect_timeout: CONNECT_TIMEOUT,
+        allow_private: config.allow_private_provider_urls,
+    };
     let ctx = Ctx {
         store,
         fleet,
@@ -98,10 +109,17 @@ pub async fn build(config: ApiConfig, deps: Deps) -> anyhow::Result<App> {
         drain: drain.token(),
         db: db.clone(),
     };
-    db.record(&Origin::system(), Audit::of("system.start")).await.context("cannot write the audit trail")?;
+    db.record(&Origin::system(), Audit::of("system.start"))
+        .await
+        .context("cannot write the audit trail")?;
 
     let router = Router::new().merge(api::router(ctx.clone())).merge(ui::router());
-    Ok(App { router, probes: probes(ctx), grpc: Routes::new(control.into_service()), first_run_password })
+    Ok(App {
+        router,
+        probes: probes(ctx),
+        grpc: Routes::new(control.into_service()),
+        first_run_password,
+    })
 }
 
 /// Draws the administrator's password of a new installation. Of several replicas that start at the same time, one
@@ -128,7 +146,8 @@ async fn first_password(
     if won.rows_affected() == 0 {
         return Ok(None);
     }
-    db.record(&Origin::system(), Audit::of("auth.password.generated")).await?;
+    db.record(&Origin::system(), Audit::of("auth.password.generated"))
+        .await?;
     Ok(Some(password))
 }
 
@@ -143,7 +162,8 @@ pub async fn reset_password(db: &Db) -> anyhow::Result<Secret<String>> {
     )
     .execute(db.pool())
     .await?;
-    db.record(&Origin::system(), Audit::of("auth.password.reset")).await?;
+    db.record(&Origin::system(), Audit::of("auth.password.reset"))
+        .await?;
     Ok(password)
 }
 
@@ -158,5 +178,8 @@ fn probes(ctx: Ctx) -> Router {
             Ok(Err(_)) | Err(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
-    Router::new().route("/healthz", get(|| async { StatusCode::OK })).route("/readyz", get(ready)).with_state(ctx)
+    Router::new()
+        .route("/healthz", get(|| async { StatusCode::OK }))
+        .route("/readyz", get(ready))
+        .with_state(ctx)
 }

@@ -36,11 +36,23 @@ pub const FLAT_NAMES: &[(&str, &str)] = &[
     ("MAX_BODY_SIZE_BYTES", "api.max_body_size_bytes"),
     ("ALLOW_PRIVATE_PROVIDER_URLS", "api.allow_private_provider_urls"),
     ("ALLOW_OPEN_DASHBOARD", "api.allow_open_dashboard"),
-    ("ALLOW_MULTI_CONNECTIONS_PER_COMPAT_NODE", "api.allow_multi_connections_per_compat_node"),
+    (
+        "ALLOW_MULTI_CONNECTIONS_PER_COMPAT_NODE",
+        "api.allow_multi_connections_per_compat_node",
+    ),
 ];
 
 /// Values that appear in documentation, examples and habits, and so protect nothing.
-const WELL_KNOWN: &[&str] = &["changeme", "change-me", "secret", "password", "default", "example", "123456", "omniroute"];
+const WELL_KNOWN: &[&str] = &[
+    "changeme",
+    "change-me",
+    "secret",
+    "password",
+    "default",
+    "example",
+    "123456",
+    "omniroute",
+];
 
 /// What the binary reads. The `[controlplane]` table of `omniroute.toml`, `OMNIROUTE_CONTROLPLANE__X`, flat names.
 #[derive(Debug, Deserialize)]
@@ -97,10 +109,16 @@ pub struct ApiConfig {
 
 #[derive(Debug, Error)]
 pub enum WeakSecret {
-    #[error("{name} is not set: generate one with `openssl rand -base64 48` and give every control plane the same")]
+    #[error(
+        "{name} is not set: generate one with `openssl rand -base64 48` and give every control plane the same"
+    )]
     Missing { name: &'static str },
     #[error("{name} has {length} characters and needs {min}: generate one with `openssl rand -base64 48`")]
-    Short { name: &'static str, length: usize, min: usize },
+    Short {
+        name: &'static str,
+        length: usize,
+        min: usize,
+    },
     #[error("{name} is a well-known or repetitive value: generate one with `openssl rand -base64 48`")]
     Guessable { name: &'static str },
     #[error("INITIAL_PASSWORD has {length} characters and needs {min}")]
@@ -155,7 +173,10 @@ impl ApiConfig {
         if let Some(password) = &self.initial_password {
             let length = password.expose().chars().count();
             if length < self.min_password_length {
-                return Err(WeakSecret::Password { length, min: self.min_password_length });
+                return Err(WeakSecret::Password {
+                    length,
+                    min: self.min_password_length,
+                });
             }
         }
         Ok(())
@@ -224,7 +245,12 @@ where
         Form::List(items) => items,
     };
     let items = items.iter().filter(|item| !item.is_empty());
-    items.map(|item| item.parse().map_err(|error| D::Error::custom(format!("`{item}`: {error}")))).collect()
+    items
+        .map(|item| {
+            item.parse()
+                .map_err(|error| D::Error::custom(format!("`{item}`: {error}")))
+        })
+        .collect()
 }
 
 #[cfg(test)]

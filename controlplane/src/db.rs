@@ -72,7 +72,9 @@ impl Db {
             .application_name("omniroute-controlplane");
 
         // On its own connection: waiting for another replica's migration must not run into the pool's limits.
-        let mut conn = PgConnection::connect_with(&options).await.map_err(DbError::Connect)?;
+        let mut conn = PgConnection::connect_with(&options)
+            .await
+            .map_err(DbError::Connect)?;
         MIGRATIONS.run(&mut conn).await?;
         let cluster_id = seed(&mut conn).await.map_err(DbError::Seed)?;
         conn.close().await.map_err(DbError::Connect)?;
@@ -83,7 +85,10 @@ impl Db {
             .connect_with(options)
             .await
             .map_err(DbError::Connect)?;
-        Ok(Self { pool, cluster_id: cluster_id.into() })
+        Ok(Self {
+            pool,
+            cluster_id: cluster_id.into(),
+        })
     }
 
     /// For reads, and for rows that are no configuration. Never while a [`ConfigTx`] is open.
@@ -98,15 +103,22 @@ impl Db {
 
     /// Whether the database answers.
     pub async fn ping(&self) -> Result<(), sqlx::Error> {
-        sqlx::query_scalar!(r#"select 1 as "one!""#).fetch_one(&self.pool).await?;
+        sqlx::query_scalar!(r#"select 1 as "one!""#)
+            .fetch_one(&self.pool)
+            .await?;
         Ok(())
     }
 
     /// Opens a write of configuration on behalf of `origin`. Waits for the writer before it.
     pub async fn config_tx(&self, origin: &Origin) -> Result<ConfigTx, sqlx::Error> {
         let mut tx = self.pool.begin().await?;
-        sqlx::query_scalar!("select revision from config_head for update").fetch_one(&mut *tx).await?;
-        Ok(ConfigTx { tx, origin: origin.clone() })
+        sqlx::query_scalar!("select revision from config_head for update")
+            .fetch_one(&mut *tx)
+            .await?;
+        Ok(ConfigTx {
+            tx,
+            origin: origin.clone(),
+        })
     }
 
     /// Records something that changed no configuration: a login, a denial, a test of a credential.
@@ -124,26 +136,40 @@ impl ConfigTx {
 
     /// Makes the write visible as one revision, with its audit row, and announces it.
     pub async fn commit<T>(mut self, audit: Audit, value: T) -> Result<Committed<T>, sqlx::Error> {
-        let revision = sqlx::query_scalar!("update config_head set revision = revision + 1 returning revision")
-            .fetch_one(&mut *self.tx)
-            .await?;
+        let revision =
+            sqlx::query_scalar!("update config_head set revision = revision + 1 returning revision")
+                .fetch_one(&mut *self.tx)
+                .await?;
         audit::insert(&mut *self.tx, &self.origin, audit, Some(revision)).await?;
         sqlx::query!("select pg_notify($1, $2)", CONFIG_CHANNEL, revision.to_string())
             .execute(&mut *self.tx)
             .await?;
         self.tx.commit().await?;
-        Ok(Committed { revision: revision.cast_unsigned(), value })
+        Ok(Committed {
+            revision: revision.cast_unsigned(),
+            value,
+        })
     }
 }
 
 async fn seed(conn: &mut PgConnection) -> Result<String, sqlx::Error> {
-    sqlx::query!("insert into config_head (epoch, revision) values ($1, 0) on conflict do nothing", Uuid::now_v7())
+    sqlx::query!(
+        "insert into config_head (epoch, revision) values ($1, 0) on conflict do nothing",
+        Uuid::now_v7()
+    )
+    .execute(&mut *conn)
+    .await?;
+    sqlx::query!("insert into admin_account default values on conflict do nothing")
         .execute(&mut *conn)
         .await?;
-    sqlx::query!("insert into admin_account default values on conflict do nothing").execute(&mut *conn).await?;
     let cluster_id = format!("{:016x}", rand::random::<u64>());
-    sqlx::query!("insert into cluster_meta (cluster_id) values ($1) on conflict do nothing", cluster_id)
-        .execute(&mut *conn)
-        .await?;
-    sqlx::query_scalar!("select cluster_id from cluster_meta").fetch_one(&mut *conn).await
+    sqlx::query!(
+        "insert into cluster_meta (cluster_id) values ($1) on conflict do nothing",
+        cluster_id
+    )
+    .execute(&mut *conn)
+    .await?;
+    sqlx::query_scalar!("select cluster_id from cluster_meta")
+        .fetch_one(&mut *conn)
+        .await
 }

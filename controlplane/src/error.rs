@@ -61,7 +61,10 @@ pub enum ApiError {
     #[error("this path does not know the method: see the Allow header")]
     Method,
     #[error("{message}")]
-    Conflict { message: String, details: Vec<Violation> },
+    Conflict {
+        message: String,
+        details: Vec<Violation>,
+    },
     #[error("the resource was changed in the meantime: read it again")]
     Stale,
 
@@ -104,11 +107,19 @@ pub struct Kind {
 
 impl Violation {
     pub fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { field: field.into(), message: message.into(), missing: false }
+        Self {
+            field: field.into(),
+            message: message.into(),
+            missing: false,
+        }
     }
 
     pub fn missing(field: impl Into<String>) -> Self {
-        Self { field: field.into(), message: "is required".to_owned(), missing: true }
+        Self {
+            field: field.into(),
+            message: "is required".to_owned(),
+            missing: true,
+        }
     }
 }
 
@@ -120,11 +131,17 @@ impl ApiError {
     }
 
     pub fn not_found(what: &'static str, id: impl ToString) -> Self {
-        Self::NotFound { what, id: id.to_string() }
+        Self::NotFound {
+            what,
+            id: id.to_string(),
+        }
     }
 
     pub fn conflict(message: impl Into<String>) -> Self {
-        Self::Conflict { message: message.into(), details: Vec::new() }
+        Self::Conflict {
+            message: message.into(),
+            details: Vec::new(),
+        }
     }
 
     pub fn internal(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
@@ -138,7 +155,11 @@ impl ApiError {
                 kind(StatusCode::BAD_REQUEST, "VALIDATION_002", "invalid_request")
             }
             Self::Invalid(_) => kind(StatusCode::BAD_REQUEST, "VALIDATION_001", "invalid_request"),
-            Self::MediaType => kind(StatusCode::UNSUPPORTED_MEDIA_TYPE, "VALIDATION_003", "invalid_request"),
+            Self::MediaType => kind(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "VALIDATION_003",
+                "invalid_request",
+            ),
             Self::BodyTooLarge { .. } => kind(StatusCode::PAYLOAD_TOO_LARGE, "LIMIT_001", "invalid_request"),
             Self::NoCredential => kind(StatusCode::UNAUTHORIZED, "AUTH_001", "authentication_error"),
             Self::WrongPassword => kind(StatusCode::UNAUTHORIZED, "AUTH_002", "authentication_error"),
@@ -148,7 +169,9 @@ impl ApiError {
             Self::SetupNeeded => kind(StatusCode::FORBIDDEN, "SETUP_001", "permission_error"),
             Self::CrossSite => kind(StatusCode::FORBIDDEN, "CSRF_001", "permission_error"),
             Self::RateLimited { .. } => kind(StatusCode::TOO_MANY_REQUESTS, "LIMIT_002", "rate_limited"),
-            Self::NotFound { .. } | Self::UnknownPath => kind(StatusCode::NOT_FOUND, "RESOURCE_001", "not_found"),
+            Self::NotFound { .. } | Self::UnknownPath => {
+                kind(StatusCode::NOT_FOUND, "RESOURCE_001", "not_found")
+            }
             Self::Method => kind(StatusCode::METHOD_NOT_ALLOWED, "METHOD_001", "invalid_request"),
             Self::Conflict { .. } => kind(StatusCode::CONFLICT, "RESOURCE_002", "conflict"),
             Self::Stale => kind(StatusCode::PRECONDITION_FAILED, "PRECONDITION_001", "conflict"),
@@ -157,10 +180,16 @@ impl ApiError {
             Self::NoUsableCredential(_) => kind(StatusCode::CONFLICT, "PROVIDER_005", "conflict"),
             Self::ComboCycle(_) => kind(StatusCode::BAD_REQUEST, "COMBO_CYCLE", "invalid_request"),
             Self::ComboDepth(_) => kind(StatusCode::BAD_REQUEST, "COMBO_DEPTH", "invalid_request"),
-            Self::UrlBlocked(_) => kind(StatusCode::UNPROCESSABLE_ENTITY, "URL_GUARD_BLOCKED", "invalid_request"),
+            Self::UrlBlocked(_) => kind(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "URL_GUARD_BLOCKED",
+                "invalid_request",
+            ),
             Self::Upstream { .. } => kind(StatusCode::BAD_GATEWAY, "UPSTREAM_001", "upstream_error"),
             Self::UpstreamTimeout => kind(StatusCode::GATEWAY_TIMEOUT, "UPSTREAM_002", "upstream_error"),
-            Self::Draining | Self::Store(_) => kind(StatusCode::SERVICE_UNAVAILABLE, "SERVER_002", "server_error"),
+            Self::Draining | Self::Store(_) => {
+                kind(StatusCode::SERVICE_UNAVAILABLE, "SERVER_002", "server_error")
+            }
             Self::Database(source) if is_outage(source) => {
                 kind(StatusCode::SERVICE_UNAVAILABLE, "SERVER_002", "server_error")
             }
@@ -224,9 +253,10 @@ impl From<ProbeError> for ApiError {
             ProbeError::Address(_) => Self::NoModelListing(error.to_string()),
             ProbeError::Timeout => Self::UpstreamTimeout,
             ProbeError::Credential => Self::NoUsableCredential(error.to_string()),
-            ProbeError::Network(_) | ProbeError::TooLarge => {
-                Self::Upstream { status: None, message: error.to_string() }
-            }
+            ProbeError::Network(_) | ProbeError::TooLarge => Self::Upstream {
+                status: None,
+                message: error.to_string(),
+            },
         }
     }
 }
@@ -244,7 +274,10 @@ impl IntoResponse for ApiError {
 fn is_outage(error: &sqlx::Error) -> bool {
     matches!(
         error,
-        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed
+        sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
             | sqlx::Error::WorkerCrashed
     )
 }

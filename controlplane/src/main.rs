@@ -56,7 +56,10 @@ async fn main() -> anyhow::Result<()> {
 
 fn flags(args: &Args) -> figment::value::Dict {
     let given = [("listen", args.listen), ("grpc_listen", args.grpc_listen)];
-    given.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?.to_string().into()))).collect()
+    given
+        .into_iter()
+        .filter_map(|(key, value)| Some((key.to_owned(), value?.to_string().into())))
+        .collect()
 }
 
 async fn run(config: Config) -> anyhow::Result<()> {
@@ -69,9 +72,12 @@ async fn run(config: Config) -> anyhow::Result<()> {
 
     let db = Db::connect(database_url.expose(), config.database_max_connections).await?;
     let store = RedisStore::connect(redis_url.expose(), &config.redis_prefix).await?;
-    let http = TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on {}", config.listen))?;
-    let grpc =
-        TcpListener::bind(config.grpc_listen).await.with_context(|| format!("cannot listen on {}", config.grpc_listen))?;
+    let http = TcpListener::bind(config.listen)
+        .await
+        .with_context(|| format!("cannot listen on {}", config.listen))?;
+    let grpc = TcpListener::bind(config.grpc_listen)
+        .await
+        .with_context(|| format!("cannot listen on {}", config.grpc_listen))?;
 
     let drain = Drain::new();
     let deps = Deps {
@@ -81,20 +87,31 @@ async fn run(config: Config) -> anyhow::Result<()> {
         listen: http.local_addr()?,
         drain: drain.clone(),
     };
-    let App { router, probes, grpc: routes, first_run_password } = app::build(config.api, deps).await?;
+    let App {
+        router,
+        probes,
+        grpc: routes,
+        first_run_password,
+    } = app::build(config.api, deps).await?;
     if let Some(password) = first_run_password {
         show(&password)?;
     }
 
     let grace = Duration::from_millis(config.shutdown_timeout_ms);
-    let limits = serve::Limits { grace, ..serve::Limits::default() };
+    let limits = serve::Limits {
+        grace,
+        ..serve::Limits::default()
+    };
     tracing::info!(http = %http.local_addr()?, grpc = %grpc.local_addr()?, "control plane is up");
     let serving = tokio::spawn(serve::serve(http, router.merge(probes), drain.token(), limits));
     let stop = drain.token();
     let streaming = tokio::spawn(async move {
         tonic::transport::Server::builder()
             .add_routes(routes)
-            .serve_with_incoming_shutdown(tonic::transport::server::TcpIncoming::from(grpc), stop.cancelled_owned())
+            .serve_with_incoming_shutdown(
+                tonic::transport::server::TcpIncoming::from(grpc),
+                stop.cancelled_owned(),
+            )
             .await
     });
 
@@ -120,22 +137,36 @@ fn required<'a>(name: &str, value: Option<&'a Secret<String>>) -> anyhow::Result
 /// Straight to the terminal: a log would keep it.
 fn show(password: &Secret<String>) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
-    writeln!(out, "The administrator's password is {} - it is not shown again.", password.expose())?;
+    writeln!(
+        out,
+        "The administrator's password is {} - it is not shown again.",
+        password.expose()
+    )?;
     out.flush()
 }
 
 fn print_document() -> anyhow::Result<()> {
-    let mut document = controlplane::api::document().to_pretty_json().context("cannot write the document as JSON")?;
+    let mut document = controlplane::api::document()
+        .to_pretty_json()
+        .context("cannot write the document as JSON")?;
     document.push('\n');
     std::io::stdout().lock().write_all(document.as_bytes())?;
     Ok(())
 }
 
 async fn healthcheck(listen: SocketAddr) -> anyhow::Result<()> {
-    let address = if listen.ip().is_unspecified() { SocketAddr::from(([127, 0, 0, 1], listen.port())) } else { listen };
+    let address = if listen.ip().is_unspecified() {
+        SocketAddr::from(([127, 0, 0, 1], listen.port()))
+    } else {
+        listen
+    };
     let check = async {
-        let mut stream = TcpStream::connect(address).await.with_context(|| format!("nothing listens on {address}"))?;
-        stream.write_all(b"GET /readyz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await?;
+        let mut stream = TcpStream::connect(address)
+            .await
+            .with_context(|| format!("nothing listens on {address}"))?;
+        stream
+            .write_all(b"GET /readyz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
+            .await?;
         let mut status = String::new();
         BufReader::new(stream).read_line(&mut status).await?;
         ensure!(status.starts_with("HTTP/1.1 200"), "not ready: {}", status.trim());

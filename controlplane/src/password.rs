@@ -39,7 +39,9 @@ pub struct Passwords {
 
 impl Default for Passwords {
     fn default() -> Self {
-        Self { permits: Arc::new(Semaphore::new(CONCURRENT_HASHES)) }
+        Self {
+            permits: Arc::new(Semaphore::new(CONCURRENT_HASHES)),
+        }
     }
 }
 
@@ -48,7 +50,9 @@ impl Passwords {
     pub async fn hash(&self, password: &Secret<String>) -> Result<String, PasswordError> {
         let password = password.clone();
         self.blocking(move || {
-            let hash = argon2id().hash_password(password.expose().as_bytes()).map_err(PasswordError::Hash)?;
+            let hash = argon2id()
+                .hash_password(password.expose().as_bytes())
+                .map_err(PasswordError::Hash)?;
             Ok(hash.to_string())
         })
         .await
@@ -60,7 +64,9 @@ impl Passwords {
         let stored = stored.to_owned();
         self.blocking(move || {
             let hash = PasswordHash::new(&stored).map_err(PasswordError::Stored)?;
-            Ok(argon2id().verify_password(password.expose().as_bytes(), &hash).is_ok())
+            Ok(argon2id()
+                .verify_password(password.expose().as_bytes(), &hash)
+                .is_ok())
         })
         .await
     }
@@ -69,7 +75,10 @@ impl Passwords {
         &self,
         work: impl FnOnce() -> Result<T, PasswordError> + Send + 'static,
     ) -> Result<T, PasswordError> {
-        let permit = Arc::clone(&self.permits).acquire_owned().await.expect("the semaphore is never closed");
+        let permit = Arc::clone(&self.permits)
+            .acquire_owned()
+            .await
+            .expect("the semaphore is never closed");
         // The permit moves along: a caller that goes away must not let a third hash start.
         tokio::task::spawn_blocking(move || {
             let result = work();
@@ -97,13 +106,24 @@ mod tests {
 
         assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
         assert!(passwords.verify(&right, &hash).await.unwrap());
-        assert!(!passwords.verify(&Secret::new("correct hors".to_owned()), &hash).await.unwrap());
-        assert_ne!(hash, passwords.hash(&right).await.unwrap(), "every hash has its own salt");
+        assert!(
+            !passwords
+                .verify(&Secret::new("correct hors".to_owned()), &hash)
+                .await
+                .unwrap()
+        );
+        assert_ne!(
+            hash,
+            passwords.hash(&right).await.unwrap(),
+            "every hash has its own salt"
+        );
     }
 
     #[tokio::test]
     async fn an_unreadable_stored_hash_is_an_error_and_no_match() {
-        let result = Passwords::default().verify(&Secret::new("x".to_owned()), "plain text").await;
+        let result = Passwords::default()
+            .verify(&Secret::new("x".to_owned()), "plain text")
+            .await;
         assert!(matches!(result, Err(PasswordError::Stored(_))));
     }
 }

@@ -73,16 +73,30 @@ impl Target {
         Url::parse(&text).map_err(|_| ProbeError::Address(text))
     }
 
-    async fn send(&self, egress: &Egress, method: Method, path: &str, body: Option<String>) -> Result<Answer, ProbeError> {
+    async fn send(
+        &self,
+        egress: &Egress,
+        method: Method,
+        path: &str,
+        body: Option<String>,
+    ) -> Result<Answer, ProbeError> {
         let url = self.url(path)?;
-        egress.check(&url, self.allow_private).map_err(|error| ProbeError::Blocked(error.to_string()))?;
+        egress
+            .check(&url, self.allow_private)
+            .map_err(|error| ProbeError::Blocked(error.to_string()))?;
 
-        let mut request = egress.client(self.allow_private).request(method, url).timeout(TIMEOUT);
+        let mut request = egress
+            .client(self.allow_private)
+            .request(method, url)
+            .timeout(TIMEOUT);
         for (name, value) in self.spec.headers {
             request = request.header(*name, *value);
         }
         let (name, secret) = match self.spec.auth {
-            AuthScheme::Bearer => (header::AUTHORIZATION.as_str(), format!("Bearer {}", self.credential.expose())),
+            AuthScheme::Bearer => (
+                header::AUTHORIZATION.as_str(),
+                format!("Bearer {}", self.credential.expose()),
+            ),
             AuthScheme::Header(name) => (name, self.credential.expose().clone()),
         };
         let mut value = header::HeaderValue::from_str(&secret).map_err(|_| ProbeError::Credential)?;
@@ -92,7 +106,9 @@ impl Target {
             request = request.header("anthropic-version", "2023-06-01");
         }
         if let Some(body) = body {
-            request = request.header(header::CONTENT_TYPE, "application/json").body(body);
+            request = request
+                .header(header::CONTENT_TYPE, "application/json")
+                .body(body);
         }
 
         let response = request.send().await.map_err(classify)?;
@@ -106,15 +122,24 @@ impl Target {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(Answer { status, body: body.freeze() })
+        Ok(Answer {
+            status,
+            body: body.freeze(),
+        })
     }
 
     /// The smallest request that a provider authenticates. Any 4xx but 401 and 403 means it did.
     async fn smallest_chat(&self, egress: &Egress) -> Result<Answer, ProbeError> {
-        let model = self.model.as_deref().or(self.spec.models.first().map(|model| model.id)).unwrap_or("probe");
+        let model = self
+            .model
+            .as_deref()
+            .or(self.spec.models.first().map(|model| model.id))
+            .unwrap_or("probe");
         // Chat Completions and Messages agree on this much.
-        let body = json!({ "model": model, "max_tokens": 1, "messages": [{ "role": "user", "content": "hi" }] });
-        self.send(egress, Method::POST, self.spec.chat_path, Some(body.to_string())).await
+        let body =
+            json!({ "model": model, "max_tokens": 1, "messages": [{ "role": "user", "content": "hi" }] });
+        self.send(egress, Method::POST, self.spec.chat_path, Some(body.to_string()))
+            .await
     }
 }
 
@@ -125,7 +150,11 @@ pub async fn check(egress: &Egress, target: &Target) -> Check {
         Ok((finding, status)) => (finding, Some(status.as_u16())),
         Err(error) => (Finding::from(error), None),
     };
-    Check { finding, status, latency: started.elapsed() }
+    Check {
+        finding,
+        status,
+        latency: started.elapsed(),
+    }
 }
 
 async fn judge(egress: &Egress, target: &Target) -> Result<(Finding, StatusCode), ProbeError> {
@@ -133,7 +162,9 @@ async fn judge(egress: &Egress, target: &Target) -> Result<(Finding, StatusCode)
         let answer = target.send(egress, Method::GET, path, None).await?;
         match answer.status {
             status if status.is_success() => return Ok((Finding::Accepted, status)),
-            status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => return Ok((Finding::Refused, status)),
+            status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
+                return Ok((Finding::Refused, status));
+            }
             _ => {}
         }
     }
@@ -150,5 +181,9 @@ fn classify(error: reqwest::Error) -> ProbeError {
         }
         next = source.source();
     }
-    if error.is_timeout() { ProbeError::Timeout } else { ProbeError::Network(error.without_url()) }
+    if error.is_timeout() {
+        ProbeError::Timeout
+    } else {
+        ProbeError::Network(error.without_url())
+    }
 }

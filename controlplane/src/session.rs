@@ -89,11 +89,17 @@ impl Sessions {
     /// early is for the caller to ask.
     pub fn read(&self, headers: &HeaderMap) -> Option<Session> {
         let token = token(headers)?;
-        jsonwebtoken::decode::<Session>(token, &self.decoding, &self.validation).ok().map(|data| data.claims)
+        jsonwebtoken::decode::<Session>(token, &self.decoding, &self.validation)
+            .ok()
+            .map(|data| data.claims)
     }
 
     fn set_cookie(&self, token: &str, max_age: i64, https: bool) -> HeaderValue {
-        let secure = if https || self.always_secure { "; Secure" } else { "" };
+        let secure = if https || self.always_secure {
+            "; Secure"
+        } else {
+            ""
+        };
         let text = format!("{COOKIE}={token}; HttpOnly; SameSite=Lax; Path=/; Max-Age={max_age}{secure}");
         HeaderValue::from_str(&text).expect("a token is base64url and dots")
     }
@@ -101,9 +107,15 @@ impl Sessions {
 
 /// The raw value of the session cookie, if there is one.
 pub fn token(headers: &HeaderMap) -> Option<&str> {
-    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let cookies = headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
     let pairs = cookies.flat_map(|line| line.split(';'));
-    let value = pairs.filter_map(|pair| pair.trim().split_once('=')).find(|(name, _)| *name == COOKIE)?.1;
+    let value = pairs
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find(|(name, _)| *name == COOKIE)?
+        .1;
     (!value.is_empty()).then_some(value)
 }
 
@@ -117,7 +129,10 @@ mod tests {
 
     fn returned(cookie: &HeaderValue) -> HeaderMap {
         let pair = cookie.to_str().unwrap().split(';').next().unwrap();
-        HeaderMap::from_iter([(header::COOKIE, HeaderValue::from_str(&format!("theme=dark; {pair}")).unwrap())])
+        HeaderMap::from_iter([(
+            header::COOKIE,
+            HeaderValue::from_str(&format!("theme=dark; {pair}")).unwrap(),
+        )])
     }
 
     #[test]
@@ -128,16 +143,24 @@ mod tests {
         let cookie = ours.cookie(&session, true).unwrap();
 
         let text = cookie.to_str().unwrap();
-        assert!(text.ends_with("; HttpOnly; SameSite=Lax; Path=/; Max-Age=2592000; Secure"), "{text}");
+        assert!(
+            text.ends_with("; HttpOnly; SameSite=Lax; Path=/; Max-Age=2592000; Secure"),
+            "{text}"
+        );
         assert_eq!(ours.read(&returned(&cookie)), Some(session));
-        assert_eq!(sessions("another secret of thirty-two chars").read(&returned(&cookie)), None);
+        assert_eq!(
+            sessions("another secret of thirty-two chars").read(&returned(&cookie)),
+            None
+        );
     }
 
     #[test]
     fn an_expired_session_is_none() {
         let now = chrono::Utc::now().timestamp();
         let ours = sessions("0123456789abcdef0123456789abcdef");
-        let cookie = ours.cookie(&Session::start(1, now - LIFETIME_SECONDS - 1), false).unwrap();
+        let cookie = ours
+            .cookie(&Session::start(1, now - LIFETIME_SECONDS - 1), false)
+            .unwrap();
         assert_eq!(ours.read(&returned(&cookie)), None);
     }
 
@@ -145,7 +168,10 @@ mod tests {
     fn a_token_signed_with_no_algorithm_is_none() {
         // {"alg":"none"} . {"sub":"admin","authenticated":true,"jti":"x","iat":0,"exp":9999999999,"ver":1} . nothing
         let forged = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhZG1pbiIsImF1dGhlbnRpY2F0ZWQiOnRydWUsImp0aSI6IngiLCJpYXQiOjAsImV4cCI6OTk5OTk5OTk5OSwidmVyIjoxfQ.";
-        let headers = HeaderMap::from_iter([(header::COOKIE, HeaderValue::from_str(&format!("{COOKIE}={forged}")).unwrap())]);
+        let headers = HeaderMap::from_iter([(
+            header::COOKIE,
+            HeaderValue::from_str(&format!("{COOKIE}={forged}")).unwrap(),
+        )]);
         assert_eq!(sessions("0123456789abcdef0123456789abcdef").read(&headers), None);
     }
 

@@ -72,7 +72,10 @@ fn index() -> Response {
     );
     let policy = HeaderValue::from_str(&policy).expect("a nonce is letters and digits");
     let headers = [
-        (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
+        (
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("text/html; charset=utf-8"),
+        ),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
         (header::CONTENT_SECURITY_POLICY, policy),
     ];
@@ -81,18 +84,28 @@ fn index() -> Response {
 
 fn asset(path: &str, file: EmbeddedFile) -> Response {
     // The names in assets/ contain a hash of the content.
-    let cache = if path.starts_with("assets/") { "public, max-age=31536000, immutable" } else { "no-cache" };
+    let cache = if path.starts_with("assets/") {
+        "public, max-age=31536000, immutable"
+    } else {
+        "no-cache"
+    };
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static(media_type(path))),
         (header::CACHE_CONTROL, HeaderValue::from_static(cache)),
-        (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'")),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"),
+        ),
     ];
     (headers, hardening(), Body::from(file.data.into_owned())).into_response()
 }
 
 fn hardening() -> [(HeaderName, HeaderValue); 3] {
     [
-        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+        (
+            header::X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
+        ),
         (header::REFERRER_POLICY, HeaderValue::from_static("same-origin")),
         (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
     ]
@@ -121,21 +134,38 @@ mod tests {
     use super::*;
 
     async fn answer(path: &str) -> Response {
-        router().oneshot(Request::get(path).body(Body::empty()).unwrap()).await.unwrap()
+        router()
+            .oneshot(Request::get(path).body(Body::empty()).unwrap())
+            .await
+            .unwrap()
     }
 
     #[tokio::test]
     async fn every_page_has_a_policy_with_a_nonce_of_its_own() {
-        let policy = |response: &Response| response.headers()["content-security-policy"].to_str().unwrap().to_owned();
+        let policy = |response: &Response| {
+            response.headers()["content-security-policy"]
+                .to_str()
+                .unwrap()
+                .to_owned()
+        };
         let (first, second) = (answer("/dashboard/").await, answer("/dashboard/keys").await);
-        assert_eq!((first.status(), second.status()), (StatusCode::OK, StatusCode::OK));
+        assert_eq!(
+            (first.status(), second.status()),
+            (StatusCode::OK, StatusCode::OK)
+        );
         assert!(policy(&first).contains("frame-ancestors 'none'") && !policy(&first).contains("unsafe"));
         assert_ne!(policy(&first), policy(&second));
     }
 
     #[tokio::test]
     async fn a_missing_file_is_not_answered_by_the_page() {
-        assert_eq!(answer("/dashboard/assets/gone-1a2b.js").await.status(), StatusCode::NOT_FOUND);
-        assert_eq!(answer("/dashboard/../Cargo.toml").await.status(), StatusCode::NOT_FOUND);
+        assert_eq!(
+            answer("/dashboard/assets/gone-1a2b.js").await.status(),
+            StatusCode::NOT_FOUND
+        );
+        assert_eq!(
+            answer("/dashboard/../Cargo.toml").await.status(),
+            StatusCode::NOT_FOUND
+        );
     }
 }

@@ -32,7 +32,11 @@ pub struct Vault {
 impl<'a> Cell<'a> {
     /// The credential of a connection; `id` is its UUID in its usual text form.
     pub fn connection_api_key(id: &'a str) -> Self {
-        Self { table: "provider_connection", column: "api_key", id }
+        Self {
+            table: "provider_connection",
+            column: "api_key",
+            id,
+        }
     }
 
     fn aad(&self) -> Vec<u8> {
@@ -44,7 +48,9 @@ impl<'a> Cell<'a> {
 
 impl Vault {
     pub fn new(storage_encryption_key: &Secret<String>) -> Self {
-        Self { key: SealKey::derive(CONTEXT, storage_encryption_key.expose()) }
+        Self {
+            key: SealKey::derive(CONTEXT, storage_encryption_key.expose()),
+        }
     }
 
     pub fn seal(&self, cell: Cell<'_>, plain: &str) -> Vec<u8> {
@@ -53,7 +59,8 @@ impl Vault {
 
     pub fn open(&self, cell: Cell<'_>, stored: &[u8]) -> Result<Secret<String>, VaultError> {
         let sealed = Sealed::from_bytes(stored).map_err(|_| VaultError)?;
-        let plain = crypto::open(&self.key, &cell.aad(), &sealed.nonce, &sealed.ciphertext).map_err(|_| VaultError)?;
+        let plain = crypto::open(&self.key, &cell.aad(), &sealed.nonce, &sealed.ciphertext)
+            .map_err(|_| VaultError)?;
         let text = std::str::from_utf8(&plain).map_err(|_| VaultError)?;
         Ok(Secret::new(text.to_owned()))
     }

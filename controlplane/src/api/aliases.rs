@@ -112,12 +112,23 @@ async fn read(
     let Some(alias) = query.alias else {
         let mut aliases: Vec<_> = names.aliases.into_iter().collect();
         aliases.sort();
-        let aliases = aliases.into_iter().map(|(alias, target)| (alias, Value::String(target))).collect();
+        let aliases = aliases
+            .into_iter()
+            .map(|(alias, target)| (alias, Value::String(target)))
+            .collect();
         return Ok(Json(AliasList { aliases }).into_response());
     };
-    let target = names.aliases.get(&alias).ok_or_else(|| ApiError::not_found("alias", &alias))?;
+    let target = names
+        .aliases
+        .get(&alias)
+        .ok_or_else(|| ApiError::not_found("alias", &alias))?;
     let resolved = resolve(&names, target)?;
-    Ok(Json(AliasView { target: target.clone(), alias, resolved }).into_response())
+    Ok(Json(AliasView {
+        target: target.clone(),
+        alias,
+        resolved,
+    })
+    .into_response())
 }
 
 /// Sets an alias, over the one of that name if there is one.
@@ -138,7 +149,10 @@ async fn set(
     if !body.allow_shadow.unwrap_or(false) && names::is_any_catalogued_id(&body.alias) {
         return Err(ApiError::Conflict {
             message: format!("`{}` is a model of the built-in catalogue", body.alias),
-            details: vec![Violation::new("allowShadow", "send true to hide the model behind the alias")],
+            details: vec![Violation::new(
+                "allowShadow",
+                "send true to hide the model behind the alias",
+            )],
         });
     }
     let previous = names.aliases.insert(body.alias.clone(), target.clone());
@@ -155,7 +169,12 @@ async fn set(
     let audit = Audit::of("model.alias.set")
         .target("alias", &body.alias)
         .details(json!({ "from": previous, "to": target }));
-    let answer = AliasSet { success: true, model: target, alias: body.alias, previous };
+    let answer = AliasSet {
+        success: true,
+        model: target,
+        alias: body.alias,
+        previous,
+    };
     let committed = tx.commit(audit, answer).await?;
     Ok(wait.answer(StatusCode::OK, committed).await)
 }
@@ -169,14 +188,30 @@ async fn delete(
     Query(query): Query<AliasQuery>,
     wait: Wait,
 ) -> Result<Response, ApiError> {
-    let alias = query.alias.ok_or_else(|| ApiError::Invalid(vec![Violation::missing("alias")]))?;
+    let alias = query
+        .alias
+        .ok_or_else(|| ApiError::Invalid(vec![Violation::missing("alias")]))?;
     let mut tx = ctx.db.config_tx(&operator.origin).await?;
-    let deleted = sqlx::query!("delete from model_alias where alias = $1", alias).execute(tx.conn()).await?;
+    let deleted = sqlx::query!("delete from model_alias where alias = $1", alias)
+        .execute(tx.conn())
+        .await?;
     if deleted.rows_affected() == 0 {
-        return Ok(Json(AliasDeleted { success: true, removed: false }).into_response());
+        return Ok(Json(AliasDeleted {
+            success: true,
+            removed: false,
+        })
+        .into_response());
     }
     let audit = Audit::of("model.alias.deleted").target("alias", &alias);
-    let committed = tx.commit(audit, AliasDeleted { success: true, removed: true }).await?;
+    let committed = tx
+        .commit(
+            audit,
+            AliasDeleted {
+                success: true,
+                removed: true,
+            },
+        )
+        .await?;
     Ok(wait.answer(StatusCode::OK, committed).await)
 }
 
@@ -185,16 +220,27 @@ fn resolve(names: &Names, target: &str) -> Result<Resolved, ApiError> {
     let mut target = target;
     for _ in 0..MAX_CHAIN {
         if names.combos.contains(target) {
-            return Ok(Resolved::Combo { combo: target.to_owned() });
+            return Ok(Resolved::Combo {
+                combo: target.to_owned(),
+            });
         }
         if let Some((provider, model)) = names::split(target).filter(|_| names.is_provider_model(target)) {
-            return Ok(Resolved::Model { provider: provider.to_owned(), model: model.to_owned() });
+            return Ok(Resolved::Model {
+                provider: provider.to_owned(),
+                model: model.to_owned(),
+            });
         }
         target = names.aliases.get(target).ok_or_else(|| {
-            ApiError::invalid("model", format!("`{target}` is no provider/model, no combo and no alias"))
+            ApiError::invalid(
+                "model",
+                format!("`{target}` is no provider/model, no combo and no alias"),
+            )
         })?;
     }
-    Err(ApiError::invalid("model", "leads through more than three aliases, or back to itself"))
+    Err(ApiError::invalid(
+        "model",
+        "leads through more than three aliases, or back to itself",
+    ))
 }
 
 #[cfg(test)]
@@ -205,16 +251,27 @@ mod tests {
         Names {
             node_prefixes: ["vllm".to_owned()].into(),
             combos: ["premium".to_owned()].into(),
-            aliases: aliases.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect(),
+            aliases: aliases
+                .iter()
+                .map(|(a, b)| ((*a).to_owned(), (*b).to_owned()))
+                .collect(),
         }
     }
 
     #[test]
     fn a_chain_ends_in_a_model_or_a_combo() {
         let names = names(&[("a", "b"), ("b", "vllm/org/model"), ("p", "premium")]);
-        let model = Resolved::Model { provider: "vllm".to_owned(), model: "org/model".to_owned() };
+        let model = Resolved::Model {
+            provider: "vllm".to_owned(),
+            model: "org/model".to_owned(),
+        };
         assert_eq!(resolve(&names, "a").unwrap(), model);
-        assert_eq!(resolve(&names, "p").unwrap(), Resolved::Combo { combo: "premium".to_owned() });
+        assert_eq!(
+            resolve(&names, "p").unwrap(),
+            Resolved::Combo {
+                combo: "premium".to_owned()
+            }
+        );
     }
 
     #[test]

@@ -73,7 +73,11 @@ pub fn router() -> OpenApiRouter<Ctx> {
 /// Who did what.
 #[utoipa::path(get, path = "/api/compliance/audit-log", tag = "compliance", params(AuditQuery),
     responses((status = 200, body = [EntryView])))]
-async fn list(State(ctx): State<Ctx>, _: Reader, Query(query): Query<AuditQuery>) -> Result<Response, ApiError> {
+async fn list(
+    State(ctx): State<Ctx>,
+    _: Reader,
+    Query(query): Query<AuditQuery>,
+) -> Result<Response, ApiError> {
     let limit = query.limit.unwrap_or(50);
     if !(1..=500).contains(&limit) {
         return Err(ApiError::invalid("limit", "must be 1 to 500"));
@@ -115,7 +119,11 @@ async fn list(State(ctx): State<Ctx>, _: Reader, Query(query): Query<AuditQuery>
             timestamp: Stamp(row.at),
             action: row.action,
             actor: row.actor,
-            target: row.target_kind.as_ref().zip(row.target_id).map(|(kind, id)| format!("{kind}:{id}")),
+            target: row
+                .target_kind
+                .as_ref()
+                .zip(row.target_id)
+                .map(|(kind, id)| format!("{kind}:{id}")),
             details: row.details,
             ip_address_historic: row.ip.clone(),
             ip_address: row.ip,
@@ -128,7 +136,9 @@ async fn list(State(ctx): State<Ctx>, _: Reader, Query(query): Query<AuditQuery>
         .collect();
     let mut response = Json(entries).into_response();
     if let Some(cursor) = cursor {
-        response.headers_mut().insert(X_NEXT_CURSOR, HeaderValue::from(cursor));
+        response
+            .headers_mut()
+            .insert(X_NEXT_CURSOR, HeaderValue::from(cursor));
     }
     Ok(response)
 }

@@ -76,7 +76,10 @@ struct LogoutQuery {
 }
 
 pub fn router() -> OpenApiRouter<Ctx> {
-    OpenApiRouter::new().routes(routes!(login)).routes(routes!(logout)).routes(routes!(status))
+    OpenApiRouter::new()
+        .routes(routes!(login))
+        .routes(routes!(logout))
+        .routes(routes!(status))
 }
 
 // === impl LoginBody ===
@@ -115,7 +118,12 @@ async fn login(
 ) -> Result<Response, ApiError> {
     let address = identity(visitor.client.ip);
     if let Err(locked) = guard(&ctx, &address).await {
-        ctx.db.record(&visitor.origin, Audit::of("auth.login.locked").outcome(Outcome::Denied)).await?;
+        ctx.db
+            .record(
+                &visitor.origin,
+                Audit::of("auth.login.locked").outcome(Outcome::Denied),
+            )
+            .await?;
         return Err(locked);
     }
     let stored = sqlx::query!("select password_hash, session_epoch from admin_account")
@@ -126,13 +134,23 @@ async fn login(
         (Some(hash), _) => ctx.passwords.verify(&body.password, hash).await?,
         (None, Some(initial)) => equal(body.password.expose(), initial.expose()),
         (None, None) => {
-            ctx.db.record(&visitor.origin, Audit::of("auth.login.setup_required").outcome(Outcome::Denied)).await?;
+            ctx.db
+                .record(
+                    &visitor.origin,
+                    Audit::of("auth.login.setup_required").outcome(Outcome::Denied),
+                )
+                .await?;
             return Err(ApiError::SetupNeeded);
         }
     };
     if !right {
         count_failure(&ctx, &address).await;
-        ctx.db.record(&visitor.origin, Audit::of("auth.login.failed").outcome(Outcome::Failed)).await?;
+        ctx.db
+            .record(
+                &visitor.origin,
+                Audit::of("auth.login.failed").outcome(Outcome::Failed),
+            )
+            .await?;
         return Err(ApiError::WrongPassword);
     }
 
@@ -148,7 +166,10 @@ async fn login(
     ctx.db.record(&origin, Audit::of("auth.login.success")).await?;
 
     let session = Session::start(stored.session_epoch, Utc::now().timestamp());
-    let cookie = ctx.sessions.cookie(&session, visitor.client.https).map_err(ApiError::internal)?;
+    let cookie = ctx
+        .sessions
+        .cookie(&session, visitor.client.https)
+        .map_err(ApiError::internal)?;
     Ok(([(header::SET_COOKIE, cookie)], Json(Done { success: true })).into_response())
 }
 
@@ -163,9 +184,13 @@ async fn logout(
 ) -> Result<Response, ApiError> {
     if let Some(session) = &visitor.session {
         let remaining = u64::try_from(session.exp - Utc::now().timestamp()).unwrap_or_default();
-        ctx.store.revoke_session(&session.jti, Duration::from_secs(remaining.max(1))).await?;
+        ctx.store
+            .revoke_session(&session.jti, Duration::from_secs(remaining.max(1)))
+            .await?;
         if query.all {
-            sqlx::query!("update admin_account set session_epoch = session_epoch + 1").execute(ctx.db.pool()).await?;
+            sqlx::query!("update admin_account set session_epoch = session_epoch + 1")
+                .execute(ctx.db.pool())
+                .await?;
         }
         let audit = Audit::of("auth.logout").details(json!({ "all": query.all }));
         ctx.db.record(&visitor.origin, audit).await?;
@@ -177,7 +202,10 @@ async fn logout(
 /// Whether the caller is logged in.
 #[utoipa::path(get, path = "/api/auth/status", tag = "auth", responses((status = 200, body = StatusView)))]
 async fn status(visitor: Visitor) -> Json<StatusView> {
-    let expires_at = visitor.session.as_ref().and_then(|session| Utc.timestamp_opt(session.exp, 0).single());
+    let expires_at = visitor
+        .session
+        .as_ref()
+        .and_then(|session| Utc.timestamp_opt(session.exp, 0).single());
     Json(StatusView {
         authenticated: visitor.session.is_some(),
         expires_at: expires_at.map(Stamp),
@@ -192,14 +220,19 @@ fn identity(ip: Option<IpAddr>) -> String {
 /// Without the state store the shared counters are blind; the local rate limit and the cap on hashing remain.
 async fn guard(ctx: &Ctx, address: &str) -> Result<(), ApiError> {
     match ctx.store.login_standing(address).await {
-        Ok(LoginStanding::Locked { until_in }) => return Err(ApiError::LoginLocked { retry_after: until_in }),
+        Ok(LoginStanding::Locked { until_in }) => {
+            return Err(ApiError::LoginLocked {
+                retry_after: until_in,
+            });
+        }
         Ok(LoginStanding::Open { .. }) => {}
         Err(error) => tracing::warn!(%error, "cannot ask for the failed logins of an address"),
     }
     match ctx.store.login_standing(EVERYBODY).await {
-        Ok(LoginStanding::Locked { .. }) => {
-            ctx.slow_lane.pass().map_err(|retry_after| ApiError::LoginLocked { retry_after })
-        }
+        Ok(LoginStanding::Locked { .. }) => ctx
+            .slow_lane
+            .pass()
+            .map_err(|retry_after| ApiError::LoginLocked { retry_after }),
         Ok(LoginStanding::Open { .. }) => Ok(()),
         Err(error) => {
             tracing::warn!(%error, "cannot ask for the failed logins of everybody");
@@ -218,7 +251,9 @@ async fn count_failure(ctx: &Ctx, address: &str) {
 
 /// Compares digests, so that neither content nor length shows in the time it takes.
 pub(super) fn equal(given: &str, expected: &str) -> bool {
-    Sha256::digest(given.as_bytes()).ct_eq(&Sha256::digest(expected.as_bytes())).into()
+    Sha256::digest(given.as_bytes())
+        .ct_eq(&Sha256::digest(expected.as_bytes()))
+        .into()
 }
 
 mod sql {

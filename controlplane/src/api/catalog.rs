@@ -58,7 +58,11 @@ impl ProviderEntry {
             models: spec
                 .models
                 .iter()
-                .map(|known| ModelEntry { id: model(known.id), name: known.name, r#type: "chat" })
+                .map(|known| ModelEntry {
+                    id: model(known.id),
+                    name: known.name,
+                    r#type: "chat",
+                })
                 .collect(),
         }
     }
@@ -76,7 +80,9 @@ async fn catalog(State(ctx): State<Ctx>, _: Operator) -> Result<Json<Catalog>, A
     let nodes = sqlx::query!("select id, prefix, name from provider_node")
         .fetch_all(ctx.db.pool())
         .await?;
-    let built_in = providers::ALL.iter().map(|spec| (spec.alias.to_owned(), ProviderEntry::of(spec, &active)));
+    let built_in = providers::ALL
+        .iter()
+        .map(|spec| (spec.alias.to_owned(), ProviderEntry::of(spec, &active)));
     let custom = nodes.into_iter().map(|node| {
         let entry = ProviderEntry {
             active: active.contains(&node.id),
@@ -87,5 +93,7 @@ async fn catalog(State(ctx): State<Ctx>, _: Operator) -> Result<Json<Catalog>, A
         };
         (node.prefix, entry)
     });
-    Ok(Json(Catalog { catalog: built_in.chain(custom).collect() }))
+    Ok(Json(Catalog {
+        catalog: built_in.chain(custom).collect(),
+    }))
 }

@@ -27,11 +27,21 @@ use crate::{
     api::Ctx,
     db::Audit,
     error::{ApiError, Violation},
-    http::{Body, IfMatch, Json as JsonBody, Operator, Query, Stamp, Violations, Wait, WaitQuery, etag, uuid_or_missing},
+    http::{
+        Body, IfMatch, Json as JsonBody, Operator, Query, Stamp, Violations, Wait, WaitQuery, etag,
+        uuid_or_missing,
+    },
 };
 
 const WHAT: &str = "combo";
-const STRATEGIES: [&str; 6] = ["priority", "weighted", "round-robin", "random", "least-used", "cost-optimized"];
+const STRATEGIES: [&str; 6] = [
+    "priority",
+    "weighted",
+    "round-robin",
+    "random",
+    "least-used",
+    "cost-optimized",
+];
 
 /// A member, written as a bare string when it has no weight.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -139,7 +149,9 @@ struct Done {
 }
 
 pub fn router() -> OpenApiRouter<Ctx> {
-    OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(get, update, delete))
+    OpenApiRouter::new()
+        .routes(routes!(list, create))
+        .routes(routes!(get, update, delete))
 }
 
 // === impl Member ===
@@ -168,7 +180,11 @@ impl ComboConfig {
             ("config.maxRetries", self.max_retries, 0..=10),
             ("config.retryDelayMs", self.retry_delay_ms, 0..=60_000),
             ("config.timeoutMs", self.timeout_ms, 1_000..=600_000),
-            ("config.healthCheckTimeoutMs", self.health_check_timeout_ms, 100..=60_000),
+            (
+                "config.healthCheckTimeoutMs",
+                self.health_check_timeout_ms,
+                100..=60_000,
+            ),
             ("config.concurrencyPerModel", self.concurrency_per_model, 1..=100),
             ("config.queueTimeoutMs", self.queue_timeout_ms, 100..=600_000),
             ("config.maxComboDepth", self.max_combo_depth, 1..=3),
@@ -200,7 +216,10 @@ impl Row {
     }
 
     fn models(&self) -> Vec<String> {
-        self.members.iter().map(|member| member.model().to_owned()).collect()
+        self.members
+            .iter()
+            .map(|member| member.model().to_owned())
+            .collect()
     }
 
     fn apply(&mut self, body: ComboBody) {
@@ -218,7 +237,10 @@ impl Row {
     /// Rules over the whole combo, after a change.
     fn check(&self) -> Result<(), ApiError> {
         if self.strategy == "weighted" && self.members.iter().map(Member::weight).sum::<f64>() <= 0.0 {
-            return Err(ApiError::invalid("models", "need a total weight above 0 with the strategy `weighted`"));
+            return Err(ApiError::invalid(
+                "models",
+                "need a total weight above 0 with the strategy `weighted`",
+            ));
         }
         Ok(())
     }
@@ -227,7 +249,8 @@ impl Row {
 // === impl ComboBody ===
 
 impl Body for ComboBody {
-    const READ_ONLY: &'static [&'static str] = &["id", "createdAt", "updatedAt", "warnings", "renamedReferences"];
+    const READ_ONLY: &'static [&'static str] =
+        &["id", "createdAt", "updatedAt", "warnings", "renamedReferences"];
 
     fn check(&self, violations: &mut Violations) {
         if let Some(name) = &self.name {
@@ -266,7 +289,9 @@ impl Body for CreateBody {
 async fn list(State(ctx): State<Ctx>, _: Operator) -> Result<Json<ComboList>, ApiError> {
     let mut conn = ctx.db.pool().acquire().await?;
     let rows = sql::all(&mut conn).await?;
-    Ok(Json(ComboList { combos: rows.into_iter().map(Row::view).collect() }))
+    Ok(Json(ComboList {
+        combos: rows.into_iter().map(Row::view).collect(),
+    }))
 }
 
 /// One combo.
@@ -304,7 +329,9 @@ async fn create(
     let mut tx = ctx.db.config_tx(&operator.origin).await?;
     let names = Names::load(tx.conn()).await?;
     name_is_free(&names, &row.name)?;
-    Graph::of(sql::all(tx.conn()).await?.iter()).with(&row).check(&row.name)?;
+    Graph::of(sql::all(tx.conn()).await?.iter())
+        .with(&row)
+        .check(&row.name)?;
     sql::save(tx.conn(), &row).await?;
 
     let saved = find(tx.conn(), &row.id.to_string()).await?;
@@ -342,7 +369,9 @@ async fn update(
         renamed_references = sql::rename(tx.conn(), &before.name, &row.name).await?;
     }
     // After the rename: the graph is checked under the names it will have.
-    Graph::of(sql::all(tx.conn()).await?.iter().filter(|one| one.id != row.id)).with(&row).check(&row.name)?;
+    Graph::of(sql::all(tx.conn()).await?.iter().filter(|one| one.id != row.id))
+        .with(&row)
+        .check(&row.name)?;
     sql::save(tx.conn(), &row).await?;
 
     let saved = find(tx.conn(), &id).await?;
@@ -375,8 +404,14 @@ async fn delete(
     let references = sql::references(tx.conn(), &row.name).await?;
     if !references.is_empty() && !query.force {
         return Err(ApiError::Conflict {
-            message: format!("`{}` is in use: send ?force=true to remove what refers to it as well", row.name),
-            details: references.into_iter().map(|one| Violation::new(one, "refers to this combo")).collect(),
+            message: format!(
+                "`{}` is in use: send ?force=true to remove what refers to it as well",
+                row.name
+            ),
+            details: references
+                .into_iter()
+                .map(|one| Violation::new(one, "refers to this combo"))
+                .collect(),
         });
     }
     sql::forget(tx.conn(), row.id, &row.name).await?;
@@ -406,13 +441,21 @@ fn warnings(names: &Names, view: &ComboView) -> Vec<String> {
             || names.aliases.contains_key(model)
             || names::is_any_catalogued_id(model)
     };
-    let unknown = view.models.iter().map(Member::model).filter(|model| !known(model));
-    unknown.map(|model| format!("no provider, combo or alias answers to `{model}`")).collect()
+    let unknown = view
+        .models
+        .iter()
+        .map(Member::model)
+        .filter(|model| !known(model));
+    unknown
+        .map(|model| format!("no provider, combo or alias answers to `{model}`"))
+        .collect()
 }
 
 async fn find(conn: &mut PgConnection, id: &str) -> Result<Row, ApiError> {
     let uuid = uuid_or_missing(WHAT, id)?;
-    sql::find(conn, uuid).await?.ok_or_else(|| ApiError::not_found(WHAT, id))
+    sql::find(conn, uuid)
+        .await?
+        .ok_or_else(|| ApiError::not_found(WHAT, id))
 }
 
 // === sql ===
@@ -467,7 +510,9 @@ mod sql {
         )
         .execute(&mut *conn)
         .await?;
-        sqlx::query!("delete from combo_member where combo_id = $1", row.id).execute(&mut *conn).await?;
+        sqlx::query!("delete from combo_member where combo_id = $1", row.id)
+            .execute(&mut *conn)
+            .await?;
         let models: Vec<String> = row.models();
         let weights: Vec<f64> = row.members.iter().map(Member::weight).collect();
         sqlx::query!(
@@ -497,18 +542,32 @@ mod sql {
         .await
     }
 
-    pub(super) async fn rename(conn: &mut PgConnection, from: &str, to: &str) -> Result<Vec<String>, sqlx::Error> {
+    pub(super) async fn rename(
+        conn: &mut PgConnection,
+        from: &str,
+        to: &str,
+    ) -> Result<Vec<String>, sqlx::Error> {
         let references = references(&mut *conn, from).await?;
-        sqlx::query!("update combo_member set model = $2 where model = $1", from, to).execute(&mut *conn).await?;
-        sqlx::query!("update model_alias set target = $2 where target = $1", from, to).execute(conn).await?;
+        sqlx::query!("update combo_member set model = $2 where model = $1", from, to)
+            .execute(&mut *conn)
+            .await?;
+        sqlx::query!("update model_alias set target = $2 where target = $1", from, to)
+            .execute(conn)
+            .await?;
         Ok(references)
     }
 
     /// Deletes a combo and everything that names it.
     pub(super) async fn forget(conn: &mut PgConnection, id: Uuid, name: &str) -> Result<(), sqlx::Error> {
-        sqlx::query!("delete from combo_member where model = $1", name).execute(&mut *conn).await?;
-        sqlx::query!("delete from model_alias where target = $1", name).execute(&mut *conn).await?;
-        sqlx::query!("delete from combo where id = $1", id).execute(conn).await?;
+        sqlx::query!("delete from combo_member where model = $1", name)
+            .execute(&mut *conn)
+            .await?;
+        sqlx::query!("delete from model_alias where target = $1", name)
+            .execute(&mut *conn)
+            .await?;
+        sqlx::query!("delete from combo where id = $1", id)
+            .execute(conn)
+            .await?;
         Ok(())
     }
 }

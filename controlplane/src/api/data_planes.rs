@@ -65,13 +65,23 @@ pub fn router() -> OpenApiRouter<Ctx> {
 /// The data planes any control plane has heard of within a day.
 #[utoipa::path(get, path = "/api/data-planes", tag = "monitoring", responses((status = 200, body = DataPlaneList)))]
 async fn list(State(ctx): State<Ctx>, _: Operator) -> Result<Json<DataPlaneList>, ApiError> {
-    let config_revision = sqlx::query_scalar!("select revision from config_head").fetch_one(ctx.db.pool()).await?;
-    Ok(Json(DataPlaneList { data_planes: all(&ctx).await?, config_revision }))
+    let config_revision = sqlx::query_scalar!("select revision from config_head")
+        .fetch_one(ctx.db.pool())
+        .await?;
+    Ok(Json(DataPlaneList {
+        data_planes: all(&ctx).await?,
+        config_revision,
+    }))
 }
 
 pub(super) async fn all(ctx: &Ctx) -> Result<Vec<DataPlaneView>, sqlx::Error> {
     let now = Utc::now();
-    let known = ctx.fleet.list().await?.into_iter().filter(|plane| now - plane.last_seen < GONE_AFTER);
+    let known = ctx
+        .fleet
+        .list()
+        .await?
+        .into_iter()
+        .filter(|plane| now - plane.last_seen < GONE_AFTER);
     Ok(known.map(|plane| DataPlaneView::of(plane, now)).collect())
 }
 

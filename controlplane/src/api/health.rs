@@ -92,7 +92,11 @@ pub fn router() -> OpenApiRouter<Ctx> {
 async fn health(State(ctx): State<Ctx>, operator: Result<Operator, ApiError>) -> Response {
     let postgres = check(ctx.db.ping()).await;
     let redis = check(ctx.store.ping()).await;
-    let planes = if postgres.ok { fleet(&ctx).await } else { Vec::new() };
+    let planes = if postgres.ok {
+        fleet(&ctx).await
+    } else {
+        Vec::new()
+    };
     let status = status(&postgres, &redis, &planes);
     let findings = operator.is_ok().then(|| Findings {
         system: SystemView {
@@ -108,8 +112,17 @@ async fn health(State(ctx): State<Ctx>, operator: Result<Operator, ApiError>) ->
         redis,
         data_planes: planes,
     });
-    let code = if status == Status::Unhealthy { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
-    let view = HealthView { status, timestamp: Stamp::now(), version: env!("CARGO_PKG_VERSION"), findings };
+    let code = if status == Status::Unhealthy {
+        StatusCode::SERVICE_UNAVAILABLE
+    } else {
+        StatusCode::OK
+    };
+    let view = HealthView {
+        status,
+        timestamp: Stamp::now(),
+        version: env!("CARGO_PKG_VERSION"),
+        findings,
+    };
     (code, Json(view)).into_response()
 }
 
@@ -129,14 +142,22 @@ fn status(postgres: &CheckView, redis: &CheckView, planes: &[DataPlaneView]) -> 
         return Status::Unhealthy;
     }
     let trouble = |plane: &DataPlaneView| {
-        plane.status != "gone" && (plane.lag_ms > SILENT_AFTER_MS || plane.status == "degraded" || plane.spool_dropped > 0)
+        plane.status != "gone"
+            && (plane.lag_ms > SILENT_AFTER_MS || plane.status == "degraded" || plane.spool_dropped > 0)
     };
-    if !redis.ok || planes.iter().any(trouble) { Status::Degraded } else { Status::Healthy }
+    if !redis.ok || planes.iter().any(trouble) {
+        Status::Degraded
+    } else {
+        Status::Healthy
+    }
 }
 
 async fn check<T, E>(probe: impl Future<Output = Result<T, E>>) -> CheckView {
     let started = Instant::now();
     let ok = matches!(timeout(CHECK_TIMEOUT, probe).await, Ok(Ok(_)));
     let latency = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-    CheckView { ok, latency_ms: ok.then_some(latency) }
+    CheckView {
+        ok,
+        latency_ms: ok.then_some(latency),
+    }
 }

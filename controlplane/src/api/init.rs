@@ -32,7 +32,10 @@ pub fn router() -> OpenApiRouter<Ctx> {
 /// The state of the installation. With `Accept: text/plain`, the bare word `Initialized`.
 #[utoipa::path(get, path = "/api/init", tag = "system", responses((status = 200, body = InitView)))]
 async fn init(State(ctx): State<Ctx>, visitor: Visitor, headers: HeaderMap) -> Result<Response, ApiError> {
-    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let accept = headers
+        .get(header::ACCEPT)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
     if accept.trim_start().starts_with("text/plain") {
         return Ok("Initialized".into_response());
     }

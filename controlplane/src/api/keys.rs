@@ -27,7 +27,8 @@ use crate::{
     db::Audit,
     error::ApiError,
     http::{
-        Body, IfMatch, Json as JsonBody, Operator, Patch, Stamp, Violations, Wait, WaitQuery, etag, uuid_or_missing,
+        Body, IfMatch, Json as JsonBody, Operator, Patch, Stamp, Violations, Wait, WaitQuery, etag,
+        uuid_or_missing,
     },
 };
 
@@ -189,7 +190,11 @@ impl Body for CreateBody {
     fn check(&self, violations: &mut Violations) {
         violations.length("name", self.name.trim(), 1..=200);
         check_scopes(violations, self.scopes.as_deref());
-        check_lists(violations, self.allowed_models.as_deref(), self.allowed_connections.as_deref());
+        check_lists(
+            violations,
+            self.allowed_models.as_deref(),
+            self.allowed_connections.as_deref(),
+        );
         check_rate_limits(violations, self.rate_limits.as_deref());
         check_expiry(violations, self.expires_at);
     }
@@ -206,7 +211,11 @@ impl Body for UpdateBody {
             violations.length("name", name.trim(), 1..=200);
         }
         check_scopes(violations, self.scopes.as_deref());
-        check_lists(violations, self.allowed_models.as_deref(), self.allowed_connections.as_deref());
+        check_lists(
+            violations,
+            self.allowed_models.as_deref(),
+            self.allowed_connections.as_deref(),
+        );
         check_rate_limits(violations, self.rate_limits.set().map(Vec::as_slice));
     }
 }
@@ -220,7 +229,12 @@ impl Minted {
         let key = format!("sk-{}-{id}-{secret}", ctx.db.cluster_id());
         let hash = crypto::hash_key(ctx.config.api_key_secret.expose().as_bytes(), &key);
         // All of it is ASCII.
-        Self { hash, prefix: key[..8].to_owned(), last4: key[key.len() - 4..].to_owned(), key }
+        Self {
+            hash,
+            prefix: key[..8].to_owned(),
+            last4: key[key.len() - 4..].to_owned(),
+            key,
+        }
     }
 }
 
@@ -237,7 +251,10 @@ async fn list(State(ctx): State<Ctx>, _: Operator) -> Result<Json<KeyList>, ApiE
     .fetch_all(ctx.db.pool())
     .await?;
     let keys: Vec<_> = rows.into_iter().map(Row::view).collect();
-    Ok(Json(KeyList { total: keys.len(), keys }))
+    Ok(Json(KeyList {
+        total: keys.len(),
+        keys,
+    }))
 }
 
 /// Creates a key and shows it, once.
@@ -275,8 +292,9 @@ async fn create(
     )
     .execute(tx.conn())
     .await?;
-    let audit =
-        Audit::of("apiKey.created").target("key", id).details(json!({ "name": body.name.trim(), "scopes": scopes }));
+    let audit = Audit::of("apiKey.created")
+        .target("key", id)
+        .details(json!({ "name": body.name.trim(), "scopes": scopes }));
     let answer = NewKey {
         key: minted.key,
         name: body.name.trim().to_owned(),
@@ -320,7 +338,9 @@ async fn update(
         check_expiry(&mut violations, expires_at);
         violations.into_result()?;
     }
-    let rate_limits = body.rate_limits.over(before.rate_limits.clone().map(|limits| limits.0));
+    let rate_limits = body
+        .rate_limits
+        .over(before.rate_limits.clone().map(|limits| limits.0));
 
     sqlx::query!(
         "update api_key
@@ -330,8 +350,12 @@ async fn update(
         before.id,
         body.name.as_deref().map_or(before.name.as_str(), str::trim),
         &body.scopes.map_or_else(|| before.scopes.clone(), unique),
-        &body.allowed_models.unwrap_or_else(|| before.allowed_models.clone()),
-        &body.allowed_connections.unwrap_or_else(|| before.allowed_connections.clone()),
+        &body
+            .allowed_models
+            .unwrap_or_else(|| before.allowed_models.clone()),
+        &body
+            .allowed_connections
+            .unwrap_or_else(|| before.allowed_connections.clone()),
         body.is_active.unwrap_or(before.is_active),
         expires_at,
         body.no_log.unwrap_or(before.no_log),
@@ -346,7 +370,9 @@ async fn update(
     let mut answer = changed.clone();
     answer.insert("message".to_owned(), "the key is updated".into());
     answer.insert("allowedModels".to_owned(), allowed_models.into());
-    let audit = Audit::of("apiKey.updated").target("key", key_id).details(json!({ "changed": changed }));
+    let audit = Audit::of("apiKey.updated")
+        .target("key", key_id)
+        .details(json!({ "changed": changed }));
     let committed = tx.commit(audit, Value::Object(answer)).await?;
     Ok(wait.answer(StatusCode::OK, committed).await)
 }
@@ -364,9 +390,20 @@ async fn delete(
     let mut tx = ctx.db.config_tx(&operator.origin).await?;
     let row = find(&mut *tx.conn(), &id).await?;
     if_match.check(row.updated_at)?;
-    sqlx::query!("delete from api_key where id = $1", row.id).execute(tx.conn()).await?;
-    let audit = Audit::of("apiKey.deleted").target("key", row.id).details(json!({ "name": row.name }));
-    let committed = tx.commit(audit, Deleted { message: "the key is deleted" }).await?;
+    sqlx::query!("delete from api_key where id = $1", row.id)
+        .execute(tx.conn())
+        .await?;
+    let audit = Audit::of("apiKey.deleted")
+        .target("key", row.id)
+        .details(json!({ "name": row.name }));
+    let committed = tx
+        .commit(
+            audit,
+            Deleted {
+                message: "the key is deleted",
+            },
+        )
+        .await?;
     Ok(wait.answer(StatusCode::OK, committed).await)
 }
 
@@ -393,8 +430,14 @@ async fn regenerate(
     )
     .execute(tx.conn())
     .await?;
-    let audit = Audit::of("apiKey.regenerated").target("key", row.id).details(json!({ "name": row.name }));
-    let answer = Regenerated { message: "the key is replaced: this is the only time it is shown", id: row.id, key: minted.key };
+    let audit = Audit::of("apiKey.regenerated")
+        .target("key", row.id)
+        .details(json!({ "name": row.name }));
+    let answer = Regenerated {
+        message: "the key is replaced: this is the only time it is shown",
+        id: row.id,
+        key: minted.key,
+    };
     let committed = tx.commit(audit, answer).await?;
     Ok(wait.answer(StatusCode::OK, committed).await)
 }
@@ -446,7 +489,9 @@ fn unique(scopes: Vec<String>) -> Vec<String> {
 fn may_grant(operator: &Operator, before: &[String], after: &[String]) -> Result<(), ApiError> {
     let manages = |scopes: &[String]| scopes.iter().any(|scope| scope == "manage");
     if manages(after) && !manages(before) && !operator.is_admin {
-        return Err(ApiError::Forbidden("log in to grant the scope `manage`: a key may not do this"));
+        return Err(ApiError::Forbidden(
+            "log in to grant the scope `manage`: a key may not do this",
+        ));
     }
     Ok(())
 }
@@ -454,8 +499,13 @@ fn may_grant(operator: &Operator, before: &[String], after: &[String]) -> Result
 fn changed(before: KeyView, after: KeyView) -> Result<Map<String, Value>, ApiError> {
     let show = |view| serde_json::to_value(view).map_err(ApiError::internal);
     let (before, after): (Value, Value) = (show(before)?, show(after)?);
-    let Value::Object(after) = after else { return Ok(Map::new()) };
-    Ok(after.into_iter().filter(|(name, value)| name != "updatedAt" && before.get(name) != Some(value)).collect())
+    let Value::Object(after) = after else {
+        return Ok(Map::new());
+    };
+    Ok(after
+        .into_iter()
+        .filter(|(name, value)| name != "updatedAt" && before.get(name) != Some(value))
+        .collect())
 }
 
 async fn find(executor: impl PgExecutor<'_>, id: &str) -> Result<Row, ApiError> {

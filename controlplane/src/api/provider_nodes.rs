@@ -31,7 +31,12 @@ use crate::{
 };
 
 const WHAT: &str = "provider node";
-const TYPES: [&str; 4] = ["openai-compatible", "anthropic-compatible", "gemini-compatible", "ollama-compatible"];
+const TYPES: [&str; 4] = [
+    "openai-compatible",
+    "anthropic-compatible",
+    "gemini-compatible",
+    "ollama-compatible",
+];
 const API_TYPES: [&str; 2] = ["chat", "responses"];
 /// An operation's path that people paste along with the address.
 const OPERATIONS: [&str; 4] = ["/chat/completions", "/completions", "/responses", "/messages"];
@@ -210,7 +215,9 @@ async fn list(State(ctx): State<Ctx>, _: Operator) -> Result<Json<NodeList>, Api
     )
     .fetch_all(ctx.db.pool())
     .await?;
-    Ok(Json(NodeList { nodes: rows.into_iter().map(Row::view).collect() }))
+    Ok(Json(NodeList {
+        nodes: rows.into_iter().map(Row::view).collect(),
+    }))
 }
 
 /// One node.
@@ -232,12 +239,19 @@ async fn create(
 ) -> Result<Response, ApiError> {
     let r#type = body.r#type.unwrap_or_else(|| TYPES[0].to_owned());
     let spec = callable(&r#type, body.api_type.as_deref())?;
-    let base_url = match body.base_url.as_deref().map(str::trim).filter(|url| !url.is_empty()) {
+    let base_url = match body
+        .base_url
+        .as_deref()
+        .map(str::trim)
+        .filter(|url| !url.is_empty())
+    {
         Some(url) => normalise(url),
-        None => default_address(spec).ok_or_else(|| ApiError::invalid("baseUrl", "is required for this type"))?,
+        None => {
+            default_address(spec).ok_or_else(|| ApiError::invalid("baseUrl", "is required for this type"))?
+        }
     };
-    let allow_private_address = body.allow_private_address.unwrap_or(false);
-    check_address(&ctx, &operator, &base_url, allow_private_address).await?;
+    let may_be_private = body.allow_private_address.unwrap_or(false);
+    check_address(&ctx, &operator, &base_url, may_be_private).await?;
 
     let family = match &body.api_type {
         Some(api_type) => format!("{type}-{api_type}"),
@@ -255,13 +269,15 @@ async fn create(
         body.prefix.trim(),
         body.api_type,
         base_url,
-        allow_private_address,
+        may_be_private,
     )
     .execute(tx.conn())
     .await?;
     let row = find(&mut *tx.conn(), &id).await?;
     let details = json!({ "name": row.name, "prefix": row.prefix, "baseUrl": row.base_url });
-    let audit = Audit::of("provider.node.created").target("node", &id).details(details);
+    let audit = Audit::of("provider.node.created")
+        .target("node", &id)
+        .details(details);
     let committed = tx.commit(audit, NodeAnswer { node: row.view() }).await?;
     Ok(wait.answer(StatusCode::CREATED, committed).await)
 }
@@ -287,7 +303,13 @@ async fn update(
     if_match.check(before.updated_at)?;
     let row = body.over(before.clone())?;
     prefix_is_free(tx.conn(), &row.prefix, &id).await?;
-    refuse_address(&ctx, &operator, &row.base_url, row.allow_private_address, before.allow_private_address)?;
+    refuse_address(
+        &ctx,
+        &operator,
+        &row.base_url,
+        row.allow_private_address,
+        before.allow_private_address,
+    )?;
 
     sqlx::query!(
         "update provider_node
@@ -305,7 +327,9 @@ async fn update(
     propagate(tx.conn(), &row).await?;
     let after = find(&mut *tx.conn(), &id).await?;
     let details = json!({ "name": after.name, "prefix": after.prefix, "baseUrl": after.base_url });
-    let audit = Audit::of("provider.node.updated").target("node", &id).details(details);
+    let audit = Audit::of("provider.node.updated")
+        .target("node", &id)
+        .details(details);
     let committed = tx.commit(audit, NodeAnswer { node: after.view() }).await?;
     Ok(wait.answer(StatusCode::OK, committed).await)
 }
@@ -323,13 +347,27 @@ async fn delete(
     let mut tx = ctx.db.config_tx(&operator.origin).await?;
     let row = find(&mut *tx.conn(), &id).await?;
     if_match.check(row.updated_at)?;
-    let connections =
-        sqlx::query!("delete from provider_connection where provider = $1", id).execute(tx.conn()).await?;
-    sqlx::query!("delete from provider_node where id = $1", id).execute(tx.conn()).await?;
+    let connections = sqlx::query!("delete from provider_connection where provider = $1", id)
+        .execute(tx.conn())
+        .await?;
+    sqlx::query!("delete from provider_node where id = $1", id)
+        .execute(tx.conn())
+        .await?;
     let deleted_connections = connections.rows_affected();
-    let details = json!({ "name": row.name, "prefix": row.prefix, "deletedConnections": deleted_connections });
-    let audit = Audit::of("provider.node.deleted").target("node", &id).details(details);
-    let committed = tx.commit(audit, NodeDeleted { success: true, deleted_connections }).await?;
+    let details =
+        json!({ "name": row.name, "prefix": row.prefix, "deletedConnections": deleted_connections });
+    let audit = Audit::of("provider.node.deleted")
+        .target("node", &id)
+        .details(details);
+    let committed = tx
+        .commit(
+            audit,
+            NodeDeleted {
+                success: true,
+                deleted_connections,
+            },
+        )
+        .await?;
     Ok(wait.answer(StatusCode::OK, committed).await)
 }
 
@@ -366,17 +404,31 @@ async fn validate(
         Finding::Unavailable | Finding::Unreachable(_) => Some("unreachable"),
         Finding::Blocked(why) => return Err(ApiError::UrlBlocked(why)),
     };
-    Ok(Json(ValidateView { valid, error: check.finding.error(), reason }))
+    Ok(Json(ValidateView {
+        valid,
+        error: check.finding.error(),
+        reason,
+    }))
 }
 
 // === impl UpdateBody: merging ===
 
 impl UpdateBody {
     fn is_complete(&self) -> Result<(), ApiError> {
-        let fields = [("name", &self.name), ("prefix", &self.prefix), ("baseUrl", &self.base_url)];
+        let fields = [
+            ("name", &self.name),
+            ("prefix", &self.prefix),
+            ("baseUrl", &self.base_url),
+        ];
         let missing = fields.iter().filter(|(_, value)| value.is_none());
-        let missing: Vec<_> = missing.map(|(field, _)| crate::error::Violation::missing(*field)).collect();
-        if missing.is_empty() { Ok(()) } else { Err(ApiError::Invalid(missing)) }
+        let missing: Vec<_> = missing
+            .map(|(field, _)| crate::error::Violation::missing(*field))
+            .collect();
+        if missing.is_empty() {
+            Ok(())
+        } else {
+            Err(ApiError::Invalid(missing))
+        }
     }
 
     fn over(self, mut row: Row) -> Result<Row, ApiError> {
@@ -410,7 +462,9 @@ fn check_prefix(violations: &mut Violations, prefix: &str) {
 fn check_api_type(violations: &mut Violations, r#type: &str, api_type: Option<&str>) {
     match (r#type, api_type) {
         ("openai-compatible", Some(api_type)) => violations.one_of("apiType", api_type, &API_TYPES),
-        ("openai-compatible", None) => violations.add("apiType", "is required for openai-compatible: chat or responses"),
+        ("openai-compatible", None) => {
+            violations.add("apiType", "is required for openai-compatible: chat or responses")
+        }
         (_, Some(_)) => violations.add("apiType", "is for openai-compatible only"),
         (_, None) => {}
     }
@@ -426,27 +480,41 @@ fn callable(r#type: &str, api_type: Option<&str>) -> Result<&'static ProviderSpe
 
 /// The vendor's own address, where a type has one.
 fn default_address(spec: &ProviderSpec) -> Option<String> {
-    let original = providers::ALL.iter().find(|one| one.dialect == spec.dialect && is_namesake(one.id, spec.id))?;
+    let original = providers::ALL
+        .iter()
+        .find(|one| one.dialect == spec.dialect && is_namesake(one.id, spec.id))?;
     Some(original.base_url.to_owned())
 }
 
 fn is_namesake(provider: &str, template: &str) -> bool {
-    template.strip_prefix(provider).is_some_and(|rest| rest.starts_with("-compatible"))
+    template
+        .strip_prefix(provider)
+        .is_some_and(|rest| rest.starts_with("-compatible"))
 }
 
 /// Without trailing slashes and without the path of an operation.
 fn normalise(url: &str) -> String {
     let mut url = url.trim().trim_end_matches('/');
-    if let Some(base) = OPERATIONS.iter().find_map(|operation| url.strip_suffix(operation)) {
+    if let Some(base) = OPERATIONS
+        .iter()
+        .find_map(|operation| url.strip_suffix(operation))
+    {
         url = base.trim_end_matches('/');
     }
     url.to_owned()
 }
 
-async fn check_address(ctx: &Ctx, operator: &Operator, url: &str, allow_private: bool) -> Result<(), ApiError> {
+async fn check_address(
+    ctx: &Ctx,
+    operator: &Operator,
+    url: &str,
+    allow_private: bool,
+) -> Result<(), ApiError> {
     let result = refuse_address(ctx, operator, url, allow_private, false);
     if let Err(ApiError::UrlBlocked(why)) = &result {
-        let audit = Audit::of("security.ssrf_blocked").outcome(Outcome::Denied).details(json!({ "reason": why }));
+        let audit = Audit::of("security.ssrf_blocked")
+            .outcome(Outcome::Denied)
+            .details(json!({ "reason": why }));
         ctx.db.record(&operator.origin, audit).await?;
     }
     result
@@ -460,11 +528,16 @@ fn refuse_address(
     was_allowed: bool,
 ) -> Result<(), ApiError> {
     if allow_private && !was_allowed && !operator.is_admin {
-        return Err(ApiError::Forbidden("log in to allow a private address: a key may not do this"));
+        return Err(ApiError::Forbidden(
+            "log in to allow a private address: a key may not do this",
+        ));
     }
-    let url = Url::parse(url).map_err(|_| ApiError::invalid("baseUrl", "must be an http or https address"))?;
+    let url =
+        Url::parse(url).map_err(|_| ApiError::invalid("baseUrl", "must be an http or https address"))?;
     let allow_private = allow_private || ctx.config.allow_private_provider_urls;
-    ctx.egress.check(&url, allow_private).map_err(|error| ApiError::UrlBlocked(error.to_string()))
+    ctx.egress
+        .check(&url, allow_private)
+        .map_err(|error| ApiError::UrlBlocked(error.to_string()))
 }
 
 async fn find(executor: impl PgExecutor<'_>, id: &str) -> Result<Row, ApiError> {
@@ -481,13 +554,21 @@ async fn find(executor: impl PgExecutor<'_>, id: &str) -> Result<Row, ApiError> 
 
 async fn prefix_is_free(conn: &mut PgConnection, prefix: &str, id: &str) -> Result<(), ApiError> {
     if providers::find(prefix).is_some() {
-        return Err(ApiError::conflict(format!("`{prefix}` is the name of a built-in provider")));
+        return Err(ApiError::conflict(format!(
+            "`{prefix}` is the name of a built-in provider"
+        )));
     }
-    let owner = sqlx::query_scalar!("select name from provider_node where prefix = $1 and id <> $2", prefix, id)
-        .fetch_optional(conn)
-        .await?;
+    let owner = sqlx::query_scalar!(
+        "select name from provider_node where prefix = $1 and id <> $2",
+        prefix,
+        id
+    )
+    .fetch_optional(conn)
+    .await?;
     match owner {
-        Some(name) => Err(ApiError::conflict(format!("the node `{name}` has the prefix `{prefix}` already"))),
+        Some(name) => Err(ApiError::conflict(format!(
+            "the node `{name}` has the prefix `{prefix}` already"
+        ))),
         None => Ok(()),
     }
 }
@@ -532,9 +613,14 @@ mod tests {
 
     #[test]
     fn a_prefix_is_a_lower_case_word() {
-        for (prefix, legal) in
-            [("vllm", true), ("my.vllm_2-x", true), ("-x", false), ("a/b", false), ("VLLM", false), ("", false)]
-        {
+        for (prefix, legal) in [
+            ("vllm", true),
+            ("my.vllm_2-x", true),
+            ("-x", false),
+            ("a/b", false),
+            ("VLLM", false),
+            ("", false),
+        ] {
             let mut violations = Violations::default();
             check_prefix(&mut violations, prefix);
             assert_eq!(violations.into_result().is_ok(), legal, "{prefix}");

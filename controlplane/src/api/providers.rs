@@ -122,12 +122,19 @@ async fn list(
 ) -> Result<Response, ApiError> {
     let limit = query.limit.unwrap_or(5000);
     if !(1..=5000).contains(&limit) || query.offset.is_some_and(|offset| offset < 0) {
-        return Err(ApiError::invalid("limit", "must be 1 to 1000, and offset not negative"));
+        return Err(ApiError::invalid(
+            "limit",
+            "must be 1 to 1000, and offset not negative",
+        ));
     }
     let total = row::count(ctx.db.pool(), &query).await?;
     let rows = row::list(ctx.db.pool(), &query, limit).await?;
     let connections = rows.into_iter().map(Row::view).collect();
-    Ok(([("x-total-count", total.to_string())], Json(ConnectionList { connections })).into_response())
+    Ok((
+        [("x-total-count", total.to_string())],
+        Json(ConnectionList { connections }),
+    )
+        .into_response())
 }
 
 /// One connection.
@@ -136,10 +143,19 @@ async fn list(
 async fn get(State(ctx): State<Ctx>, _: Operator, Path(id): Path<String>) -> Result<Response, ApiError> {
     let row = row_of(&ctx, &id).await?;
     let tag = etag(row.updated_at);
-    Ok((tag, Json(ConnectionAnswer { connection: row.view(), upserted: false })).into_response())
+    Ok((
+        tag,
+        Json(ConnectionAnswer {
+            connection: row.view(),
+            upserted: false,
+        }),
+    )
+        .into_response())
 }
 
 async fn row_of(ctx: &Ctx, id: &str) -> Result<Row, ApiError> {
     let uuid = uuid_or_missing(WHAT, id)?;
-    row::find(ctx.db.pool(), uuid).await?.ok_or_else(|| ApiError::not_found(WHAT, id))
+    row::find(ctx.db.pool(), uuid)
+        .await?
+        .ok_or_else(|| ApiError::not_found(WHAT, id))
 }

@@ -97,7 +97,10 @@ async fn change(
     if let Some(password) = &body.password {
         let min = ctx.config.min_password_length;
         if password.expose().chars().count() < min {
-            return Err(ApiError::invalid("password", format!("must have at least {min} characters")));
+            return Err(ApiError::invalid(
+                "password",
+                format!("must have at least {min} characters"),
+            ));
         }
     }
     let opens = body.require_login == Some(false);
@@ -113,11 +116,17 @@ async fn change(
 
     let committed = store(&ctx, &authority.origin, visitor.access, &body).await?;
     let epoch = committed.value;
-    let done = Committed { revision: committed.revision, value: Done { success: true } };
+    let done = Committed {
+        revision: committed.revision,
+        value: Done { success: true },
+    };
     let mut response = wait.answer(StatusCode::OK, done).await;
     if body.password.is_some() {
         let session = Session::start(epoch, Utc::now().timestamp());
-        let cookie = ctx.sessions.cookie(&session, visitor.client.https).map_err(ApiError::internal)?;
+        let cookie = ctx
+            .sessions
+            .cookie(&session, visitor.client.https)
+            .map_err(ApiError::internal)?;
         response.headers_mut().insert(header::SET_COOKIE, cookie);
     }
     Ok(response)
@@ -138,7 +147,9 @@ impl FromRequestParts<Ctx> for Authority {
             return Ok(Self { origin: admin.origin });
         }
         SameSite::from_request_parts(parts, ctx).await?;
-        Ok(Self { origin: visitor.origin })
+        Ok(Self {
+            origin: visitor.origin,
+        })
     }
 }
 
@@ -146,13 +157,19 @@ async fn prove_current(ctx: &Ctx, given: Option<&Secret<String>>) -> Result<(), 
     let Some(given) = given else {
         return Err(ApiError::Invalid(vec![Violation::missing("currentPassword")]));
     };
-    let stored = sqlx::query_scalar!("select password_hash from admin_account").fetch_one(ctx.db.pool()).await?;
+    let stored = sqlx::query_scalar!("select password_hash from admin_account")
+        .fetch_one(ctx.db.pool())
+        .await?;
     let right = match (stored, &ctx.config.initial_password) {
         (Some(hash), _) => ctx.passwords.verify(given, &hash).await?,
         (None, Some(initial)) => auth::equal(given.expose(), initial.expose()),
         (None, None) => true,
     };
-    if right { Ok(()) } else { Err(ApiError::WrongPassword) }
+    if right {
+        Ok(())
+    } else {
+        Err(ApiError::WrongPassword)
+    }
 }
 
 /// Writes the change; the value is the session epoch after it.
@@ -186,7 +203,11 @@ async fn store(
         .execute(tx.conn())
         .await?;
     }
-    let action = if hash.is_some() { "auth.password.changed" } else { "settings.requireLogin.changed" };
+    let action = if hash.is_some() {
+        "auth.password.changed"
+    } else {
+        "settings.requireLogin.changed"
+    };
     let details = json!({
         "passwordChanged": hash.is_some(),
         "requireLogin": { "from": before.require_login, "to": body.require_login.unwrap_or(before.require_login) },

@@ -55,7 +55,13 @@ pub fn router() -> OpenApiRouter<Ctx> {
 
 impl Body for SettingsBody {
     const READ_ONLY: &'static [&'static str] = &[
-        "requireLogin", "hasPassword", "setupComplete", "version", "clusterId", "dataPlanes", "configRevision",
+        "requireLogin",
+        "hasPassword",
+        "setupComplete",
+        "version",
+        "clusterId",
+        "dataPlanes",
+        "configRevision",
     ];
 
     fn check(&self, violations: &mut Violations) {
@@ -88,22 +94,40 @@ async fn change(
     let mut details = serde_json::Map::new();
     if let Some(on) = body.require_auth_for_models {
         put(&mut *tx.conn(), "requireAuthForModels", &on.into()).await?;
-        details.insert("requireAuthForModels".to_owned(), json!({ "from": before.require_auth_for_models, "to": on }));
+        details.insert(
+            "requireAuthForModels".to_owned(),
+            json!({ "from": before.require_auth_for_models, "to": on }),
+        );
     }
     if let Some(given) = body.blocked_providers {
         let blocked = canonical(given);
         put(&mut *tx.conn(), "blockedProviders", &json!(blocked)).await?;
-        details.insert("blockedProviders".to_owned(), json!({ "from": before.blocked_providers, "to": blocked }));
+        details.insert(
+            "blockedProviders".to_owned(),
+            json!({ "from": before.blocked_providers, "to": blocked }),
+        );
     }
-    let committed = tx.commit(Audit::of("settings.updated").details(Value::Object(details)), ()).await?;
+    let committed = tx
+        .commit(Audit::of("settings.updated").details(Value::Object(details)), ())
+        .await?;
     let value = view(&ctx).await?;
-    Ok(wait.answer(StatusCode::OK, crate::db::Committed { revision: committed.revision, value }).await)
+    Ok(wait
+        .answer(
+            StatusCode::OK,
+            crate::db::Committed {
+                revision: committed.revision,
+                value,
+            },
+        )
+        .await)
 }
 
 async fn view(ctx: &Ctx) -> Result<SettingsView, ApiError> {
     let access = Access::load(ctx.db.pool()).await?;
     let stored = stored(ctx.db.pool()).await?;
-    let config_revision = sqlx::query_scalar!("select revision from config_head").fetch_one(ctx.db.pool()).await?;
+    let config_revision = sqlx::query_scalar!("select revision from config_head")
+        .fetch_one(ctx.db.pool())
+        .await?;
     let has_password = access.can_log_in(ctx);
     Ok(SettingsView {
         require_login: access.require_login,
@@ -113,26 +137,45 @@ async fn view(ctx: &Ctx) -> Result<SettingsView, ApiError> {
         blocked_providers: stored.blocked_providers,
         version: env!("CARGO_PKG_VERSION"),
         cluster_id: ctx.db.cluster_id().to_owned(),
-        data_planes: ctx.fleet.list().await?.iter().filter(|plane| plane.connected).count(),
+        data_planes: ctx
+            .fleet
+            .list()
+            .await?
+            .iter()
+            .filter(|plane| plane.connected)
+            .count(),
         config_revision,
     })
 }
 
 /// Ids rather than aliases, each once: data planes compare ids.
 fn canonical(given: Vec<String>) -> Vec<String> {
-    let ids = given.into_iter().map(|name| providers::find(&name).map_or(name, |spec| spec.id.to_owned()));
-    ids.collect::<std::collections::BTreeSet<_>>().into_iter().collect()
+    let ids = given
+        .into_iter()
+        .map(|name| providers::find(&name).map_or(name, |spec| spec.id.to_owned()));
+    ids.collect::<std::collections::BTreeSet<_>>()
+        .into_iter()
+        .collect()
 }
 
 async fn stored(executor: impl PgExecutor<'_>) -> Result<Stored, sqlx::Error> {
-    let rows = sqlx::query!("select key, value from setting where key in ('requireAuthForModels', 'blockedProviders')")
-        .fetch_all(executor)
-        .await?;
+    let rows = sqlx::query!(
+        "select key, value from setting where key in ('requireAuthForModels', 'blockedProviders')"
+    )
+    .fetch_all(executor)
+    .await?;
     let find = |key: &str| rows.iter().find(|row| row.key == key).map(|row| &row.value);
     let blocked = find("blockedProviders").and_then(Value::as_array);
     Ok(Stored {
-        require_auth_for_models: find("requireAuthForModels").and_then(Value::as_bool).unwrap_or(false),
-        blocked_providers: blocked.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect(),
+        require_auth_for_models: find("requireAuthForModels")
+            .and_then(Value::as_bool)
+            .unwrap_or(false),
+        blocked_providers: blocked
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .map(str::to_owned)
+            .collect(),
     })
 }
 

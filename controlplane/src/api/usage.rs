@@ -92,7 +92,9 @@ struct Cursor {
 }
 
 pub fn router() -> OpenApiRouter<Ctx> {
-    OpenApiRouter::new().routes(routes!(logs)).routes(routes!(request_logs))
+    OpenApiRouter::new()
+        .routes(routes!(logs))
+        .routes(routes!(request_logs))
 }
 
 // === impl Cursor ===
@@ -101,9 +103,13 @@ impl Cursor {
     fn parse(text: &str) -> Result<Self, ApiError> {
         let parsed = text.split_once('_').and_then(|(micros, id)| {
             let started_at = DateTime::from_timestamp_micros(micros.parse().ok()?)?;
-            Some(Self { started_at, request_id: Uuid::parse_str(id).ok()? })
+            Some(Self {
+                started_at,
+                request_id: Uuid::parse_str(id).ok()?,
+            })
         });
-        parsed.ok_or_else(|| ApiError::invalid("cursor", "is not one of ours: use the value of X-Next-Cursor"))
+        parsed
+            .ok_or_else(|| ApiError::invalid("cursor", "is not one of ours: use the value of X-Next-Cursor"))
     }
 
     fn render(self) -> String {
@@ -134,7 +140,11 @@ impl RequestView {
 /// Lines of text, unless `format=json` asks for objects.
 #[utoipa::path(get, path = "/api/usage/logs", tag = "usage", params(LogQuery),
     responses((status = 200, body = [String])))]
-async fn logs(State(ctx): State<Ctx>, _: Operator, Query(query): Query<LogQuery>) -> Result<Response, ApiError> {
+async fn logs(
+    State(ctx): State<Ctx>,
+    _: Operator,
+    Query(query): Query<LogQuery>,
+) -> Result<Response, ApiError> {
     page(&ctx, &query, "text").await
 }
 
@@ -193,7 +203,10 @@ async fn read(
     .await?;
 
     let is_full = i64::try_from(rows.len()).is_ok_and(|count| count == limit);
-    let last = rows.last().map(|row| Cursor { started_at: row.started_at, request_id: row.request_id });
+    let last = rows.last().map(|row| Cursor {
+        started_at: row.started_at,
+        request_id: row.request_id,
+    });
     let views = rows.into_iter().map(|row| RequestView {
         id: row.request_id,
         timestamp: Stamp(row.started_at),
@@ -237,7 +250,10 @@ mod tests {
     #[test]
     fn a_cursor_reads_back_and_a_foreign_one_is_refused() {
         let now = DateTime::from_timestamp_micros(Utc::now().timestamp_micros()).unwrap();
-        let cursor = Cursor { started_at: now, request_id: Uuid::now_v7() };
+        let cursor = Cursor {
+            started_at: now,
+            request_id: Uuid::now_v7(),
+        };
         assert_eq!(Cursor::parse(&cursor.render()).unwrap(), cursor);
         for foreign in ["", "1", "x_y", "1_2"] {
             assert!(Cursor::parse(foreign).is_err(), "{foreign}");

@@ -63,7 +63,12 @@ impl fmt::Display for Actor {
 impl Origin {
     /// The program acting on its own.
     pub fn system() -> Self {
-        Self { actor: Actor::System, ip: None, user_agent: None, request_id: None }
+        Self {
+            actor: Actor::System,
+            ip: None,
+            user_agent: None,
+            request_id: None,
+        }
     }
 }
 
@@ -84,7 +89,12 @@ impl Outcome {
 impl Audit {
     /// A success without details.
     pub fn of(action: &'static str) -> Self {
-        Self { action, outcome: Outcome::Success, target: None, details: Value::Object(serde_json::Map::new()) }
+        Self {
+            action,
+            outcome: Outcome::Success,
+            target: None,
+            details: Value::Object(serde_json::Map::new()),
+        }
     }
 
     pub fn target(mut self, kind: &'static str, id: impl fmt::Display) -> Self {

@@ -52,9 +52,16 @@ impl<T: Body> FromRequest<Ctx> for Json<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, ctx: &Ctx) -> Result<Self, ApiError> {
-        let is_json = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).is_some_and(
-            |value| value.split(';').next().is_some_and(|media| media.trim().eq_ignore_ascii_case("application/json")),
-        );
+        let is_json = request
+            .headers()
+            .get(header::CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok())
+            .is_some_and(|value| {
+                value
+                    .split(';')
+                    .next()
+                    .is_some_and(|media| media.trim().eq_ignore_ascii_case("application/json"))
+            });
         if !is_json {
             return Err(ApiError::MediaType);
         }
@@ -121,7 +128,11 @@ impl Violations {
     }
 
     pub fn into_result(self) -> Result<(), ApiError> {
-        if self.0.is_empty() { Ok(()) } else { Err(ApiError::Invalid(self.0)) }
+        if self.0.is_empty() {
+            Ok(())
+        } else {
+            Err(ApiError::Invalid(self.0))
+        }
     }
 }
 
@@ -145,7 +156,9 @@ fn parse<T: Body>(bytes: &[u8]) -> Result<T, ApiError> {
     for field in T::READ_ONLY {
         object.remove(*field);
     }
-    let missing = T::REQUIRED.iter().filter(|field| object.get(**field).is_none_or(Value::is_null));
+    let missing = T::REQUIRED
+        .iter()
+        .filter(|field| object.get(**field).is_none_or(Value::is_null));
     let missing: Vec<Violation> = missing.map(|field| Violation::missing(*field)).collect();
     if !missing.is_empty() {
         return Err(ApiError::Invalid(missing));
@@ -153,12 +166,20 @@ fn parse<T: Body>(bytes: &[u8]) -> Result<T, ApiError> {
     let value: T = serde_path_to_error::deserialize(Value::Object(object)).map_err(|error| {
         let path = error.path().to_string();
         let field = if path == "." { String::new() } else { path };
-        ApiError::invalid(field, error.into_inner().to_string())
+        ApiError::invalid(field, without_value(&error.into_inner().to_string()))
     })?;
     let mut violations = Violations::default();
     value.check(&mut violations);
     violations.into_result()?;
     Ok(value)
+}
+
+/// Serde quotes the value it did not expect, which may be a secret in a field of the wrong type.
+fn without_value(message: &str) -> String {
+    match message.split_once(", expected ") {
+        Some((problem, expected)) if problem.starts_with("invalid ") => format!("must be {expected}"),
+        _ => message.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -199,7 +220,10 @@ mod tests {
     fn a_missing_or_null_required_field_has_a_code_of_its_own() {
         for body in ["{}", r#"{"name":null}"#] {
             let (code, details) = refusal(body);
-            assert_eq!((code.as_str(), details[0].field.as_str()), ("VALIDATION_002", "name"));
+            assert_eq!(
+                (code.as_str(), details[0].field.as_str()),
+                ("VALIDATION_002", "name")
+            );
         }
     }
 
@@ -207,8 +231,15 @@ mod tests {
     fn a_wrong_type_and_a_broken_rule_name_their_field() {
         for body in [r#"{"name":1}"#, r#"{"name":"too long"}"#] {
             let (code, details) = refusal(body);
-            assert_eq!((code.as_str(), details[0].field.as_str()), ("VALIDATION_001", "name"));
+            assert_eq!(
+                (code.as_str(), details[0].field.as_str()),
+                ("VALIDATION_001", "name")
+            );
         }
+        assert!(
+            !refusal(r#"{"name":421337}"#).1[0].message.contains("421337"),
+            "a value is not quoted"
+        );
         for body in ["", "[]", "{", "null", r#"{"name":"a"}x"#] {
             assert_eq!(refusal(body).0, "VALIDATION_001", "{body}");
         }

@@ -58,7 +58,10 @@ pub struct Access {
 /// What a request's credentials amount to.
 enum Standing {
     Session,
-    Key { id: Uuid, scopes: Vec<String> },
+    Key {
+        id: Uuid,
+        scopes: Vec<String>,
+    },
     /// Login is switched off.
     Open,
     Nobody(ApiError),
@@ -101,7 +104,12 @@ impl FromRequestParts<Ctx> for Visitor {
         if session.is_some() {
             origin.actor = Actor::Admin;
         }
-        Ok(Self { origin, session, access, client: client(parts) })
+        Ok(Self {
+            origin,
+            session,
+            access,
+            client: client(parts),
+        })
     }
 }
 
@@ -115,7 +123,9 @@ impl FromRequestParts<Ctx> for Operator {
         let is_admin = match standing {
             Standing::Session | Standing::Open => true,
             Standing::Key { scopes, .. } if has(&scopes, "manage") => false,
-            Standing::Key { .. } => return Err(deny(parts, ctx, &origin, "the key lacks the scope `manage`").await),
+            Standing::Key { .. } => {
+                return Err(deny(parts, ctx, &origin, "the key lacks the scope `manage`").await);
+            }
             Standing::Nobody(error) => return Err(error),
         };
         Ok(Self { origin, is_admin })
@@ -131,7 +141,9 @@ impl FromRequestParts<Ctx> for Reader {
         let (origin, standing) = authenticate(parts, ctx).await?;
         match standing {
             Standing::Session | Standing::Open => Ok(Self { origin }),
-            Standing::Key { scopes, .. } if has(&scopes, "manage") || has(&scopes, "read") => Ok(Self { origin }),
+            Standing::Key { scopes, .. } if has(&scopes, "manage") || has(&scopes, "read") => {
+                Ok(Self { origin })
+            }
             Standing::Key { .. } => Err(deny(parts, ctx, &origin, "the key lacks the scope `read`").await),
             Standing::Nobody(error) => Err(error),
         }
@@ -155,7 +167,10 @@ impl FromRequestParts<Ctx> for Admin {
 
 /// The origin of a request whose credentials nobody has looked at.
 pub(super) fn anonymous_origin(parts: &Parts) -> Origin {
-    let user_agent = parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+    let user_agent = parts
+        .headers
+        .get(header::USER_AGENT)
+        .and_then(|value| value.to_str().ok());
     Origin {
         actor: Actor::Anonymous,
         ip: client(parts).ip,
@@ -165,7 +180,11 @@ pub(super) fn anonymous_origin(parts: &Parts) -> Origin {
 }
 
 fn client(parts: &Parts) -> Client {
-    parts.extensions.get::<Client>().copied().unwrap_or(Client { ip: None, local: false, https: false })
+    parts.extensions.get::<Client>().copied().unwrap_or(Client {
+        ip: None,
+        local: false,
+        https: false,
+    })
 }
 
 fn has(scopes: &[String], scope: &str) -> bool {
@@ -213,7 +232,9 @@ async fn standing(parts: &Parts, ctx: &Ctx) -> Result<Standing, ApiError> {
 
 async fn key(authorization: &HeaderValue, ctx: &Ctx) -> Result<Standing, ApiError> {
     let text = authorization.to_str().unwrap_or_default();
-    let Some((scheme, key)) = text.split_once(' ') else { return Ok(Standing::Nobody(ApiError::NoCredential)) };
+    let Some((scheme, key)) = text.split_once(' ') else {
+        return Ok(Standing::Nobody(ApiError::NoCredential));
+    };
     if !scheme.eq_ignore_ascii_case("bearer") {
         return Ok(Standing::Nobody(ApiError::NoCredential));
     }
@@ -225,7 +246,12 @@ async fn key(authorization: &HeaderValue, ctx: &Ctx) -> Result<Standing, ApiErro
     )
     .fetch_optional(ctx.db.pool())
     .await?;
-    Ok(row.map_or(Standing::Nobody(ApiError::NoCredential), |row| Standing::Key { id: row.id, scopes: row.scopes }))
+    Ok(
+        row.map_or(Standing::Nobody(ApiError::NoCredential), |row| Standing::Key {
+            id: row.id,
+            scopes: row.scopes,
+        }),
+    )
 }
 
 /// The caller's session, if nobody has ended it. Renews its cookie in its last week.
@@ -262,7 +288,9 @@ async fn live_session(parts: &Parts, ctx: &Ctx, access: Access) -> Option<Sessio
 
 /// Records a refused privileged action. The refusal stands whether or not it can be written down.
 async fn deny(parts: &Parts, ctx: &Ctx, origin: &Origin, why: &'static str) -> ApiError {
-    let audit = Audit::of("auth.denied").outcome(Outcome::Denied).target("path", parts.uri.path());
+    let audit = Audit::of("auth.denied")
+        .outcome(Outcome::Denied)
+        .target("path", parts.uri.path());
     if let Err(error) = ctx.db.record(origin, audit).await {
         tracing::warn!(%error, "cannot record a denied action");
     }

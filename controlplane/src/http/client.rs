@@ -25,21 +25,40 @@ impl Client {
     /// `X-Forwarded-*` is believed only when the peer is one of `trusted`; of its addresses the right-most that is
     /// not itself a trusted proxy counts, for anything left of it is the client's own claim.
     pub fn of(extensions: &Extensions, headers: &HeaderMap, trusted: &[IpNet]) -> Self {
-        let peer = extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip().to_canonical());
+        let peer = extensions
+            .get::<ConnectInfo<SocketAddr>>()
+            .map(|info| info.0.ip().to_canonical());
         let is_trusted = |ip: IpAddr| trusted.iter().any(|net| net.contains(&ip));
         let forwarded = headers.contains_key("x-forwarded-for") || headers.contains_key("forwarded");
 
         if !peer.is_some_and(is_trusted) {
-            return Self { ip: peer, local: peer.is_some_and(|ip| ip.is_loopback()) && !forwarded, https: false };
+            return Self {
+                ip: peer,
+                local: peer.is_some_and(|ip| ip.is_loopback()) && !forwarded,
+                https: false,
+            };
         }
-        let hops = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
+        let hops = headers
+            .get_all("x-forwarded-for")
+            .iter()
+            .filter_map(|value| value.to_str().ok());
         let hops: Vec<&str> = hops.flat_map(|line| line.split(',')).map(str::trim).collect();
-        let client = hops.iter().rev().map_while(|hop| hop.parse::<IpAddr>().ok()).find(|ip| !is_trusted(*ip));
-        let proto = headers.get("x-forwarded-proto").and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let client = hops
+            .iter()
+            .rev()
+            .map_while(|hop| hop.parse::<IpAddr>().ok())
+            .find(|ip| !is_trusted(*ip));
+        let proto = headers
+            .get("x-forwarded-proto")
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default();
         Self {
             ip: client.or(peer),
             local: false,
-            https: proto.split(',').next().is_some_and(|first| first.trim().eq_ignore_ascii_case("https")),
+            https: proto
+                .split(',')
+                .next()
+                .is_some_and(|first| first.trim().eq_ignore_ascii_case("https")),
         }
     }
 }
@@ -67,7 +86,11 @@ mod tests {
             ("203.0.113.9", None, "203.0.113.9"),
             ("203.0.113.9", Some("198.51.100.1"), "203.0.113.9"),
             ("10.0.0.1", Some("198.51.100.1"), "198.51.100.1"),
-            ("10.0.0.1", Some("1.1.1.1, 198.51.100.1, 10.0.0.2"), "198.51.100.1"),
+            (
+                "10.0.0.1",
+                Some("1.1.1.1, 198.51.100.1, 10.0.0.2"),
+                "198.51.100.1",
+            ),
             ("10.0.0.1", Some("rubbish"), "10.0.0.1"),
             ("10.0.0.1", None, "10.0.0.1"),
             ("::ffff:203.0.113.9", None, "203.0.113.9"),

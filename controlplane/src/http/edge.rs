@@ -61,7 +61,11 @@ impl AnswerHeaders {
 pub async fn edge(State(ctx): State<Ctx>, mut request: Request, next: Next) -> Response {
     let id = request_id(request.headers());
     let headers = AnswerHeaders::default();
-    let client = Client::of(request.extensions(), request.headers(), &ctx.config.trusted_proxies);
+    let client = Client::of(
+        request.extensions(),
+        request.headers(),
+        &ctx.config.trusted_proxies,
+    );
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
 
     request.extensions_mut().insert(RequestId(Arc::clone(&id)));
@@ -78,12 +82,21 @@ pub async fn edge(State(ctx): State<Ctx>, mut request: Request, next: Next) -> R
     }
 
     let out = response.headers_mut();
-    out.extend(headers.0.lock().drain().filter_map(|(name, value)| Some((name?, value))));
+    out.extend(
+        headers
+            .0
+            .lock()
+            .drain()
+            .filter_map(|(name, value)| Some((name?, value))),
+    );
     if let Ok(value) = HeaderValue::from_str(&id) {
         out.insert(X_REQUEST_ID, value);
     }
     out.insert(header::CACHE_CONTROL, NO_STORE);
-    if out.get(header::CONTENT_TYPE).is_some_and(|value| value == "application/json") {
+    if out
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|value| value == "application/json")
+    {
         out.insert(header::CONTENT_TYPE, JSON);
     }
     response
@@ -111,15 +124,22 @@ fn admit(ctx: &Ctx, client: Client, path: &str) -> Result<(), ApiError> {
     if ctx.drain.is_cancelled() && path != "/api/monitoring/health" {
         return Err(ApiError::Draining);
     }
-    ctx.limiter.admit(client.ip, Class::of(path)).map_err(|retry_after| ApiError::RateLimited { retry_after })
+    ctx.limiter
+        .admit(client.ip, Class::of(path))
+        .map_err(|retry_after| ApiError::RateLimited { retry_after })
 }
 
 /// A well-formed id of the client's is kept, so that its logs and ours meet.
 fn request_id(headers: &HeaderMap) -> Arc<str> {
-    let given = headers.get(X_REQUEST_ID).and_then(|value| value.to_str().ok()).filter(|id| {
-        (8..=128).contains(&id.len())
-            && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
-    });
+    let given = headers
+        .get(X_REQUEST_ID)
+        .and_then(|value| value.to_str().ok())
+        .filter(|id| {
+            (8..=128).contains(&id.len())
+                && id
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
+        });
     given.map_or_else(|| Uuid::now_v7().to_string().into(), Into::into)
 }
 
@@ -127,7 +147,7 @@ fn log(error: &ApiError, id: &str, method: &axum::http::Method, path: &str) {
     let kind = error.kind();
     let code = kind.code;
     if kind.status.is_server_error() {
-        let source = std::error::Error::source(error).map(|source| chain(source));
+        let source = std::error::Error::source(error).map(chain);
         tracing::error!(request_id = id, %method, path, code, source, "{error}");
     } else {
         tracing::debug!(request_id = id, %method, path, code, "{error}");
@@ -158,7 +178,9 @@ fn render(error: &ApiError, id: &str, response: Response) -> Response {
     let mut body = json!({ "error": envelope });
     match error {
         ApiError::SetupNeeded => body["needsSetup"] = true.into(),
-        ApiError::Upstream { status: Some(status), .. } => body["upstreamStatus"] = (*status).into(),
+        ApiError::Upstream {
+            status: Some(status), ..
+        } => body["upstreamStatus"] = (*status).into(),
         _ => {}
     }
 
@@ -167,7 +189,10 @@ fn render(error: &ApiError, id: &str, response: Response) -> Response {
     parts.headers.insert(header::CONTENT_TYPE, JSON);
     if let Some(wait) = error.retry_after() {
         let seconds = wait.as_millis().div_ceil(1000).max(1);
-        parts.headers.insert(header::RETRY_AFTER, HeaderValue::from(u64::try_from(seconds).unwrap_or(u64::MAX)));
+        parts.headers.insert(
+            header::RETRY_AFTER,
+            HeaderValue::from(u64::try_from(seconds).unwrap_or(u64::MAX)),
+        );
     }
     Response::from_parts(parts, Body::from(body.to_string()))
 }

@@ -53,7 +53,10 @@ impl Class {
 impl Limiter {
     /// `per_minute` is for ordinary endpoints; 0 switches the limit off.
     pub fn new(per_minute: u32) -> Self {
-        Self { per_minute, buckets: Mutex::default() }
+        Self {
+            per_minute,
+            buckets: Mutex::default(),
+        }
     }
 
     /// Takes a token, or says how long until there is one.
@@ -70,7 +73,10 @@ impl Limiter {
         if buckets.len() >= SWEEP_AT {
             buckets.retain(|_, bucket| now.duration_since(bucket.at) < Duration::from_secs(60));
         }
-        let bucket = buckets.entry((client, class)).or_insert(Bucket { tokens: capacity, at: now });
+        let bucket = buckets.entry((client, class)).or_insert(Bucket {
+            tokens: capacity,
+            at: now,
+        });
         let refill = now.duration_since(bucket.at).as_secs_f64() * capacity / 60.0;
         bucket.tokens = (bucket.tokens + refill).min(capacity);
         bucket.at = now;
@@ -103,10 +109,24 @@ mod tests {
             assert_eq!(limiter.admit_at(client, Class::Login, start), Ok(()));
         }
         let wait = limiter.admit_at(client, Class::Login, start).unwrap_err();
-        assert!(wait <= Duration::from_secs(6) && wait > Duration::from_secs(5), "{wait:?}");
-        assert_eq!(limiter.admit_at(client, Class::Login, start + Duration::from_secs(6)), Ok(()));
-        assert_eq!(limiter.admit_at(client, Class::Other, start), Ok(()), "classes do not share a bucket");
+        assert!(
+            wait <= Duration::from_secs(6) && wait > Duration::from_secs(5),
+            "{wait:?}"
+        );
+        assert_eq!(
+            limiter.admit_at(client, Class::Login, start + Duration::from_secs(6)),
+            Ok(())
+        );
+        assert_eq!(
+            limiter.admit_at(client, Class::Other, start),
+            Ok(()),
+            "classes do not share a bucket"
+        );
         let other = Some(IpAddr::from([203, 0, 113, 10]));
-        assert_eq!(limiter.admit_at(other, Class::Login, start), Ok(()), "addresses do not share a bucket");
+        assert_eq!(
+            limiter.admit_at(other, Class::Login, start),
+            Ok(()),
+            "addresses do not share a bucket"
+        );
     }
 }

@@ -46,7 +46,9 @@ pub(super) async fn check(parts: &Parts, ctx: &Ctx, strict: bool) -> Result<(), 
     if site == Site::Same || (site == Site::Unknown && !strict) {
         return Ok(());
     }
-    let audit = Audit::of("security.csrf_blocked").outcome(Outcome::Denied).target("path", parts.uri.path());
+    let audit = Audit::of("security.csrf_blocked")
+        .outcome(Outcome::Denied)
+        .target("path", parts.uri.path());
     if let Err(error) = ctx.db.record(&caller::anonymous_origin(parts), audit).await {
         tracing::warn!(%error, "cannot record a refused cross-site request");
     }
@@ -56,7 +58,13 @@ pub(super) async fn check(parts: &Parts, ctx: &Ctx, strict: bool) -> Result<(), 
 fn site_of(headers: &HeaderMap, uri: &Uri, allowed: &[String]) -> Site {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let claimed = text("origin").or_else(|| text("referer"));
-    if claimed.is_some_and(|claimed| is_ours(claimed, text("host").or_else(|| uri.authority().map(|a| a.as_str())), allowed)) {
+    if claimed.is_some_and(|claimed| {
+        is_ours(
+            claimed,
+            text("host").or_else(|| uri.authority().map(|a| a.as_str())),
+            allowed,
+        )
+    }) {
         return Site::Same;
     }
     match text("sec-fetch-site") {
@@ -68,12 +76,18 @@ fn site_of(headers: &HeaderMap, uri: &Uri, allowed: &[String]) -> Site {
 }
 
 fn is_ours(claimed: &str, host: Option<&str>, allowed: &[String]) -> bool {
-    let Ok(url) = Url::parse(claimed) else { return false };
+    let Ok(url) = Url::parse(claimed) else {
+        return false;
+    };
     let Some(name) = url.host_str() else { return false };
-    let authority = url.port().map_or_else(|| name.to_owned(), |port| format!("{name}:{port}"));
+    let authority = url
+        .port()
+        .map_or_else(|| name.to_owned(), |port| format!("{name}:{port}"));
     let origin = url.origin().ascii_serialization();
     host.is_some_and(|host| host.eq_ignore_ascii_case(&authority))
-        || allowed.iter().any(|one| one.trim_end_matches('/').eq_ignore_ascii_case(&origin))
+        || allowed
+            .iter()
+            .any(|one| one.trim_end_matches('/').eq_ignore_ascii_case(&origin))
 }
 
 #[cfg(test)]
@@ -94,19 +108,36 @@ mod tests {
             (&[("origin", "http://gateway.test")], Site::Other),
             (&[("origin", "https://evil.test")], Site::Other),
             (&[("origin", "null")], Site::Other),
-            (&[("referer", "http://gateway.test:20128/dashboard/keys")], Site::Same),
-            (&[("referer", "https://evil.test/gateway.test:20128")], Site::Other),
+            (
+                &[("referer", "http://gateway.test:20128/dashboard/keys")],
+                Site::Same,
+            ),
+            (
+                &[("referer", "https://evil.test/gateway.test:20128")],
+                Site::Other,
+            ),
             (&[("origin", "https://dash.test")], Site::Same),
-            (&[("origin", "https://dash.test"), ("sec-fetch-site", "cross-site")], Site::Same),
+            (
+                &[("origin", "https://dash.test"), ("sec-fetch-site", "cross-site")],
+                Site::Same,
+            ),
             (&[("origin", "https://gateway.test:20128@evil.test")], Site::Other),
         ];
         let allowed = ["https://dash.test/".to_owned()];
         for (given, expected) in cases {
-            let mut headers = HeaderMap::from_iter([(header::HOST, HeaderValue::from_static("gateway.test:20128"))]);
+            let mut headers =
+                HeaderMap::from_iter([(header::HOST, HeaderValue::from_static("gateway.test:20128"))]);
             for (name, value) in *given {
-                headers.insert(HeaderName::from_bytes(name.as_bytes()).unwrap(), HeaderValue::from_str(value).unwrap());
+                headers.insert(
+                    HeaderName::from_bytes(name.as_bytes()).unwrap(),
+                    HeaderValue::from_str(value).unwrap(),
+                );
             }
-            assert_eq!(site_of(&headers, &Uri::from_static("/api/keys"), &allowed), *expected, "{given:?}");
+            assert_eq!(
+                site_of(&headers, &Uri::from_static("/api/keys"), &allowed),
+                *expected,
+                "{given:?}"
+            );
         }
     }
 }

@@ -19,7 +19,10 @@ impl IfMatch {
     pub fn check(&self, updated_at: DateTime<Utc>) -> Result<(), ApiError> {
         let Some(given) = &self.0 else { return Ok(()) };
         let current = tag(updated_at);
-        let matches = given.split(',').map(str::trim).any(|one| one == "*" || one == current);
+        let matches = given
+            .split(',')
+            .map(str::trim)
+            .any(|one| one == "*" || one == current);
         if matches { Ok(()) } else { Err(ApiError::Stale) }
     }
 }
@@ -28,7 +31,10 @@ impl FromRequestParts<Ctx> for IfMatch {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &Ctx) -> Result<Self, ApiError> {
-        let given = parts.headers.get(header::IF_MATCH).map(|value| value.to_str().unwrap_or_default().to_owned());
+        let given = parts
+            .headers
+            .get(header::IF_MATCH)
+            .map(|value| value.to_str().unwrap_or_default().to_owned());
         Ok(Self(given))
     }
 }

@@ -1,13 +1,13 @@
 //! Reading the query string and the path.
 
-use axum::{
-    extract::FromRequestParts,
-    http::request::Parts,
-};
+use axum::{extract::FromRequestParts, http::request::Parts};
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-use crate::{api::Ctx, error::{ApiError, Violation}};
+use crate::{
+    api::Ctx,
+    error::{ApiError, Violation},
+};
 
 /// The query string as `T`; a value of the wrong type is a 400 in our envelope.
 #[derive(Clone, Copy, Debug)]
@@ -34,5 +34,8 @@ pub fn one_of(field: &str, value: &str, known: &[&str]) -> Result<(), ApiError> 
     if known.contains(&value) {
         return Ok(());
     }
-    Err(ApiError::invalid(field, format!("must be one of {}", known.join(", "))))
+    Err(ApiError::invalid(
+        field,
+        format!("must be one of {}", known.join(", ")),
+    ))
 }

@@ -11,12 +11,7 @@ use axum::{
 use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
 
-use crate::{
-    api::Ctx,
-    db::Committed,
-    error::ApiError,
-    http::Query,
-};
+use crate::{api::Ctx, db::Committed, error::ApiError, http::Query};
 
 pub const X_CONFIG_REVISION: HeaderName = HeaderName::from_static("x-config-revision");
 /// `acked/total` data planes, when the client asked to wait.
@@ -59,7 +54,10 @@ impl FromRequestParts<Ctx> for Wait {
             Some("applied") => Some(Duration::from_millis(millis)),
             Some(_) => return Err(ApiError::invalid("wait", "must be `applied`")),
         };
-        Ok(Self { ctx: ctx.clone(), timeout })
+        Ok(Self {
+            ctx: ctx.clone(),
+            timeout,
+        })
     }
 }
 
@@ -68,7 +66,9 @@ impl Wait {
     pub async fn answer<T: Serialize>(self, status: StatusCode, committed: Committed<T>) -> Response {
         self.ctx.wake.wake();
         let mut response = (status, Json(committed.value)).into_response();
-        response.headers_mut().insert(X_CONFIG_REVISION, HeaderValue::from(committed.revision));
+        response
+            .headers_mut()
+            .insert(X_CONFIG_REVISION, HeaderValue::from(committed.revision));
         if let Some(timeout) = self.timeout {
             let applied = self.ctx.fleet.wait_applied(committed.revision, timeout).await;
             let text = format!("{}/{}", applied.acked, applied.total);

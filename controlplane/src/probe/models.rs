@@ -30,9 +30,20 @@ pub struct Model {
 
 impl Model {
     fn read(raw: &Value, keep_raw: bool) -> Option<Self> {
-        let text = |names: &[&str]| names.iter().find_map(|name| raw.get(name)?.as_str()).map(str::to_owned);
+        let text = |names: &[&str]| {
+            names
+                .iter()
+                .find_map(|name| raw.get(name)?.as_str())
+                .map(str::to_owned)
+        };
         let id = text(&["id", "name", "slug"])?;
-        let window = ["context_window", "context_length", "max_context_length", "max_model_len", "inputTokenLimit"];
+        let window = [
+            "context_window",
+            "context_length",
+            "max_context_length",
+            "max_model_len",
+            "inputTokenLimit",
+        ];
         Some(Self {
             name: text(&["display_name", "displayName", "name"]).unwrap_or_else(|| id.clone()),
             owned_by: text(&["owned_by", "ownedBy"]),
@@ -47,20 +58,29 @@ impl Model {
 /// Asks the provider for its models.
 pub async fn list_models(egress: &Egress, target: &Target, keep_raw: bool) -> Result<Vec<Model>, ApiError> {
     let Some(path) = target.spec.models_path else {
-        return Err(ApiError::NoModelListing(format!("{} has no list of models to ask for", target.spec.name)));
+        return Err(ApiError::NoModelListing(format!(
+            "{} has no list of models to ask for",
+            target.spec.name
+        )));
     };
     let answer = target.send(egress, Method::GET, path, None).await?;
     let status = answer.status.as_u16();
     if !answer.status.is_success() {
         let message = format!("the provider answered {status} when asked for its models");
-        return Err(ApiError::Upstream { status: Some(status), message });
+        return Err(ApiError::Upstream {
+            status: Some(status),
+            message,
+        });
     }
     let unreadable = || ApiError::Upstream {
         status: Some(status),
         message: "the provider's list of models is not readable".to_owned(),
     };
     let body: Value = serde_json::from_slice(&answer.body).map_err(|_| unreadable())?;
-    let list = ["data", "models"].iter().find_map(|key| body.get(key)?.as_array()).or_else(|| body.as_array());
+    let list = ["data", "models"]
+        .iter()
+        .find_map(|key| body.get(key)?.as_array())
+        .or_else(|| body.as_array());
     let list = list.ok_or_else(unreadable)?;
     Ok(list.iter().filter_map(|raw| Model::read(raw, keep_raw)).collect())
 }
@@ -73,9 +93,21 @@ mod tests {
 
     #[test]
     fn models_of_different_providers_read_the_same() {
-        let openai = Model::read(&json!({ "id": "m", "object": "model", "owned_by": "acme" }), false).unwrap();
-        assert_eq!((openai.id.as_str(), openai.name.as_str(), openai.owned_by.as_deref()), ("m", "m", Some("acme")));
-        let anthropic = Model::read(&json!({ "id": "c", "type": "model", "display_name": "C" }), true).unwrap();
+        let openai = Model::read(
+            &json!({ "id": "m", "object": "model", "owned_by": "acme" }),
+            false,
+        )
+        .unwrap();
+        assert_eq!(
+            (
+                openai.id.as_str(),
+                openai.name.as_str(),
+                openai.owned_by.as_deref()
+            ),
+            ("m", "m", Some("acme"))
+        );
+        let anthropic =
+            Model::read(&json!({ "id": "c", "type": "model", "display_name": "C" }), true).unwrap();
         assert_eq!((anthropic.name.as_str(), anthropic.raw.is_some()), ("C", true));
         assert_eq!(Model::read(&json!({ "context_length": 1 }), false), None);
     }

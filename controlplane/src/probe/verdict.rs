@@ -64,7 +64,9 @@ impl Finding {
         match self {
             Self::Accepted | Self::RateLimited => None,
             Self::Refused => Some("the provider refuses the credential".to_owned()),
-            Self::Unverifiable => Some("cannot validate: the address knows no model list and no chat".to_owned()),
+            Self::Unverifiable => {
+                Some("cannot validate: the address knows no model list and no chat".to_owned())
+            }
             Self::Unavailable => Some("the provider is unavailable: try again later".to_owned()),
             Self::Blocked(why) => Some(format!("the address is refused: {why}")),
             Self::Unreachable(why) => Some(why.clone()),
@@ -97,7 +99,10 @@ impl Check {
         Diagnosis {
             r#type,
             source,
-            message: self.finding.error().unwrap_or_else(|| "the provider accepts the credential".to_owned()),
+            message: self
+                .finding
+                .error()
+                .unwrap_or_else(|| "the provider accepts the credential".to_owned()),
             code: self.status.map(|status| status.to_string()),
         }
     }
@@ -113,9 +118,24 @@ mod tests {
 
     #[test]
     fn a_chat_status_says_whether_the_credential_passed() {
-        let cases = [(200, true), (400, true), (422, true), (429, true), (401, false), (403, false), (404, false), (405, false), (500, false), (503, false)];
+        let cases = [
+            (200, true),
+            (400, true),
+            (422, true),
+            (429, true),
+            (401, false),
+            (403, false),
+            (404, false),
+            (405, false),
+            (500, false),
+            (503, false),
+        ];
         for (status, valid) in cases {
-            assert_eq!(Finding::of_chat(StatusCode::from_u16(status).unwrap()).is_valid(), valid, "{status}");
+            assert_eq!(
+                Finding::of_chat(StatusCode::from_u16(status).unwrap()).is_valid(),
+                valid,
+                "{status}"
+            );
         }
     }
 }

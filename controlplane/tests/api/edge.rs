@@ -40,7 +40,9 @@ async fn every_operation_but_the_public_ones_refuses_a_stranger() {
     *api.cookie.lock() = None;
     for (method, path) in operations {
         let upper: Method = method.to_uppercase().parse().unwrap();
-        let answer = api.send(api.request(upper, &concrete(&path), Some(json!({})))).await;
+        let answer = api
+            .send(api.request(upper, &concrete(&path), Some(json!({}))))
+            .await;
         if PUBLIC.contains(&(method.as_str(), path.as_str())) {
             assert_ne!(answer.status, 401, "{method} {path}");
         } else {
@@ -66,12 +68,15 @@ async fn every_operation_with_a_body_refuses_what_is_no_json_and_what_it_does_no
             request
         };
         for malformed in ["", "{", "[]", "\"text\"", "{\"a\":1}}"] {
-            api.send(request(malformed)).await.expect_error(400, "VALIDATION_001");
+            api.send(request(malformed))
+                .await
+                .expect_error(400, "VALIDATION_001");
         }
         let unknown = api.send(request(r#"{"noSuchField":1}"#)).await;
         assert_eq!(unknown.status, 400, "{method} {path}: {}", unknown.body);
         let mut text = request("{}");
-        text.headers_mut().insert(header::CONTENT_TYPE, "text/plain".parse().unwrap());
+        text.headers_mut()
+            .insert(header::CONTENT_TYPE, "text/plain".parse().unwrap());
         api.send(text).await.expect_error(415, "VALIDATION_003");
     }
     assert!(checked > 15, "{checked}");
@@ -92,7 +97,9 @@ async fn unknown_paths_and_methods_have_the_envelope_too() {
 async fn answers_are_never_stored_and_carry_the_request_id() {
     let api = Api::start().await;
     let mut request = api.request(Method::GET, "/api/keys", None);
-    request.headers_mut().insert("x-request-id", "build-42.step_7".parse().unwrap());
+    request
+        .headers_mut()
+        .insert("x-request-id", "build-42.step_7".parse().unwrap());
     let answer = api.send(request).await;
     answer.expect(200);
     assert_eq!(answer.header("x-request-id"), "build-42.step_7");
@@ -108,7 +115,10 @@ async fn a_write_with_the_cookie_must_come_from_our_own_site() {
         (&[("sec-fetch-site", "none")], true),
         (&[("origin", "http://gateway.test:20128")], true),
         (&[("origin", "https://dash.test")], true),
-        (&[("sec-fetch-site", "cross-site"), ("origin", "https://evil.test")], false),
+        (
+            &[("sec-fetch-site", "cross-site"), ("origin", "https://evil.test")],
+            false,
+        ),
         (&[("referer", "https://evil.test/")], false),
         (&[], false),
     ];
@@ -134,15 +144,20 @@ async fn a_write_with_the_cookie_must_come_from_our_own_site() {
     }
     assert_eq!(api.audited("security.csrf_blocked").await, blocked);
     let mut forged = api.request(Method::POST, "/api/auth/logout", None);
-    forged.headers_mut().insert("sec-fetch-site", "cross-site".parse().unwrap());
+    forged
+        .headers_mut()
+        .insert("sec-fetch-site", "cross-site".parse().unwrap());
     api.send(forged).await.expect_error(403, "CSRF_001");
 }
 
 #[tokio::test]
 async fn a_key_needs_its_scope_and_may_not_do_what_a_person_must() {
     let api = Api::start().await;
-    let (inference, read, manage) =
-        (api.key(&["inference"]).await, api.key(&["read"]).await, api.key(&["manage"]).await);
+    let (inference, read, manage) = (
+        api.key(&["inference"]).await,
+        api.key(&["read"]).await,
+        api.key(&["manage"]).await,
+    );
     let get = |key: String, path: &'static str| {
         let api = &api;
         async move { api.with_key(&key, Method::GET, path, None).await }
@@ -151,15 +166,21 @@ async fn a_key_needs_its_scope_and_may_not_do_what_a_person_must() {
     get(read.clone(), "/api/keys").await.expect_error(403, "AUTH_004");
     get(read, "/api/compliance/audit-log").await.expect(200);
     get(manage.clone(), "/api/keys").await.expect(200);
-    get("sk-nobody".to_owned(), "/api/keys").await.expect_error(401, "AUTH_001");
+    get("sk-nobody".to_owned(), "/api/keys")
+        .await
+        .expect_error(401, "AUTH_001");
 
     let post = |path: &'static str, body: Value| {
         let (api, manage) = (&api, &manage);
         async move { api.with_key(manage, Method::POST, path, Some(body)).await }
     };
     post("/api/keys", json!({ "name": "n" })).await.expect(201);
-    post("/api/keys", json!({ "name": "n", "scopes": ["manage"] })).await.expect_error(403, "AUTH_004");
-    post("/api/settings/require-login", json!({ "requireLogin": true })).await.expect_error(403, "AUTH_004");
+    post("/api/keys", json!({ "name": "n", "scopes": ["manage"] }))
+        .await
+        .expect_error(403, "AUTH_004");
+    post("/api/settings/require-login", json!({ "requireLogin": true }))
+        .await
+        .expect_error(403, "AUTH_004");
     assert_eq!(api.audited("auth.denied").await, 3);
 }
 

@@ -1,5 +1,11 @@
 //! The management API through its router, against a real Postgres, on a pool of one connection.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
+
 mod aliases;
 mod auth;
 mod combos;

@@ -9,7 +9,10 @@ use crate::support::Api;
 async fn a_stranger_learns_the_verdict_and_an_operator_the_findings() {
     let api = Api::start().await;
     let full = api.get("/api/monitoring/health").await.expect(200).clone();
-    assert_eq!((&full["status"], &full["postgres"]["ok"], &full["redis"]["ok"]), (&json!("healthy"), &json!(true), &json!(true)));
+    assert_eq!(
+        (&full["status"], &full["postgres"]["ok"], &full["redis"]["ok"]),
+        (&json!("healthy"), &json!(true), &json!(true))
+    );
     assert_eq!(full["dataPlanes"], json!([]));
     *api.cookie.lock() = None;
     let reduced = api.get("/api/monitoring/health").await.expect(200).clone();
@@ -33,10 +36,15 @@ async fn without_postgres_the_health_is_unhealthy_and_a_call_says_to_try_again()
 async fn init_answers_in_json_and_in_plain_text() {
     let api = Api::start().await;
     let json = api.get("/api/init").await.expect(200).clone();
-    assert_eq!((&json["status"], &json["setupComplete"]), (&json!("Initialized"), &json!(true)));
+    assert_eq!(
+        (&json["status"], &json["setupComplete"]),
+        (&json!("Initialized"), &json!(true))
+    );
     assert_eq!(json["clusterId"].as_str().unwrap().len(), 16);
     let mut plain = api.request(Method::GET, "/api/init", None);
-    plain.headers_mut().insert(header::ACCEPT, "text/plain".parse().unwrap());
+    plain
+        .headers_mut()
+        .insert(header::ACCEPT, "text/plain".parse().unwrap());
     assert_eq!(api.send(plain).await.expect(200), "Initialized");
 }
 
@@ -45,7 +53,10 @@ async fn data_planes_are_listed_with_the_newest_revision() {
     let api = Api::start().await;
     api.post("/api/keys", json!({ "name": "n" })).await.expect(201);
     let answer = api.get("/api/data-planes").await;
-    assert_eq!(answer.expect(200), &json!({ "dataPlanes": [], "configRevision": 1 }));
+    assert_eq!(
+        answer.expect(200),
+        &json!({ "dataPlanes": [], "configRevision": 1 })
+    );
 }
 
 #[tokio::test]
@@ -54,18 +65,35 @@ async fn the_audit_trail_is_newest_first_filtered_and_paged() {
     for name in ["a", "b", "c"] {
         api.post("/api/keys", json!({ "name": name })).await.expect(201);
     }
-    let page = api.get("/api/compliance/audit-log?action=apiKey.created&limit=2").await;
+    let page = api
+        .get("/api/compliance/audit-log?action=apiKey.created&limit=2")
+        .await;
     let entries = page.expect(200).as_array().unwrap().clone();
-    assert_eq!((&entries[0]["details"]["name"], &entries[1]["details"]["name"]), (&json!("c"), &json!("b")));
+    assert_eq!(
+        (&entries[0]["details"]["name"], &entries[1]["details"]["name"]),
+        (&json!("c"), &json!("b"))
+    );
     let first = &entries[0];
-    assert_eq!((&first["actor"], &first["ip_address"], &first["ipAddress"]), (&json!("admin"), &json!("127.0.0.1"), &json!("127.0.0.1")));
-    assert_eq!((&first["status"], &first["resourceType"]), (&json!("success"), &json!("key")));
+    assert_eq!(
+        (&first["actor"], &first["ip_address"], &first["ipAddress"]),
+        (&json!("admin"), &json!("127.0.0.1"), &json!("127.0.0.1"))
+    );
+    assert_eq!(
+        (&first["status"], &first["resourceType"]),
+        (&json!("success"), &json!("key"))
+    );
     assert!(first["target"].as_str().unwrap().starts_with("key:") && first["requestId"].is_string());
     let cursor = page.header("x-next-cursor");
-    let rest = api.get(&format!("/api/compliance/audit-log?action=apiKey.created&limit=2&cursor={cursor}")).await;
+    let rest = api
+        .get(&format!(
+            "/api/compliance/audit-log?action=apiKey.created&limit=2&cursor={cursor}"
+        ))
+        .await;
     assert_eq!(rest.expect(200)[0]["details"]["name"], "a");
     assert!(!rest.headers.contains_key("x-next-cursor"));
-    api.get("/api/compliance/audit-log?limit=501").await.expect_error(400, "VALIDATION_001");
+    api.get("/api/compliance/audit-log?limit=501")
+        .await
+        .expect_error(400, "VALIDATION_001");
 }
 
 async fn insert_request(api: &Api, started_at: DateTime<Utc>, model: &str) {
@@ -95,7 +123,10 @@ async fn the_request_log_is_newest_first_and_pages_without_gaps_between_equal_ti
         insert_request(&api, at, model).await;
     }
     let lines = api.get("/api/usage/logs?limit=1").await;
-    assert_eq!(lines.expect(200)[0], "01-03-2026 10:00:00 | m-5 | OPENAI | - | 6 | 10 | 200");
+    assert_eq!(
+        lines.expect(200)[0],
+        "01-03-2026 10:00:00 | m-5 | OPENAI | - | 6 | 10 | 200"
+    );
 
     let mut seen = Vec::new();
     let mut cursor = String::new();
@@ -103,12 +134,21 @@ async fn the_request_log_is_newest_first_and_pages_without_gaps_between_equal_ti
         let page = api.get(&format!("/api/usage/request-logs?limit=2{cursor}")).await;
         let rows = page.expect(200).as_array().unwrap().clone();
         seen.extend(rows.iter().map(|row| row["model"].as_str().unwrap().to_owned()));
-        let Some(next) = page.headers.get("x-next-cursor") else { break };
+        let Some(next) = page.headers.get("x-next-cursor") else {
+            break;
+        };
         cursor = format!("&cursor={}", next.to_str().unwrap());
     }
     assert_eq!(seen, ["m-5", "m-4", "m-3", "m-2", "m-1"]);
     let one = api.get("/api/usage/logs?format=json&limit=1").await.expect(200)[0].clone();
-    assert_eq!((&one["tokens"]["in"], &one["tokens"]["out"], &one["ttft"]), (&json!(6), &json!(10), &json!(null)));
-    api.get("/api/usage/logs?cursor=foreign").await.expect_error(400, "VALIDATION_001");
-    api.get("/api/usage/logs?limit=1001").await.expect_error(400, "VALIDATION_001");
+    assert_eq!(
+        (&one["tokens"]["in"], &one["tokens"]["out"], &one["ttft"]),
+        (&json!(6), &json!(10), &json!(null))
+    );
+    api.get("/api/usage/logs?cursor=foreign")
+        .await
+        .expect_error(400, "VALIDATION_001");
+    api.get("/api/usage/logs?limit=1001")
+        .await
+        .expect_error(400, "VALIDATION_001");
 }

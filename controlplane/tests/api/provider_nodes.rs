@@ -12,7 +12,9 @@ fn node(prefix: &str, base_url: &str) -> Value {
 #[tokio::test]
 async fn a_node_is_created_read_changed_and_deleted_with_its_connections() {
     let api = Api::start().await;
-    let created = api.post(PATH, node("vllm", "https://host.test/v1/chat/completions/")).await;
+    let created = api
+        .post(PATH, node("vllm", "https://host.test/v1/chat/completions/"))
+        .await;
     let body = created.expect(201)["node"].clone();
     let id = body["id"].as_str().unwrap();
     assert!(id.starts_with("openai-compatible-chat-"), "{id}");
@@ -29,18 +31,29 @@ async fn a_node_is_created_read_changed_and_deleted_with_its_connections() {
     whole["prefix"] = json!("fast");
     whole["baseUrl"] = json!("https://other.test/v1");
     let mut put = api.request(Method::PUT, &path, Some(whole));
-    put.headers_mut().insert("if-match", read.header("etag").parse().unwrap());
+    put.headers_mut()
+        .insert("if-match", read.header("etag").parse().unwrap());
     assert_eq!(api.send(put).await.expect(200)["node"]["prefix"], "fast");
     let connection = format!("/api/providers/{}", connection["id"].as_str().unwrap());
     let data = api.get(&connection).await.expect(200)["connection"]["providerSpecificData"].clone();
-    assert_eq!((&data["prefix"], &data["baseUrl"]), (&json!("fast"), &json!("https://other.test/v1")));
+    assert_eq!(
+        (&data["prefix"], &data["baseUrl"]),
+        (&json!("fast"), &json!("https://other.test/v1"))
+    );
 
     let deleted = api.delete(&path).await;
-    assert_eq!(deleted.expect(200), &json!({ "success": true, "deletedConnections": 1 }));
+    assert_eq!(
+        deleted.expect(200),
+        &json!({ "success": true, "deletedConnections": 1 })
+    );
     api.get(&connection).await.expect_error(404, "RESOURCE_001");
     api.get(&path).await.expect_error(404, "RESOURCE_001");
     api.delete(&path).await.expect_error(404, "RESOURCE_001");
-    for action in ["provider.node.created", "provider.node.updated", "provider.node.deleted"] {
+    for action in [
+        "provider.node.created",
+        "provider.node.updated",
+        "provider.node.deleted",
+    ] {
         assert_eq!(api.audited(action).await, 1, "{action}");
     }
 }
@@ -48,52 +61,99 @@ async fn a_node_is_created_read_changed_and_deleted_with_its_connections() {
 #[tokio::test]
 async fn a_prefix_belongs_to_one_node_and_to_no_built_in_provider() {
     let api = Api::start().await;
-    let first = api.post(PATH, node("vllm", "https://host.test/v1")).await.expect(201)["node"].clone();
-    let second = api.post(PATH, node("other", "https://host.test/v1")).await.expect(201)["node"].clone();
+    let first = api
+        .post(PATH, node("vllm", "https://host.test/v1"))
+        .await
+        .expect(201)["node"]
+        .clone();
+    let second = api
+        .post(PATH, node("other", "https://host.test/v1"))
+        .await
+        .expect(201)["node"]
+        .clone();
     for prefix in ["vllm", "openai", "ds"] {
-        api.post(PATH, node(prefix, "https://host.test/v1")).await.expect_error(409, "RESOURCE_002");
+        api.post(PATH, node(prefix, "https://host.test/v1"))
+            .await
+            .expect_error(409, "RESOURCE_002");
     }
     let path = format!("{PATH}/{}", second["id"].as_str().unwrap());
-    api.patch(&path, json!({ "prefix": first["prefix"] })).await.expect_error(409, "RESOURCE_002");
-    api.patch(&path, json!({ "name": "only the name" })).await.expect(200);
+    api.patch(&path, json!({ "prefix": first["prefix"] }))
+        .await
+        .expect_error(409, "RESOURCE_002");
+    api.patch(&path, json!({ "name": "only the name" }))
+        .await
+        .expect(200);
     let incomplete = api.put(&path, json!({ "name": "only the name" })).await;
     incomplete.expect_error(400, "VALIDATION_002");
-    api.patch(&path, json!({ "type": "anthropic-compatible" })).await.expect_error(400, "VALIDATION_001");
+    api.patch(&path, json!({ "type": "anthropic-compatible" }))
+        .await
+        .expect_error(400, "VALIDATION_001");
 }
 
 #[tokio::test]
 async fn what_a_node_may_be_is_checked() {
     let api = Api::start().await;
     for (body, field) in [
-        (json!({ "name": "n", "prefix": "UPPER", "apiType": "chat" }), "prefix"),
+        (
+            json!({ "name": "n", "prefix": "UPPER", "apiType": "chat" }),
+            "prefix",
+        ),
         (json!({ "name": "n", "prefix": "p" }), "apiType"),
-        (json!({ "name": "n", "prefix": "p", "apiType": "soap" }), "apiType"),
+        (
+            json!({ "name": "n", "prefix": "p", "apiType": "soap" }),
+            "apiType",
+        ),
         (json!({ "name": "n", "prefix": "p", "type": "soap" }), "type"),
-        (json!({ "name": "n", "prefix": "p", "type": "anthropic-compatible", "apiType": "chat" }), "apiType"),
-        (json!({ "name": "n", "prefix": "p", "apiType": "chat", "baseUrl": "not an address" }), "baseUrl"),
+        (
+            json!({ "name": "n", "prefix": "p", "type": "anthropic-compatible", "apiType": "chat" }),
+            "apiType",
+        ),
+        (
+            json!({ "name": "n", "prefix": "p", "apiType": "chat", "baseUrl": "not an address" }),
+            "baseUrl",
+        ),
     ] {
         let answer = api.post(PATH, body.clone()).await;
-        assert_eq!(answer.expect_error(400, "VALIDATION_001")["details"][0]["field"], field, "{body}");
+        assert_eq!(
+            answer.expect_error(400, "VALIDATION_001")["details"][0]["field"],
+            field,
+            "{body}"
+        );
     }
     let default = json!({ "name": "n", "prefix": "p", "type": "anthropic-compatible" });
-    assert_eq!(api.post(PATH, default).await.expect(201)["node"]["baseUrl"], "https://api.anthropic.com/v1");
+    assert_eq!(
+        api.post(PATH, default).await.expect(201)["node"]["baseUrl"],
+        "https://api.anthropic.com/v1"
+    );
 }
 
 #[tokio::test]
 async fn an_address_inside_the_network_needs_a_persons_decision() {
     let api = Api::start().await;
-    for url in ["http://127.0.0.1/v1", "http://10.0.0.1/v1", "http://169.254.169.254/v1", "http://user:pw@host.test/v1", "file:///etc"] {
-        api.post(PATH, node("p", url)).await.expect_error(422, "URL_GUARD_BLOCKED");
+    for url in [
+        "http://127.0.0.1/v1",
+        "http://10.0.0.1/v1",
+        "http://169.254.169.254/v1",
+        "http://user:pw@host.test/v1",
+        "file:///etc",
+    ] {
+        api.post(PATH, node("p", url))
+            .await
+            .expect_error(422, "URL_GUARD_BLOCKED");
     }
     assert_eq!(api.audited("security.ssrf_blocked").await, 5);
     let mut allowed = node("p", "http://10.0.0.1/v1");
     allowed["allowPrivateAddress"] = json!(true);
     let manage = api.key(&["manage"]).await;
-    api.with_key(&manage, Method::POST, PATH, Some(allowed.clone())).await.expect_error(403, "AUTH_004");
+    api.with_key(&manage, Method::POST, PATH, Some(allowed.clone()))
+        .await
+        .expect_error(403, "AUTH_004");
     api.post(PATH, allowed).await.expect(201);
     let mut metadata = node("q", "http://169.254.169.254/v1");
     metadata["allowPrivateAddress"] = json!(true);
-    api.post(PATH, metadata).await.expect_error(422, "URL_GUARD_BLOCKED");
+    api.post(PATH, metadata)
+        .await
+        .expect_error(422, "URL_GUARD_BLOCKED");
 }
 
 #[tokio::test]
@@ -104,12 +164,24 @@ async fn validation_tells_a_bad_key_from_a_bad_address() {
         let api = &api;
         async move {
             let body = json!({ "baseUrl": base, "apiKey": key });
-            api.post("/api/provider-nodes/validate", body).await.expect(200).clone()
+            api.post("/api/provider-nodes/validate", body)
+                .await
+                .expect(200)
+                .clone()
         }
     };
     let base = format!("http://{address}/v1");
-    assert_eq!(validate(base.clone(), "right").await, json!({ "valid": true, "error": null }));
+    assert_eq!(
+        validate(base.clone(), "right").await,
+        json!({ "valid": true, "error": null })
+    );
     assert_eq!(validate(base, "wrong").await["reason"], "invalid_key");
-    assert_eq!(validate(format!("http://{address}/other"), "right").await["reason"], "no_models_endpoint");
-    assert_eq!(validate("http://127.0.0.1:1/v1".to_owned(), "right").await["reason"], "unreachable");
+    assert_eq!(
+        validate(format!("http://{address}/other"), "right").await["reason"],
+        "no_models_endpoint"
+    );
+    assert_eq!(
+        validate("http://127.0.0.1:1/v1".to_owned(), "right").await["reason"],
+        "unreachable"
+    );
 }

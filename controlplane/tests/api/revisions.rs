@@ -30,7 +30,10 @@ async fn a_hundred_writers_make_a_hundred_dense_revisions_with_one_audit_row_eac
                 .await
                 .unwrap();
         assert_eq!(audited, (1..=100).collect::<Vec<_>>());
-        let head: i64 = sqlx::query_scalar("select revision from config_head").fetch_one(api.db.pool()).await.unwrap();
+        let head: i64 = sqlx::query_scalar("select revision from config_head")
+            .fetch_one(api.db.pool())
+            .await
+            .unwrap();
         assert_eq!(head, 100);
     }
 }
@@ -39,15 +42,19 @@ async fn a_hundred_writers_make_a_hundred_dense_revisions_with_one_audit_row_eac
 async fn concurrent_creates_of_one_provider_keep_its_order_dense() {
     let api = Api::start_on(Arc::new(Database::create().await), 10, |_| {}).await;
     let creates = (0..20).map(|number| {
-        api.post("/api/providers", json!({ "provider": "openai", "apiKey": "k", "name": format!("c{number}"), "priority": 1 }))
+        api.post(
+            "/api/providers",
+            json!({ "provider": "openai", "apiKey": "k", "name": format!("c{number}"), "priority": 1 }),
+        )
     });
     for answer in futures::future::join_all(creates).await {
         answer.expect(201);
     }
-    let priorities: Vec<i32> = sqlx::query_scalar("select priority from provider_connection order by priority")
-        .fetch_all(api.db.pool())
-        .await
-        .unwrap();
+    let priorities: Vec<i32> =
+        sqlx::query_scalar("select priority from provider_connection order by priority")
+            .fetch_all(api.db.pool())
+            .await
+            .unwrap();
     assert_eq!(priorities, (1..=20).collect::<Vec<_>>());
 }
 
@@ -56,8 +63,13 @@ async fn a_refused_write_leaves_no_revision_and_no_audit_row() {
     let api = Api::start().await;
     api.post("/api/combos", json!({ "name": "c" })).await.expect(201);
     api.post("/api/combos", json!({ "name": "c" })).await.expect(409);
-    api.post("/api/combos", json!({ "name": "d", "models": ["d"] })).await.expect(400);
-    let head: i64 = sqlx::query_scalar("select revision from config_head").fetch_one(api.db.pool()).await.unwrap();
+    api.post("/api/combos", json!({ "name": "d", "models": ["d"] }))
+        .await
+        .expect(400);
+    let head: i64 = sqlx::query_scalar("select revision from config_head")
+        .fetch_one(api.db.pool())
+        .await
+        .unwrap();
     assert_eq!((head, api.audited("combo.created").await), (1, 1));
 }
 
@@ -68,6 +80,9 @@ async fn a_write_is_announced_when_it_is_committed() {
     let mut listener = sqlx::postgres::PgListener::connect(&database.url).await.unwrap();
     listener.listen(controlplane::db::CONFIG_CHANNEL).await.unwrap();
     let answer = api.post("/api/keys", json!({ "name": "n" })).await;
-    let heard = tokio::time::timeout(std::time::Duration::from_secs(5), listener.recv()).await.unwrap().unwrap();
+    let heard = tokio::time::timeout(std::time::Duration::from_secs(5), listener.recv())
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(heard.payload(), answer.header("x-config-revision"));
 }

@@ -66,10 +66,16 @@ impl Database {
     pub async fn create() -> Self {
         let name = format!("controlplane_{}", Uuid::now_v7().simple());
         let mut admin = PgConnection::connect(&ADMIN_URL).await.unwrap();
-        sqlx::raw_sql(sqlx::AssertSqlSafe(format!("create database {name}"))).execute(&mut admin).await.unwrap();
+        sqlx::raw_sql(sqlx::AssertSqlSafe(format!("create database {name}")))
+            .execute(&mut admin)
+            .await
+            .unwrap();
         let mut url = url::Url::parse(&ADMIN_URL).unwrap();
         url.set_path(&name);
-        Self { url: url.to_string(), name }
+        Self {
+            url: url.to_string(),
+            name,
+        }
     }
 }
 
@@ -77,7 +83,10 @@ impl Drop for Database {
     fn drop(&mut self) {
         let name = self.name.clone();
         let dropping = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
             runtime.block_on(async {
                 let mut admin = PgConnection::connect(&ADMIN_URL).await?;
                 let drop = sqlx::AssertSqlSafe(format!("drop database {name} with (force)"));
@@ -101,7 +110,11 @@ impl Api {
         Self::start_on(Arc::new(Database::create().await), 1, adjust).await
     }
 
-    pub async fn start_on(database: Arc<Database>, connections: u32, adjust: impl FnOnce(&mut ApiConfig)) -> Self {
+    pub async fn start_on(
+        database: Arc<Database>,
+        connections: u32,
+        adjust: impl FnOnce(&mut ApiConfig),
+    ) -> Self {
         let api = Self::start_logged_out(database, connections, "127.0.0.1:20128", adjust).await;
         if let Some(password) = api.first_run_password.clone() {
             api.log_in(&password).await;
@@ -157,7 +170,9 @@ impl Api {
     }
 
     pub async fn log_in(&self, password: &str) {
-        let answer = self.post("/api/auth/login", serde_json::json!({ "password": password })).await;
+        let answer = self
+            .post("/api/auth/login", serde_json::json!({ "password": password }))
+            .await;
         assert_eq!(answer.status, 200, "{}", answer.body);
         self.take_cookie(&answer);
     }
@@ -189,14 +204,21 @@ impl Api {
 
     /// A call as the dashboard makes it: with the session's cookie, from the same origin.
     pub fn request(&self, method: Method, path: &str, body: Option<Value>) -> Request<Body> {
-        let mut request = Request::builder().method(method).uri(path).header(header::HOST, "gateway.test:20128");
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::HOST, "gateway.test:20128");
         if let Some(cookie) = self.cookie.lock().clone() {
-            request = request.header(header::COOKIE, cookie).header("sec-fetch-site", "same-origin");
+            request = request
+                .header(header::COOKIE, cookie)
+                .header("sec-fetch-site", "same-origin");
         }
         if body.is_some() {
             request = request.header(header::CONTENT_TYPE, "application/json");
         }
-        request.body(body.map_or_else(Body::empty, |body| Body::from(body.to_string()))).unwrap()
+        request
+            .body(body.map_or_else(Body::empty, |body| Body::from(body.to_string())))
+            .unwrap()
     }
 
     /// A call as a program makes it: with an API key and nothing else.
@@ -204,7 +226,9 @@ impl Api {
         let mut request = self.request(method, path, body);
         request.headers_mut().remove(header::COOKIE);
         request.headers_mut().remove("sec-fetch-site");
-        request.headers_mut().insert(header::AUTHORIZATION, format!("Bearer {key}").parse().unwrap());
+        request
+            .headers_mut()
+            .insert(header::AUTHORIZATION, format!("Bearer {key}").parse().unwrap());
         self.send(request).await
     }
 
@@ -214,14 +238,25 @@ impl Api {
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
         let text = String::from_utf8(bytes.to_vec()).unwrap();
-        self.transcript.lock().push_str(&format!("{:?}\n{text}\n", parts.headers));
+        self.transcript
+            .lock()
+            .push_str(&format!("{:?}\n{text}\n", parts.headers));
         let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
-        Answer { status: parts.status, headers: parts.headers, body }
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            body,
+        }
     }
 
     /// A key with these scopes.
     pub async fn key(&self, scopes: &[&str]) -> String {
-        let answer = self.post("/api/keys", serde_json::json!({ "name": "test", "scopes": scopes })).await;
+        let answer = self
+            .post(
+                "/api/keys",
+                serde_json::json!({ "name": "test", "scopes": scopes }),
+            )
+            .await;
         answer.expect(201)["key"].as_str().unwrap().to_owned()
     }
 
@@ -255,14 +290,27 @@ impl Answer {
     pub fn expect_error(&self, status: u16, code: &str) -> &Value {
         let body = self.expect(status);
         assert_eq!(body["error"]["code"], code, "{body}");
-        assert!(body["error"]["message"].as_str().is_some_and(|message| !message.is_empty()), "{body}");
-        assert_eq!(body["error"]["correlation_id"], self.header("x-request-id"), "{body}");
+        assert!(
+            body["error"]["message"]
+                .as_str()
+                .is_some_and(|message| !message.is_empty()),
+            "{body}"
+        );
+        assert_eq!(
+            body["error"]["correlation_id"],
+            self.header("x-request-id"),
+            "{body}"
+        );
         &body["error"]
     }
 
     #[track_caller]
     pub fn header(&self, name: &str) -> &str {
-        self.headers.get(name).unwrap_or_else(|| panic!("no header {name}: {:?}", self.headers)).to_str().unwrap()
+        self.headers
+            .get(name)
+            .unwrap_or_else(|| panic!("no header {name}: {:?}", self.headers))
+            .to_str()
+            .unwrap()
     }
 }
 
@@ -282,12 +330,17 @@ pub async fn provider() -> SocketAddr {
     use serde_json::json;
 
     fn allowed(headers: &HeaderMap) -> bool {
-        let bearer = headers.get("authorization").is_some_and(|value| value == "Bearer right");
+        let bearer = headers
+            .get("authorization")
+            .is_some_and(|value| value == "Bearer right");
         bearer || headers.get("x-api-key").is_some_and(|value| value == "right")
     }
     let models = |headers: HeaderMap| async move {
         if !allowed(&headers) {
-            return (StatusCode::UNAUTHORIZED, Json(json!({ "error": "body of the provider" })));
+            return (
+                StatusCode::UNAUTHORIZED,
+                Json(json!({ "error": "body of the provider" })),
+            );
         }
         let model = json!({ "id": "m-1", "object": "model", "owned_by": "acme", "context_window": 4096 });
         (StatusCode::OK, Json(json!({ "data": [model] })))

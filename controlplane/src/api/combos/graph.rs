@@ -42,7 +42,10 @@ impl Graph {
                 continue;
             }
             if path.contains(&model.as_str()) {
-                return Err(ApiError::ComboCycle(format!("`{}` leads back to `{model}`", path.join("` > `"))));
+                return Err(ApiError::ComboCycle(format!(
+                    "`{}` leads back to `{model}`",
+                    path.join("` > `")
+                )));
             }
             if path.len() > MAX_DEPTH {
                 return Err(ApiError::ComboDepth(format!(
@@ -63,19 +66,34 @@ mod tests {
     use super::*;
 
     fn check(edges: &[(&str, &[&str])]) -> Result<(), ApiError> {
-        let graph =
-            edges.iter().map(|(name, models)| ((*name).to_owned(), models.iter().map(|m| (*m).to_owned()).collect()));
+        let graph = edges.iter().map(|(name, models)| {
+            (
+                (*name).to_owned(),
+                models.iter().map(|m| (*m).to_owned()).collect(),
+            )
+        });
         Graph(graph.collect()).check(edges[0].0)
     }
 
     #[test]
     fn a_shared_member_is_no_cycle() {
-        assert!(check(&[("a", &["b", "c"]), ("b", &["d"]), ("c", &["d"]), ("d", &["openai/gpt"])]).is_ok());
+        assert!(
+            check(&[
+                ("a", &["b", "c"]),
+                ("b", &["d"]),
+                ("c", &["d"]),
+                ("d", &["openai/gpt"])
+            ])
+            .is_ok()
+        );
     }
 
     #[test]
     fn a_combo_that_reaches_itself_is_refused() {
-        for edges in [&[("a", &["a"][..])][..], &[("a", &["b"][..]), ("b", &["c"][..]), ("c", &["a"][..])][..]] {
+        for edges in [
+            &[("a", &["a"][..])][..],
+            &[("a", &["b"][..]), ("b", &["c"][..]), ("c", &["a"][..])][..],
+        ] {
             assert!(matches!(check(edges), Err(ApiError::ComboCycle(_))));
         }
     }
@@ -84,7 +102,16 @@ mod tests {
     fn three_levels_below_a_combo_are_allowed_and_four_refused() {
         let three: &[(&str, &[&str])] = &[("a", &["b"]), ("b", &["c"]), ("c", &["d"]), ("d", &[])];
         assert!(check(three).is_ok());
-        let four: &[(&str, &[&str])] = &[("e", &["f"]), ("d", &["e"]), ("c", &["d"]), ("b", &["c"]), ("f", &[])];
-        assert!(matches!(check(four), Err(ApiError::ComboDepth(_))), "also when the deepest is not the changed one");
+        let four: &[(&str, &[&str])] = &[
+            ("e", &["f"]),
+            ("d", &["e"]),
+            ("c", &["d"]),
+            ("b", &["c"]),
+            ("f", &[]),
+        ];
+        assert!(
+            matches!(check(four), Err(ApiError::ComboDepth(_))),
+            "also when the deepest is not the changed one"
+        );
     }
 }

@@ -7,17 +7,18 @@ use axum::{
     extract::{Path, State},
 };
 use futures::{StreamExt, stream};
-use llm::{
-    provider::ProviderSpec,
-    providers,
-};
+use llm::{provider::ProviderSpec, providers};
 use runtime::secret::Secret;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::{ListQuery, row::{self, Row}, row_of};
+use super::{
+    ListQuery,
+    row::{self, Row},
+    row_of,
+};
 use crate::{
     api::Ctx,
     db::{Audit, Outcome},
@@ -175,7 +176,11 @@ pub(super) async fn models(
     let row = row_of(&ctx, &id).await?;
     let target = target_of(&ctx, &row).await?;
     let models = probe::list_models(&ctx.egress, &target, query.raw).await?;
-    Ok(Json(ModelList { provider: row.provider, connection_id: row.id, models }))
+    Ok(Json(ModelList {
+        provider: row.provider,
+        connection_id: row.id,
+        models,
+    }))
 }
 
 /// Tries a credential without storing it.
@@ -204,7 +209,10 @@ pub(super) async fn validate(
         blocked(&ctx, &operator, &why).await?;
         return Err(ApiError::UrlBlocked(why));
     }
-    Ok(Json(ValidateView { valid, error: check.finding.error() }))
+    Ok(Json(ValidateView {
+        valid,
+        error: check.finding.error(),
+    }))
 }
 
 /// Tests all active connections of a kind.
@@ -215,7 +223,13 @@ pub(super) async fn test_batch(
     operator: Operator,
     JsonBody(body): JsonBody<BatchBody>,
 ) -> Result<Json<BatchView>, ApiError> {
-    let every = ListQuery { provider: None, auth_type: None, is_active: Some(true), limit: None, offset: None };
+    let every = ListQuery {
+        provider: None,
+        auth_type: None,
+        is_active: Some(true),
+        limit: None,
+        offset: None,
+    };
     let rows = row::list(ctx.db.pool(), &every, 5000).await?;
     let chosen = rows.into_iter().filter(|row| body.includes(row));
 
@@ -223,14 +237,36 @@ pub(super) async fn test_batch(
         let (ctx, operator) = (&ctx, &operator);
         async move {
             let test = run(ctx, operator, &row).await?;
-            let Row { provider, id, name, auth_type, .. } = row;
-            Ok::<_, ApiError>(BatchResult { provider, connection_id: id, connection_name: name, auth_type, test })
+            let Row {
+                provider,
+                id,
+                name,
+                auth_type,
+                ..
+            } = row;
+            Ok::<_, ApiError>(BatchResult {
+                provider,
+                connection_id: id,
+                connection_name: name,
+                auth_type,
+                test,
+            })
         }
     });
-    let runs = runs.buffer_unordered(BATCH_CONCURRENCY).take_until(tokio::time::sleep(BATCH_DEADLINE));
-    let results = runs.collect::<Vec<_>>().await.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let runs = runs
+        .buffer_unordered(BATCH_CONCURRENCY)
+        .take_until(tokio::time::sleep(BATCH_DEADLINE));
+    let results = runs
+        .collect::<Vec<_>>()
+        .await
+        .into_iter()
+        .collect::<Result<Vec<_>, _>>()?;
     let passed = results.iter().filter(|result| result.test.valid).count();
-    let summary = BatchSummary { total: results.len(), passed, failed: results.len() - passed };
+    let summary = BatchSummary {
+        total: results.len(),
+        passed,
+        failed: results.len() - passed,
+    };
     Ok(Json(BatchView {
         mode: body.mode,
         provider_id: body.provider_id,
@@ -278,8 +314,17 @@ async fn run(ctx: &Ctx, operator: &Operator, row: &Row) -> Result<TestView, ApiE
 }
 
 async fn unusable(ctx: &Ctx, operator: &Operator, row: &Row, why: String) -> Result<TestView, ApiError> {
-    let kind = if row.api_key.is_some() { "decrypt_failed" } else { "auth_missing" };
-    let diagnosis = Diagnosis { r#type: kind, source: "local", message: why.clone(), code: None };
+    let kind = if row.api_key.is_some() {
+        "decrypt_failed"
+    } else {
+        "auth_missing"
+    };
+    let diagnosis = Diagnosis {
+        r#type: kind,
+        source: "local",
+        message: why.clone(),
+        code: None,
+    };
     remember(ctx, operator, row, Some(&why), &diagnosis).await?;
     Ok(TestView {
         valid: false,
@@ -318,13 +363,19 @@ async fn remember(
     .await?;
     let audit = Audit::of("provider.connection.tested")
         .target(super::WHAT, row.id)
-        .outcome(if error.is_none() { Outcome::Success } else { Outcome::Failed })
+        .outcome(if error.is_none() {
+            Outcome::Success
+        } else {
+            Outcome::Failed
+        })
         .details(json!({ "diagnosis": diagnosis.r#type }));
     Ok(ctx.db.record(&operator.origin, audit).await?)
 }
 
 async fn blocked(ctx: &Ctx, operator: &Operator, why: &str) -> Result<(), ApiError> {
-    let audit = Audit::of("security.ssrf_blocked").outcome(Outcome::Denied).details(json!({ "reason": why }));
+    let audit = Audit::of("security.ssrf_blocked")
+        .outcome(Outcome::Denied)
+        .details(json!({ "reason": why }));
     Ok(ctx.db.record(&operator.origin, audit).await?)
 }
 
@@ -337,7 +388,11 @@ struct Place {
 
 async fn place(ctx: &Ctx, provider: &str) -> Result<Place, ApiError> {
     if let Some(spec) = providers::find(provider) {
-        return Ok(Place { spec, base_url: spec.base_url.to_owned(), allow_private_address: false });
+        return Ok(Place {
+            spec,
+            base_url: spec.base_url.to_owned(),
+            allow_private_address: false,
+        });
     }
     let node = sqlx::query!(
         "select type, api_type, base_url, allow_private_address from provider_node where id = $1",
@@ -348,13 +403,20 @@ async fn place(ctx: &Ctx, provider: &str) -> Result<Place, ApiError> {
     .ok_or_else(|| ApiError::not_found("provider node", provider))?;
     let spec = providers::compatible(&node.r#type, node.api_type.as_deref().unwrap_or_default())
         .ok_or_else(|| ApiError::NoModelListing(format!("nodes of type {} cannot be called", node.r#type)))?;
-    Ok(Place { spec, base_url: node.base_url, allow_private_address: node.allow_private_address })
+    Ok(Place {
+        spec,
+        base_url: node.base_url,
+        allow_private_address: node.allow_private_address,
+    })
 }
 
 async fn target_of(ctx: &Ctx, row: &Row) -> Result<Target, ApiError> {
     let place = place(ctx, &row.provider).await?;
     let unusable = |why: &str| ApiError::NoUsableCredential(why.to_owned());
-    let sealed = row.api_key.as_deref().ok_or_else(|| unusable("the connection has no API key"))?;
+    let sealed = row
+        .api_key
+        .as_deref()
+        .ok_or_else(|| unusable("the connection has no API key"))?;
     let credential = ctx
         .vault
         .open(Cell::connection_api_key(&row.id.to_string()), sealed)

@@ -96,7 +96,11 @@ pub async fn find(executor: impl PgExecutor<'_>, id: Uuid) -> Result<Option<Row>
 }
 
 /// One page of the rows that match, best first.
-pub async fn list(executor: impl PgExecutor<'_>, query: &ListQuery, limit: i64) -> Result<Vec<Row>, sqlx::Error> {
+pub async fn list(
+    executor: impl PgExecutor<'_>,
+    query: &ListQuery,
+    limit: i64,
+) -> Result<Vec<Row>, sqlx::Error> {
     sqlx::query_as!(
         Row,
         "select id, provider, auth_type, name, email, display_name, priority, global_priority, is_active, api_key,
@@ -133,7 +137,11 @@ pub async fn count(executor: impl PgExecutor<'_>, query: &ListQuery) -> Result<i
 }
 
 /// The connection that a create of this provider and name would overwrite.
-pub async fn find_named(conn: &mut PgConnection, provider: &str, name: &str) -> Result<Option<Uuid>, sqlx::Error> {
+pub async fn find_named(
+    conn: &mut PgConnection,
+    provider: &str,
+    name: &str,
+) -> Result<Option<Uuid>, sqlx::Error> {
     sqlx::query_scalar!(
         "select id from provider_connection where provider = $1 and name = $2 and auth_type = 'apikey'",
         provider,

@@ -6,10 +6,7 @@ use axum::{
     response::Response,
 };
 use chrono::Utc;
-use llm::{
-    provider::AuthType,
-    providers,
-};
+use llm::{provider::AuthType, providers};
 use runtime::secret::Secret;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -123,8 +120,21 @@ struct Node {
 
 impl Body for CreateBody {
     const READ_ONLY: &'static [&'static str] = &[
-        "id", "authType", "email", "displayName", "lastTested", "lastError", "lastErrorAt", "lastErrorType",
-        "lastErrorSource", "errorCode", "healthCheckInterval", "hasApiKey", "maskedApiKey", "createdAt", "updatedAt",
+        "id",
+        "authType",
+        "email",
+        "displayName",
+        "lastTested",
+        "lastError",
+        "lastErrorAt",
+        "lastErrorType",
+        "lastErrorSource",
+        "errorCode",
+        "healthCheckInterval",
+        "hasApiKey",
+        "maskedApiKey",
+        "createdAt",
+        "updatedAt",
     ];
     const REQUIRED: &'static [&'static str] = &["provider", "apiKey", "name"];
 
@@ -146,7 +156,15 @@ impl Body for CreateBody {
 
 impl Body for UpdateBody {
     const READ_ONLY: &'static [&'static str] = &[
-        "id", "provider", "authType", "email", "displayName", "hasApiKey", "maskedApiKey", "createdAt", "updatedAt",
+        "id",
+        "provider",
+        "authType",
+        "email",
+        "displayName",
+        "hasApiKey",
+        "maskedApiKey",
+        "createdAt",
+        "updatedAt",
     ];
 
     fn check(&self, violations: &mut Violations) {
@@ -188,7 +206,12 @@ impl UpdateBody {
                 Patch::Keep => {}
                 Patch::Set(value) if shown.get(field) == Some(value) => {}
                 Patch::Set(value) if field == "testStatus" && value == "unknown" => clears = true,
-                Patch::Set(_) => return Err(ApiError::invalid(field, "is found out by testing: only null may be sent")),
+                Patch::Set(_) => {
+                    return Err(ApiError::invalid(
+                        field,
+                        "is found out by testing: only null may be sent",
+                    ));
+                }
                 Patch::Clear => clears |= shown.get(field).is_some_and(|value| value != "unknown"),
             }
         }
@@ -232,18 +255,36 @@ pub(super) async fn create(
     check_address(&ctx, &row)?;
 
     row::save(tx.conn(), &row).await?;
-    row::renumber(tx.conn(), &row.provider, body.priority.map(|place| (row.id, place))).await?;
+    row::renumber(
+        tx.conn(),
+        &row.provider,
+        body.priority.map(|place| (row.id, place)),
+    )
+    .await?;
     if before.is_some() {
         row::clear_health(tx.conn(), row.id).await?;
     }
-    let saved = row::find(&mut *tx.conn(), row.id).await?.ok_or_else(|| ApiError::not_found(WHAT, row.id))?;
-    let action = if before.is_some() { "provider.connection.updated" } else { "provider.connection.created" };
+    let saved = row::find(&mut *tx.conn(), row.id)
+        .await?
+        .ok_or_else(|| ApiError::not_found(WHAT, row.id))?;
+    let action = if before.is_some() {
+        "provider.connection.updated"
+    } else {
+        "provider.connection.created"
+    };
     let details = json!({ "provider": saved.provider, "name": saved.name, "upserted": before.is_some(),
         "credentialRotated": before.is_some() });
     let audit = Audit::of(action).target(WHAT, saved.id).details(details);
-    let answer = ConnectionAnswer { connection: saved.view(), upserted: before.is_some() };
+    let answer = ConnectionAnswer {
+        connection: saved.view(),
+        upserted: before.is_some(),
+    };
     let committed = tx.commit(audit, answer).await?;
-    let status = if before.is_some() { StatusCode::OK } else { StatusCode::CREATED };
+    let status = if before.is_some() {
+        StatusCode::OK
+    } else {
+        StatusCode::CREATED
+    };
     Ok(wait.answer(status, committed).await)
 }
 
@@ -261,9 +302,13 @@ pub(super) async fn update(
 ) -> Result<Response, ApiError> {
     let uuid = uuid_or_missing(WHAT, &id)?;
     let mut tx = ctx.db.config_tx(&operator.origin).await?;
-    let before = row::find(&mut *tx.conn(), uuid).await?.ok_or_else(|| ApiError::not_found(WHAT, &id))?;
+    let before = row::find(&mut *tx.conn(), uuid)
+        .await?
+        .ok_or_else(|| ApiError::not_found(WHAT, &id))?;
     if_match.check(before.updated_at)?;
-    let changed_private = body.allow_private_address.filter(|allow| *allow != before.allow_private_address);
+    let changed_private = body
+        .allow_private_address
+        .filter(|allow| *allow != before.allow_private_address);
     may_allow_private(&operator, changed_private)?;
     let clears_health = body.clears_health(&before)?;
 
@@ -272,7 +317,11 @@ pub(super) async fn update(
         row.name = Some(name.trim().to_owned());
         let namesake = row::find_named(tx.conn(), &row.provider, name.trim()).await?;
         if namesake.is_some_and(|other| other != uuid) {
-            return Err(ApiError::conflict(format!("{} has a connection named `{}` already", row.provider, name.trim())));
+            return Err(ApiError::conflict(format!(
+                "{} has a connection named `{}` already",
+                row.provider,
+                name.trim()
+            )));
         }
     }
     row.global_priority = body.global_priority.over(row.global_priority);
@@ -284,7 +333,10 @@ pub(super) async fn update(
     if let Some(patch) = body.provider_specific_data {
         merge_data(&mut row, patch)?;
     }
-    let rotated = body.api_key.as_ref().is_some_and(|key| set_credential(&ctx, &mut row, key));
+    let rotated = body
+        .api_key
+        .as_ref()
+        .is_some_and(|key| set_credential(&ctx, &mut row, key));
     check_address(&ctx, &row)?;
 
     row::save(tx.conn(), &row).await?;
@@ -294,10 +346,17 @@ pub(super) async fn update(
     if clears_health || rotated {
         row::clear_health(tx.conn(), uuid).await?;
     }
-    let saved = row::find(&mut *tx.conn(), uuid).await?.ok_or_else(|| ApiError::not_found(WHAT, &id))?;
+    let saved = row::find(&mut *tx.conn(), uuid)
+        .await?
+        .ok_or_else(|| ApiError::not_found(WHAT, &id))?;
     let details = json!({ "changed": changed_fields(&before, &saved)?, "credentialRotated": rotated });
-    let audit = Audit::of("provider.connection.updated").target(WHAT, uuid).details(details);
-    let answer = ConnectionAnswer { connection: saved.view(), upserted: false };
+    let audit = Audit::of("provider.connection.updated")
+        .target(WHAT, uuid)
+        .details(details);
+    let answer = ConnectionAnswer {
+        connection: saved.view(),
+        upserted: false,
+    };
     let committed = tx.commit(audit, answer).await?;
     Ok(wait.answer(StatusCode::OK, committed).await)
 }
@@ -314,15 +373,26 @@ pub(super) async fn delete(
 ) -> Result<Response, ApiError> {
     let uuid = uuid_or_missing(WHAT, &id)?;
     let mut tx = ctx.db.config_tx(&operator.origin).await?;
-    let row = row::find(&mut *tx.conn(), uuid).await?.ok_or_else(|| ApiError::not_found(WHAT, &id))?;
+    let row = row::find(&mut *tx.conn(), uuid)
+        .await?
+        .ok_or_else(|| ApiError::not_found(WHAT, &id))?;
     if_match.check(row.updated_at)?;
-    sqlx::query!("delete from provider_connection where id = $1", uuid).execute(tx.conn()).await?;
+    sqlx::query!("delete from provider_connection where id = $1", uuid)
+        .execute(tx.conn())
+        .await?;
     row::renumber(tx.conn(), &row.provider, None).await?;
     let audit = Audit::of("provider.connection.deleted")
         .target(WHAT, uuid)
         .details(json!({ "provider": row.provider, "name": row.name }));
-    let committed: Committed<Deleted> =
-        tx.commit(audit, Deleted { message: "the connection is deleted", id: uuid }).await?;
+    let committed: Committed<Deleted> = tx
+        .commit(
+            audit,
+            Deleted {
+                message: "the connection is deleted",
+                id: uuid,
+            },
+        )
+        .await?;
     Ok(wait.answer(StatusCode::OK, committed).await)
 }
 
@@ -338,7 +408,9 @@ fn check_ranks(violations: &mut Violations, priority: Option<i32>, global: Optio
 /// Reaching into private networks is for a person to decide.
 fn may_allow_private(operator: &Operator, asked: Option<bool>) -> Result<(), ApiError> {
     if asked == Some(true) && !operator.is_admin {
-        return Err(ApiError::Forbidden("log in to allow a private address: a key may not do this"));
+        return Err(ApiError::Forbidden(
+            "log in to allow a private address: a key may not do this",
+        ));
     }
     Ok(())
 }
@@ -346,7 +418,10 @@ fn may_allow_private(operator: &Operator, asked: Option<bool>) -> Result<(), Api
 async fn provider(conn: &mut PgConnection, id: &str) -> Result<Provider, ApiError> {
     if let Some(spec) = providers::find(id) {
         return match spec.auth_type {
-            AuthType::ApiKey => Ok(Provider { id: spec.id.to_owned(), node: None }),
+            AuthType::ApiKey => Ok(Provider {
+                id: spec.id.to_owned(),
+                node: None,
+            }),
         };
     }
     let node = sqlx::query!(
@@ -356,9 +431,10 @@ async fn provider(conn: &mut PgConnection, id: &str) -> Result<Provider, ApiErro
     .fetch_optional(conn)
     .await?;
     let Some(node) = node else {
-        let is_node_id = ["openai", "anthropic", "gemini", "ollama"]
-            .iter()
-            .any(|family| id.strip_prefix(family).is_some_and(|rest| rest.starts_with("-compatible-")));
+        let is_node_id = ["openai", "anthropic", "gemini", "ollama"].iter().any(|family| {
+            id.strip_prefix(family)
+                .is_some_and(|rest| rest.starts_with("-compatible-"))
+        });
         return Err(if is_node_id {
             ApiError::not_found("provider node", id)
         } else {
@@ -372,8 +448,14 @@ async fn provider(conn: &mut PgConnection, id: &str) -> Result<Provider, ApiErro
     }
     data.insert("baseUrl".to_owned(), node.base_url.into());
     data.insert("nodeName".to_owned(), node.name.into());
-    let node = Node { data, allow_private_address: node.allow_private_address };
-    Ok(Provider { id: id.to_owned(), node: Some(node) })
+    let node = Node {
+        data,
+        allow_private_address: node.allow_private_address,
+    };
+    Ok(Provider {
+        id: id.to_owned(),
+        node: Some(node),
+    })
 }
 
 async fn refuse_second(conn: &mut PgConnection, provider: &str) -> Result<(), ApiError> {
@@ -437,7 +519,10 @@ fn merge_data(row: &mut Row, patch: Map<String, Value>) -> Result<(), ApiError> 
             continue;
         }
         if is_node && (key == "baseUrl" || FROM_NODE.contains(&key.as_str())) {
-            return Err(ApiError::invalid(field(&key), "comes from the provider node: change it there"));
+            return Err(ApiError::invalid(
+                field(&key),
+                "comes from the provider node: change it there",
+            ));
         }
         match (key.as_str(), value) {
             ("baseUrl", Value::Null) => {
@@ -459,7 +544,10 @@ fn set_credential(ctx: &Ctx, row: &mut Row, key: &Secret<String>) -> bool {
     if row.api_key.is_some() && row.api_key_hint.as_deref() == Some(plain) {
         return false;
     }
-    row.api_key = Some(ctx.vault.seal(Cell::connection_api_key(&row.id.to_string()), plain));
+    row.api_key = Some(
+        ctx.vault
+            .seal(Cell::connection_api_key(&row.id.to_string()), plain),
+    );
     row.api_key_hint = Some(row::mask(plain));
     true
 }
@@ -469,14 +557,23 @@ fn check_address(ctx: &Ctx, row: &Row) -> Result<(), ApiError> {
     let url = Url::parse(text)
         .map_err(|_| ApiError::invalid("providerSpecificData.baseUrl", "must be an http or https address"))?;
     let allow_private = ctx.config.allow_private_provider_urls || row.allow_private_address;
-    ctx.egress.check(&url, allow_private).map_err(|error| ApiError::UrlBlocked(error.to_string()))
+    ctx.egress
+        .check(&url, allow_private)
+        .map_err(|error| ApiError::UrlBlocked(error.to_string()))
 }
 
 fn changed_fields(before: &Row, after: &Row) -> Result<Vec<String>, ApiError> {
     let show = |row: &Row| serde_json::to_value(row.clone().view()).map_err(ApiError::internal);
     let (before, after) = (show(before)?, show(after)?);
-    let (Value::Object(before), Value::Object(after)) = (before, after) else { return Ok(Vec::new()) };
-    let names = before.keys().chain(after.keys()).collect::<std::collections::BTreeSet<_>>();
-    let changed = names.into_iter().filter(|name| *name != "updatedAt" && before.get(*name) != after.get(*name));
+    let (Value::Object(before), Value::Object(after)) = (before, after) else {
+        return Ok(Vec::new());
+    };
+    let names = before
+        .keys()
+        .chain(after.keys())
+        .collect::<std::collections::BTreeSet<_>>();
+    let changed = names
+        .into_iter()
+        .filter(|name| *name != "updatedAt" && before.get(*name) != after.get(*name));
     Ok(changed.cloned().collect())
 }
