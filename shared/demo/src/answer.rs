@@ -1,7 +1,7 @@
 //! What is answered, before it is put into a wire format: the same question gets the same answer.
 
 use crate::received::Billed;
-use crate::sample;
+use crate::schema;
 use serde_json::Value;
 
 /// A conversation in the little that matters for an answer.
@@ -22,6 +22,10 @@ pub struct Question {
     pub json: bool,
     pub thinks: bool,
     pub cached: bool,
+    /// The most tokens the answer may have, thinking included.
+    pub longest: Option<u64>,
+    /// The answer ends before the first of these it would say.
+    pub stops: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,7 +34,20 @@ pub struct Answer {
     pub text: String,
     /// Name and arguments as JSON text.
     pub calls: Vec<(String, String)>,
+    pub finish: Finish,
     pub billed: Billed,
+}
+
+/// Why an answer ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Finish {
+    /// All is said.
+    Said,
+    /// Said up to one of the question's `stops`.
+    Stop(String),
+    /// Cut at the question's `longest`.
+    Length,
+    Calls,
 }
 
 // === impl Question ===
@@ -42,32 +59,41 @@ impl Question {
     }
 
     pub fn answer(&self) -> Answer {
-        let calls = self.calls();
         let thinking = self
             .thinks
             .then(|| format!("The user wrote {} words. I answer.", count(&self.last_user)));
-        let text = if calls.is_empty() {
-            self.text()
-        } else {
-            String::new()
-        };
+        let longest = self.longest.unwrap_or(u64::MAX);
+        let thinking = thinking.map(|thought| first_words(&thought, longest).to_owned());
         let reasoning = thinking.as_deref().map_or(0, count);
-        let spoken = count(&text)
-            + calls
-                .iter()
-                .map(|(name, arguments)| count(name) + count(arguments))
-                .sum::<u64>();
         let input = self.words + 3 * self.messages;
-        let billed = Billed {
+        let bill = |spoken: u64| Billed {
             input,
             cached: if self.cached { input / 2 } else { 0 },
             output: spoken + reasoning,
             reasoning,
         };
+
+        let calls = self.calls();
+        if !calls.is_empty() {
+            let spoken = calls
+                .iter()
+                .map(|(name, arguments)| count(name) + count(arguments));
+            let billed = bill(spoken.sum());
+            return Answer {
+                thinking,
+                text: String::new(),
+                calls,
+                finish: Finish::Calls,
+                billed,
+            };
+        }
+        let (text, finish) = self.end(self.text(), longest - reasoning.min(longest));
+        let billed = bill(count(&text));
         Answer {
             thinking,
             text,
             calls,
+            finish,
             billed,
         }
     }
@@ -89,13 +115,13 @@ impl Question {
             .iter()
             .cycle()
             .take(wanted)
-            .map(|(name, schema)| (name.clone(), sample::of(schema, hint).to_string()))
+            .map(|(name, input)| (name.clone(), schema::sample(input, hint).to_string()))
             .collect()
     }
 
     fn text(&self) -> String {
         if let Some(schema) = &self.schema {
-            return sample::of(schema, "demo").to_string();
+            return schema::sample(schema, "demo").to_string();
         }
         if self.json {
             return serde_json::json!({ "answer": self.last_user }).to_string();
@@ -109,6 +135,25 @@ impl Question {
             self.last_user
         )
     }
+
+    fn end(&self, mut text: String, longest: u64) -> (String, Finish) {
+        let mut finish = Finish::Said;
+        let stop = self
+            .stops
+            .iter()
+            .filter_map(|stop| Some((text.find(stop)?, stop)))
+            .min();
+        if let Some((at, stop)) = stop {
+            finish = Finish::Stop(stop.clone());
+            text.truncate(at);
+        }
+        let fitting = first_words(&text, longest).len();
+        if fitting < text.len() {
+            finish = Finish::Length;
+            text.truncate(fitting);
+        }
+        (text, finish)
+    }
 }
 
 /// Words stand in for tokens: anyone can recount them.
@@ -116,11 +161,28 @@ fn count(text: &str) -> u64 {
     text.split_whitespace().count() as u64
 }
 
-/// Pieces that concatenate to the text, cut where words begin.
-pub fn pieces(text: &str) -> Vec<String> {
-    let mut pieces: Vec<String> = Vec::new();
-    for word in text.split_inclusive(' ') {
-        pieces.push(word.to_owned());
+/// The text as far as it has no more than `longest` words.
+fn first_words(text: &str, longest: u64) -> &str {
+    let longest = usize::try_from(longest).unwrap_or(usize::MAX);
+    let fitting = pieces(text).into_iter().take(longest);
+    &text[..fitting.map(str::len).sum()]
+}
+
+/// Pieces that concatenate to the text, one for each of its words.
+pub fn pieces(text: &str) -> Vec<&str> {
+    let mut pieces = Vec::new();
+    let (mut start, mut seen_word, mut in_word) = (0, false, false);
+    for (at, letter) in text.char_indices() {
+        let begins = !letter.is_whitespace() && !in_word;
+        if begins && seen_word {
+            pieces.push(&text[start..at]);
+            start = at;
+        }
+        in_word = !letter.is_whitespace();
+        seen_word |= begins;
+    }
+    if start < text.len() {
+        pieces.push(&text[start..]);
     }
     pieces
 }
@@ -153,8 +215,39 @@ mod tests {
     }
 
     #[test]
-    fn pieces_concatenate_to_the_text() {
-        let text = "a b  c 🌍 d";
-        assert_eq!(pieces(text).concat(), text);
+    fn an_answer_keeps_to_its_longest_and_its_stops() {
+        let ask = |longest, stops: &[&str]| {
+            let question = Question {
+                longest,
+                stops: stops.iter().map(|stop| (*stop).to_owned()).collect(),
+                ..Question::default()
+            };
+            let answer = question.answer();
+            (answer.text, answer.finish, answer.billed.output)
+        };
+        assert_eq!(ask(Some(2), &[]), ("Hello from ".into(), Finish::Length, 2));
+        let stopped = ask(None, &["never said", "demo", "from"]);
+        assert_eq!(stopped, ("Hello ".into(), Finish::Stop("from".into()), 1));
+        assert_eq!(ask(Some(1_000), &[]).1, Finish::Said);
+    }
+
+    #[test]
+    fn thoughts_count_as_part_of_the_longest() {
+        let question = Question {
+            thinks: true,
+            longest: Some(9),
+            ..Question::default()
+        };
+        let answer = question.answer();
+        assert_eq!((answer.billed.reasoning, answer.billed.output), (7, 9));
+        assert_eq!(answer.text, "Hello from ");
+    }
+
+    #[test]
+    fn pieces_concatenate_to_the_text_and_are_as_many_as_its_words() {
+        for text in ["", "a", "  a b\n\nc  🌍 d ", "one", "\u{2003}wide"] {
+            assert_eq!(pieces(text).concat(), text);
+            assert_eq!(pieces(text).len() as u64, count(text), "{text:?}");
+        }
     }
 }

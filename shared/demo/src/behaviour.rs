@@ -12,25 +12,27 @@ pub struct Behaviour {
     pub fail: Option<u16>,
     /// `Retry-After` seconds of a failure.
     pub retry_after: Option<u64>,
+    /// Body of a failure, sent as it is instead of the vendor's envelope.
+    pub body: Option<String>,
     /// Answer with this status and an HTML page, as proxies in the middle do.
     pub html: Option<u16>,
     /// Never answer.
     pub hang: bool,
     /// Wait before the first byte of the answer.
     pub first_byte: Duration,
-    /// Wait between stream frames.
+    /// Wait between stream frames. Of an answer that is no stream, here and below: pieces of a few bytes.
     pub gap: Duration,
-    /// Break the connection after this many stream frames.
+    /// Reset the connection after this many stream frames.
     pub cut_after: Option<usize>,
     /// End the stream cleanly, but early, after this many frames.
     pub end_after: Option<usize>,
-    /// Send the vendor's in-stream error after this many frames.
+    /// Send the vendor's in-stream error after this many frames, and end.
     pub error_after: Option<usize>,
     /// End lines with CR LF.
     pub crlf: bool,
     /// One byte per write, so that frames and characters arrive in pieces.
     pub split: bool,
-    /// Send frames that are not JSON.
+    /// Send frames that are not JSON, or a body that is not.
     pub malformed: bool,
     /// Answer whole although a stream was asked for.
     pub whole: bool,
@@ -38,6 +40,8 @@ pub struct Behaviour {
     pub streamed: bool,
     /// Report part of the prompt as read from a cache.
     pub cached: bool,
+    /// Report no usage, as small servers do. The bill stays what it is.
+    pub unmetered: bool,
 }
 
 // === impl Behaviour ===
@@ -49,6 +53,11 @@ impl Behaviour {
             fail: Some(status),
             ..Self::default()
         }
+    }
+
+    /// The answer itself is odd: it cannot be sent in one go.
+    pub(crate) fn breaks_the_body(&self) -> bool {
+        self.split || self.malformed || self.cut_after.is_some() || self.end_after.is_some()
     }
 
     /// What the name of a model asks for; words it does not know mean nothing.
@@ -81,6 +90,7 @@ impl Behaviour {
             "whole" => self.whole = true,
             "streamed" => self.streamed = true,
             "cached" => self.cached = true,
+            "unmetered" => self.unmetered = true,
             _ => {}
         }
     }

@@ -12,12 +12,15 @@
 mod answer;
 mod anthropic;
 mod behaviour;
+mod listen;
 mod openai;
 mod received;
-mod sample;
-mod server;
+mod routes;
+mod schema;
+mod simulator;
 mod wire;
 
 pub use behaviour::Behaviour;
 pub use received::{Billed, Received};
-pub use server::{Dialect, Simulator, router};
+pub use routes::{Dialect, router};
+pub use simulator::Simulator;

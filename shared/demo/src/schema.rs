@@ -1,17 +1,29 @@
-//! A value that satisfies a JSON Schema, for tool arguments and structured output. Always the same for the same
-//! schema and hint.
+//! JSON Schema: a value that satisfies one, for tool arguments and structured output, and the form vendors ask of
+//! schemas they promise to follow.
 
 use serde_json::{Map, Value, json};
 
 /// Deep enough for any schema a person writes; a schema that refers to itself ends here.
 const MAX_DEPTH: usize = 12;
 
-/// `hint` becomes the value of free strings.
-pub fn of(schema: &Value, hint: &str) -> Value {
-    sample(schema, schema, hint, 0)
+/// Always the same for the same schema and hint, which becomes the value of free strings.
+pub fn sample(schema: &Value, hint: &str) -> Value {
+    value(schema, schema, hint, 0)
 }
 
-fn sample(schema: &Value, root: &Value, hint: &str, depth: usize) -> Value {
+/// Whether every object names all it may hold, which vendors ask of a schema they enforce.
+pub fn is_closed(schema: &Value) -> bool {
+    match schema {
+        Value::Array(items) => items.iter().all(is_closed),
+        Value::Object(fields) => {
+            let open = schema["type"] == "object" && schema["additionalProperties"] != false;
+            !open && fields.values().all(is_closed)
+        }
+        _ => true,
+    }
+}
+
+fn value(schema: &Value, root: &Value, hint: &str, depth: usize) -> Value {
     if depth > MAX_DEPTH {
         return Value::Null;
     }
@@ -28,11 +40,11 @@ fn sample(schema: &Value, root: &Value, hint: &str, depth: usize) -> Value {
     {
         return root
             .pointer(pointer)
-            .map_or(Value::Null, |target| sample(target, root, hint, depth + 1));
+            .map_or(Value::Null, |target| value(target, root, hint, depth + 1));
     }
     for branches in ["anyOf", "oneOf", "allOf"] {
         if let Some(first) = schema.get(branches).and_then(|values| values.get(0)) {
-            return sample(first, root, hint, depth + 1);
+            return value(first, root, hint, depth + 1);
         }
     }
     let kind = schema
@@ -47,7 +59,7 @@ fn sample(schema: &Value, root: &Value, hint: &str, depth: usize) -> Value {
         Some("array") => {
             let item = schema
                 .get("items")
-                .map_or(json!(hint), |items| sample(items, root, hint, depth + 1));
+                .map_or(json!(hint), |items| value(items, root, hint, depth + 1));
             json!([item])
         }
         Some("null") => Value::Null,
@@ -65,7 +77,7 @@ fn object(schema: &Value, root: &Value, hint: &str, depth: usize) -> Value {
     let filled = properties
         .iter()
         .filter(|(name, _)| wanted(name))
-        .map(|(name, property)| (name.clone(), sample(property, root, hint, depth + 1)))
+        .map(|(name, property)| (name.clone(), value(property, root, hint, depth + 1)))
         .collect::<Map<_, _>>();
     Value::Object(filled)
 }
@@ -88,14 +100,24 @@ mod tests {
             "$defs": {"days": {"type": "array", "items": {"type": "integer", "minimum": 2}}},
         });
         assert_eq!(
-            of(&schema, "Paris"),
+            sample(&schema, "Paris"),
             json!({"city": "Paris", "days": [2], "unit": "celsius"})
         );
     }
 
     #[test]
+    fn a_closed_schema_is_closed_all_the_way_down() {
+        let inner = json!({"type": "object", "properties": {}});
+        let outer =
+            |inner| json!({"type": "object", "additionalProperties": false, "properties": {"a": inner}});
+        assert!(is_closed(&outer(json!({"type": "string"}))));
+        assert!(!is_closed(&outer(inner.clone())));
+        assert!(!is_closed(&inner));
+    }
+
+    #[test]
     fn a_schema_that_refers_to_itself_ends() {
         let schema = json!({"type": "object", "properties": {"next": {"$ref": "#"}}});
-        assert!(of(&schema, "x").is_object());
+        assert!(sample(&schema, "x").is_object());
     }
 }

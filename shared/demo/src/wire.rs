@@ -1,16 +1,21 @@
 //! The bytes of an answer, with whatever fault was asked for.
 
+use crate::answer::Answer;
 use crate::behaviour::Behaviour;
-use crate::received::{Billed, Received};
+use crate::listen::Line;
+use crate::received::Exchange;
 use axum::body::Body;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures::stream;
-use parking_lot::Mutex;
 use serde_json::Value;
+use std::collections::VecDeque;
 use std::io;
-use std::sync::Arc;
+
+/// What is left of a body that goes wrong in the middle: so much that a test can tell it from nothing.
+const PIECE: usize = 16;
+const BROKEN: &str = "{\"broken\":";
 
 /// One stream frame and what has been billed when it is out.
 #[derive(Debug, Clone)]
@@ -20,22 +25,27 @@ pub struct Frame {
     pub output: u64,
 }
 
-/// Where a request's record is kept, and which one it is.
-#[derive(Clone)]
-pub struct Entry {
-    pub log: Arc<Mutex<Vec<Received>>>,
-    pub index: usize,
+/// A request that is to be answered in a certain way.
+pub struct Reply {
+    pub exchange: Exchange,
+    pub behaviour: Behaviour,
+    pub line: Option<Line>,
+    /// The id of the answer.
+    pub id: String,
+}
+
+struct Piece {
+    bytes: Bytes,
+    output: u64,
 }
 
 struct Sending {
-    entry: Entry,
-    frames: std::vec::IntoIter<Frame>,
-    behaviour: Behaviour,
-    error: Frame,
+    reply: Reply,
+    reasoning: u64,
+    pieces: VecDeque<Piece>,
     sent: usize,
-    pending: Vec<u8>,
-    at: usize,
-    ended: bool,
+    /// The rest of a piece that goes out byte by byte.
+    rest: Bytes,
 }
 
 // === impl Frame ===
@@ -57,74 +67,81 @@ impl Frame {
         }
     }
 
-    fn bytes(&self, behaviour: &Behaviour) -> Vec<u8> {
+    fn piece(&self, behaviour: &Behaviour) -> Piece {
         let end = if behaviour.crlf { "\r\n" } else { "\n" };
-        let data = if behaviour.malformed {
-            "{\"broken\":"
-        } else {
-            &self.data
-        };
+        let data = if behaviour.malformed { BROKEN } else { &self.data };
         let event = self
             .event
             .map(|event| format!("event: {event}{end}"))
             .unwrap_or_default();
-        format!("{event}data: {data}{end}{end}").into_bytes()
-    }
-}
-
-// === impl Entry ===
-
-impl Entry {
-    fn update(&self, change: impl FnOnce(&mut Received)) {
-        if let Some(received) = self.log.lock().get_mut(self.index) {
-            change(received);
+        Piece {
+            bytes: format!("{event}data: {data}{end}{end}").into(),
+            output: self.output,
         }
     }
 }
 
-/// A whole answer.
-pub fn whole(entry: &Entry, body: &Value, billed: Billed) -> Response {
-    entry.update(|received| received.billed = Some(billed));
-    axum::Json(body).into_response()
-}
+// === impl Reply ===
 
-/// A stream of frames; `error` is the vendor's frame for a failure in the middle.
-pub fn streamed(
-    entry: Entry,
-    frames: Vec<Frame>,
-    error: Frame,
-    billed: Billed,
-    behaviour: Behaviour,
-) -> Response {
-    entry.update(|received| {
-        received.dropped = true;
-        received.billed = Some(Billed {
-            output: 0,
-            reasoning: 0,
-            ..billed
+impl Reply {
+    /// A whole answer, which costs `answer`.
+    pub fn whole(mut self, body: &Value, answer: &Answer) -> Response {
+        let billed = answer.billed;
+        self.exchange.begin(&self.id, billed);
+        if !self.behaviour.breaks_the_body() {
+            self.exchange.sent(billed.output, billed.reasoning);
+            self.exchange.finish();
+            return axum::Json(body).into_response();
+        }
+        let text = Bytes::from(if self.behaviour.malformed {
+            BROKEN.to_owned()
+        } else {
+            body.to_string()
         });
-    });
-    let sending = Sending {
-        entry,
-        frames: frames.into_iter(),
-        behaviour,
-        error,
-        sent: 0,
-        pending: Vec::new(),
-        at: 0,
-        ended: false,
-    };
-    let body = Body::from_stream(stream::unfold(sending, async |mut sending| {
-        Some((sending.next().await?, sending))
-    }));
-    (
-        [
-            (header::CONTENT_TYPE, "text/event-stream; charset=utf-8"),
-            (header::CACHE_CONTROL, "no-cache"),
-        ],
-        body,
-    )
-        .into_response()
+        let pieces = (0..text.len()).step_by(PIECE).map(|at| Piece {
+            bytes: text.slice(at..text.len().min(at + PIECE)),
+            // a provider that made an answer bills it, whatever the network did to it
+            output: billed.output,
+        });
+        let head = [
+            (header::CONTENT_TYPE, "application/json".to_owned()),
+            (header::CONTENT_LENGTH, text.len().to_string()),
+        ];
+        self.send(head, pieces.collect(), billed.reasoning)
+    }
+
+    /// A stream of frames; `error` is the vendor's frame for a failure in the middle.
+    pub fn streamed(self, mut frames: Vec<Frame>, error: Frame, answer: &Answer) -> Response {
+        self.exchange.begin(&self.id, answer.billed);
+        if let Some(at) = self.behaviour.error_after.filter(|at| *at < frames.len()) {
+            let output = at.checked_sub(1).map_or(0, |last| frames[last].output);
+            frames.truncate(at);
+            frames.push(Frame { output, ..error });
+        }
+        let pieces = frames.iter().map(|frame| frame.piece(&self.behaviour)).collect();
+        let head = [
+            (
+                header::CONTENT_TYPE,
+                "text/event-stream; charset=utf-8".to_owned(),
+            ),
+            (header::CACHE_CONTROL, "no-cache".to_owned()),
+        ];
+        self.send(head, pieces, answer.billed.reasoning)
+    }
+
+    fn send(self, head: [(HeaderName, String); 2], pieces: VecDeque<Piece>, reasoning: u64) -> Response {
+        let sending = Sending {
+            reply: self,
+            reasoning,
+            pieces,
+            sent: 0,
+            rest: Bytes::new(),
+        };
+        let body = Body::from_stream(stream::unfold(sending, async |mut sending| {
+            Some((sending.next().await?, sending))
+        }));
+        (head, body).into_response()
+    }
 }
 
 /// What proxies in the middle answer. The text is there to be looked for where it must not be.
@@ -138,50 +155,42 @@ pub fn html(status: u16) -> Response {
 
 impl Sending {
     async fn next(&mut self) -> Option<io::Result<Bytes>> {
-        if self.at < self.pending.len() {
-            return Some(Ok(self.piece()));
+        if !self.rest.is_empty() {
+            // the server writes what it has when its body has nothing ready: one write for each byte
+            tokio::task::yield_now().await;
+            return Some(Ok(self.rest.split_to(1)));
         }
-        if self.ended {
-            self.entry.update(|received| received.dropped = false);
-            return None;
+        let behaviour = &self.reply.behaviour;
+        if self.sent > 0 && !behaviour.gap.is_zero() {
+            tokio::time::sleep(behaviour.gap).await;
         }
-        if self.sent > 0 && !self.behaviour.gap.is_zero() {
-            tokio::time::sleep(self.behaviour.gap).await;
+        if behaviour.cut_after == Some(self.sent) {
+            // what was promised before the cut goes out first
+            tokio::task::yield_now().await;
+            return Some(Err(self.cut()));
         }
-        if self.behaviour.cut_after == Some(self.sent) {
-            self.entry.update(|received| received.dropped = false);
-            return Some(Err(io::Error::new(
-                io::ErrorKind::ConnectionReset,
-                "cut as asked",
-            )));
+        let early = behaviour.end_after == Some(self.sent);
+        if early {
+            // a body shorter than its head promised is an error too
+            tokio::task::yield_now().await;
         }
-        let early = self.behaviour.end_after == Some(self.sent);
-        let frame = if self.behaviour.error_after == Some(self.sent) {
-            self.ended = true;
-            Some(self.error.clone())
-        } else {
-            self.frames.next().filter(|_| !early)
-        };
-        let Some(frame) = frame else {
-            self.entry.update(|received| received.dropped = false);
+        let split = behaviour.split;
+        let Some(piece) = self.pieces.pop_front().filter(|_| !early) else {
+            self.reply.exchange.finish();
             return None;
         };
         self.sent += 1;
-        self.entry
-            .update(|received| received.billed.get_or_insert_default().output = frame.output);
-        self.pending = frame.bytes(&self.behaviour);
-        self.at = 0;
-        Some(Ok(self.piece()))
+        self.reply.exchange.sent(piece.output, self.reasoning);
+        self.rest = piece.bytes;
+        let first = if split { 1 } else { self.rest.len() };
+        Some(Ok(self.rest.split_to(first)))
     }
 
-    fn piece(&mut self) -> Bytes {
-        let end = if self.behaviour.split {
-            self.at + 1
-        } else {
-            self.pending.len()
-        };
-        let piece = Bytes::copy_from_slice(&self.pending[self.at..end]);
-        self.at = end;
-        piece
+    fn cut(&mut self) -> io::Error {
+        self.reply.exchange.finish();
+        if let Some(line) = &self.reply.line {
+            line.end_with_reset();
+        }
+        io::Error::new(io::ErrorKind::ConnectionReset, "cut as asked")
     }
 }
