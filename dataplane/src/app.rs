@@ -52,7 +52,10 @@ pub struct App {
 pub fn build(config: &Config, deps: Deps) -> anyhow::Result<App> {
     let (spool, recovered) = Spool::open(SpoolConfig::new(config.data_dir.join("spool")))?;
     if recovered.lost > 0 || recovered.damaged_bytes > 0 {
-        tracing::warn!(?recovered, "the last process did not end in order: its open requests are accounted as lost");
+        tracing::warn!(
+            ?recovered,
+            "the last process did not end in order: its open requests are accounted as lost"
+        );
     }
     let egress = Egress::new(EgressConfig {
         connect_timeout: config.upstream.connect(),
@@ -93,10 +96,19 @@ impl App {
     /// Starts what runs beside requests. The returned token ends the reporting of usage; cancel it when the last
     /// request has ended.
     pub fn start(self, drain: &Drain) -> CancellationToken {
-        let Self { gateway, sync, configured, flush, .. } = self;
+        let Self {
+            gateway,
+            sync,
+            configured,
+            flush,
+            ..
+        } = self;
         let (standing, watched) = watch::channel(sync::Standing::default());
         let (control, id, store) = (sync.control.clone(), sync.identity.id.clone(), sync.store.clone());
-        drain.spawn("usage reporting", usage::report(gateway.spool.clone(), control, id, flush.clone()));
+        drain.spawn(
+            "usage reporting",
+            usage::report(gateway.spool.clone(), control, id, flush.clone()),
+        );
         drain.spawn("readiness", watch_configuration(watched, configured));
         drain.spawn("state store check", check_store(store, gateway, drain.token()));
         drain.spawn("configuration sync", sync.run(standing, drain.token()));
@@ -122,12 +134,18 @@ fn vitals(gateway: Arc<Gateway>) -> Box<dyn Fn() -> Vitals + Send + Sync> {
 fn execute(routing: Routing, telemetry: Option<TelemetryGuard>) -> Execute {
     Box::new(move |op| match op {
         Op::ClearCooldowns(clear) => {
-            routing.health().clear(Some(clear.connection_id.as_str()).filter(|id| !id.is_empty()));
+            routing
+                .health()
+                .clear(Some(clear.connection_id.as_str()).filter(|id| !id.is_empty()));
             Ok(())
         }
         Op::SetLogFilter(set) => {
-            let telemetry = telemetry.as_ref().ok_or("this process does not take log filters")?;
-            telemetry.set_filter(&set.filter).map_err(|error| error.to_string())
+            let telemetry = telemetry
+                .as_ref()
+                .ok_or("this process does not take log filters")?;
+            telemetry
+                .set_filter(&set.filter)
+                .map_err(|error| error.to_string())
         }
         Op::Resync(_) => Err("a resynchronisation is not carried out here".to_owned()),
     })
@@ -150,7 +168,9 @@ async fn check_store(store: Arc<dyn StateStore>, gateway: Arc<Gateway>, stop: Ca
         let was_down = gateway.availability.store_down.swap(down, Ordering::Relaxed);
         gateway.metrics.store_down(down);
         match ping {
-            Err(error) if !was_down => tracing::warn!(%error, "the state store does not answer: going on without it"),
+            Err(error) if !was_down => {
+                tracing::warn!(%error, "the state store does not answer: going on without it")
+            }
             Ok(_) if was_down => tracing::info!("the state store answers again"),
             _ => {}
         }

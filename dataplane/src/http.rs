@@ -15,8 +15,14 @@ use llm::Dialect;
 use std::sync::Arc;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
-const CHAT: Endpoint = Endpoint { route: "/v1/chat/completions", dialect: Dialect::OpenAiChat };
-const MESSAGES: Endpoint = Endpoint { route: "/v1/messages", dialect: Dialect::AnthropicMessages };
+const CHAT: Endpoint = Endpoint {
+    route: "/v1/chat/completions",
+    dialect: Dialect::OpenAiChat,
+};
+const MESSAGES: Endpoint = Endpoint {
+    route: "/v1/messages",
+    dialect: Dialect::AnthropicMessages,
+};
 
 /// Where each operation answers: misconfigured SDKs double the version or leave it out.
 const VERSIONED: [&str; 3] = ["/v1", "/v1/v1", "/api/v1"];
@@ -90,7 +96,10 @@ fn operation(methods: MethodRouter<Arc<Gateway>>) -> MethodRouter<Arc<Gateway>> 
 
 fn refuse(request: Request, error: &GatewayError) -> Response {
     let (parts, body) = request.into_parts();
-    let endpoint = Endpoint { route: "unknown", dialect: likely_dialect(&parts) };
+    let endpoint = Endpoint {
+        route: "unknown",
+        dialect: likely_dialect(&parts),
+    };
     pipeline::failure(&Arrival::new(endpoint, Request::from_parts(parts, body)), error)
 }
 

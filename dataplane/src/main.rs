@@ -89,7 +89,10 @@ async fn run(config: &Config) -> anyhow::Result<()> {
     let telemetry = telemetry::init(&config.log)?;
     let keys = ClusterKeys::derive(config.cluster_secret.expose());
     let store = RedisStore::connect(config.redis_url.expose(), &config.redis_prefix).await?;
-    let control = ControlPlanes::at(&config.control_plane_url, JoinToken::new(keys.join_token.expose()))?;
+    let control = ControlPlanes::at(
+        &config.control_plane_url,
+        JoinToken::new(keys.join_token.expose()),
+    )?;
     let (registry, readiness) = (Registry::new(), Readiness::new());
     let app = app::build(
         config,
@@ -102,7 +105,9 @@ async fn run(config: &Config) -> anyhow::Result<()> {
             telemetry: Some(telemetry),
         },
     )?;
-    let listener = TcpListener::bind(config.listen()).await.with_context(|| format!("cannot listen on {}", config.listen()))?;
+    let listener = TcpListener::bind(config.listen())
+        .await
+        .with_context(|| format!("cannot listen on {}", config.listen()))?;
     tracing::info!(address = %listener.local_addr()?, "data plane listens");
     let probes = admin::router(readiness.clone(), registry);
     serve_until_stopped(config, listener, app, probes, readiness).await
@@ -124,7 +129,10 @@ async fn serve_until_stopped(
     accepting.set(true);
 
     let stop = CancellationToken::new();
-    let limits = Limits { grace: config.shutdown_timeout(), ..Limits::default() };
+    let limits = Limits {
+        grace: config.shutdown_timeout(),
+        ..Limits::default()
+    };
     let serving = tokio::spawn(serve::serve(listener, router, stop.clone(), limits));
 
     let signal = shutdown::signal().await;
@@ -138,7 +146,10 @@ async fn serve_until_stopped(
     gateway.availability.draining.cancel();
     stop.cancel();
     if !serving.await.context("the accept loop failed")? {
-        tracing::warn!(inflight = gateway.metrics.inflight(), "requests were cut off at the end of the grace period");
+        tracing::warn!(
+            inflight = gateway.metrics.inflight(),
+            "requests were cut off at the end of the grace period"
+        );
     }
     flush.cancel();
     drain.begin();

@@ -10,7 +10,9 @@ use runtime::metrics::Registry;
 use std::time::Duration;
 
 /// From a cache answer to the longest stream, in seconds.
-const DURATIONS: [f64; 14] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0, 600.0];
+const DURATIONS: [f64; 14] = [
+    0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0, 600.0,
+];
 
 /// The counters of one process.
 pub struct Metrics {
@@ -64,18 +66,39 @@ impl Metrics {
             inflight: Gauge::default(),
             store_down: Gauge::default(),
         };
-        registry.register(|registry| metrics.register(registry.sub_registry_with_prefix("omniroute_dataplane")));
+        registry
+            .register(|registry| metrics.register(registry.sub_registry_with_prefix("omniroute_dataplane")));
         metrics
     }
 
     fn register(&self, registry: &mut prometheus_client::registry::Registry) {
-        registry.register("requests", "Requests that ended, by what the client got", self.requests.clone());
-        registry.register("request_duration_seconds", "From arrival to the last byte", self.durations.clone());
-        registry.register("first_event_seconds", "From arrival to a stream's first output", self.first_events.clone());
+        registry.register(
+            "requests",
+            "Requests that ended, by what the client got",
+            self.requests.clone(),
+        );
+        registry.register(
+            "request_duration_seconds",
+            "From arrival to the last byte",
+            self.durations.clone(),
+        );
+        registry.register(
+            "first_event_seconds",
+            "From arrival to a stream's first output",
+            self.first_events.clone(),
+        );
         registry.register("attempts", "Calls to providers", self.attempts.clone());
-        registry.register("tokens", "Tokens that providers reported or the gateway estimated", self.tokens.clone());
+        registry.register(
+            "tokens",
+            "Tokens that providers reported or the gateway estimated",
+            self.tokens.clone(),
+        );
         registry.register("requests_inflight", "Requests running now", self.inflight.clone());
-        registry.register("state_store_down", "1 while the state store does not answer", self.store_down.clone());
+        registry.register(
+            "state_store_down",
+            "1 while the state store does not answer",
+            self.store_down.clone(),
+        );
     }
 
     pub fn begin(&self) -> Inflight {
@@ -92,14 +115,20 @@ impl Metrics {
     }
 
     pub fn attempt(&self, provider: &'static str, outcome: &'static str) {
-        self.attempts.get_or_create(&AttemptLabels { provider, outcome }).inc();
+        self.attempts
+            .get_or_create(&AttemptLabels { provider, outcome })
+            .inc();
     }
 
     /// A request ended.
     pub fn request(&self, endpoint: &'static str, event: &UsageEvent, took: Duration) {
         let status = event.http_status;
-        self.requests.get_or_create(&RequestLabels { endpoint, status }).inc();
-        self.durations.get_or_create(&EndpointLabels { endpoint }).observe(took.as_secs_f64());
+        self.requests
+            .get_or_create(&RequestLabels { endpoint, status })
+            .inc();
+        self.durations
+            .get_or_create(&EndpointLabels { endpoint })
+            .observe(took.as_secs_f64());
         self.tokens("input_uncached", event.input_uncached);
         self.tokens("input_cache_read", event.input_cache_read);
         self.tokens("input_cache_write", event.input_cache_write);
@@ -108,7 +137,9 @@ impl Metrics {
     }
 
     pub fn first_event(&self, endpoint: &'static str, after: Duration) {
-        self.first_events.get_or_create(&EndpointLabels { endpoint }).observe(after.as_secs_f64());
+        self.first_events
+            .get_or_create(&EndpointLabels { endpoint })
+            .observe(after.as_secs_f64());
     }
 
     fn tokens(&self, class: &'static str, count: u64) {

@@ -58,7 +58,9 @@ pub struct Availability {
 pub async fn serve(gateway: &Arc<Gateway>, mut arrival: Arrival) -> Response {
     let mut record = Record::open(gateway, &arrival);
     // a panic is a bug of ours: this client still gets an answer it can read, and nobody else notices
-    let running = AssertUnwindSafe(run(gateway, &mut arrival, &mut record)).catch_unwind().await;
+    let running = AssertUnwindSafe(run(gateway, &mut arrival, &mut record))
+        .catch_unwind()
+        .await;
     match running.unwrap_or(Err(GatewayError::Panicked)) {
         Ok(served) => respond::success(gateway, &arrival, served, record),
         Err(error) => {
@@ -107,6 +109,9 @@ fn note(arrival: &Arrival, error: &GatewayError, status: StatusCode) {
 impl Gateway {
     /// What works less well than it should, for the client to know; `None` when all is well.
     pub fn degraded(&self) -> Option<&'static str> {
-        self.availability.store_down.load(Ordering::Relaxed).then_some("state-store")
+        self.availability
+            .store_down
+            .load(Ordering::Relaxed)
+            .then_some("state-store")
     }
 }

@@ -18,7 +18,7 @@ pub use access::{Globs, Scopes};
 pub use health::{Cooling, Health};
 pub use listing::ListedModel;
 pub use penalty::Penalty;
-pub use resolve::{ResolveError, Resolution};
+pub use resolve::{Resolution, ResolveError};
 pub use table::{ApiKey, Combo, Connection, Provider, Route, Table};
 
 use arc_swap::ArcSwapOption;

@@ -52,7 +52,11 @@ impl Database {
         // the server's own URL has no host, which the driver refuses
         let socket_dir = [("host", dir.to_string_lossy()), ("sslmode", "disable".into())];
         let url = url::Url::parse_with_params("postgres://postgres@localhost:5432/template1", socket_dir)?;
-        Ok(Self { url: url.into(), max_connections: 1, server: Some(server) })
+        Ok(Self {
+            url: url.into(),
+            max_connections: 1,
+            server: Some(server),
+        })
     }
 
     #[cfg(not(feature = "embedded"))]

@@ -11,7 +11,10 @@ use llm::Dialect;
 use serde::Serialize;
 use std::sync::Arc;
 
-const MODELS: Endpoint = Endpoint { route: "/v1/models", dialect: Dialect::OpenAiChat };
+const MODELS: Endpoint = Endpoint {
+    route: "/v1/models",
+    dialect: Dialect::OpenAiChat,
+};
 
 #[derive(Serialize)]
 struct List<'a> {
@@ -35,7 +38,10 @@ pub async fn list(State(gateway): State<Arc<Gateway>>, request: Request) -> Resp
     let arrival = Arrival::new(MODELS, request);
     let listed = enter(&gateway, &arrival).map(|(table, caller)| {
         let created = Utc::now().timestamp();
-        let data = table.visible(caller.key.as_deref()).map(|row| view(row, created)).collect();
+        let data = table
+            .visible(caller.key.as_deref())
+            .map(|row| view(row, created))
+            .collect();
         axum::Json(List { object: "list", data }).into_response()
     });
     answer(&gateway, &arrival, listed)
@@ -93,5 +99,9 @@ fn view(row: &ListedModel, created: i64) -> ModelView<'_> {
 
 fn unknown(id: &str) -> GatewayError {
     let instead = "GET /v1/models lists what this gateway serves.".to_owned();
-    PlanError::from(ResolveError::Unknown { model: id.to_owned(), instead }).into()
+    PlanError::from(ResolveError::Unknown {
+        model: id.to_owned(),
+        instead,
+    })
+    .into()
 }

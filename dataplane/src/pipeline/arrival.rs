@@ -52,7 +52,13 @@ impl Arrival {
         let (parts, body) = request.into_parts();
         let id = Uuid::now_v7();
         let request_id = request_id(&parts.headers, id);
-        Self { endpoint, parts, id, request_id, body }
+        Self {
+            endpoint,
+            parts,
+            id,
+            request_id,
+            body,
+        }
     }
 
     /// Always visible ASCII: it was checked, or it is ours.
@@ -64,7 +70,11 @@ impl Arrival {
     pub async fn read_body(&mut self, edge: &EdgeConfig) -> Result<Bytes, ArrivalError> {
         let limit = edge.max_body_bytes;
         let mut body = std::mem::replace(&mut self.body, Body::empty());
-        let announced = self.parts.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+        let announced = self
+            .parts
+            .headers
+            .get(CONTENT_LENGTH)
+            .and_then(|value| value.to_str().ok()?.parse().ok());
         if announced.is_some_and(|length: usize| length > limit) {
             if !self.parts.headers.contains_key(EXPECT) {
                 discard(body, edge.body_idle()).await;
@@ -72,9 +82,15 @@ impl Arrival {
             return Err(ArrivalError::TooLarge { limit });
         }
         // most bodies arrive in one piece, and that piece is used as it is
-        let Some(first) = next(&mut body, edge.body_idle()).await? else { return Ok(Bytes::new()) };
+        let Some(first) = next(&mut body, edge.body_idle()).await? else {
+            return Ok(Bytes::new());
+        };
         let Some(second) = next(&mut body, edge.body_idle()).await? else {
-            return if first.len() > limit { Err(ArrivalError::TooLarge { limit }) } else { Ok(first) };
+            return if first.len() > limit {
+                Err(ArrivalError::TooLarge { limit })
+            } else {
+                Ok(first)
+            };
         };
         let mut whole = BytesMut::with_capacity(announced.unwrap_or(first.len() + second.len()).min(limit));
         whole.extend_from_slice(&first);
@@ -116,7 +132,9 @@ fn request_id(headers: &HeaderMap, id: Uuid) -> HeaderValue {
 
 async fn next(body: &mut Body, idle: Duration) -> Result<Option<Bytes>, ArrivalError> {
     loop {
-        let frame = tokio::time::timeout(idle, body.frame()).await.map_err(|_| ArrivalError::Stalled)?;
+        let frame = tokio::time::timeout(idle, body.frame())
+            .await
+            .map_err(|_| ArrivalError::Stalled)?;
         let Some(frame) = frame else { return Ok(None) };
         match frame.map_err(|_| ArrivalError::Broken)?.into_data() {
             Ok(data) if data.is_empty() => {}

@@ -39,7 +39,11 @@ pub enum Reply {
     /// In the client's dialect and complete: a unary answer, or a stream that was made from one.
     Whole { body: Bytes, progress: Box<Progress> },
     /// Its first event of output is in `ready`; the rest is in `body`.
-    Stream { body: Incoming, pump: Box<Pump>, ready: Vec<Bytes> },
+    Stream {
+        body: Incoming,
+        pump: Box<Pump>,
+        ready: Vec<Bytes>,
+    },
 }
 
 /// The account that answered, as far as its health is concerned.
@@ -92,10 +96,23 @@ pub async fn first_success(
 ) -> Result<Served, GatewayError> {
     let now = Instant::now();
     let deadline = now + gateway.upstream.total();
-    let until = plan.combo.as_ref().and_then(|combo| combo.timeout).map_or(deadline, |timeout| deadline.min(now + timeout));
+    let until = plan
+        .combo
+        .as_ref()
+        .and_then(|combo| combo.timeout)
+        .map_or(deadline, |timeout| deadline.min(now + timeout));
     let seed = record.seed(ask.model());
     let findings = Findings::default();
-    let mut search = Search { gateway, plan, ask, client_headers, seed, deadline, until, findings };
+    let mut search = Search {
+        gateway,
+        plan,
+        ask,
+        client_headers,
+        seed,
+        deadline,
+        until,
+        findings,
+    };
     for route in plan.routes.iter() {
         if let Some(served) = search.route(route, record).await? {
             return Ok(served);
@@ -136,21 +153,32 @@ impl Search<'_> {
                     }
                 },
             };
-            let account = Account { connection: connection.clone(), model: route.model.clone(), started: Instant::now() };
+            let account = Account {
+                connection: connection.clone(),
+                model: route.model.clone(),
+                started: Instant::now(),
+            };
             record.dispatch(self.plan, route, connection);
             match self.attempt(call, connection).await {
                 Ok(reply) => {
                     record.attempt_answered(call.notes());
                     let notes = call.notes().summary();
                     let (stream, deadline) = (self.ask.stream(), self.deadline);
-                    return Ok(Some(Served { reply, account, notes, stream, deadline }));
+                    return Ok(Some(Served {
+                        reply,
+                        account,
+                        notes,
+                        stream,
+                        deadline,
+                    }));
                 }
                 Err(error) => {
                     record.attempt_failed(&error);
                     if account.fail(self.gateway, &error) == Penalty::Final {
                         return Err(error.into());
                     }
-                    self.findings.failed(route, error);
+                    let rest = health.cooling(&connection.id, &route.model);
+                    self.findings.failed(route, error, rest);
                 }
             }
         }
@@ -159,11 +187,18 @@ impl Search<'_> {
 
     async fn attempt(&self, call: &Call, connection: &Connection) -> Result<Reply, UpstreamError> {
         let config = &self.gateway.upstream;
-        let patience = if self.ask.stream() { config.first_event() } else { config.unary() };
+        let patience = if self.ask.stream() {
+            config.first_event()
+        } else {
+            config.unary()
+        };
         let deadline = (Instant::now() + patience).min(self.until);
         match timeout_at(deadline, self.exchange(call, connection)).await {
             Ok(reply) => reply,
-            Err(_) => Err(UpstreamError::new(ErrorKind::Timeout, "the provider did not answer in time")),
+            Err(_) => Err(UpstreamError::new(
+                ErrorKind::Timeout,
+                "the provider did not answer in time",
+            )),
         }
     }
 
@@ -188,7 +223,12 @@ impl Search<'_> {
     }
 
     /// Reads on until the first event of output.
-    async fn open_stream(&self, call: &Call, head: &response::Parts, mut body: Incoming) -> Result<Reply, UpstreamError> {
+    async fn open_stream(
+        &self,
+        call: &Call,
+        head: &response::Parts,
+        mut body: Incoming,
+    ) -> Result<Reply, UpstreamError> {
         if content_is(head, &["application/json", "text/html"]) {
             let whole = upstream::read_whole(body, self.gateway.upstream.max_reply_bytes).await?;
             let mut progress = Box::<Progress>::default();
@@ -203,7 +243,11 @@ impl Search<'_> {
             pump.push(data, &mut ready);
             let progress = pump.progress();
             if progress.started {
-                return Ok(Reply::Stream { body, pump: Box::new(pump), ready });
+                return Ok(Reply::Stream {
+                    body,
+                    pump: Box::new(pump),
+                    ready,
+                });
             }
             if let Some(error) = &progress.error {
                 return Err(error.clone());
@@ -213,16 +257,26 @@ impl Search<'_> {
         let progress = Box::new(pump.progress().clone());
         match progress.error {
             Some(error) => Err(error),
-            None => Ok(Reply::Whole { body: ready.concat().into(), progress }),
+            None => Ok(Reply::Whole {
+                body: ready.concat().into(),
+                progress,
+            }),
         }
     }
 
-    async fn read_reply(&self, call: &Call, head: &response::Parts, body: Incoming) -> Result<Reply, UpstreamError> {
+    async fn read_reply(
+        &self,
+        call: &Call,
+        head: &response::Parts,
+        body: Incoming,
+    ) -> Result<Reply, UpstreamError> {
         let whole = upstream::read_whole(body, self.gateway.upstream.max_reply_bytes).await?;
         let mut progress = Box::<Progress>::default();
         // some providers only stream, and not all of those say so
         let streamed = content_is(head, &["text/event-stream"])
-            || [&b"data:"[..], b"event:"].iter().any(|start| whole.starts_with(start));
+            || [&b"data:"[..], b"event:"]
+                .iter()
+                .any(|start| whole.starts_with(start));
         let body = if streamed {
             call.fold(whole, &self.seed, &mut progress)?
         } else {
@@ -239,12 +293,21 @@ impl Account {
     pub fn fail(&self, gateway: &Gateway, error: &UpstreamError) -> Penalty {
         let penalty = Penalty::of(error, self.connection.oauth);
         let limited = matches!(error.kind, ErrorKind::RateLimit | ErrorKind::Quota);
-        gateway.routing.health().punish(&self.connection.id, &self.model, penalty, limited, error.retry_after);
+        gateway.routing.health().punish(
+            &self.connection.id,
+            &self.model,
+            penalty,
+            limited,
+            error.retry_after,
+        );
         penalty
     }
 
     pub fn succeed(&self, gateway: &Gateway) {
-        gateway.routing.health().forgive(&self.connection.id, &self.model, self.started);
+        gateway
+            .routing
+            .health()
+            .forgive(&self.connection.id, &self.model, self.started);
     }
 }
 
@@ -255,14 +318,24 @@ impl Findings {
         self.place = place(route);
         self.resting = Some(match self.resting {
             None => cooling,
-            Some(other) => {
-                Cooling { until: other.until.min(cooling.until), limited: other.limited && cooling.limited }
-            }
+            Some(other) => Cooling {
+                until: other.until.min(cooling.until),
+                limited: other.limited && cooling.limited,
+            },
         });
     }
 
-    fn failed(&mut self, route: &Route, error: UpstreamError) {
+    /// A provider that asks for patience without saying how long still has its account resting, and the client
+    /// may as well come back when that ends.
+    fn failed(&mut self, route: &Route, mut error: UpstreamError, rest: Option<Cooling>) {
         self.place = place(route);
+        if matches!(
+            error.kind,
+            ErrorKind::RateLimit | ErrorKind::Quota | ErrorKind::Overloaded
+        ) {
+            let left = rest.map(|cooling| cooling.until.saturating_duration_since(Instant::now()));
+            error.retry_after = error.retry_after.or(left);
+        }
         self.failure = Some(error);
     }
 
@@ -278,11 +351,19 @@ impl Findings {
 
 fn exhausted(place: &str, resting: Option<Cooling>, failure: Option<UpstreamError>) -> Exhausted {
     let limited = resting.is_none_or(|cooling| cooling.limited)
-        && failure.as_ref().is_none_or(|failure| failure.kind == ErrorKind::RateLimit);
+        && failure
+            .as_ref()
+            .is_none_or(|failure| failure.kind == ErrorKind::RateLimit);
     let reason = failure.map_or_else(|| "Unavailable".to_owned(), |failure| failure.message);
-    let left = resting.map_or(Duration::ZERO, |cooling| cooling.until.saturating_duration_since(Instant::now()));
+    let left = resting.map_or(Duration::ZERO, |cooling| {
+        cooling.until.saturating_duration_since(Instant::now())
+    });
     Exhausted {
-        kind: if limited { ErrorKind::RateLimit } else { ErrorKind::Unavailable },
+        kind: if limited {
+            ErrorKind::RateLimit
+        } else {
+            ErrorKind::Unavailable
+        },
         message: format!("[{place}] {reason} (reset after {})", in_words(left)),
         retry_after: Some(left.max(Duration::from_secs(1))),
     }
@@ -294,7 +375,11 @@ fn place(route: &Route) -> String {
 
 fn target(route: &Route) -> Target {
     let dialect = route.provider.spec.dialect;
-    Target { dialect, model: route.model.to_string(), caps: ModelCaps::of(dialect, &route.model) }
+    Target {
+        dialect,
+        model: route.model.to_string(),
+        caps: ModelCaps::of(dialect, &route.model),
+    }
 }
 
 /// What a provider said with an error status, with the time it asks for.
@@ -307,21 +392,42 @@ async fn refusal(connection: &Connection, head: &response::Parts, body: Incoming
 }
 
 fn content_is(head: &response::Parts, kinds: &[&str]) -> bool {
-    let kind = head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    kinds.iter().any(|known| kind.get(..known.len()).is_some_and(|start| start.eq_ignore_ascii_case(known)))
+    let kind = head
+        .headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    kinds.iter().any(|known| {
+        kind.get(..known.len())
+            .is_some_and(|start| start.eq_ignore_ascii_case(known))
+    })
 }
 
 fn broke() -> UpstreamError {
-    UpstreamError::new(ErrorKind::StreamIncomplete, "the connection to the provider broke before its first output")
+    UpstreamError::new(
+        ErrorKind::StreamIncomplete,
+        "the connection to the provider broke before its first output",
+    )
 }
 
 /// `1h 2m 3s`, without the parts that are zero; rounded up, so that coming back then is not too early.
 fn in_words(duration: Duration) -> String {
     let seconds = duration.as_millis().div_ceil(1000);
-    let parts = [(seconds / 3600, "h"), (seconds / 60 % 60, "m"), (seconds % 60, "s")];
-    let words: Vec<String> =
-        parts.iter().filter(|(count, _)| *count > 0).map(|(count, unit)| format!("{count}{unit}")).collect();
-    if words.is_empty() { "0s".to_owned() } else { words.join(" ") }
+    let parts = [
+        (seconds / 3600, "h"),
+        (seconds / 60 % 60, "m"),
+        (seconds % 60, "s"),
+    ];
+    let words: Vec<String> = parts
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, unit)| format!("{count}{unit}"))
+        .collect();
+    if words.is_empty() {
+        "0s".to_owned()
+    } else {
+        words.join(" ")
+    }
 }
 
 #[cfg(test)]
@@ -330,7 +436,14 @@ mod tests {
 
     #[test]
     fn a_time_in_words_leaves_out_what_is_zero() {
-        let table = [(0, "0s"), (1, "1s"), (999, "1s"), (90_000, "1m 30s"), (3_600_000, "1h"), (3_723_001, "1h 2m 4s")];
+        let table = [
+            (0, "0s"),
+            (1, "1s"),
+            (999, "1s"),
+            (90_000, "1m 30s"),
+            (3_600_000, "1h"),
+            (3_723_001, "1h 2m 4s"),
+        ];
         for (millis, words) in table {
             assert_eq!(in_words(Duration::from_millis(millis)), words);
         }

@@ -48,10 +48,18 @@ impl AuthError {
 /// keeps its limits, and one that was switched off stays off.
 pub fn caller(table: &Table, parts: &Parts, required: bool) -> Result<Caller, AuthError> {
     let Some(credential) = credential(parts) else {
-        return if required { Err(AuthError::Missing) } else { Ok(Caller::default()) };
+        return if required {
+            Err(AuthError::Missing)
+        } else {
+            Ok(Caller::default())
+        };
     };
     let Some(key) = table.key(&credential) else {
-        return if required { Err(AuthError::Invalid) } else { Ok(Caller::default()) };
+        return if required {
+            Err(AuthError::Invalid)
+        } else {
+            Ok(Caller::default())
+        };
     };
     if !key.enabled {
         return Err(AuthError::Disabled);
@@ -62,7 +70,9 @@ pub fn caller(table: &Table, parts: &Parts, required: bool) -> Result<Caller, Au
     if !key.scopes.inference {
         return Err(AuthError::Scope);
     }
-    Ok(Caller { key: Some(key.clone()) })
+    Ok(Caller {
+        key: Some(key.clone()),
+    })
 }
 
 /// The key a client sent, wherever its SDK puts one: OpenAI and new Anthropic SDKs a bearer token, older Anthropic
@@ -72,7 +82,9 @@ fn credential(parts: &Parts) -> Option<Cow<'_, str>> {
     let header = header.or_else(|| named(&parts.headers, "x-goog-api-key"));
     header.map(Cow::Borrowed).or_else(|| {
         let mut pairs = form_urlencoded::parse(parts.uri.query()?.as_bytes());
-        pairs.find(|(name, value)| name == "key" && !value.is_empty()).map(|(_, value)| value)
+        pairs
+            .find(|(name, value)| name == "key" && !value.is_empty())
+            .map(|(_, value)| value)
     })
 }
 
@@ -84,7 +96,12 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 }
 
 fn named<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    headers.get(name)?.to_str().ok().map(str::trim).filter(|value| !value.is_empty())
+    headers
+        .get(name)?
+        .to_str()
+        .ok()
+        .map(str::trim)
+        .filter(|value| !value.is_empty())
 }
 
 #[cfg(test)]
@@ -116,8 +133,16 @@ mod tests {
             ("/", &[("x-goog-api-key", "k")], Some("k")),
             ("/?alt=sse&key=k%2B1", &[], Some("k+1")),
             ("/?key=", &[], None),
-            ("/", &[("authorization", "Basic b"), ("x-api-key", "k")], Some("k")),
-            ("/?key=q", &[("authorization", "Bearer b"), ("x-api-key", "x")], Some("b")),
+            (
+                "/",
+                &[("authorization", "Basic b"), ("x-api-key", "k")],
+                Some("k"),
+            ),
+            (
+                "/?key=q",
+                &[("authorization", "Bearer b"), ("x-api-key", "x")],
+                Some("b"),
+            ),
             ("/", &[], None),
         ];
         for (uri, headers, expected) in table {

@@ -44,7 +44,11 @@ impl PlanError {
 /// within the patterns on its own, as `provider id/model` or `prefix/model`: a name that somebody gave to a model
 /// must not open a model that the key does not cover.
 pub fn candidates(table: &Table, caller: Caller, model: &str) -> Result<Plan, PlanError> {
-    let Resolution { direct, combo, routes } = table.resolve(model)?;
+    let Resolution {
+        direct,
+        combo,
+        routes,
+    } = table.resolve(model)?;
     let routes = match &caller.key {
         Some(key) if !key.models.is_unrestricted() && !key.models.names(model) => {
             let named = key.models.matches(model);
@@ -55,12 +59,20 @@ pub fn candidates(table: &Table, caller: Caller, model: &str) -> Result<Plan, Pl
         _ => routes,
     };
     if routes.is_empty() {
-        return Err(PlanError::NotAllowed { model: model.to_owned() });
+        return Err(PlanError::NotAllowed {
+            model: model.to_owned(),
+        });
     }
-    let plan = Plan { combo, routes, caller };
+    let plan = Plan {
+        combo,
+        routes,
+        caller,
+    };
     let mut connections = plan.routes.iter().flat_map(|route| &route.provider.connections);
     if !connections.any(|connection| plan.may_use(connection)) {
-        return Err(PlanError::NoConnection { model: model.to_owned() });
+        return Err(PlanError::NoConnection {
+            model: model.to_owned(),
+        });
     }
     Ok(plan)
 }

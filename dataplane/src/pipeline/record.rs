@@ -107,7 +107,11 @@ impl Record {
             outcome: "cancelled".to_owned(),
             ..Attempt::default()
         });
-        self.provider = if route.provider.is_node { "node" } else { route.provider.spec.id };
+        self.provider = if route.provider.is_node {
+            "node"
+        } else {
+            route.provider.spec.id
+        };
         self.attempt_started = Instant::now();
         if event.reached_provider {
             return;
@@ -145,7 +149,11 @@ impl Record {
 
     /// The request was answered with an error.
     pub fn refused(&mut self, error: &GatewayError, status: StatusCode) {
-        let outcome = if error.is_upstream() { "upstream_error" } else { "rejected" };
+        let outcome = if error.is_upstream() {
+            "upstream_error"
+        } else {
+            "rejected"
+        };
         self.event.evidence = Evidence::None.into();
         self.event.input_uncached = 0;
         self.close(outcome, status, kind_name(error.kind()));
@@ -184,7 +192,9 @@ impl Record {
         }
         // cut off, or never told: at least what was seen
         event.evidence = Evidence::Estimated.into();
-        event.output_visible = event.output_visible.max(seen.saturating_sub(event.output_reasoning));
+        event.output_visible = event
+            .output_visible
+            .max(seen.saturating_sub(event.output_reasoning));
         if progress.usage.input_total.is_none() {
             event.input_uncached = self.request_bytes / BYTES_PER_TOKEN;
         }
@@ -192,7 +202,9 @@ impl Record {
 
     fn close_attempt(&mut self, status: u16, outcome: &'static str) {
         let took = millis(self.attempt_started.elapsed());
-        let Some(attempt) = self.event.attempts.last_mut() else { return };
+        let Some(attempt) = self.event.attempts.last_mut() else {
+            return;
+        };
         attempt.http_status = status.into();
         attempt.outcome = outcome.to_owned();
         attempt.duration_ms = took;

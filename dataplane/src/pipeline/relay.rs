@@ -131,7 +131,11 @@ impl Relay {
     /// spent waiting for the provider counts: while the client is not reading, nobody is waiting.
     fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let since = *self.silent_since.get_or_insert_with(Instant::now);
-        let patience = if self.pump.progress().ended { GRACE } else { self.gateway.upstream.idle() };
+        let patience = if self.pump.progress().ended {
+            GRACE
+        } else {
+            self.gateway.upstream.idle()
+        };
         let due = (since + patience).min(self.deadline);
         if due < self.timer.deadline() {
             self.timer.as_mut().reset(due);
@@ -149,9 +153,15 @@ impl Relay {
         if self.pump.progress().ended {
             self.finish();
         } else if Instant::now() >= self.deadline {
-            self.fail(UpstreamError::new(ErrorKind::Timeout, "the stream took longer than a request may take"));
+            self.fail(UpstreamError::new(
+                ErrorKind::Timeout,
+                "the stream took longer than a request may take",
+            ));
         } else {
-            self.fail(UpstreamError::new(ErrorKind::Timeout, "the provider fell silent inside its stream"));
+            self.fail(UpstreamError::new(
+                ErrorKind::Timeout,
+                "the provider fell silent inside its stream",
+            ));
         }
     }
 }
@@ -160,7 +170,10 @@ impl Body for Relay {
     type Data = Bytes;
     type Error = Infallible;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         let this = &mut *self;
         loop {
             if let Some(chunk) = this.take_ready() {

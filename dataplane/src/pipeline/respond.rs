@@ -36,15 +36,31 @@ struct Whole {
 /// An answer of a provider, in the client's dialect.
 pub fn success(gateway: &Arc<Gateway>, arrival: &Arrival, served: Served, mut record: Record) -> Response {
     let attempts = record.attempts();
-    let Served { reply, account, notes, stream, deadline } = served;
+    let Served {
+        reply,
+        account,
+        notes,
+        stream,
+        deadline,
+    } = served;
     let body = match reply {
         Reply::Whole { body, progress } => {
             account.succeed(gateway);
             record.observe(&progress);
-            Body::new(Whole { bytes: Some(body), record })
+            Body::new(Whole {
+                bytes: Some(body),
+                record,
+            })
         }
         Reply::Stream { body, pump, ready } => {
-            let relay = Relay::new(gateway, (body, pump, ready), deadline, account, arrival.request_id(), record);
+            let relay = Relay::new(
+                gateway,
+                (body, pump, ready),
+                deadline,
+                account,
+                arrival.request_id(),
+                record,
+            );
             Body::new(relay)
         }
     };
@@ -79,7 +95,10 @@ pub fn failure(arrival: &Arrival, error: &GatewayError) -> Response {
     headers.insert(REQUEST_ID, arrival.request_id.clone());
     headers.insert(CONTENT_TYPE, JSON);
     if let Some(after) = error.retry_after() {
-        headers.insert(RETRY_AFTER, HeaderValue::from(after.as_millis().div_ceil(1000).max(1) as u64));
+        headers.insert(
+            RETRY_AFTER,
+            HeaderValue::from(after.as_millis().div_ceil(1000).max(1) as u64),
+        );
     }
     if matches!(error, GatewayError::Draining) {
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -99,8 +118,13 @@ impl http_body::Body for Whole {
     type Data = Bytes;
     type Error = Infallible;
 
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let Some(bytes) = self.bytes.take() else { return Poll::Ready(None) };
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let Some(bytes) = self.bytes.take() else {
+            return Poll::Ready(None);
+        };
         self.record.answered();
         Poll::Ready(Some(Ok(Frame::data(bytes))))
     }

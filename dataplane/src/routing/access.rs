@@ -15,7 +15,9 @@ pub struct Globs(Vec<String>);
 
 impl Scopes {
     pub fn parse<S: AsRef<str>>(words: &[S]) -> Self {
-        Self { inference: words.iter().any(|word| word.as_ref() == "inference") }
+        Self {
+            inference: words.iter().any(|word| word.as_ref() == "inference"),
+        }
     }
 }
 

@@ -57,7 +57,11 @@ pub(super) struct Fault {
 // === impl Table ===
 
 impl Table {
-    pub fn compile(version: ConfigVersion, resources: &[Resource], transport: &SealKey) -> (Self, Vec<ResourceError>) {
+    pub fn compile(
+        version: ConfigVersion,
+        resources: &[Resource],
+        transport: &SealKey,
+    ) -> (Self, Vec<ResourceError>) {
         let mut errors = Vec::new();
         let sorted = Sorted::new(resources, &mut errors);
         let settings = compile_settings(sorted.settings, transport, &mut errors);
@@ -76,8 +80,17 @@ impl Table {
             listing: Vec::new(),
         };
         table.names = names::compile(&sorted.combos, &sorted.aliases, &table, &mut errors);
-        table.names.extend(sorted.broken.iter().map(|(name, reason)| ((*name).to_owned(), Named::Broken(reason.clone()))));
-        let combos = sorted.combos.values().filter(|combo| combo.enabled).map(|combo| combo.name.as_str());
+        table.names.extend(
+            sorted
+                .broken
+                .iter()
+                .map(|(name, reason)| ((*name).to_owned(), Named::Broken(reason.clone()))),
+        );
+        let combos = sorted
+            .combos
+            .values()
+            .filter(|combo| combo.enabled)
+            .map(|combo| combo.name.as_str());
         table.listing = listing::build(combos.filter(|name| table.resolve(name).is_ok()), distinct.iter());
         (table, errors)
     }
@@ -118,7 +131,10 @@ impl<'a> Sorted<'a> {
 
 impl Fault {
     pub(super) fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into() }
+        Self {
+            code,
+            message: message.into(),
+        }
     }
 
     pub(super) fn message(&self) -> &str {
@@ -131,7 +147,10 @@ pub(super) fn report(errors: &mut Vec<ResourceError>, kind: ResourceKind, id: &s
     message.truncate(message.floor_char_boundary(MESSAGE_BYTES));
     errors.push(ResourceError {
         code: fault.code.into(),
-        resource: Some(ResourceKey { kind: kind.into(), id: id.to_owned() }),
+        resource: Some(ResourceKey {
+            kind: kind.into(),
+            id: id.to_owned(),
+        }),
         message,
         quarantined: true,
     });
@@ -142,16 +161,27 @@ fn compile_settings(
     transport: &SealKey,
     errors: &mut Vec<ResourceError>,
 ) -> Settings {
-    let closed = Settings { require_auth_for_models: true, blocked: HashSet::new(), pepper: None };
+    let closed = Settings {
+        require_auth_for_models: true,
+        blocked: HashSet::new(),
+        pepper: None,
+    };
     let Some(settings) = settings else {
         let fault = Fault::new(Code::Invalid, "there are no settings: no API key can be accepted");
         report(errors, ResourceKind::Settings, "settings", fault);
         return closed;
     };
-    let pepper = match open(settings.api_key_pepper.as_ref(), transport, "settings|settings|api_key_pepper") {
+    let pepper = match open(
+        settings.api_key_pepper.as_ref(),
+        transport,
+        "settings|settings|api_key_pepper",
+    ) {
         Ok(Some(pepper)) if !pepper.is_empty() => Some(pepper),
         Ok(_) => {
-            let fault = Fault::new(Code::Invalid, "there is no key pepper: no API key can be accepted");
+            let fault = Fault::new(
+                Code::Invalid,
+                "there is no key pepper: no API key can be accepted",
+            );
             report(errors, ResourceKind::Settings, "settings", fault);
             None
         }
@@ -176,7 +206,13 @@ fn compile_nodes<'a>(sorted: &Sorted<'a>, errors: &mut Vec<ResourceError>) -> BT
                 errors,
                 ResourceKind::ProviderNode,
                 id,
-                Fault::new(Code::Invalid, format!("unknown node type `{}` (api type `{}`)", node.r#type, node.api_type)),
+                Fault::new(
+                    Code::Invalid,
+                    format!(
+                        "unknown node type `{}` (api type `{}`)",
+                        node.r#type, node.api_type
+                    ),
+                ),
             ),
         }
     }
@@ -191,20 +227,39 @@ fn compile_connections(
     errors: &mut Vec<ResourceError>,
 ) -> HashMap<String, Vec<Arc<Connection>>> {
     let mut by_provider: HashMap<String, Vec<Arc<Connection>>> = HashMap::new();
-    for (id, connection) in sorted.connections.iter().filter(|(_, connection)| connection.enabled) {
+    for (id, connection) in sorted
+        .connections
+        .iter()
+        .filter(|(_, connection)| connection.enabled)
+    {
         let (provider, spec, node_url) = match nodes.get(connection.provider.as_str()) {
-            Some(node) => (connection.provider.as_str(), node.spec, Some(node.node.base_url.as_str())),
+            Some(node) => (
+                connection.provider.as_str(),
+                node.spec,
+                Some(node.node.base_url.as_str()),
+            ),
             None => match llm::providers::find(&connection.provider) {
                 Some(spec) => (spec.id, spec, None),
                 None => {
-                    let text = format!("provider `{}` is neither built in nor a usable node", connection.provider);
-                    report(errors, ResourceKind::Connection, id, Fault::new(Code::DanglingReference, text));
+                    let text = format!(
+                        "provider `{}` is neither built in nor a usable node",
+                        connection.provider
+                    );
+                    report(
+                        errors,
+                        ResourceKind::Connection,
+                        id,
+                        Fault::new(Code::DanglingReference, text),
+                    );
                     continue;
                 }
             },
         };
         match compile_connection(id, connection, spec, node_url, transport) {
-            Ok(compiled) => by_provider.entry(provider.to_owned()).or_default().push(Arc::new(compiled)),
+            Ok(compiled) => by_provider
+                .entry(provider.to_owned())
+                .or_default()
+                .push(Arc::new(compiled)),
             Err(fault) => report(errors, ResourceKind::Connection, id, fault),
         }
     }
@@ -222,13 +277,25 @@ fn compile_connection(
     transport: &SealKey,
 ) -> Result<Connection, Fault> {
     let oauth = connection.auth_type == "oauth";
-    let credential = open(connection.credential.as_ref(), transport, &format!("connection|{id}|credential"))?;
-    let base_url = Some(connection.base_url.as_str()).filter(|url| !url.is_empty()).or(node_url).unwrap_or(spec.base_url);
+    let credential = open(
+        connection.credential.as_ref(),
+        transport,
+        &format!("connection|{id}|credential"),
+    )?;
+    let base_url = Some(connection.base_url.as_str())
+        .filter(|url| !url.is_empty())
+        .or(node_url)
+        .unwrap_or(spec.base_url);
     let chat_url = format!("{}{}", base_url.trim_end_matches('/'), spec.chat_path);
     let chat_url = Url::parse(&chat_url)
         .ok()
         .filter(|url| url.has_host() && matches!(url.scheme(), "http" | "https"))
-        .ok_or_else(|| Fault::new(Code::Invalid, format!("`{base_url}` is not an http or https address")))?;
+        .ok_or_else(|| {
+            Fault::new(
+                Code::Invalid,
+                format!("`{base_url}` is not an http or https address"),
+            )
+        })?;
     Ok(Connection {
         id: id.into(),
         priority: connection.priority,
@@ -247,18 +314,30 @@ fn compile_headers(
     credential: Option<Zeroizing<Vec<u8>>>,
 ) -> Result<HeaderMap, Fault> {
     let mut headers = HeaderMap::new();
-    headers.insert(USER_AGENT, HeaderValue::from_static(concat!("omniroute/", env!("CARGO_PKG_VERSION"))));
+    headers.insert(
+        USER_AGENT,
+        HeaderValue::from_static(concat!("omniroute/", env!("CARGO_PKG_VERSION"))),
+    );
     for (name, value) in spec.headers {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
     // a local server may need no credential at all
-    let Some(credential) = credential.filter(|credential| !credential.is_empty()) else { return Ok(headers) };
+    let Some(credential) = credential.filter(|credential| !credential.is_empty()) else {
+        return Ok(headers);
+    };
     let (name, text) = match spec.auth {
         AuthScheme::Header(name) if !oauth => (HeaderName::from_static(name), credential),
-        _ => (AUTHORIZATION, Zeroizing::new([b"Bearer ", credential.as_slice()].concat())),
+        _ => (
+            AUTHORIZATION,
+            Zeroizing::new([b"Bearer ", credential.as_slice()].concat()),
+        ),
     };
-    let mut value = HeaderValue::from_bytes(&text)
-        .map_err(|_| Fault::new(Code::Secret, "the credential has characters that no header can carry"))?;
+    let mut value = HeaderValue::from_bytes(&text).map_err(|_| {
+        Fault::new(
+            Code::Secret,
+            "the credential has characters that no header can carry",
+        )
+    })?;
     value.set_sensitive(true);
     headers.insert(name, value);
     Ok(headers)
@@ -297,7 +376,12 @@ fn compile_providers(
         providers.insert((*id).to_owned(), provider.clone());
         if !prefixes.insert(node.prefix.as_str()) {
             let text = format!("prefix `{}` belongs to another node", node.prefix);
-            report(errors, ResourceKind::ProviderNode, id, Fault::new(Code::Invalid, text));
+            report(
+                errors,
+                ResourceKind::ProviderNode,
+                id,
+                Fault::new(Code::Invalid, text),
+            );
             continue;
         }
         providers.insert(node.prefix.clone(), provider);
@@ -307,7 +391,10 @@ fn compile_providers(
 
 /// One entry per provider, by id.
 fn distinct(providers: &HashMap<String, Arc<Provider>>) -> Vec<Arc<Provider>> {
-    let by_id: BTreeMap<&str, &Arc<Provider>> = providers.values().map(|provider| (&*provider.id, provider)).collect();
+    let by_id: BTreeMap<&str, &Arc<Provider>> = providers
+        .values()
+        .map(|provider| (&*provider.id, provider))
+        .collect();
     by_id.into_values().cloned().collect()
 }
 
@@ -328,7 +415,10 @@ fn compile_keys(sorted: &Sorted<'_>, errors: &mut Vec<ResourceError>) -> HashMap
     let mut keys = HashMap::new();
     for (id, key) in &sorted.keys {
         let Ok(hash) = <[u8; 32]>::try_from(key.hash.as_slice()) else {
-            let fault = Fault::new(Code::Invalid, format!("the hash has {} bytes instead of 32", key.hash.len()));
+            let fault = Fault::new(
+                Code::Invalid,
+                format!("the hash has {} bytes instead of 32", key.hash.len()),
+            );
             report(errors, ResourceKind::ApiKey, id, fault);
             continue;
         };
@@ -353,7 +443,12 @@ fn open(
     context: &str,
 ) -> Result<Option<Zeroizing<Vec<u8>>>, Fault> {
     let Some(sealed) = sealed else { return Ok(None) };
-    runtime::crypto::open(transport, context.as_bytes(), &sealed.nonce, &sealed.ciphertext).map(Some).map_err(|_| {
-        Fault::new(Code::Secret, "cannot be opened: is CLUSTER_SECRET the same here and on the control plane?")
-    })
+    runtime::crypto::open(transport, context.as_bytes(), &sealed.nonce, &sealed.ciphertext)
+        .map(Some)
+        .map_err(|_| {
+            Fault::new(
+                Code::Secret,
+                "cannot be opened: is CLUSTER_SECRET the same here and on the control plane?",
+            )
+        })
 }

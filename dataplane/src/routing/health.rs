@@ -52,7 +52,11 @@ impl Health {
         let account = accounts.get(connection)?;
         let now = Instant::now();
         let whole = account.whole.cooling.filter(|cooling| cooling.until > now);
-        let model = account.models.get(model).and_then(|standing| standing.cooling).filter(|c| c.until > now);
+        let model = account
+            .models
+            .get(model)
+            .and_then(|standing| standing.cooling)
+            .filter(|c| c.until > now);
         match (whole, model) {
             (Some(a), Some(b)) => Some(if a.until >= b.until { a } else { b }),
             (whole, model) => whole.or(model),
@@ -61,8 +65,17 @@ impl Health {
 
     /// Applies a penalty. One that already rests is left alone: twenty requests that fail together are one
     /// failure.
-    pub fn punish(&self, connection: &str, model: &str, penalty: Penalty, limited: bool, hint: Option<Duration>) {
-        let Penalty::Rest { scope, rest } = penalty else { return };
+    pub fn punish(
+        &self,
+        connection: &str,
+        model: &str,
+        penalty: Penalty,
+        limited: bool,
+        hint: Option<Duration>,
+    ) {
+        let Penalty::Rest { scope, rest } = penalty else {
+            return;
+        };
         let now = Instant::now();
         let mut accounts = self.accounts.write();
         let account = accounts.entry(connection.to_owned()).or_default();
@@ -80,11 +93,17 @@ impl Health {
             return;
         }
         let mut accounts = self.accounts.write();
-        let Some(account) = accounts.get_mut(connection) else { return };
+        let Some(account) = accounts.get_mut(connection) else {
+            return;
+        };
         if account.whole.is_before(started) {
             account.whole = Standing::default();
         }
-        if account.models.get(model).is_some_and(|standing| standing.is_before(started)) {
+        if account
+            .models
+            .get(model)
+            .is_some_and(|standing| standing.is_before(started))
+        {
             account.models.remove(model);
         }
         if account.models.is_empty() && account.whole.punished_at.is_none() {
@@ -120,7 +139,11 @@ impl Standing {
         }
         let jitter = rand::random_range(1.0 - JITTER..=1.0 + JITTER);
         let until = now + rest.duration(self.level, hint).mul_f64(jitter);
-        *self = Self { cooling: Some(Cooling { until, limited }), level: rest.raise(self.level), punished_at: Some(now) };
+        *self = Self {
+            cooling: Some(Cooling { until, limited }),
+            level: rest.raise(self.level),
+            punished_at: Some(now),
+        };
     }
 
     fn is_before(&self, instant: Instant) -> bool {
@@ -142,7 +165,9 @@ mod tests {
     }
 
     fn seconds_left(health: &Health, model: &str) -> Option<f64> {
-        health.cooling("a", model).map(|cooling| (cooling.until - Instant::now()).as_secs_f64())
+        health
+            .cooling("a", model)
+            .map(|cooling| (cooling.until - Instant::now()).as_secs_f64())
     }
 
     #[tokio::test(start_paused = true)]
@@ -154,7 +179,11 @@ mod tests {
         assert_eq!(health.cooling("b", "m"), None);
 
         health.punish("a", "m", unauthorised(), false, None);
-        assert!(health.cooling("a", "other").is_some_and(|cooling| !cooling.limited));
+        assert!(
+            health
+                .cooling("a", "other")
+                .is_some_and(|cooling| !cooling.limited)
+        );
     }
 
     #[tokio::test(start_paused = true)]
@@ -186,7 +215,10 @@ mod tests {
         tokio::time::advance(Duration::from_millis(1)).await;
         health.punish("a", "m", unauthorised(), false, None);
         health.forgive("a", "m", before);
-        assert!(health.cooling("a", "m").is_some(), "a slow success must not undo a later failure");
+        assert!(
+            health.cooling("a", "m").is_some(),
+            "a slow success must not undo a later failure"
+        );
         tokio::time::advance(Duration::from_millis(1)).await;
         health.forgive("a", "m", Instant::now());
         assert_eq!(health.cooling("a", "m"), None);

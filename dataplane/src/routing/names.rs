@@ -37,7 +37,12 @@ pub(super) fn compile(
     table: &Table,
     errors: &mut Vec<ResourceError>,
 ) -> HashMap<String, Named> {
-    let enabled = || combos.iter().filter(|(_, combo)| combo.enabled).map(|(id, combo)| (*id, *combo));
+    let enabled = || {
+        combos
+            .iter()
+            .filter(|(_, combo)| combo.enabled)
+            .map(|(id, combo)| (*id, *combo))
+    };
     let mut names = Names {
         combos: enabled().map(|(_, combo)| (combo.name.as_str(), combo)).collect(),
         aliases,
@@ -46,10 +51,16 @@ pub(super) fn compile(
     };
     for issue in proto::validate::names(enabled(), aliases.iter().map(|(id, alias)| (*id, *alias))) {
         let name = match issue.resource.kind() {
-            ResourceKind::Combo => combos.get_key_value(issue.resource.id.as_str()).map(|(_, combo)| combo.name.as_str()),
-            _ => aliases.get_key_value(issue.resource.id.as_str()).map(|(id, _)| *id),
+            ResourceKind::Combo => combos
+                .get_key_value(issue.resource.id.as_str())
+                .map(|(_, combo)| combo.name.as_str()),
+            _ => aliases
+                .get_key_value(issue.resource.id.as_str())
+                .map(|(id, _)| *id),
         };
-        names.endless.extend(name.map(|name| (name, issue.message.clone())));
+        names
+            .endless
+            .extend(name.map(|name| (name, issue.message.clone())));
         errors.push(issue.into());
     }
 
@@ -76,12 +87,20 @@ impl<'a> Names<'a> {
     fn alias(&self, name: &'a str, alias: &'a v1::ModelAlias) -> Result<Named, Failure> {
         let routes = self.routes(name)?;
         let combo = self.combo_behind(&alias.target).map(describe);
-        Ok(Named::Routes(Resolution { direct: false, combo, routes: routes.into() }))
+        Ok(Named::Routes(Resolution {
+            direct: false,
+            combo,
+            routes: routes.into(),
+        }))
     }
 
     fn combo(&self, combo: &'a v1::Combo) -> Result<Named, Failure> {
         let routes = self.routes(&combo.name)?;
-        Ok(Named::Routes(Resolution { direct: false, combo: Some(describe(combo)), routes: routes.into() }))
+        Ok(Named::Routes(Resolution {
+            direct: false,
+            combo: Some(describe(combo)),
+            routes: routes.into(),
+        }))
     }
 
     fn routes(&self, name: &str) -> Result<Vec<Route>, Failure> {
@@ -97,7 +116,10 @@ impl<'a> Names<'a> {
                 return self.routes(&alias.target);
             }
         }
-        self.table.direct(name).map(|route| vec![route]).map_err(Failure::Nowhere)
+        self.table
+            .direct(name)
+            .map(|route| vec![route])
+            .map_err(Failure::Nowhere)
     }
 
     /// In order, each route once. Connections come and go, and that is what the other members are for.
@@ -113,7 +135,11 @@ impl<'a> Names<'a> {
                 Err(reason) => failure = reason,
             }
         }
-        if routes.is_empty() { Err(failure) } else { Ok(routes) }
+        if routes.is_empty() {
+            Err(failure)
+        } else {
+            Ok(routes)
+        }
     }
 
     /// An alias of a combo is that combo, with its deadline and its name in the records.
@@ -139,13 +165,18 @@ impl From<Failure> for Named {
 
 fn unsupported(combo: &v1::Combo) -> Option<Fault> {
     (combo.strategy != "priority").then(|| {
-        let text = format!("strategy `{}` is not supported by this data plane: use `priority`", combo.strategy);
+        let text = format!(
+            "strategy `{}` is not supported by this data plane: use `priority`",
+            combo.strategy
+        );
         Fault::new(Code::Invalid, text)
     })
 }
 
 fn add(routes: &mut Vec<Route>, route: Route) {
-    let known = routes.iter().any(|other| other.provider.id == route.provider.id && other.model == route.model);
+    let known = routes
+        .iter()
+        .any(|other| other.provider.id == route.provider.id && other.model == route.model);
     if !known && routes.len() < ROUTES {
         routes.push(route);
     }

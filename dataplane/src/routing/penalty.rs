@@ -14,11 +14,21 @@ const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 const CREDENTIAL: Rest = Rest::Fixed(Duration::from_secs(120));
 const UNKNOWN_MODEL: Rest = Rest::Fixed(Duration::from_secs(600));
 const ODD: Rest = Rest::Fixed(Duration::from_secs(5));
-const RATE: Rest = Rest::Doubling { base: Duration::from_secs(1), longest: Duration::from_secs(120), steps: 15 };
-const TRANSIENT_API_KEY: Rest =
-    Rest::Doubling { base: Duration::from_secs(3), longest: Duration::from_secs(60), steps: 5 };
-const TRANSIENT_OAUTH: Rest =
-    Rest::Doubling { base: Duration::from_secs(5), longest: Duration::from_secs(60), steps: 8 };
+const RATE: Rest = Rest::Doubling {
+    base: Duration::from_secs(1),
+    longest: Duration::from_secs(120),
+    steps: 15,
+};
+const TRANSIENT_API_KEY: Rest = Rest::Doubling {
+    base: Duration::from_secs(3),
+    longest: Duration::from_secs(60),
+    steps: 5,
+};
+const TRANSIENT_OAUTH: Rest = Rest::Doubling {
+    base: Duration::from_secs(5),
+    longest: Duration::from_secs(60),
+    steps: 8,
+};
 
 /// The verdict on one failed attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +54,11 @@ pub enum Scope {
 pub enum Rest {
     Fixed(Duration),
     /// `base * 2^level`, where every penalty raises the account's level by one, up to `steps`.
-    Doubling { base: Duration, longest: Duration, steps: u32 },
+    Doubling {
+        base: Duration,
+        longest: Duration,
+        steps: u32,
+    },
 }
 
 // === impl Penalty ===
@@ -53,31 +67,67 @@ impl Penalty {
     pub fn of(error: &UpstreamError, oauth: bool) -> Self {
         let transient = if oauth { TRANSIENT_OAUTH } else { TRANSIENT_API_KEY };
         match error.kind {
-            ErrorKind::ContextLength | ErrorKind::TooLarge | ErrorKind::ContentBlocked | ErrorKind::Unsupported => {
-                Self::Final
-            }
+            ErrorKind::ContextLength
+            | ErrorKind::TooLarge
+            | ErrorKind::ContentBlocked
+            | ErrorKind::Unsupported => Self::Final,
             ErrorKind::InvalidRequest if blames_request(error.status) => Self::Final,
             ErrorKind::Cancelled => Self::Next,
-            ErrorKind::ModelNotFound | ErrorKind::NotFound | ErrorKind::MethodNotAllowed => {
-                Self::Rest { scope: Scope::Model, rest: UNKNOWN_MODEL }
-            }
-            ErrorKind::RateLimit if says_account(&error.message) => Self::Rest { scope: Scope::Account, rest: RATE },
-            ErrorKind::RateLimit => Self::Rest { scope: Scope::Model, rest: RATE },
-            _ if says(&error.message, &["request not allowed"]) => Self::Rest { scope: Scope::Account, rest: ODD },
+            ErrorKind::ModelNotFound | ErrorKind::NotFound | ErrorKind::MethodNotAllowed => Self::Rest {
+                scope: Scope::Model,
+                rest: UNKNOWN_MODEL,
+            },
+            ErrorKind::RateLimit if says_account(&error.message) => Self::Rest {
+                scope: Scope::Account,
+                rest: RATE,
+            },
+            ErrorKind::RateLimit => Self::Rest {
+                scope: Scope::Model,
+                rest: RATE,
+            },
+            _ if says(&error.message, &["request not allowed"]) => Self::Rest {
+                scope: Scope::Account,
+                rest: ODD,
+            },
             ErrorKind::UpstreamAuth | ErrorKind::ClientAuth | ErrorKind::Permission | ErrorKind::Quota => {
-                Self::Rest { scope: Scope::Account, rest: CREDENTIAL }
+                Self::Rest {
+                    scope: Scope::Account,
+                    rest: CREDENTIAL,
+                }
             }
-            ErrorKind::Overloaded => Self::Rest { scope: Scope::Account, rest: RATE },
-            _ if says(&error.message, &["rate limit", "too many requests", "quota exceeded", "capacity", "overloaded"]) => {
-                Self::Rest { scope: Scope::Account, rest: RATE }
+            ErrorKind::Overloaded => Self::Rest {
+                scope: Scope::Account,
+                rest: RATE,
+            },
+            _ if says(
+                &error.message,
+                &[
+                    "rate limit",
+                    "too many requests",
+                    "quota exceeded",
+                    "capacity",
+                    "overloaded",
+                ],
+            ) =>
+            {
+                Self::Rest {
+                    scope: Scope::Account,
+                    rest: RATE,
+                }
             }
-            ErrorKind::InvalidRequest => Self::Rest { scope: Scope::Account, rest: ODD },
+            ErrorKind::InvalidRequest => Self::Rest {
+                scope: Scope::Account,
+                rest: ODD,
+            },
             ErrorKind::Timeout
             | ErrorKind::Upstream5xx
             | ErrorKind::MalformedUpstream
             | ErrorKind::StreamIncomplete
             | ErrorKind::Unavailable
-            | ErrorKind::Internal => Self::Rest { scope: Scope::Account, rest: transient },
+            | ErrorKind::Internal => Self::Rest {
+                scope: Scope::Account,
+                rest: transient,
+            },
         }
     }
 }
@@ -112,7 +162,16 @@ fn blames_request(status: Option<u16>) -> bool {
 }
 
 fn says_account(message: &str) -> bool {
-    says(message, &["your account", "your organization", "per day", "daily limit", "monthly limit"])
+    says(
+        message,
+        &[
+            "your account",
+            "your organization",
+            "per day",
+            "daily limit",
+            "monthly limit",
+        ],
+    )
 }
 
 fn says(message: &str, phrases: &[&str]) -> bool {
@@ -125,17 +184,31 @@ mod tests {
     use super::*;
 
     fn error(kind: ErrorKind, status: Option<u16>, message: &str) -> UpstreamError {
-        UpstreamError { status, ..UpstreamError::new(kind, message) }
+        UpstreamError {
+            status,
+            ..UpstreamError::new(kind, message)
+        }
     }
 
     #[test]
     fn each_failure_has_its_scope_and_its_rest() {
         use ErrorKind as K;
-        let account = |rest| Penalty::Rest { scope: Scope::Account, rest };
-        let model = |rest| Penalty::Rest { scope: Scope::Model, rest };
+        let account = |rest| Penalty::Rest {
+            scope: Scope::Account,
+            rest,
+        };
+        let model = |rest| Penalty::Rest {
+            scope: Scope::Model,
+            rest,
+        };
         let table = [
             (K::InvalidRequest, Some(400), "bad", Penalty::Final),
-            (K::InvalidRequest, Some(400), "the word capacity in a prompt", Penalty::Final),
+            (
+                K::InvalidRequest,
+                Some(400),
+                "the word capacity in a prompt",
+                Penalty::Final,
+            ),
             (K::InvalidRequest, Some(422), "bad", Penalty::Final),
             (K::InvalidRequest, Some(409), "conflict", Penalty::Final),
             (K::TooLarge, Some(413), "large", Penalty::Final),
@@ -147,23 +220,47 @@ mod tests {
             (K::Quota, Some(402), "credit balance", account(CREDENTIAL)),
             (K::ModelNotFound, Some(404), "no such model", model(UNKNOWN_MODEL)),
             (K::RateLimit, Some(429), "slow down", model(RATE)),
-            (K::RateLimit, Some(429), "Daily limit of your organization", account(RATE)),
+            (
+                K::RateLimit,
+                Some(429),
+                "Daily limit of your organization",
+                account(RATE),
+            ),
             (K::Overloaded, Some(529), "Overloaded", account(RATE)),
             (K::Upstream5xx, Some(500), "no capacity left", account(RATE)),
             (K::Upstream5xx, Some(500), "oops", account(TRANSIENT_API_KEY)),
-            (K::Upstream5xx, None, "connection refused", account(TRANSIENT_API_KEY)),
+            (
+                K::Upstream5xx,
+                None,
+                "connection refused",
+                account(TRANSIENT_API_KEY),
+            ),
             (K::Timeout, None, "no answer", account(TRANSIENT_API_KEY)),
-            (K::MalformedUpstream, Some(200), "html", account(TRANSIENT_API_KEY)),
+            (
+                K::MalformedUpstream,
+                Some(200),
+                "html",
+                account(TRANSIENT_API_KEY),
+            ),
         ];
         for (kind, status, message, expected) in table {
-            assert_eq!(Penalty::of(&error(kind, status, message), false), expected, "{kind:?} {status:?} {message}");
+            assert_eq!(
+                Penalty::of(&error(kind, status, message), false),
+                expected,
+                "{kind:?} {status:?} {message}"
+            );
         }
-        assert_eq!(Penalty::of(&error(K::Timeout, None, ""), true), account(TRANSIENT_OAUTH));
+        assert_eq!(
+            Penalty::of(&error(K::Timeout, None, ""), true),
+            account(TRANSIENT_OAUTH)
+        );
     }
 
     #[test]
     fn rest_doubles_up_to_its_longest() {
-        let seconds: Vec<u64> = (0..=20).map(|level| RATE.duration(level, None).as_secs()).collect();
+        let seconds: Vec<u64> = (0..=20)
+            .map(|level| RATE.duration(level, None).as_secs())
+            .collect();
         assert_eq!(seconds[..9], [1, 2, 4, 8, 16, 32, 64, 120, 120]);
         assert_eq!(seconds[20], 120);
         assert_eq!(TRANSIENT_API_KEY.duration(5, None).as_secs(), 60);
@@ -174,10 +271,21 @@ mod tests {
 
     #[test]
     fn a_hint_lengthens_and_is_clamped() {
-        let table = [(Some(0), 1), (Some(30), 30), (Some(10 * 24 * 3600), 24 * 3600), (None, 1)];
+        let table = [
+            (Some(0), 1),
+            (Some(30), 30),
+            (Some(10 * 24 * 3600), 24 * 3600),
+            (None, 1),
+        ];
         for (hint, expected) in table {
-            assert_eq!(RATE.duration(0, hint.map(Duration::from_secs)).as_secs(), expected);
+            assert_eq!(
+                RATE.duration(0, hint.map(Duration::from_secs)).as_secs(),
+                expected
+            );
         }
-        assert_eq!(CREDENTIAL.duration(0, Some(Duration::from_secs(3))).as_secs(), 120);
+        assert_eq!(
+            CREDENTIAL.duration(0, Some(Duration::from_secs(3))).as_secs(),
+            120
+        );
     }
 }

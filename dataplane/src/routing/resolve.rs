@@ -47,12 +47,19 @@ impl Table {
             Some(Named::Routes(resolution)) => return Ok(resolution.clone()),
             Some(Named::Nowhere(error)) => return Err(error.clone()),
             Some(Named::Broken(reason)) => {
-                return Err(ResolveError::Broken { name: model.to_owned(), reason: reason.clone() });
+                return Err(ResolveError::Broken {
+                    name: model.to_owned(),
+                    reason: reason.clone(),
+                });
             }
             None => {}
         }
         let route = self.direct(model)?;
-        Ok(Resolution { direct: true, combo: None, routes: Arc::from([route]) })
+        Ok(Resolution {
+            direct: true,
+            combo: None,
+            routes: Arc::from([route]),
+        })
     }
 
     /// A name that is neither combo nor alias.
@@ -62,7 +69,9 @@ impl Table {
         }
         match model.split_once('/') {
             // ids of open models have a slash of their own: `meta-llama/…`
-            Some((prefix, _)) if self.bare.contains_key(model) && !self.is_active(prefix) => self.unqualified(model),
+            Some((prefix, _)) if self.bare.contains_key(model) && !self.is_active(prefix) => {
+                self.unqualified(model)
+            }
             Some((prefix, rest)) => self.qualified(prefix, rest),
             None => self.unqualified(model),
         }
@@ -72,14 +81,23 @@ impl Table {
         if model.is_empty() {
             return Err(ResolveError::Malformed);
         }
-        let provider = self.providers.get(prefix).ok_or_else(|| ResolveError::NoCredentials {
-            provider: llm::providers::find(prefix).map_or(prefix, |spec| spec.id).to_owned(),
-        })?;
+        let provider = self
+            .providers
+            .get(prefix)
+            .ok_or_else(|| ResolveError::NoCredentials {
+                provider: llm::providers::find(prefix)
+                    .map_or(prefix, |spec| spec.id)
+                    .to_owned(),
+            })?;
         route(provider, model)
     }
 
     fn unqualified(&self, model: &str) -> Result<Route, ResolveError> {
-        let default = || self.providers.get(DEFAULT_PROVIDER).filter(|provider| provider.is_active());
+        let default = || {
+            self.providers
+                .get(DEFAULT_PROVIDER)
+                .filter(|provider| provider.is_active())
+        };
         match self.bare.get(model).map_or(&[][..], Vec::as_slice) {
             [] => {
                 let provider = default().ok_or_else(|| self.unknown(model))?;
@@ -90,14 +108,19 @@ impl Table {
                 Some(provider) => route(provider, model),
                 None => Err(ResolveError::Ambiguous {
                     model: model.to_owned(),
-                    choices: several.iter().map(|provider| format!("{}/{model}", provider.prefix)).collect(),
+                    choices: several
+                        .iter()
+                        .map(|provider| format!("{}/{model}", provider.prefix))
+                        .collect(),
                 }),
             },
         }
     }
 
     fn is_active(&self, prefix: &str) -> bool {
-        self.providers.get(prefix).is_some_and(|provider| provider.is_active())
+        self.providers
+            .get(prefix)
+            .is_some_and(|provider| provider.is_active())
     }
 
     fn unknown(&self, model: &str) -> ResolveError {
@@ -108,11 +131,18 @@ impl Table {
             .take(SUGGESTIONS)
             .collect();
         let instead = if offered.is_empty() {
-            "Write provider/model, a combo or an alias; GET /v1/models lists what this gateway serves.".to_owned()
+            "Write provider/model, a combo or an alias; GET /v1/models lists what this gateway serves."
+                .to_owned()
         } else {
-            format!("It is offered by {}, but no connection to it is active.", offered.join(", "))
+            format!(
+                "It is offered by {}, but no connection to it is active.",
+                offered.join(", ")
+            )
         };
-        ResolveError::Unknown { model: model.to_owned(), instead }
+        ResolveError::Unknown {
+            model: model.to_owned(),
+            instead,
+        }
     }
 }
 
@@ -126,10 +156,17 @@ impl Provider {
 
 fn route(provider: &Arc<Provider>, model: &str) -> Result<Route, ResolveError> {
     if provider.blocked {
-        return Err(ResolveError::Blocked { provider: provider.id.to_string() });
+        return Err(ResolveError::Blocked {
+            provider: provider.id.to_string(),
+        });
     }
     if provider.connections.is_empty() {
-        return Err(ResolveError::NoCredentials { provider: provider.id.to_string() });
+        return Err(ResolveError::NoCredentials {
+            provider: provider.id.to_string(),
+        });
     }
-    Ok(Route { provider: provider.clone(), model: model.into() })
+    Ok(Route {
+        provider: provider.clone(),
+        model: model.into(),
+    })
 }

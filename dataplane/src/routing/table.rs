@@ -125,7 +125,10 @@ impl Table {
     }
 
     pub fn has_connection(&self, id: &str) -> bool {
-        self.providers.values().flat_map(|provider| &provider.connections).any(|connection| &*connection.id == id)
+        self.providers
+            .values()
+            .flat_map(|provider| &provider.connections)
+            .any(|connection| &*connection.id == id)
     }
 }
 
@@ -143,6 +146,8 @@ impl ApiKey {
     /// Whether a route may be used under any of the names its model has.
     pub fn may_reach(&self, route: &Route) -> bool {
         self.models.matches_qualified(&route.provider.id, &route.model)
-            || self.models.matches_qualified(&route.provider.prefix, &route.model)
+            || self
+                .models
+                .matches_qualified(&route.provider.prefix, &route.model)
     }
 }

@@ -2,7 +2,9 @@
 
 use super::*;
 use llm::providers;
-use proto::v1::{self, ComboMember, ConfigVersion, Resource, ResourceError, resource::Body, resource_error::Code};
+use proto::v1::{
+    self, ComboMember, ConfigVersion, Resource, ResourceError, resource::Body, resource_error::Code,
+};
 use runtime::crypto::{SealKey, hash_key, seal_derived};
 
 const PEPPER: &str = "pepper";
@@ -13,17 +15,31 @@ fn transport() -> SealKey {
 
 fn sealed(context: &str, plain: &str) -> Option<v1::SealedSecret> {
     let sealed = seal_derived(&transport(), context.as_bytes(), plain.as_bytes());
-    Some(v1::SealedSecret { key_version: 1, nonce: sealed.nonce.to_vec(), ciphertext: sealed.ciphertext })
+    Some(v1::SealedSecret {
+        key_version: 1,
+        nonce: sealed.nonce.to_vec(),
+        ciphertext: sealed.ciphertext,
+    })
 }
 
 fn resource(id: &str, body: Body) -> Resource {
-    Resource { id: id.to_owned(), body: Some(body) }
+    Resource {
+        id: id.to_owned(),
+        body: Some(body),
+    }
 }
 
 fn settings(blocked: &[&str]) -> Resource {
     let blocked_providers = blocked.iter().map(ToString::to_string).collect();
     let api_key_pepper = sealed("settings|settings|api_key_pepper", PEPPER);
-    resource("settings", Body::Settings(v1::Settings { require_auth_for_models: false, blocked_providers, api_key_pepper }))
+    resource(
+        "settings",
+        Body::Settings(v1::Settings {
+            require_auth_for_models: false,
+            blocked_providers,
+            api_key_pepper,
+        }),
+    )
 }
 
 fn connection(id: &str, provider: &str, priority: i32) -> Resource {
@@ -51,11 +67,22 @@ fn node(id: &str, prefix: &str) -> Resource {
 }
 
 fn alias(id: &str, target: &str) -> Resource {
-    resource(id, Body::ModelAlias(v1::ModelAlias { target: target.to_owned() }))
+    resource(
+        id,
+        Body::ModelAlias(v1::ModelAlias {
+            target: target.to_owned(),
+        }),
+    )
 }
 
 fn combo(name: &str, strategy: &str, members: &[&str]) -> Resource {
-    let members = members.iter().map(|model| ComboMember { model: (*model).to_owned(), weight: 1.0 }).collect();
+    let members = members
+        .iter()
+        .map(|model| ComboMember {
+            model: (*model).to_owned(),
+            weight: 1.0,
+        })
+        .collect();
     let body = v1::Combo {
         name: name.to_owned(),
         strategy: strategy.to_owned(),
@@ -89,12 +116,20 @@ fn table(resources: &[Resource]) -> Table {
 
 fn routes(table: &Table, model: &str) -> Result<Vec<String>, String> {
     let resolution = table.resolve(model).map_err(|error| error.to_string())?;
-    Ok(resolution.routes.iter().map(|route| format!("{} {}", route.provider.id, route.model)).collect())
+    Ok(resolution
+        .routes
+        .iter()
+        .map(|route| format!("{} {}", route.provider.id, route.model))
+        .collect())
 }
 
 /// A bare id that these two built-in providers share, whatever the registry holds today.
 fn shared_model() -> (&'static str, [&'static str; 2]) {
-    for model in providers::ALL.iter().flat_map(|spec| spec.models).filter(|model| !model.id.contains('/')) {
+    for model in providers::ALL
+        .iter()
+        .flat_map(|spec| spec.models)
+        .filter(|model| !model.id.contains('/'))
+    {
         let having: Vec<_> = providers::ALL
             .iter()
             .filter(|spec| spec.models.iter().any(|other| other.id == model.id))
@@ -137,7 +172,11 @@ fn a_name_is_looked_up_in_order() {
 
 #[test]
 fn a_node_prefix_shadows_a_built_in_provider() {
-    let table = table(&[connection("c1", "openai", 1), node("n1", "openai"), connection("c2", "n1", 1)]);
+    let table = table(&[
+        connection("c1", "openai", 1),
+        node("n1", "openai"),
+        connection("c2", "n1", 1),
+    ]);
     assert_eq!(routes(&table, "openai/x").unwrap(), ["n1 x"]);
 }
 
@@ -159,7 +198,10 @@ fn errors_say_what_to_write_instead() {
         assert!(error.starts_with(expected), "{model}: {error}");
     }
     let error = routes(&table, known).unwrap_err();
-    assert!(error.contains("anthropic") && error.contains("no connection"), "{error}");
+    assert!(
+        error.contains("anthropic") && error.contains("no connection"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -170,7 +212,10 @@ fn a_bare_id_goes_to_the_one_active_provider_that_has_it() {
 
     let both = table(&[connection("c1", a, 1), connection("c2", b, 1)]);
     let error = routes(&both, model).unwrap_err();
-    assert!(error.starts_with(&format!("Ambiguous model '{model}'")), "{error}");
+    assert!(
+        error.starts_with(&format!("Ambiguous model '{model}'")),
+        "{error}"
+    );
     for provider in [a, b] {
         let prefix = providers::find(provider).unwrap().alias;
         assert!(error.contains(&format!("{prefix}/{model}")), "{error}");
@@ -179,19 +224,39 @@ fn a_bare_id_goes_to_the_one_active_provider_that_has_it() {
 
 #[test]
 fn an_id_with_a_slash_of_its_own_needs_no_provider_before_it() {
-    let has = |spec: &llm::ProviderSpec| spec.models.iter().find(|model| model.id.contains('/')).map(|model| model.id);
-    let (provider, model) = providers::ALL.iter().find_map(|spec| Some((spec.id, has(spec)?))).unwrap();
+    let has = |spec: &llm::ProviderSpec| {
+        spec.models
+            .iter()
+            .find(|model| model.id.contains('/'))
+            .map(|model| model.id)
+    };
+    let (provider, model) = providers::ALL
+        .iter()
+        .find_map(|spec| Some((spec.id, has(spec)?)))
+        .unwrap();
     let table = table(&[connection("c1", provider, 1)]);
     assert_eq!(routes(&table, model).unwrap(), [format!("{provider} {model}")]);
     let prefix = providers::find(provider).unwrap().alias;
-    assert_eq!(routes(&table, &format!("{prefix}/{model}")).unwrap(), [format!("{provider} {model}")]);
+    assert_eq!(
+        routes(&table, &format!("{prefix}/{model}")).unwrap(),
+        [format!("{provider} {model}")]
+    );
 }
 
 #[test]
 fn accounts_are_tried_by_priority() {
-    let table = table(&[connection("c", "openai", 2), connection("b", "openai", 1), connection("a", "openai", 2)]);
+    let table = table(&[
+        connection("c", "openai", 2),
+        connection("b", "openai", 1),
+        connection("a", "openai", 2),
+    ]);
     let resolution = table.resolve("openai/x").unwrap();
-    let order: Vec<_> = resolution.routes[0].provider.connections.iter().map(|c| c.id.to_string()).collect();
+    let order: Vec<_> = resolution.routes[0]
+        .provider
+        .connections
+        .iter()
+        .map(|c| c.id.to_string())
+        .collect();
     assert_eq!(order, ["b", "a", "c"]);
 }
 
@@ -204,7 +269,10 @@ fn a_combo_passes_over_members_without_a_connection_and_names_each_route_once() 
         combo("idle", "priority", &["anthropic/x"]),
     ]);
     assert_eq!(routes(&table, "outer").unwrap(), ["openai a", "openai b"]);
-    assert_eq!(routes(&table, "idle").unwrap_err(), "No credentials for provider: anthropic");
+    assert_eq!(
+        routes(&table, "idle").unwrap_err(),
+        "No credentials for provider: anthropic"
+    );
 }
 
 #[test]
@@ -219,15 +287,24 @@ fn a_broken_name_answers_with_its_reason_and_never_means_something_else() {
     ]);
     for name in ["gpt-4o", "round", "and-round", "bad/alias"] {
         let error = routes(&table, name).unwrap_err();
-        assert!(error.starts_with(&format!("`{name}` is misconfigured")), "{error}");
+        assert!(
+            error.starts_with(&format!("`{name}` is misconfigured")),
+            "{error}"
+        );
     }
-    assert!(errors.len() >= 4 && errors.iter().all(|error| error.quarantined), "{errors:?}");
+    assert!(
+        errors.len() >= 4 && errors.iter().all(|error| error.quarantined),
+        "{errors:?}"
+    );
 }
 
 #[test]
 fn a_blocked_provider_routes_nowhere() {
     let (table, _) = compile(&[settings(&["openai"]), connection("c1", "openai", 1)]);
-    assert_eq!(routes(&table, "openai/x").unwrap_err(), "Provider `openai` is blocked by an administrator");
+    assert_eq!(
+        routes(&table, "openai/x").unwrap_err(),
+        "Provider `openai` is blocked by an administrator"
+    );
     assert!(table.visible(None).next().is_none());
 }
 
@@ -249,13 +326,25 @@ fn a_resource_that_cannot_be_used_is_quarantined_and_the_rest_applies() {
         key("k1", "sk-1"),
         short,
     ]);
-    let found: Vec<_> =
-        errors.iter().map(|error| (error.code(), error.resource.as_ref().unwrap().id.as_str())).collect();
+    let found: Vec<_> = errors
+        .iter()
+        .map(|error| (error.code(), error.resource.as_ref().unwrap().id.as_str()))
+        .collect();
     assert_eq!(found.len(), 3, "{errors:?}");
-    for expected in [(Code::Secret, "c2"), (Code::DanglingReference, "c3"), (Code::Invalid, "k2")] {
+    for expected in [
+        (Code::Secret, "c2"),
+        (Code::DanglingReference, "c3"),
+        (Code::Invalid, "k2"),
+    ] {
         assert!(found.contains(&expected), "{expected:?} in {found:?}");
     }
-    assert_eq!(table.resolve("openai/x").unwrap().routes[0].provider.connections.len(), 1);
+    assert_eq!(
+        table.resolve("openai/x").unwrap().routes[0]
+            .provider
+            .connections
+            .len(),
+        1
+    );
     assert!(table.key("sk-1").is_some());
     assert!(table.key("sk-2").is_none());
 }
@@ -282,9 +371,15 @@ fn the_credential_is_in_the_prepared_headers_and_does_not_print() {
         let resolution = table.resolve(model).unwrap();
         let connection = resolution.routes[0].provider.connections[0].clone();
         assert!(!format!("{connection:?}").contains("sk-upstream"));
-        connection.headers.get(name).map(|value| value.to_str().unwrap().to_owned())
+        connection
+            .headers
+            .get(name)
+            .map(|value| value.to_str().unwrap().to_owned())
     };
-    assert_eq!(header("openai/x", "authorization").as_deref(), Some("Bearer sk-upstream"));
+    assert_eq!(
+        header("openai/x", "authorization").as_deref(),
+        Some("Bearer sk-upstream")
+    );
     assert_eq!(header("anthropic/x", "x-api-key").as_deref(), Some("sk-upstream"));
     assert_eq!(header("anthropic/x", "authorization"), None);
 }
@@ -308,5 +403,8 @@ fn the_list_shows_what_routes_and_what_the_caller_may_use() {
     assert!(all.iter().skip(1).all(|id| id.starts_with("openai/")), "{all:?}");
     let seen = ids(table.key("sk-1").map(|key| &**key));
     assert!(seen.contains(&"smart".to_owned()));
-    assert!(seen.len() < all.len() && seen.iter().skip(1).all(|id| id.starts_with("openai/gpt-4o")), "{seen:?}");
+    assert!(
+        seen.len() < all.len() && seen.iter().skip(1).all(|id| id.starts_with("openai/gpt-4o")),
+        "{seen:?}"
+    );
 }

@@ -20,12 +20,20 @@ const UNIX_TIMES: f64 = 1.7e9;
 
 /// Words before a span in the texts of several vendors: "try again in 20s", "retry after 5 seconds",
 /// "quota will reset after 2h7m23s".
-const PHRASES: &[&str] = &["retry after ", "retry in ", "try again in ", "reset after ", "resets in "];
+const PHRASES: &[&str] = &[
+    "retry after ",
+    "retry in ",
+    "try again in ",
+    "reset after ",
+    "resets in ",
+];
 
 /// The longest wait that the headers or the message ask for.
 pub fn retry_hint(headers: &HeaderMap, message: &str, now: DateTime<Utc>) -> Option<Duration> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let millis = text("retry-after-ms").and_then(|ms| ms.trim().parse::<f64>().ok()).and_then(|ms| span(ms / 1e3));
+    let millis = text("retry-after-ms")
+        .and_then(|ms| ms.trim().parse::<f64>().ok())
+        .and_then(|ms| span(ms / 1e3));
     let spans = SPANS.iter().filter_map(|name| parse(text(name)?, now));
     spans.chain(millis).chain(in_words(message)).max()
 }
@@ -33,7 +41,11 @@ pub fn retry_hint(headers: &HeaderMap, message: &str, now: DateTime<Utc>) -> Opt
 fn parse(text: &str, now: DateTime<Utc>) -> Option<Duration> {
     let text = text.trim();
     if let Ok(number) = text.parse::<f64>() {
-        return if number > UNIX_TIMES { span(number - now.timestamp() as f64) } else { span(number) };
+        return if number > UNIX_TIMES {
+            span(number - now.timestamp() as f64)
+        } else {
+            span(number)
+        };
     }
     let date = DateTime::parse_from_rfc3339(text).or_else(|_| DateTime::parse_from_rfc2822(text));
     match date {
@@ -44,7 +56,10 @@ fn parse(text: &str, now: DateTime<Utc>) -> Option<Duration> {
 
 fn in_words(message: &str) -> Option<Duration> {
     let message = message.to_ascii_lowercase();
-    PHRASES.iter().filter_map(|phrase| units(message.split_once(phrase)?.1)).max()
+    PHRASES
+        .iter()
+        .filter_map(|phrase| units(message.split_once(phrase)?.1))
+        .max()
 }
 
 /// `1h2m3.5s`, `350ms`, `20 seconds`, a bare number of seconds.
@@ -54,7 +69,9 @@ fn units(text: &str) -> Option<Duration> {
     let mut any = false;
     while let Some((number, after)) = number(rest) {
         let trimmed = after.trim_start();
-        let letters = trimmed.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(trimmed.len());
+        let letters = trimmed
+            .find(|c: char| !c.is_ascii_alphabetic())
+            .unwrap_or(trimmed.len());
         let seconds = match &trimmed[..letters] {
             "ms" | "millisecond" | "milliseconds" => number / 1e3,
             "m" | "min" | "minute" | "minutes" => number * 60.0,
@@ -72,7 +89,9 @@ fn units(text: &str) -> Option<Duration> {
 }
 
 fn number(text: &str) -> Option<(f64, &str)> {
-    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let end = text
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .unwrap_or(text.len());
     let number = text[..end].trim_end_matches('.');
     Some((number.parse().ok()?, &text[end..]))
 }
@@ -138,7 +157,10 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert("retry-after", "3".parse().unwrap());
         headers.insert("x-ratelimit-reset-tokens", "8s".parse().unwrap());
-        assert_eq!(retry_hint(&headers, "retry after 5 s", now()), Some(Duration::from_secs(8)));
+        assert_eq!(
+            retry_hint(&headers, "retry after 5 s", now()),
+            Some(Duration::from_secs(8))
+        );
     }
 
     proptest::proptest! {

@@ -19,7 +19,9 @@ pub async fn read_whole(mut body: Incoming, limit: usize) -> Result<Bytes, Upstr
     let mut whole = Bytes::new();
     let mut joined = BytesMut::new();
     while let Some(frame) = body.frame().await {
-        let Ok(data) = frame.map_err(|_| broke())?.into_data() else { continue };
+        let Ok(data) = frame.map_err(|_| broke())?.into_data() else {
+            continue;
+        };
         if whole.len() + joined.len() + data.len() > limit {
             let text = format!("the provider's answer is larger than {limit} bytes");
             return Err(UpstreamError::new(ErrorKind::MalformedUpstream, text));
@@ -52,5 +54,8 @@ pub async fn read_refusal(mut body: Incoming) -> Bytes {
 }
 
 fn broke() -> UpstreamError {
-    UpstreamError::new(ErrorKind::Upstream5xx, "the connection to the provider broke inside its answer")
+    UpstreamError::new(
+        ErrorKind::Upstream5xx,
+        "the connection to the provider broke inside its answer",
+    )
 }

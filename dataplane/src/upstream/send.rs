@@ -21,7 +21,9 @@ pub struct Outgoing<'a> {
 
 /// Returns when the response's head is there. Dropping the future, or the body it returned, closes the exchange.
 pub async fn send(egress: &Egress, outgoing: Outgoing<'_>) -> Result<Response<Incoming>, UpstreamError> {
-    egress.check(outgoing.url, outgoing.allow_private).map_err(|error| forbidden(&error))?;
+    egress
+        .check(outgoing.url, outgoing.allow_private)
+        .map_err(|error| forbidden(&error))?;
     let mut request = reqwest::Request::new(Method::POST, outgoing.url.clone());
     let mut headers = outgoing.headers.clone();
     for (name, value) in outgoing.dialect_headers {
@@ -32,7 +34,11 @@ pub async fn send(egress: &Egress, outgoing: Outgoing<'_>) -> Result<Response<In
     }
     *request.headers_mut() = headers;
     *request.body_mut() = Some(outgoing.body.into());
-    let response = egress.client(outgoing.allow_private).execute(request).await.map_err(|error| explain(&error))?;
+    let response = egress
+        .client(outgoing.allow_private)
+        .execute(request)
+        .await
+        .map_err(|error| explain(&error))?;
     Ok(response.into())
 }
 
@@ -64,5 +70,8 @@ fn refusal(error: &reqwest::Error) -> Option<&EgressError> {
 }
 
 fn forbidden(error: &EgressError) -> UpstreamError {
-    UpstreamError::new(ErrorKind::Unavailable, format!("the provider cannot be called: {error}"))
+    UpstreamError::new(
+        ErrorKind::Unavailable,
+        format!("the provider cannot be called: {error}"),
+    )
 }

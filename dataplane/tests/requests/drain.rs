@@ -1,14 +1,17 @@
 //! Going away without breaking anything.
 
 use crate::harness::{KEY, Setup, frames, json};
-use testkit::{Behaviour, Simulator};
 use futures::StreamExt;
 use std::time::Duration;
+use testkit::{Behaviour, Simulator};
 
 #[tokio::test]
 async fn a_running_stream_ends_before_the_server_does() {
     let simulator = Simulator::openai().await;
-    simulator.script(Behaviour { gap: Duration::from_millis(20), ..Behaviour::default() });
+    simulator.script(Behaviour {
+        gap: Duration::from_millis(20),
+        ..Behaviour::default()
+    });
     let data_plane = Setup::new().account("o", "openai", &simulator).start().await;
     let mut stream = data_plane.chat("openai/demo", true).await.bytes_stream();
     let mut text = stream.next().await.unwrap().unwrap().to_vec();
@@ -26,7 +29,13 @@ async fn a_new_request_is_refused_in_its_dialect() {
     let data_plane = Setup::new().start().await;
     data_plane.gateway.availability.draining.cancel();
     for path in ["/v1/chat/completions", "/v1/messages"] {
-        let response = data_plane.post(path).bearer_auth(KEY).body("{}").send().await.unwrap();
+        let response = data_plane
+            .post(path)
+            .bearer_auth(KEY)
+            .body("{}")
+            .send()
+            .await
+            .unwrap();
         assert!(response.status().is_server_error(), "{}", response.status());
         let error = json(response).await;
         assert_eq!(error["error"]["message"], "Server is shutting down", "{error}");

@@ -1,14 +1,16 @@
 //! From one account to the next, as long as the client has seen nothing.
 
 use crate::harness::{DataPlane, Setup, frames, header, json};
-use testkit::{Behaviour, Simulator};
 use std::time::Duration;
+use testkit::{Behaviour, Simulator};
 
 /// Two accounts of one provider, the first of which fails as told.
 async fn two_accounts(fault: Behaviour) -> (DataPlane, Simulator, Simulator) {
     let (first, second) = (Simulator::openai().await, Simulator::openai().await);
     first.script(fault);
-    let setup = Setup::new().account("first", "openai", &first).account("second", "openai", &second);
+    let setup = Setup::new()
+        .account("first", "openai", &first)
+        .account("second", "openai", &second);
     let setup = setup.config(|config| {
         config.upstream.first_event_ms = 300;
         config.upstream.unary_ms = 300;
@@ -17,7 +19,10 @@ async fn two_accounts(fault: Behaviour) -> (DataPlane, Simulator, Simulator) {
 }
 
 fn hang() -> Behaviour {
-    Behaviour { hang: true, ..Behaviour::default() }
+    Behaviour {
+        hang: true,
+        ..Behaviour::default()
+    }
 }
 
 #[tokio::test]
@@ -32,8 +37,20 @@ async fn another_account_makes_good_what_was_not_the_requests_fault() {
         (Behaviour::status(503), 1),
         (Behaviour::status(529), 1),
         (hang(), 1),
-        (Behaviour { html: Some(502), ..Behaviour::default() }, 1),
-        (Behaviour { html: Some(200), ..Behaviour::default() }, 1),
+        (
+            Behaviour {
+                html: Some(502),
+                ..Behaviour::default()
+            },
+            1,
+        ),
+        (
+            Behaviour {
+                html: Some(200),
+                ..Behaviour::default()
+            },
+            1,
+        ),
     ];
     for stream in [false, true] {
         for (fault, asked) in &faults {
@@ -46,7 +63,11 @@ async fn another_account_makes_good_what_was_not_the_requests_fault() {
             // the one that failed rests
             let next = data_plane.chat("openai/demo", stream).await;
             assert_eq!(header(&next, "x-omniroute-attempts"), Some("1"), "{fault:?}");
-            assert_eq!((first.requests().len(), second.requests().len()), (*asked, 2), "{fault:?}");
+            assert_eq!(
+                (first.requests().len(), second.requests().len()),
+                (*asked, 2),
+                "{fault:?}"
+            );
         }
     }
 }
@@ -54,14 +75,27 @@ async fn another_account_makes_good_what_was_not_the_requests_fault() {
 #[tokio::test]
 async fn a_stream_that_breaks_before_its_first_output_is_tried_elsewhere() {
     for fault in [
-        Behaviour { cut_after: Some(0), ..Behaviour::default() },
-        Behaviour { end_after: Some(0), ..Behaviour::default() },
-        Behaviour { error_after: Some(0), ..Behaviour::default() },
+        Behaviour {
+            cut_after: Some(0),
+            ..Behaviour::default()
+        },
+        Behaviour {
+            end_after: Some(0),
+            ..Behaviour::default()
+        },
+        Behaviour {
+            error_after: Some(0),
+            ..Behaviour::default()
+        },
     ] {
         let (data_plane, _first, second) = two_accounts(fault.clone()).await;
         let response = data_plane.chat("openai/demo", true).await;
         assert_eq!(header(&response, "x-omniroute-attempts"), Some("2"), "{fault:?}");
-        assert_eq!(frames(&response.text().await.unwrap()).last(), Some(&"[DONE]"), "{fault:?}");
+        assert_eq!(
+            frames(&response.text().await.unwrap()).last(),
+            Some(&"[DONE]"),
+            "{fault:?}"
+        );
         assert_eq!(second.requests().len(), 1);
     }
 }
@@ -69,11 +103,23 @@ async fn a_stream_that_breaks_before_its_first_output_is_tried_elsewhere() {
 #[tokio::test]
 async fn a_stream_that_breaks_later_ends_with_one_error_and_is_not_tried_again() {
     // with a gap, so that what comes before the fault is really on its way
-    let slow = || Behaviour { gap: Duration::from_millis(10), ..Behaviour::default() };
+    let slow = || Behaviour {
+        gap: Duration::from_millis(10),
+        ..Behaviour::default()
+    };
     for fault in [
-        Behaviour { cut_after: Some(4), ..slow() },
-        Behaviour { end_after: Some(4), ..slow() },
-        Behaviour { error_after: Some(4), ..slow() },
+        Behaviour {
+            cut_after: Some(4),
+            ..slow()
+        },
+        Behaviour {
+            end_after: Some(4),
+            ..slow()
+        },
+        Behaviour {
+            error_after: Some(4),
+            ..slow()
+        },
     ] {
         for path in ["/v1/chat/completions", "/v1/messages"] {
             let (data_plane, _first, second) = two_accounts(fault.clone()).await;
@@ -84,9 +130,19 @@ async fn a_stream_that_breaks_later_ends_with_one_error_and_is_not_tried_again()
             assert_eq!(response.status(), 200);
             let text = response.text().await.unwrap();
             let frames = frames(&text);
-            assert!(frames.last().unwrap().contains("\"error\""), "{fault:?} {path}: {text}");
-            assert_eq!(frames.iter().filter(|frame| frame.contains("\"error\"")).count(), 1, "{text}");
-            assert!(!text.contains("[DONE]") && !text.contains("message_stop"), "{text}");
+            assert!(
+                frames.last().unwrap().contains("\"error\""),
+                "{fault:?} {path}: {text}"
+            );
+            assert_eq!(
+                frames.iter().filter(|frame| frame.contains("\"error\"")).count(),
+                1,
+                "{text}"
+            );
+            assert!(
+                !text.contains("[DONE]") && !text.contains("message_stop"),
+                "{text}"
+            );
             assert_eq!(second.requests().len(), 0);
         }
     }
@@ -98,31 +154,56 @@ async fn an_error_of_the_request_is_final() {
     let response = data_plane.chat("openai/demo", false).await;
     assert_eq!(response.status(), 400);
     let error = json(response).await;
-    assert!(error["error"]["message"].as_str().unwrap().starts_with("[400]: "), "{error}");
+    assert!(
+        error["error"]["message"].as_str().unwrap().starts_with("[400]: "),
+        "{error}"
+    );
     assert_eq!(second.requests().len(), 0);
     // and nobody rests for it
-    assert_eq!(header(&data_plane.chat("openai/demo", false).await, "x-omniroute-attempts"), Some("1"));
+    assert_eq!(
+        header(
+            &data_plane.chat("openai/demo", false).await,
+            "x-omniroute-attempts"
+        ),
+        Some("1")
+    );
 }
 
 #[tokio::test]
 async fn a_combo_goes_on_to_another_provider_in_another_dialect() {
     let (openai, anthropic) = (Simulator::openai().await, Simulator::anthropic().await);
     openai.script(Behaviour::status(500));
-    let setup = Setup::new().account("o", "openai", &openai).account("a", "anthropic", &anthropic);
-    let data_plane = setup.combo("smart", &["openai/demo", "anthropic/demo"]).start().await;
+    let setup = Setup::new()
+        .account("o", "openai", &openai)
+        .account("a", "anthropic", &anthropic);
+    let data_plane = setup
+        .combo("smart", &["openai/demo", "anthropic/demo"])
+        .start()
+        .await;
     let response = data_plane.chat("smart", false).await;
     assert_eq!(response.status(), 200);
     assert_eq!(header(&response, "x-omniroute-attempts"), Some("2"));
     let event = data_plane.event().await;
-    assert_eq!((event.combo.as_str(), event.provider.as_str()), ("smart", "anthropic"));
-    let outcomes: Vec<_> = event.attempts.iter().map(|attempt| attempt.outcome.as_str()).collect();
+    assert_eq!(
+        (event.combo.as_str(), event.provider.as_str()),
+        ("smart", "anthropic")
+    );
+    let outcomes: Vec<_> = event
+        .attempts
+        .iter()
+        .map(|attempt| attempt.outcome.as_str())
+        .collect();
     assert_eq!(outcomes, ["server_error", "ok"]);
 }
 
 #[tokio::test]
 async fn when_all_accounts_rest_the_client_learns_when_to_come_back() {
     let simulator = Simulator::openai().await;
-    simulator.script(Behaviour { fail: Some(429), retry_after: Some(40), ..Behaviour::default() });
+    simulator.script(Behaviour {
+        fail: Some(429),
+        retry_after: Some(40),
+        ..Behaviour::default()
+    });
     let data_plane = Setup::new().account("only", "openai", &simulator).start().await;
 
     let first = data_plane.chat("openai/demo", false).await;
@@ -137,7 +218,13 @@ async fn when_all_accounts_rest_the_client_learns_when_to_come_back() {
     assert!((34..=44).contains(&after), "{after}");
     let error = json(second).await;
     assert_eq!(error["error"]["code"], "all_accounts_unavailable", "{error}");
-    assert!(error["error"]["message"].as_str().unwrap().contains("(reset after "), "{error}");
+    assert!(
+        error["error"]["message"]
+            .as_str()
+            .unwrap()
+            .contains("(reset after "),
+        "{error}"
+    );
     assert_eq!(simulator.requests().len(), 1);
 }
 
@@ -146,7 +233,10 @@ async fn a_provider_that_never_answers_is_a_504() {
     let simulator = Simulator::openai().await;
     simulator.script(hang());
     let setup = Setup::new().account("only", "openai", &simulator);
-    let data_plane = setup.config(|config| config.upstream.unary_ms = 100).start().await;
+    let data_plane = setup
+        .config(|config| config.upstream.unary_ms = 100)
+        .start()
+        .await;
     let response = data_plane.chat("openai/demo", false).await;
     assert_eq!(response.status(), 504);
     assert_eq!(data_plane.event().await.attempts[0].outcome, "timeout");
@@ -157,19 +247,30 @@ async fn a_provider_that_cannot_be_reached_is_a_502_without_its_address() {
     let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = closed.local_addr().unwrap();
     drop(closed);
-    let data_plane = Setup::new().account_at("only", "openai", &format!("http://{address}/v1")).start().await;
+    let data_plane = Setup::new()
+        .account_at("only", "openai", &format!("http://{address}/v1"))
+        .start()
+        .await;
     let response = data_plane.chat("openai/demo", false).await;
     assert_eq!(response.status(), 502);
     let text = response.text().await.unwrap();
-    assert!(text.contains("could not connect") && !text.contains(&address.port().to_string()), "{text}");
+    assert!(
+        text.contains("could not connect") && !text.contains(&address.port().to_string()),
+        "{text}"
+    );
 }
 
 #[tokio::test]
 async fn the_whole_search_has_a_deadline() {
     let (first, second) = (Simulator::openai().await, Simulator::openai().await);
     first.script(hang());
-    let setup = Setup::new().account("first", "openai", &first).account("second", "openai", &second);
-    let data_plane = setup.config(|config| config.upstream.total_ms = 150).start().await;
+    let setup = Setup::new()
+        .account("first", "openai", &first)
+        .account("second", "openai", &second);
+    let data_plane = setup
+        .config(|config| config.upstream.total_ms = 150)
+        .start()
+        .await;
     let started = tokio::time::Instant::now();
     assert_eq!(data_plane.chat("openai/demo", false).await.status(), 504);
     assert!(started.elapsed() < Duration::from_secs(2));

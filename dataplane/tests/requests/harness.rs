@@ -55,11 +55,19 @@ impl Setup {
     /// A key without limits, and timeouts that do not make a test wait.
     pub fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let mut config = Config { data_dir: dir.path().to_owned(), ..Config::default() };
+        let mut config = Config {
+            data_dir: dir.path().to_owned(),
+            ..Config::default()
+        };
         config.upstream.connect_ms = 2_000;
         config.upstream.first_event_ms = 2_000;
         config.upstream.unary_ms = 2_000;
-        Self { config, snapshot: Snapshot::new().key(KEY), accounts: 0, dir }
+        Self {
+            config,
+            snapshot: Snapshot::new().key(KEY),
+            accounts: 0,
+            dir,
+        }
     }
 
     pub fn config(mut self, change: impl FnOnce(&mut Config)) -> Self {
@@ -79,10 +87,12 @@ impl Setup {
 
     pub fn account_at(mut self, id: &str, provider: &str, base_url: &str) -> Self {
         self.accounts += 1;
-        self.snapshot = self.snapshot.account_with(provider, id, self.accounts, |connection| {
-            connection.provider = provider.to_owned();
-            connection.base_url = base_url.to_owned();
-        });
+        self.snapshot = self
+            .snapshot
+            .account_with(provider, id, self.accounts, |connection| {
+                connection.provider = provider.to_owned();
+                connection.base_url = base_url.to_owned();
+            });
         self
     }
 
@@ -95,20 +105,48 @@ impl Setup {
     pub async fn start_empty(self) -> DataPlane {
         let (registry, readiness) = (Registry::new(), Readiness::new());
         let control = ControlPlanes::at("http://127.0.0.1:1", JoinToken::new("none")).unwrap();
-        let (keys, store, telemetry) = (ClusterKeys::derive(CLUSTER_SECRET), Arc::new(MemoryStore::new()), None);
-        let deps = Deps { store, control, keys, registry: registry.clone(), readiness: readiness.clone(), telemetry };
+        let (keys, store, telemetry) = (
+            ClusterKeys::derive(CLUSTER_SECRET),
+            Arc::new(MemoryStore::new()),
+            None,
+        );
+        let deps = Deps {
+            store,
+            control,
+            keys,
+            registry: registry.clone(),
+            readiness: readiness.clone(),
+            telemetry,
+        };
         let App { router, gateway, .. } = app::build(&self.config, deps).unwrap();
-        let router = router.merge(runtime::admin::router(readiness, registry)).fallback(http::not_found);
+        let router = router
+            .merge(runtime::admin::router(readiness, registry))
+            .fallback(http::not_found);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let stop = CancellationToken::new();
         let serving = tokio::spawn(serve(listener, router, stop.clone(), Limits::default()));
-        let egress = Egress::new(EgressConfig { connect_timeout: PATIENCE, allow_private: true }).unwrap();
-        DataPlane { gateway, stop, serving, url, client: egress.client(true).clone(), dir: self.dir }
+        let egress = Egress::new(EgressConfig {
+            connect_timeout: PATIENCE,
+            allow_private: true,
+        })
+        .unwrap();
+        DataPlane {
+            gateway,
+            stop,
+            serving,
+            url,
+            client: egress.client(true).clone(),
+            dir: self.dir,
+        }
     }
 
     pub async fn start(self) -> DataPlane {
-        let version = ConfigVersion { epoch: "test".to_owned(), revision: 7, digest: Vec::new() };
+        let version = ConfigVersion {
+            epoch: "test".to_owned(),
+            revision: 7,
+            digest: Vec::new(),
+        };
         let transport = ClusterKeys::derive(CLUSTER_SECRET).transport;
         let (table, errors) = Table::compile(version, &self.snapshot.clone().build(), &transport);
         assert_eq!(errors, []);
@@ -122,7 +160,9 @@ impl Setup {
 
 impl DataPlane {
     pub fn post(&self, path: &str) -> RequestBuilder {
-        self.client.post(format!("{}{path}", self.url)).header("content-type", "application/json")
+        self.client
+            .post(format!("{}{path}", self.url))
+            .header("content-type", "application/json")
     }
 
     pub fn get(&self, path: &str) -> RequestBuilder {
@@ -130,7 +170,8 @@ impl DataPlane {
     }
 
     pub fn request(&self, method: &str, path: &str) -> RequestBuilder {
-        self.client.request(method.parse().unwrap(), format!("{}{path}", self.url))
+        self.client
+            .request(method.parse().unwrap(), format!("{}{path}", self.url))
     }
 
     /// A chat request in OpenAI's dialect.
@@ -146,15 +187,26 @@ impl DataPlane {
     }
 
     pub async fn ask(&self, path: &str, body: &Value) -> Response {
-        self.post(path).bearer_auth(KEY).body(body.to_string()).send().await.unwrap()
+        self.post(path)
+            .bearer_auth(KEY)
+            .body(body.to_string())
+            .send()
+            .await
+            .unwrap()
     }
 
     /// The usage events that were written down so far, in order.
     pub fn events(&self) -> Vec<UsageEvent> {
-        let mut files: Vec<_> =
-            std::fs::read_dir(self.dir.path().join("spool")).unwrap().map(|file| file.unwrap().path()).collect();
+        let mut files: Vec<_> = std::fs::read_dir(self.dir.path().join("spool"))
+            .unwrap()
+            .map(|file| file.unwrap().path())
+            .collect();
         files.sort();
-        files.iter().filter(|file| file.extension().is_some_and(|ext| ext == "log")).flat_map(|file| read(file)).collect()
+        files
+            .iter()
+            .filter(|file| file.extension().is_some_and(|ext| ext == "log"))
+            .flat_map(|file| read(file))
+            .collect()
     }
 
     /// The one event of a test that made one request.
@@ -182,7 +234,9 @@ pub async fn json(response: Response) -> Value {
 
 /// The `data:` of every frame of a stream.
 pub fn frames(text: &str) -> Vec<&str> {
-    text.lines().filter_map(|line| line.strip_prefix("data: ")).collect()
+    text.lines()
+        .filter_map(|line| line.strip_prefix("data: "))
+        .collect()
 }
 
 fn question(model: &str, stream: bool) -> Value {

@@ -1,12 +1,15 @@
 //! What happens while a stream runs.
 
 use crate::harness::{Setup, frames, until};
-use testkit::{Behaviour, Simulator};
 use futures::StreamExt;
 use std::time::Duration;
+use testkit::{Behaviour, Simulator};
 
 fn endless() -> Behaviour {
-    Behaviour { gap: Duration::from_millis(20), ..Behaviour::default() }
+    Behaviour {
+        gap: Duration::from_millis(20),
+        ..Behaviour::default()
+    }
 }
 
 #[tokio::test]
@@ -23,9 +26,16 @@ async fn a_client_that_leaves_takes_the_providers_connection_with_it() {
         stream.next().await.unwrap().unwrap();
         drop(stream);
 
-        until("the end of the provider's stream", || simulator.requests()[0].dropped.then_some(())).await;
+        until("the end of the provider's stream", || {
+            simulator.requests()[0].dropped.then_some(())
+        })
+        .await;
         let event = data_plane.event().await;
-        assert_eq!((event.outcome.as_str(), event.http_status), ("client_gone", 499), "{event:?}");
+        assert_eq!(
+            (event.outcome.as_str(), event.http_status),
+            ("client_gone", 499),
+            "{event:?}"
+        );
         assert!(event.input_uncached > 0 && event.reached_provider, "{event:?}");
         assert_eq!(data_plane.gateway.metrics.inflight(), 0);
     }
@@ -34,7 +44,10 @@ async fn a_client_that_leaves_takes_the_providers_connection_with_it() {
 #[tokio::test]
 async fn a_client_that_leaves_before_the_answer_is_recorded_too() {
     let simulator = Simulator::openai().await;
-    simulator.script(Behaviour { hang: true, ..Behaviour::default() });
+    simulator.script(Behaviour {
+        hang: true,
+        ..Behaviour::default()
+    });
     let data_plane = Setup::new().account("o", "openai", &simulator).start().await;
     let asking = data_plane.chat("openai/demo", false);
     tokio::select! {
@@ -42,7 +55,11 @@ async fn a_client_that_leaves_before_the_answer_is_recorded_too() {
         () = until("the request at the provider", || (!simulator.requests().is_empty()).then_some(())) => {}
     }
     let event = data_plane.event().await;
-    assert_eq!((event.outcome.as_str(), event.http_status), ("client_gone", 499), "{event:?}");
+    assert_eq!(
+        (event.outcome.as_str(), event.http_status),
+        ("client_gone", 499),
+        "{event:?}"
+    );
     assert_eq!(event.attempts[0].outcome, "cancelled");
     // and the account is not to blame
     assert_eq!(data_plane.chat("openai/demo", false).await.status(), 200);
@@ -52,7 +69,10 @@ async fn a_client_that_leaves_before_the_answer_is_recorded_too() {
 async fn a_provider_that_falls_silent_ends_the_stream_with_an_error() {
     for path in ["/v1/chat/completions", "/v1/messages"] {
         let simulator = Simulator::openai().await;
-        simulator.script(Behaviour { gap: Duration::from_secs(60), ..Behaviour::default() });
+        simulator.script(Behaviour {
+            gap: Duration::from_secs(60),
+            ..Behaviour::default()
+        });
         let setup = Setup::new().account("o", "openai", &simulator);
         let setup = setup.config(|config| {
             config.upstream.idle_ms = 100;
@@ -73,7 +93,10 @@ async fn a_stream_has_a_longest_duration() {
     let simulator = Simulator::openai().await;
     simulator.script(endless());
     let setup = Setup::new().account("o", "openai", &simulator);
-    let data_plane = setup.config(|config| config.upstream.total_ms = 120).start().await;
+    let data_plane = setup
+        .config(|config| config.upstream.total_ms = 120)
+        .start()
+        .await;
     let response = data_plane.chat("openai/demo", true).await;
     assert_eq!(response.status(), 200);
     let text = response.text().await.unwrap();
@@ -95,5 +118,9 @@ async fn chunks_come_as_the_provider_sends_them() {
         arrivals.push(tokio::time::Instant::now());
     }
     let spread = *arrivals.last().unwrap() - arrivals[0];
-    assert!(arrivals.len() > 4 && spread > Duration::from_millis(60), "{} chunks in {spread:?}", arrivals.len());
+    assert!(
+        arrivals.len() > 4 && spread > Duration::from_millis(60),
+        "{} chunks in {spread:?}",
+        arrivals.len()
+    );
 }

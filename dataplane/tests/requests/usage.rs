@@ -1,15 +1,18 @@
 //! One request, one usage event.
 
 use crate::harness::{KEY, Setup, until};
-use testkit::{Behaviour, Simulator};
 use proto::v1::usage_event::Evidence;
+use testkit::{Behaviour, Simulator};
 
 #[tokio::test]
 async fn what_the_provider_bills_is_what_is_written_down() {
     for stream in [false, true] {
         for client in ["chat", "messages"] {
             let simulator = Simulator::openai().await;
-            let cached = Behaviour { cached: true, ..Behaviour::default() };
+            let cached = Behaviour {
+                cached: true,
+                ..Behaviour::default()
+            };
             simulator.script(cached);
             let data_plane = Setup::new().account("o", "openai", &simulator).start().await;
             let response = match client {
@@ -21,11 +24,21 @@ async fn what_the_provider_bills_is_what_is_written_down() {
             let billed = simulator.requests()[0].billed.unwrap();
             assert_eq!(event.outcome, "ok", "{event:?}");
             assert_eq!(event.evidence(), Evidence::ProviderReported, "{event:?}");
-            assert_eq!(event.input_uncached + event.input_cache_read, billed.input, "{event:?}");
+            assert_eq!(
+                event.input_uncached + event.input_cache_read,
+                billed.input,
+                "{event:?}"
+            );
             assert_eq!(event.input_cache_read, billed.cached);
             assert_eq!(event.output_visible + event.output_reasoning, billed.output);
-            assert_eq!((event.key_name.as_str(), event.connection_id.as_str()), (KEY, "o"));
-            assert_eq!((event.model_requested.as_str(), event.model_served.as_str()), ("openai/demo", "demo"));
+            assert_eq!(
+                (event.key_name.as_str(), event.connection_id.as_str()),
+                (KEY, "o")
+            );
+            assert_eq!(
+                (event.model_requested.as_str(), event.model_served.as_str()),
+                ("openai/demo", "demo")
+            );
             assert_eq!((event.config_revision, event.finish_reason.as_str()), (7, "stop"));
             assert_eq!(event.ttft_ms > 0, stream);
         }
@@ -40,13 +53,35 @@ async fn every_request_leaves_exactly_one_event() {
     data_plane.chat("openai/demo", false).await.text().await.unwrap();
     data_plane.chat("openai/demo", false).await.text().await.unwrap();
     data_plane.chat("nowhere/x", false).await.text().await.unwrap();
-    data_plane.post("/v1/messages").body("{}").send().await.unwrap().text().await.unwrap();
-    let events = until("four events", || Some(data_plane.events()).filter(|events| events.len() == 4)).await;
-    let found: Vec<_> = events.iter().map(|event| (event.outcome.as_str(), event.reached_provider)).collect();
+    data_plane
+        .post("/v1/messages")
+        .body("{}")
+        .send()
+        .await
+        .unwrap()
+        .text()
+        .await
+        .unwrap();
+    let events = until("four events", || {
+        Some(data_plane.events()).filter(|events| events.len() == 4)
+    })
+    .await;
+    let found: Vec<_> = events
+        .iter()
+        .map(|event| (event.outcome.as_str(), event.reached_provider))
+        .collect();
     // failed at the provider; all accounts rest; unknown model; no key
-    let expected = [("upstream_error", true), ("upstream_error", false), ("rejected", false), ("rejected", false)];
+    let expected = [
+        ("upstream_error", true),
+        ("upstream_error", false),
+        ("rejected", false),
+        ("rejected", false),
+    ];
     assert_eq!(found, expected);
-    assert!(events.iter().all(|event| event.evidence() == Evidence::None), "{events:#?}");
+    assert!(
+        events.iter().all(|event| event.evidence() == Evidence::None),
+        "{events:#?}"
+    );
     let mut ids: Vec<_> = events.iter().map(|event| event.request_id.as_str()).collect();
     ids.dedup();
     assert_eq!(ids.len(), 4);

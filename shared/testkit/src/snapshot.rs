@@ -168,7 +168,7 @@ fn sealed(key: &SealKey, place: &str, plain: &[u8]) -> SealedSecret {
     let sealed = seal_derived(key, place.as_bytes(), plain);
     SealedSecret {
         key_version: 1,
-        nonce: sealed.nonce.to_vec().into(),
-        ciphertext: sealed.ciphertext.into(),
+        nonce: sealed.nonce.to_vec(),
+        ciphertext: sealed.ciphertext,
     }
 }
