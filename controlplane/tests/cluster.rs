@@ -1,5 +1,11 @@
 //! A whole cluster of real processes on a real Postgres and Redis, and what it promises when parts of it die.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
+
 #[path = "cluster/client.rs"]
 mod client;
 #[path = "cluster/harness.rs"]
