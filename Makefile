@@ -18,7 +18,7 @@ test: dashboard ## every test, with a Postgres, a Redis and a Chromium of its ow
 
 lint: $(npm_stamp) ## formatting, clippy without warnings, dependency rules, eslint
 	cargo fmt --all --check
-	SQLX_OFFLINE=true cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo clippy --workspace --all-targets --locked -- -D warnings
 	scripts/check-dependencies
 	cd $(dashboard) && npm run --silent lint
 
