@@ -6,7 +6,7 @@ export default defineConfig({
   base: '/dashboard/',
   // the control plane replaces this by a fresh nonce in every answer; see its ui.rs
   html: { cspNonce: '__CSP_NONCE__' },
-  build: { target: 'es2023', assetsInlineLimit: 0, sourcemap: false },
+  build: { target: 'es2023', assetsInlineLimit: 0, sourcemap: false, chunkSizeWarningLimit: 800 },
   server: { proxy: { '/api': 'http://127.0.0.1:20128' } },
   test: { environment: 'happy-dom', include: ['src/**/*.test.{ts,tsx}'] },
 });

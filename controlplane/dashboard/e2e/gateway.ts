@@ -1,4 +1,4 @@
-import { test as base, expect, type Page } from '@playwright/test';
+import { type Cookie, type Page, test as base, expect, request } from '@playwright/test';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
@@ -13,7 +13,11 @@ const START_TIMEOUT_MS = 60_000;
 /** A running gateway: both planes and the demo provider, in a process of its own. */
 export type Gateway = { address: string; demo: string };
 
-type Worker = { gateway: Gateway };
+type Worker = {
+  gateway: Gateway;
+  /** One session for all tests of a worker: the number of logins per minute is limited. */
+  session: Cookie[];
+};
 type Each = {
   /** What the browser complained about: console errors, uncaught exceptions, policy violations. */
   complaints: string[];
@@ -33,6 +37,16 @@ export const test = base.extend<Each, Worker>({
     },
     { scope: 'worker', timeout: START_TIMEOUT_MS + 10_000 },
   ],
+  session: [
+    async ({ gateway }, use) => {
+      const client = await request.newContext({ baseURL: gateway.address });
+      const answer = await client.post('/api/auth/login', { data: { password: PASSWORD } });
+      expect(answer.status()).toBe(200);
+      await use((await client.storageState()).cookies);
+      await client.dispose();
+    },
+    { scope: 'worker' },
+  ],
   baseURL: async ({ gateway }, use) => use(gateway.address),
   complaints: async ({ page }, use) => {
     const complaints: string[] = [];
@@ -49,9 +63,8 @@ export const test = base.extend<Each, Worker>({
     });
     await use(complaints);
   },
-  signedIn: async ({ page }, use) => {
-    const answer = await page.request.post('/api/auth/login', { data: { password: PASSWORD } });
-    expect(answer.status()).toBe(200);
+  signedIn: async ({ context, page, session }, use) => {
+    await context.addCookies(session);
     await use(page);
   },
 });

@@ -1,6 +1,6 @@
 import '@mantine/core/styles.css';
 import '@mantine/notifications/styles.css';
-import { MantineProvider, createTheme } from '@mantine/core';
+import { MantineProvider } from '@mantine/core';
 import { ModalsProvider } from '@mantine/modals';
 import { Notifications } from '@mantine/notifications';
 import { MutationCache, QueryCache, QueryClient, QueryClientProvider } from '@tanstack/react-query';
@@ -11,6 +11,7 @@ import { createRoot } from 'react-dom/client';
 import { ApiFailure } from './api/client';
 import { showFailure } from './parts/failure';
 import { router } from './router';
+import { cssVariables, theme } from './theme';
 
 // Styles added at run time carry the page's nonce, so the content security policy can stay strict.
 const nonce = document.querySelector<HTMLElement>('meta[property="csp-nonce"]')?.nonce ?? '';
@@ -27,7 +28,9 @@ function leaveWhenSignedOut(error: unknown) {
 const queryClient = new QueryClient({
   queryCache: new QueryCache({ onError: (error) => void leaveWhenSignedOut(error) }),
   mutationCache: new MutationCache({
-    onError: (error) => {
+    onError: (error, _variables, _result, mutation) => {
+      // a mutation that handles its failure shows it where it happened
+      if (mutation.options.onError) return;
       if (!leaveWhenSignedOut(error)) showFailure(error);
     },
   }),
@@ -39,13 +42,11 @@ const queryClient = new QueryClient({
   },
 });
 
-const theme = createTheme({ primaryColor: 'teal', defaultRadius: 'md', cursorType: 'pointer' });
-
 const root = document.getElementById('root');
 if (!root) throw new Error('index.html has no #root');
 createRoot(root).render(
   <StrictMode>
-    <MantineProvider theme={theme} defaultColorScheme="auto" getStyleNonce={() => nonce}>
+    <MantineProvider theme={theme} cssVariablesResolver={cssVariables} defaultColorScheme="auto" getStyleNonce={() => nonce}>
       <QueryClientProvider client={queryClient}>
         <ModalsProvider>
           <Notifications position="top-right" />

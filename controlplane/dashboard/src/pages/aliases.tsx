@@ -1,4 +1,4 @@
-import { Button, Card, Code, Group, Table, TextInput } from '@mantine/core';
+import { Button, Card, Code, Group, Table, TextInput, VisuallyHidden } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { api, settle, unwrap } from '../api/client';
@@ -55,7 +55,9 @@ export function AliasesPage() {
               <Table.Tr>
                 <Table.Th>Alias</Table.Th>
                 <Table.Th>Target</Table.Th>
-                <Table.Th aria-label="Actions" />
+                <Table.Th>
+                  <VisuallyHidden>Actions</VisuallyHidden>
+                </Table.Th>
               </Table.Tr>
             </Table.Thead>
             <Table.Tbody>

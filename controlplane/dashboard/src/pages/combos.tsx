@@ -127,7 +127,7 @@ function ComboEditor({ draft, onClose, onSaved }: { draft: Draft; onClose: () =>
   });
   const models = form.values.models;
   return (
-    <Modal opened onClose={onClose} title={draft.id ? `Edit ${draft.name}` : 'New combo'} centered closeButtonProps={{ 'aria-label': 'Close' }}>
+    <Modal opened onClose={onClose} title={draft.id ? `Edit ${draft.name}` : 'New combo'}>
       <form
         onSubmit={form.onSubmit(({ name, models }) => save.mutate({ name, models: models.filter((model) => model.trim() !== '') }))}
       >

@@ -1,4 +1,4 @@
-import { Alert, Badge, Button, Code, Group, Modal, Stack, Switch, Table, TagsInput, Text, TextInput } from '@mantine/core';
+import { Alert, Badge, Button, Code, Group, Modal, Stack, Switch, Table, TagsInput, Text, TextInput, VisuallyHidden } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { useDisclosure } from '@mantine/hooks';
 import { IconPlus } from '@tabler/icons-react';
@@ -56,7 +56,9 @@ export function KeysPage() {
                   <Table.Th>Key</Table.Th>
                   <Table.Th>Models</Table.Th>
                   <Table.Th>Enabled</Table.Th>
-                  <Table.Th aria-label="Actions" />
+                  <Table.Th>
+                    <VisuallyHidden>Actions</VisuallyHidden>
+                  </Table.Th>
                 </Table.Tr>
               </Table.Thead>
               <Table.Tbody>
@@ -125,7 +127,7 @@ function NewKey({ opened, onClose, onCreated }: { opened: boolean; onClose: () =
     onClose();
   }
   return (
-    <Modal opened={opened} onClose={dismiss} title="New API key" centered closeButtonProps={{ 'aria-label': 'Close' }}>
+    <Modal opened={opened} onClose={dismiss} title="New API key">
       {created ? (
         <Stack>
           <Alert color="yellow">Copy it now. It is not stored and cannot be shown again.</Alert>

@@ -35,8 +35,8 @@ export function LoginPage() {
               required
               autoFocus
               autoComplete="current-password"
-              error={wrong}
               {...form.getInputProps('password')}
+              error={wrong}
             />
             <Button type="submit" loading={login.isPending}>
               Sign in

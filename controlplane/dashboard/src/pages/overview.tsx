@@ -86,7 +86,7 @@ function DataPlanes({ planes }: { planes: DataPlane[] }) {
                     <Code>{plane.id}</Code>
                   </Table.Td>
                   <Table.Td>
-                    <Badge variant="light" color={plane.status === 'ready' ? 'teal' : 'yellow'}>
+                    <Badge autoContrast color={plane.status === 'ready' ? 'teal' : 'yellow'}>
                       {plane.status}
                     </Badge>
                   </Table.Td>

@@ -33,7 +33,7 @@ export function Loaded<T>({
       </Alert>
     );
   }
-  return empty?.(query.data) ?? children(query.data);
+  return empty?.(query.data) || children(query.data);
 }
 
 /** A page or list with nothing in it yet says what to do next. */
@@ -41,7 +41,7 @@ export function Empty({ title, hint, action }: { title: string; hint: string; ac
   return (
     <Center p="xl">
       <Stack align="center" gap="xs" maw={460}>
-        <Title order={3} size="h4">
+        <Title order={2} size="h4">
           {title}
         </Title>
         <Text c="dimmed" ta="center">

@@ -1,4 +1,4 @@
-import { Alert, Badge, Button, Code, Group, Stack, Switch, Table, Text } from '@mantine/core';
+import { Alert, Badge, Button, Code, Group, Stack, Switch, Table, Text, VisuallyHidden } from '@mantine/core';
 import { useMutation } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, settle, unwrap } from '../../api/client';
@@ -31,7 +31,9 @@ export function Connections({ connections, onChanged }: { connections: Connectio
             <Table.Th>Key</Table.Th>
             <Table.Th>Status</Table.Th>
             <Table.Th>Enabled</Table.Th>
-            <Table.Th aria-label="Actions" />
+            <Table.Th>
+              <VisuallyHidden>Actions</VisuallyHidden>
+            </Table.Th>
           </Table.Tr>
         </Table.Thead>
         <Table.Tbody>

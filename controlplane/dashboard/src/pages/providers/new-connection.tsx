@@ -37,7 +37,7 @@ export function NewConnection({ opened, catalog, onClose, onSaved }: Props) {
   const custom = Object.values(catalog).some((entry) => entry.custom && entry.id === form.values.provider);
 
   return (
-    <Modal opened={opened} onClose={dismiss} title="Add connection" centered closeButtonProps={{ 'aria-label': 'Close' }}>
+    <Modal opened={opened} onClose={dismiss} title="Add connection">
       <form onSubmit={form.onSubmit((values) => save.mutate(values))}>
         <Stack>
           <Select
@@ -45,6 +45,7 @@ export function NewConnection({ opened, catalog, onClose, onSaved }: Props) {
             placeholder="Type to search"
             data={choices(catalog)}
             searchable
+            openOnFocus={false}
             data-autofocus
             {...form.getInputProps('provider')}
           />

@@ -41,7 +41,7 @@ export function NewEndpoint({ opened, onClose, onSaved }: Props) {
   }
 
   return (
-    <Modal opened={opened} onClose={dismiss} title="Add endpoint" centered closeButtonProps={{ 'aria-label': 'Close' }}>
+    <Modal opened={opened} onClose={dismiss} title="Add endpoint">
       <form onSubmit={form.onSubmit((values) => save.mutate(values))}>
         <Stack>
           <TextInput label="Name" placeholder="GPU server" data-autofocus {...form.getInputProps('name')} />

@@ -1,0 +1,38 @@
+import { type CSSVariablesResolver, Modal, createTheme } from '@mantine/core';
+
+/** The darkest shade: white text on it, and its own text on a tint, reach the contrast that WCAG AA asks for. */
+const SHADE = 9;
+
+export const theme = createTheme({
+  primaryColor: 'teal',
+  primaryShade: SHADE,
+  defaultRadius: 'md',
+  cursorType: 'pointer',
+  components: {
+    Modal: Modal.extend({
+      defaultProps: {
+        centered: true,
+        closeButtonProps: { 'aria-label': 'Close' },
+        // a <header> is the page's banner wherever it stands, and a page has one
+        attributes: { header: { role: 'none' } },
+      },
+    }),
+  },
+});
+
+/** Mantine's own greys, red and tints are too faint to read text by. */
+export const cssVariables: CSSVariablesResolver = () => ({
+  variables: {},
+  light: {
+    '--mantine-color-dimmed': 'var(--mantine-color-gray-7)',
+    '--mantine-color-placeholder': 'var(--mantine-color-gray-7)',
+    '--mantine-color-error': `var(--mantine-color-red-${SHADE})`,
+    '--mantine-color-teal-light': 'var(--mantine-color-teal-0)',
+    '--mantine-color-teal-light-hover': 'var(--mantine-color-teal-0)',
+  },
+  dark: {
+    '--mantine-color-dimmed': 'var(--mantine-color-dark-1)',
+    '--mantine-color-placeholder': 'var(--mantine-color-dark-1)',
+    '--mantine-color-error': 'var(--mantine-color-red-4)',
+  },
+});
