@@ -2,7 +2,7 @@
 
 use std::{io::Write, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::Context;
 use clap::{Parser, Subcommand};
 use controlplane::{
     app::{self, App, Deps},
@@ -10,12 +10,9 @@ use controlplane::{
     db::Db,
 };
 use figment::providers::Serialized;
-use runtime::{crypto::ClusterKeys, drain::Drain, secret::Secret, serve, shutdown, telemetry};
+use runtime::{crypto::ClusterKeys, drain::Drain, healthcheck, secret::Secret, serve, shutdown, telemetry};
 use state::RedisStore;
-use tokio::{
-    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
-    net::{TcpListener, TcpStream},
-};
+use tokio::net::TcpListener;
 
 #[derive(Parser)]
 #[command(version, about = "The control plane of an OmniRoute cluster")]
@@ -49,7 +46,7 @@ async fn main() -> anyhow::Result<()> {
     }
     let config = Config::load(args.config.clone(), Serialized::defaults(flags(&args)))?;
     match args.command {
-        Some(Command::Healthcheck) => healthcheck(config.listen).await,
+        Some(Command::Healthcheck) => Ok(healthcheck::check(config.listen).await?),
         Some(Command::Openapi) | None => run(config).await,
     }
 }
@@ -152,28 +149,4 @@ fn print_document() -> anyhow::Result<()> {
     document.push('\n');
     std::io::stdout().lock().write_all(document.as_bytes())?;
     Ok(())
-}
-
-async fn healthcheck(listen: SocketAddr) -> anyhow::Result<()> {
-    let address = if listen.ip().is_unspecified() {
-        SocketAddr::from(([127, 0, 0, 1], listen.port()))
-    } else {
-        listen
-    };
-    let check = async {
-        let mut stream = TcpStream::connect(address)
-            .await
-            .with_context(|| format!("nothing listens on {address}"))?;
-        stream
-            .write_all(b"GET /readyz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
-            .await?;
-        let mut status = String::new();
-        BufReader::new(stream).read_line(&mut status).await?;
-        ensure!(status.starts_with("HTTP/1.1 200"), "not ready: {}", status.trim());
-        Ok(())
-    };
-    match tokio::time::timeout(Duration::from_secs(2), check).await {
-        Ok(result) => result,
-        Err(_) => bail!("{address} does not answer"),
-    }
 }

@@ -1,7 +1,7 @@
 //! `omniroute-dataplane`: one data plane of a cluster.
 
 use anyhow::Context;
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use dataplane::app::{self, App, Deps};
 use dataplane::config::{Config, FLAT};
 use dataplane::control::{ControlPlanes, JoinToken};
@@ -13,7 +13,7 @@ use runtime::drain::Drain;
 use runtime::metrics::Registry;
 use runtime::readiness::Readiness;
 use runtime::serve::Limits;
-use runtime::{admin, serve, shutdown, telemetry};
+use runtime::{admin, healthcheck, serve, shutdown, telemetry};
 use serde::Serialize;
 use state::RedisStore;
 use std::net::SocketAddr;
@@ -46,6 +46,14 @@ struct Flags {
     config: Option<PathBuf>,
     #[command(flatten)]
     settings: Settings,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Exits with 0 when the data plane on this machine is ready.
+    Healthcheck,
 }
 
 #[derive(clap::Args, Serialize)]
@@ -57,12 +65,17 @@ struct Settings {
 }
 
 fn main() -> ExitCode {
-    let flags = Flags::parse();
+    let mut flags = Flags::parse();
+    let command = flags.command.take();
     let config = match load(flags) {
         Ok(config) => config,
         Err(error) => return complain(&error, BAD_SETTINGS),
     };
-    match run(&config) {
+    let outcome = match command {
+        None => run(&config),
+        Some(Command::Healthcheck) => check(&config),
+    };
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => complain(&error, 1),
     }
@@ -82,6 +95,11 @@ fn load(flags: Flags) -> anyhow::Result<Config> {
         "CLUSTER_SECRET has {secret} characters: give every plane of the cluster the same {SECRET_CHARS} or more"
     );
     Ok(config)
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn check(config: &Config) -> anyhow::Result<()> {
+    Ok(healthcheck::check(config.listen()).await?)
 }
 
 #[tokio::main]

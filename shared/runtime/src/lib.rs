@@ -8,6 +8,7 @@ pub mod config;
 pub mod crypto;
 pub mod drain;
 pub mod egress;
+pub mod healthcheck;
 pub mod metrics;
 pub mod readiness;
 pub mod secret;
