@@ -177,7 +177,9 @@ fn open(dir: &Path) -> Spool {
 /// Until the proxy has noticed that it should refuse, and so has cut what was open.
 async fn wait_until_refused(proxy: &FaultProxy) {
     let refused = async || {
-        let mut socket = TcpStream::connect(proxy.address()).await.unwrap();
+        let Ok(mut socket) = TcpStream::connect(proxy.address()).await else {
+            return Some(());
+        };
         let read = tokio::time::timeout(Duration::from_millis(100), socket.read(&mut [0])).await;
         matches!(read, Ok(Ok(0) | Err(_))).then_some(())
     };

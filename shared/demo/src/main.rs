@@ -2,8 +2,10 @@
 
 use anyhow::Context;
 use clap::{Parser, ValueEnum};
+use std::io::Write;
 use std::net::SocketAddr;
 use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
 
 /// A provider without an account, for trying OmniRoute and for tests.
 #[derive(Debug, Parser)]
@@ -33,6 +35,16 @@ async fn main() -> anyhow::Result<()> {
     let listener = TcpListener::bind(options.listen)
         .await
         .with_context(|| format!("cannot listen on {}", options.listen))?;
-    axum::serve(listener, demo::router(dialect)).await?;
+    let address = listener.local_addr()?;
+    writeln!(
+        std::io::stdout(),
+        "demo provider on http://{address}/v1, any API key will do"
+    )?;
+    // the first process of a container has no default for this signal
+    let mut asked_to_stop = signal(SignalKind::terminate())?;
+    tokio::select! {
+        served = axum::serve(listener, demo::router(dialect)) => served?,
+        _ = asked_to_stop.recv() => {}
+    }
     Ok(())
 }

@@ -1,14 +1,16 @@
 //! What tests are made of: providers that can be scripted, processes that can be killed, connections that can be
 //! broken, snapshots written as a sentence. Never part of a product.
 
+pub mod client;
 pub mod fault;
 pub mod process;
 pub mod service;
 pub mod snapshot;
 pub mod wait;
 
+pub use client::Client;
 pub use demo::{Behaviour, Billed, Received, Simulator};
-pub use fault::FaultProxy;
+pub use fault::{Fault, FaultProxy};
 pub use process::Process;
 pub use snapshot::Snapshot;
 pub use wait::wait_until;

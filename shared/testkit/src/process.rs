@@ -1,5 +1,6 @@
 //! A program under test, as its operator would run it: started, asked, signalled, killed.
 
+use crate::client::exchange;
 use crate::wait::wait_until;
 use std::fs::{self, File};
 use std::net::{SocketAddr, TcpListener};
@@ -7,11 +8,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 use tempfile::TempDir;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 /// Generous: test machines are busy.
 const START: Duration = Duration::from_secs(60);
+/// For one probe; a program that accepts and does not answer must not outlast [`START`].
+const PROBE: Duration = Duration::from_secs(1);
 
 /// A running program. Killed when dropped.
 #[derive(Debug)]
@@ -153,16 +154,17 @@ pub fn free_address() -> SocketAddr {
 
 /// The status of a GET, when there is an answer at all.
 pub async fn http_status(address: SocketAddr, path: &str) -> Option<u16> {
-    let mut socket = TcpStream::connect(address).await.ok()?;
     let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
-    socket.write_all(request.as_bytes()).await.ok()?;
-    let mut answer = Vec::new();
-    socket.read_to_end(&mut answer).await.ok()?;
+    let answer = exchange(address, request.as_bytes(), PROBE).await.ok()?;
     String::from_utf8_lossy(&answer).split(' ').nth(1)?.parse().ok()
 }
 
-/// Binaries stand beside the directory of the test that runs.
+/// Where cargo says, which it does for binaries of the test's own package; else binaries stand beside the
+/// directory of the test that runs.
 fn binary(name: &str) -> PathBuf {
+    if let Some(told) = std::env::var_os(format!("CARGO_BIN_EXE_{name}")) {
+        return told.into();
+    }
     let test = std::env::current_exe().expect("a running program has a path");
     let beside = test
         .parent()
@@ -176,4 +178,52 @@ fn unreachable_binary(program: &Path, error: &std::io::Error) -> ! {
         "{} cannot be started ({error}): build it with `cargo build --workspace --bins`",
         program.display()
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn provider() -> (Process, SocketAddr) {
+        let address = free_address();
+        let listen = address.to_string();
+        let mut process = Process::start("omniroute-demo-provider", &["--listen", &listen], &[]);
+        process.ready(address, "/healthz").await;
+        (process, address)
+    }
+
+    #[tokio::test]
+    async fn a_program_is_started_paused_and_stopped() {
+        let (mut process, address) = provider().await;
+        assert_eq!(
+            http_status(address, "/v1/models").await,
+            Some(401),
+            "no key was sent"
+        );
+        assert!(process.log().contains(&address.to_string()), "{}", process.log());
+
+        process.pause();
+        let request = b"GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+        let silence = exchange(address, request, Duration::from_millis(200)).await;
+        assert_eq!(silence.unwrap(), b"", "the kernel accepts, nobody answers");
+        process.resume();
+        process.ready(address, "/healthz").await;
+
+        assert!(process.terminate().await.success());
+        assert_eq!(http_status(address, "/healthz").await, None);
+    }
+
+    #[tokio::test]
+    async fn a_killed_program_is_gone_at_once() {
+        let (mut process, address) = provider().await;
+        process.kill();
+        assert_eq!(http_status(address, "/healthz").await, None);
+    }
+
+    #[tokio::test]
+    #[should_panic(expected = "omniroute-demo-provider ended with")]
+    async fn a_program_that_ends_before_it_is_ready_says_why() {
+        let mut process = Process::start("omniroute-demo-provider", &["--listen", "nowhere"], &[]);
+        process.ready(free_address(), "/healthz").await;
+    }
 }

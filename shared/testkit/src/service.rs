@@ -1,6 +1,57 @@
 //! The services a test talks to, as `make test` provides them.
 
+#[cfg(feature = "postgres")]
+mod postgres;
+
+use redis::{Commands, RedisResult};
 use uuid::Uuid;
+
+#[cfg(feature = "postgres")]
+pub use postgres::{Database, postgres};
+
+/// A part of the Redis server that is the test's own. Its keys are deleted when it is dropped.
+#[derive(Debug)]
+pub struct Redis {
+    pub url: String,
+    /// What every key the test writes must start with.
+    pub prefix: String,
+}
+
+// === impl Redis ===
+
+impl Redis {
+    fn clean(&self) -> RedisResult<()> {
+        let mut connection = redis::Client::open(self.url.as_str())?.get_connection()?;
+        // hash tags put a brace before the prefix
+        let pattern = format!("*{}*", self.prefix);
+        let keys = connection
+            .scan_match(pattern)?
+            .collect::<RedisResult<Vec<String>>>()?;
+        if keys.is_empty() {
+            return Ok(());
+        }
+        connection.del(keys)
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        // a test may have taken the server down; what it left is no reason to fail it
+        let _ = self.clean();
+    }
+}
+
+/// The Redis server for tests, and a prefix nobody else has.
+///
+/// # Panics
+///
+/// Without `REDIS_URL`.
+pub fn redis() -> Redis {
+    Redis {
+        url: redis_url(),
+        prefix: prefix(),
+    }
+}
 
 /// The Postgres server for tests.
 ///

@@ -26,8 +26,13 @@ impl Default for Snapshot {
 }
 
 impl Snapshot {
+    /// For data planes that know [`CLUSTER_SECRET`].
     pub fn new() -> Self {
-        let transport = ClusterKeys::derive(CLUSTER_SECRET).transport;
+        Self::sealed_with(ClusterKeys::derive(CLUSTER_SECRET).transport)
+    }
+
+    /// For data planes that open secrets with `transport`.
+    pub fn sealed_with(transport: SealKey) -> Self {
         let pepper = sealed(&transport, "settings|settings|api_key_pepper", PEPPER);
         let settings = v1::Settings {
             api_key_pepper: Some(pepper),
@@ -170,5 +175,28 @@ fn sealed(key: &SealKey, place: &str, plain: &[u8]) -> SealedSecret {
         key_version: 1,
         nonce: sealed.nonce.to_vec(),
         ciphertext: sealed.ciphertext,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use runtime::crypto::open;
+
+    #[test]
+    fn secrets_open_with_the_key_they_were_sealed_with_and_no_other() {
+        let key = SealKey::derive("tests", "a secret of these tests, long enough");
+        let resources = Snapshot::sealed_with(key.clone())
+            .openai("o", "http://127.0.0.1:1/v1")
+            .build();
+        let connection = resources.iter().find_map(|resource| match &resource.body {
+            Some(Body::Connection(connection)) => Some(connection),
+            _ => None,
+        });
+        let sealed = connection.unwrap().credential.clone().unwrap();
+        let nonce: [u8; 12] = sealed.nonce.as_slice().try_into().unwrap();
+        let with = |key: &SealKey| open(key, b"connection|o-1|credential", &nonce, &sealed.ciphertext);
+        assert_eq!(*with(&key).unwrap(), b"sk-o-1");
+        assert!(with(&ClusterKeys::derive(CLUSTER_SECRET).transport).is_err());
     }
 }
