@@ -35,8 +35,8 @@ export function AliasesPage() {
       <Card withBorder mb="lg">
         <form onSubmit={form.onSubmit((values) => save.mutate(values))}>
           <Group align="flex-end">
-            <TextInput label="Alias" placeholder="fast" required {...form.getInputProps('alias')} />
-            <TextInput label="Target" placeholder="openai/gpt-4o-mini" required style={{ flex: 1 }} {...form.getInputProps('model')} />
+            <TextInput label="Alias" placeholder="fast" required flex="0 1 200px" {...form.getInputProps('alias')} />
+            <TextInput label="Target" placeholder="openai/gpt-4o-mini" required flex="1 1 260px" {...form.getInputProps('model')} />
             <Button type="submit" loading={save.isPending}>
               Save
             </Button>
@@ -69,7 +69,7 @@ export function AliasesPage() {
                   <Table.Td>
                     <Code>{target}</Code>
                   </Table.Td>
-                  <Table.Td>
+                  <Table.Td ta="right">
                     <DeleteButton what={alias} onClick={() => confirmDelete(alias, 'Requests that name it are refused from now on.', () => remove.mutate(alias))} />
                   </Table.Td>
                 </Table.Tr>

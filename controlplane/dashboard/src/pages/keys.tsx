@@ -90,7 +90,7 @@ export function KeysPage() {
                         aria-label={`${key.name} enabled`}
                       />
                     </Table.Td>
-                    <Table.Td>
+                    <Table.Td ta="right">
                       <DeleteButton what={key.name} onClick={() =>
                             confirmDelete(key.name, 'Clients that use this key are refused from now on.', () => remove.mutate(key.id))
                           } />

@@ -68,7 +68,7 @@ function DataPlanes({ planes }: { planes: DataPlane[] }) {
       {planes.length === 0 ? (
         <Empty title="None is connected" hint="A data plane appears here as soon as it reaches this control plane." />
       ) : (
-        <Table.ScrollContainer minWidth={480}>
+        <Table.ScrollContainer minWidth={720}>
           <Table>
             <Table.Thead>
               <Table.Tr>
