@@ -9,6 +9,7 @@ pub mod auth;
 pub mod catalog;
 pub mod combos;
 pub mod data_planes;
+mod guard;
 pub mod health;
 pub mod init;
 pub mod keys;

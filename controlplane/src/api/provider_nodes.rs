@@ -23,7 +23,7 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
-    api::Ctx,
+    api::{Ctx, guard},
     db::{Audit, Outcome},
     error::ApiError,
     http::{Body, IfMatch, Json as JsonBody, Operator, Stamp, Violations, Wait, WaitQuery, etag},
@@ -303,13 +303,17 @@ async fn update(
     if_match.check(before.updated_at)?;
     let row = body.over(before.clone())?;
     prefix_is_free(tx.conn(), &row.prefix, &id).await?;
-    refuse_address(
+    let before_private = before.allow_private_address;
+    if let Err(error) = refuse_address(
         &ctx,
         &operator,
         &row.base_url,
         row.allow_private_address,
-        before.allow_private_address,
-    )?;
+        before_private,
+    ) {
+        drop(tx);
+        return Err(guard::recorded(&ctx, &operator.origin, error).await);
+    }
 
     sqlx::query!(
         "update provider_node
@@ -402,7 +406,9 @@ async fn validate(
         Finding::Refused => Some("invalid_key"),
         Finding::Unverifiable => Some("no_models_endpoint"),
         Finding::Unavailable | Finding::Unreachable(_) => Some("unreachable"),
-        Finding::Blocked(why) => return Err(ApiError::UrlBlocked(why)),
+        Finding::Blocked(why) => {
+            return Err(guard::recorded(&ctx, &operator.origin, ApiError::UrlBlocked(why)).await);
+        }
     };
     Ok(Json(ValidateView {
         valid,
@@ -510,14 +516,10 @@ async fn check_address(
     url: &str,
     allow_private: bool,
 ) -> Result<(), ApiError> {
-    let result = refuse_address(ctx, operator, url, allow_private, false);
-    if let Err(ApiError::UrlBlocked(why)) = &result {
-        let audit = Audit::of("security.ssrf_blocked")
-            .outcome(Outcome::Denied)
-            .details(json!({ "reason": why }));
-        ctx.db.record(&operator.origin, audit).await?;
+    match refuse_address(ctx, operator, url, allow_private, false) {
+        Ok(()) => Ok(()),
+        Err(error) => Err(guard::recorded(ctx, &operator.origin, error).await),
     }
-    result
 }
 
 fn refuse_address(

@@ -184,6 +184,15 @@ async fn store(
         None => None,
     };
     let mut tx = ctx.db.config_tx(origin).await?;
+    // Nobody proved a current password, so there must still be none.
+    if !before.can_log_in(ctx) {
+        let stored = sqlx::query_scalar!("select password_hash from admin_account")
+            .fetch_one(tx.conn())
+            .await?;
+        if stored.is_some() {
+            return Err(ApiError::NoCredential);
+        }
+    }
     let epoch = sqlx::query_scalar!(
         "update admin_account
          set password_hash = coalesce($1, password_hash),

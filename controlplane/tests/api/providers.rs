@@ -204,6 +204,7 @@ async fn an_address_of_its_own_passes_the_guard_first() {
     api.patch(&path(&created), inside)
         .await
         .expect_error(422, "URL_GUARD_BLOCKED");
+    assert_eq!(api.audited("security.ssrf_blocked").await, 2);
     let removed = api
         .patch(
             &path(&created),

@@ -145,7 +145,7 @@ impl Api {
             db,
             store,
             drain,
-            router: app.router,
+            router: app.router.merge(app.probes),
             first_run_password: app.first_run_password.map(|password| password.expose().clone()),
             cookie: Mutex::default(),
             peer: "127.0.0.1:50000".parse().unwrap(),

@@ -20,7 +20,7 @@ use super::{
     row_of,
 };
 use crate::{
-    api::Ctx,
+    api::{Ctx, guard},
     db::{Audit, Outcome},
     error::ApiError,
     http::{Body, Json as JsonBody, Operator, Query, SameSite, Stamp, Violations, one_of},
@@ -168,14 +168,17 @@ pub(super) async fn test(
         (status = 502), (status = 504)))]
 pub(super) async fn models(
     State(ctx): State<Ctx>,
-    _: Operator,
+    operator: Operator,
     _: SameSite,
     Path(id): Path<String>,
     Query(query): Query<ModelsQuery>,
 ) -> Result<Json<ModelList>, ApiError> {
     let row = row_of(&ctx, &id).await?;
     let target = target_of(&ctx, &row).await?;
-    let models = probe::list_models(&ctx.egress, &target, query.raw).await?;
+    let models = match probe::list_models(&ctx.egress, &target, query.raw).await {
+        Ok(models) => models,
+        Err(error) => return Err(guard::recorded(&ctx, &operator.origin, error).await),
+    };
     Ok(Json(ModelList {
         provider: row.provider,
         connection_id: row.id,
@@ -206,8 +209,7 @@ pub(super) async fn validate(
         .outcome(if valid { Outcome::Success } else { Outcome::Failed });
     ctx.db.record(&operator.origin, audit).await?;
     if let Finding::Blocked(why) = check.finding {
-        blocked(&ctx, &operator, &why).await?;
-        return Err(ApiError::UrlBlocked(why));
+        return Err(guard::recorded(&ctx, &operator.origin, ApiError::UrlBlocked(why)).await);
     }
     Ok(Json(ValidateView {
         valid,
@@ -296,7 +298,7 @@ async fn run(ctx: &Ctx, operator: &Operator, row: &Row) -> Result<TestView, ApiE
         Err(error) => return Err(error),
     };
     if let Finding::Blocked(why) = &check.finding {
-        blocked(ctx, operator, why).await?;
+        guard::recorded(ctx, &operator.origin, ApiError::UrlBlocked(why.clone())).await;
     }
     let diagnosis = check.diagnosis();
     let error = check.finding.error();
@@ -369,13 +371,6 @@ async fn remember(
             Outcome::Failed
         })
         .details(json!({ "diagnosis": diagnosis.r#type }));
-    Ok(ctx.db.record(&operator.origin, audit).await?)
-}
-
-async fn blocked(ctx: &Ctx, operator: &Operator, why: &str) -> Result<(), ApiError> {
-    let audit = Audit::of("security.ssrf_blocked")
-        .outcome(Outcome::Denied)
-        .details(json!({ "reason": why }));
     Ok(ctx.db.record(&operator.origin, audit).await?)
 }
 

@@ -20,7 +20,7 @@ use super::{
     row::{self, Row},
 };
 use crate::{
-    api::Ctx,
+    api::{Ctx, guard},
     db::{Audit, Committed},
     error::ApiError,
     http::{Body, IfMatch, Json, Operator, Patch, Violations, Wait, WaitQuery, uuid_or_missing},
@@ -252,7 +252,10 @@ pub(super) async fn create(
         merge_data(&mut row, patch)?;
     }
     set_credential(&ctx, &mut row, &body.api_key);
-    check_address(&ctx, &row)?;
+    if let Err(error) = check_address(&ctx, &row) {
+        drop(tx);
+        return Err(guard::recorded(&ctx, &operator.origin, error).await);
+    }
 
     row::save(tx.conn(), &row).await?;
     row::renumber(
@@ -337,7 +340,10 @@ pub(super) async fn update(
         .api_key
         .as_ref()
         .is_some_and(|key| set_credential(&ctx, &mut row, key));
-    check_address(&ctx, &row)?;
+    if let Err(error) = check_address(&ctx, &row) {
+        drop(tx);
+        return Err(guard::recorded(&ctx, &operator.origin, error).await);
+    }
 
     row::save(tx.conn(), &row).await?;
     if let Some(place) = body.priority.filter(|place| *place != before.priority) {
