@@ -290,7 +290,7 @@ async fn boots_from(store: Arc<dyn StateStore>) {
     let third = Data::start_with("dp-3", control.address, store);
     third
         .wait_for("a control plane to confirm", |standing| {
-            standing.connected && !standing.from_store
+            standing.connected && standing.applied.is_some() && !standing.from_store
         })
         .await;
     assert_eq!(third.revision(), revision);
