@@ -20,9 +20,10 @@ pub struct Behaviour {
     pub hang: bool,
     /// Wait before the first byte of the answer.
     pub first_byte: Duration,
-    /// Wait between stream frames. Of an answer that is no stream, here and below: pieces of a few bytes.
+    /// Wait between stream frames.
     pub gap: Duration,
-    /// Reset the connection after this many stream frames.
+    /// Reset the connection after this many stream frames; here and below, of an answer that is no stream, after
+    /// this many pieces of 16 bytes.
     pub cut_after: Option<usize>,
     /// End the stream cleanly, but early, after this many frames.
     pub end_after: Option<usize>,

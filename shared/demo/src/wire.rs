@@ -13,7 +13,7 @@ use serde_json::Value;
 use std::collections::VecDeque;
 use std::io;
 
-/// What is left of a body that goes wrong in the middle: so much that a test can tell it from nothing.
+/// Bytes of a body that is sent in pieces, because it is to go wrong in the middle.
 const PIECE: usize = 16;
 const BROKEN: &str = "{\"broken\":";
 
