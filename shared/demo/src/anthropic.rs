@@ -1,7 +1,7 @@
 //! Anthropic Messages, as strict as the vendor.
 //!
-//! Fields and event shapes are those of the vendor's Python SDK 2.13 and of the API version of 2023 it grew from,
-//! messages those its API answers with.
+//! Fields and event shapes are those of the vendor's Python SDK 2.13 and of the API version of 2023 it grew from.
+//! Error messages are modelled on its API's: status and type are what to rely on, not the words.
 
 mod check;
 mod content;

@@ -1,6 +1,7 @@
-//! OpenAI Chat Completions, as strict as the vendor: what it refuses is refused with its own words for it.
+//! OpenAI Chat Completions, as strict as the vendor.
 //!
-//! Fields, enums and event shapes are those of the vendor's Python SDK 3.57, messages those its API answers with.
+//! Fields, enums and event shapes are those of the vendor's Python SDK 3.57. Error messages are modelled on its
+//! API's: status, type, code and param are what to rely on, not the words.
 
 mod check;
 mod content;
