@@ -154,6 +154,11 @@ async fn a_configuration_without_usable_settings_is_refused_and_the_running_one_
     let misconfigured = Control::start_with(&database, &keys).await;
     let other = FaultProxy::to(misconfigured.address).await;
     let refused = Data::start("dp-2", other.address());
+    wait_until("both data planes to be known", SOON, async || {
+        let known = misconfigured.fleet.list().await.unwrap();
+        (known.len() == 2).then_some(())
+    })
+    .await;
     let newer = database.commit(ALIAS).await;
     let applied = misconfigured.fleet.wait_applied(newer, SOON).await;
     assert_eq!(
