@@ -269,7 +269,7 @@ mod tests {
                 502,
                 "<html><body>502 Bad Gateway</body></html>",
                 ErrorKind::Upstream5xx,
-                "502 Bad Gateway",
+                "an HTML page instead of an answer; something in front of the provider may be down",
             ),
             (
                 400,
