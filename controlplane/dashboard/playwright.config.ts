@@ -6,7 +6,7 @@ export default defineConfig({
   testDir: 'e2e',
   outputDir: 'test-results',
   // every worker starts a gateway of its own
-  workers: 1,
+  workers: 2,
   timeout: 30_000,
   forbidOnly: inCi,
   reporter: 'list',
