@@ -71,6 +71,11 @@ fn main() -> ExitCode {
         Ok(config) => config,
         Err(error) => return complain(&error, BAD_SETTINGS),
     };
+    if command.is_none()
+        && let Err(error) = check_secret(&config)
+    {
+        return complain(&error, BAD_SETTINGS);
+    }
     let outcome = match command {
         None => run(&config),
         Some(Command::Healthcheck) => check(&config),
@@ -82,19 +87,23 @@ fn main() -> ExitCode {
 }
 
 fn load(flags: Flags) -> anyhow::Result<Config> {
-    let config: Config = runtime::config::load(Sources {
+    Ok(runtime::config::load(Sources {
         file: flags.config,
         prefix: "OMNIROUTE_DATAPLANE__",
         section: "dataplane",
         flat: FLAT,
         flags: Serialized::defaults(flags.settings),
-    })?;
+    })?)
+}
+
+/// A health check runs beside the plane and need not know its secret.
+fn check_secret(config: &Config) -> anyhow::Result<()> {
     let secret = config.cluster_secret.expose().chars().count();
     anyhow::ensure!(
         secret >= SECRET_CHARS,
         "CLUSTER_SECRET has {secret} characters: give every plane of the cluster the same {SECRET_CHARS} or more"
     );
-    Ok(config)
+    Ok(())
 }
 
 #[tokio::main(flavor = "current_thread")]
