@@ -73,6 +73,7 @@ impl Record {
             model: model.to_owned(),
             include_usage: false,
             injected_usage: false,
+            framing: llm::Framing::default(),
         }
     }
 

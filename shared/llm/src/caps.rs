@@ -93,6 +93,9 @@ impl ModelCaps {
     pub fn of(dialect: Dialect, model: &str) -> Self {
         let mut caps = match dialect {
             Dialect::OpenAiChat => Self::OPENAI_CHAT,
+            Dialect::OpenAiResponses => Self::OPENAI_RESPONSES,
+            Dialect::Gemini => Self::GEMINI,
+            Dialect::OllamaChat => Self::OLLAMA_CHAT,
             Dialect::AnthropicMessages => Self::ANTHROPIC_MESSAGES,
         };
         catalogue::refine(&mut caps, dialect, model);
@@ -122,6 +125,12 @@ impl ModelCaps {
         cache_marks: CacheMarks::None,
         effort_with_tools: true,
     };
+
+    const OPENAI_RESPONSES: Self = Self { ..Self::OPENAI_CHAT };
+
+    const GEMINI: Self = Self { ..Self::OPENAI_CHAT };
+
+    const OLLAMA_CHAT: Self = Self { ..Self::OPENAI_CHAT };
 
     const ANTHROPIC_MESSAGES: Self = Self {
         max_output: None,

@@ -8,8 +8,14 @@ use std::fmt;
 pub enum Dialect {
     /// OpenAI Chat Completions.
     OpenAiChat,
+    /// OpenAI Responses.
+    OpenAiResponses,
     /// Anthropic Messages.
     AnthropicMessages,
+    /// Gemini `generateContent` and `streamGenerateContent`.
+    Gemini,
+    /// Ollama's native `/api/chat`.
+    OllamaChat,
 }
 
 impl Dialect {
@@ -17,8 +23,16 @@ impl Dialect {
     pub const fn name(self) -> &'static str {
         match self {
             Self::OpenAiChat => "openai_chat",
+            Self::OpenAiResponses => "openai_responses",
             Self::AnthropicMessages => "anthropic_messages",
+            Self::Gemini => "gemini",
+            Self::OllamaChat => "ollama_chat",
         }
+    }
+
+    /// Whether a client that does not say gets a stream. Ollama's API documents `stream` as true by default.
+    pub const fn streams_by_default(self) -> bool {
+        matches!(self, Self::OllamaChat)
     }
 }
 

@@ -61,8 +61,8 @@ pub trait Format: Send + Sync + fmt::Debug {
     /// The status and the body of an error before the first byte.
     fn encode_error(&self, error: &PublicError) -> (u16, Vec<u8>);
 
-    /// The content type of a stream in this dialect.
-    fn stream_content_type(&self) -> &'static str;
+    /// The content type of a client's stream in this dialect.
+    fn stream_content_type(&self, framing: Framing) -> &'static str;
 }
 
 /// What an encoder needs and may not make up: ids, time, and what the client asked for.
@@ -78,6 +78,18 @@ pub struct ReplySeed {
     pub include_usage: bool,
     /// The gateway asked the upstream for stream usage that the client did not ask for.
     pub injected_usage: bool,
+    /// How the client wants its stream framed.
+    pub framing: Framing,
+}
+
+/// The framing of a client's stream.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Framing {
+    /// The dialect's own: server-sent events, or a JSON document per line for Ollama.
+    #[default]
+    Native,
+    /// One JSON array, which is what Gemini streams without `alt=sse`.
+    JsonArray,
 }
 
 /// Upstream stream bytes to events. Splitting the bytes anywhere changes nothing.

@@ -11,7 +11,9 @@ pub static ALL: &[&dyn Format] = &[&openai_chat::OpenAiChat, &anthropic_messages
 
 pub fn of(dialect: Dialect) -> &'static dyn Format {
     match dialect {
-        Dialect::OpenAiChat => &openai_chat::OpenAiChat,
+        Dialect::OpenAiChat | Dialect::OpenAiResponses | Dialect::Gemini | Dialect::OllamaChat => {
+            &openai_chat::OpenAiChat
+        }
         Dialect::AnthropicMessages => &anthropic_messages::AnthropicMessages,
     }
 }

@@ -12,7 +12,11 @@ pub struct ProviderSpec {
     pub dialect: Dialect,
     /// Without a trailing slash; empty for a template, whose address the user gives.
     pub base_url: &'static str,
+    /// Appended to the base URL. `{model}` stands for the provider's model id, for dialects that carry it in the
+    /// path instead of the body; see [`ProviderSpec::chat_path`].
     pub chat_path: &'static str,
+    /// The same for a stream, where the dialect has another address for it; else empty.
+    pub stream_path: &'static str,
     pub models_path: Option<&'static str>,
     pub auth: AuthScheme,
     /// Sent with every request, unless the dialect or the client says otherwise.
@@ -53,6 +57,7 @@ impl ProviderSpec {
             dialect: Dialect::OpenAiChat,
             base_url: "",
             chat_path: "/chat/completions",
+            stream_path: "",
             models_path: Some("/models"),
             auth: AuthScheme::Bearer,
             headers: &[],
@@ -70,6 +75,15 @@ impl ProviderSpec {
             auth: AuthScheme::Header("x-api-key"),
             ..Self::openai_chat()
         }
+    }
+
+    /// The path of one request, for this model id.
+    pub fn path_for(&self, model: &str, stream: bool) -> String {
+        let path = match stream && !self.stream_path.is_empty() {
+            true => self.stream_path,
+            false => self.chat_path,
+        };
+        path.replace("{model}", model)
     }
 }
 

@@ -159,6 +159,7 @@ impl ReplyPart {
                     id,
                     name,
                     arguments: arguments(String::new()),
+                    opaque: None,
                 })
             }
         }

@@ -136,6 +136,8 @@ pub struct ToolCall {
     pub id: String,
     pub name: String,
     pub arguments: ToolArguments,
+    /// A signature over the call: Gemini signs calls, and takes them back only signed.
+    pub opaque: Option<Opaque>,
 }
 
 /// Arguments stay text: 64-bit ids, `1.0` against `1` and key order must survive.

@@ -13,7 +13,7 @@ use crate::dialect::Dialect;
 use crate::error::{DecodeError, EncodeError, UpstreamError};
 use crate::event::{Event, EventKind};
 use crate::finish::Finish;
-use crate::format::Format;
+use crate::format::{Format, Framing};
 use crate::formats;
 use crate::head::Head;
 use crate::request::Request;
@@ -38,9 +38,18 @@ pub struct Ask {
     body: Bytes,
     model: String,
     stream: bool,
+    framing: Framing,
     include_usage: bool,
     /// Read in full only for an upstream of another dialect, and then once for all attempts.
     request: OnceLock<Result<Request, DecodeError>>,
+}
+
+/// What a dialect says in the address of a request instead of its body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Address {
+    pub model: String,
+    pub stream: bool,
+    pub framing: Framing,
 }
 
 /// Where a request is being sent.
@@ -89,21 +98,27 @@ struct StreamOptions {
 impl Ask {
     /// Reads the model, the stream flag, and nothing else; but checks that the whole body is JSON.
     pub fn read(dialect: Dialect, body: Bytes) -> Result<Self, DecodeError> {
+        Self::read_for(dialect, None, body)
+    }
+
+    /// Reads a request whose model and stream flag are in its address.
+    pub fn read_at(dialect: Dialect, address: Address, body: Bytes) -> Result<Self, DecodeError> {
+        Self::read_for(dialect, Some(address), body)
+    }
+
+    fn read_for(dialect: Dialect, address: Option<Address>, body: Bytes) -> Result<Self, DecodeError> {
         let head = Head::read(&body)?;
-        let model = head
-            .get("model")
-            .map(text)
-            .transpose()?
-            .flatten()
-            .unwrap_or_default();
+        let Address {
+            model,
+            stream,
+            framing,
+        } = match address {
+            Some(address) => address,
+            None => addressed_in(&head, dialect)?,
+        };
         if model.is_empty() {
             return Err(DecodeError::at("model", "Missing model"));
         }
-        let stream = match head.get("stream").map(RawValue::get) {
-            None | Some("null" | "false") => false,
-            Some("true") => true,
-            Some(_) => return Err(DecodeError::at("stream", "stream must be true or false")),
-        };
         // anything unreadable in there is the upstream's to refuse
         let options = head.get("stream_options").map(RawValue::get);
         let options = options.and_then(|json| serde_json::from_str::<StreamOptions>(json).ok());
@@ -112,6 +127,7 @@ impl Ask {
             dialect,
             model,
             stream,
+            framing,
             include_usage,
             request: OnceLock::new(),
             body,
@@ -133,6 +149,10 @@ impl Ask {
 
     pub fn stream(&self) -> bool {
         self.stream
+    }
+
+    pub fn framing(&self) -> Framing {
+        self.framing
     }
 
     pub fn body_len(&self) -> usize {
@@ -185,6 +205,22 @@ impl Progress {
 }
 
 // === functions ===
+
+/// Most dialects name the model and ask for a stream in the body.
+fn addressed_in(head: &Head<'_>, dialect: Dialect) -> Result<Address, DecodeError> {
+    let model = head.get("model").map(text).transpose()?.flatten();
+    let stream = match head.get("stream").map(RawValue::get) {
+        None | Some("null") => dialect.streams_by_default(),
+        Some("false") => false,
+        Some("true") => true,
+        Some(_) => return Err(DecodeError::at("stream", "stream must be true or false")),
+    };
+    Ok(Address {
+        model: model.unwrap_or_default(),
+        stream,
+        framing: Framing::Native,
+    })
+}
 
 fn text(raw: &RawValue) -> Result<Option<String>, DecodeError> {
     serde_json::from_str(raw.get()).map_err(|_| DecodeError::at("model", "model must be a string"))

@@ -27,6 +27,7 @@ fn call(client: Dialect, upstream: Dialect, stream: bool) -> Call {
     match client {
         Dialect::OpenAiChat => body["stream_options"] = json!({"include_usage": true}),
         Dialect::AnthropicMessages => body["thinking"] = json!({"type": "enabled", "budget_tokens": 1024}),
+        _ => {}
     }
     let ask = Ask::read(client, Bytes::from(body.to_string())).expect("the body names a model");
     ask.call(&target(upstream))
@@ -48,6 +49,7 @@ fn seed() -> ReplySeed {
         model: "m".to_owned(),
         include_usage: true,
         injected_usage: false,
+        framing: llm::Framing::default(),
     }
 }
 

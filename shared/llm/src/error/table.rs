@@ -23,7 +23,9 @@ impl ErrorKind {
     /// The HTTP status of an error before the first byte.
     pub const fn status(self, dialect: Dialect) -> u16 {
         match dialect {
-            Dialect::OpenAiChat => self.row().openai.0,
+            Dialect::OpenAiChat | Dialect::OpenAiResponses | Dialect::Gemini | Dialect::OllamaChat => {
+                self.row().openai.0
+            }
             Dialect::AnthropicMessages => self.row().anthropic.0,
         }
     }
@@ -31,7 +33,9 @@ impl ErrorKind {
     /// The `type` inside the dialect's envelope.
     pub const fn error_type(self, dialect: Dialect) -> &'static str {
         match dialect {
-            Dialect::OpenAiChat => self.row().openai.1,
+            Dialect::OpenAiChat | Dialect::OpenAiResponses | Dialect::Gemini | Dialect::OllamaChat => {
+                self.row().openai.1
+            }
             Dialect::AnthropicMessages => self.row().anthropic.1,
         }
     }
@@ -39,7 +43,9 @@ impl ErrorKind {
     /// The `code` inside the dialect's envelope, where it has one.
     pub const fn code(self, dialect: Dialect) -> Option<&'static str> {
         match dialect {
-            Dialect::OpenAiChat => self.row().openai.2,
+            Dialect::OpenAiChat | Dialect::OpenAiResponses | Dialect::Gemini | Dialect::OllamaChat => {
+                self.row().openai.2
+            }
             Dialect::AnthropicMessages => None,
         }
     }

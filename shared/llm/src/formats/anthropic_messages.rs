@@ -20,7 +20,7 @@ mod tokens;
 use crate::dialect::Dialect;
 use crate::error::{DecodeError, EncodeError, PublicError, UpstreamError, classify};
 use crate::event::Event;
-use crate::format::{Format, Relay, ReplySeed, StreamDecoder, StreamEncoder};
+use crate::format::{Format, Framing, Relay, ReplySeed, StreamDecoder, StreamEncoder};
 use crate::head::Head;
 use crate::note::Notes;
 use crate::relay::FrameRelay;
@@ -112,7 +112,7 @@ impl Format for AnthropicMessages {
         error::encode(error)
     }
 
-    fn stream_content_type(&self) -> &'static str {
+    fn stream_content_type(&self, _: Framing) -> &'static str {
         "text/event-stream; charset=utf-8"
     }
 }

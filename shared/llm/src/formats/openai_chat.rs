@@ -28,7 +28,7 @@ use self::stream_encode::ChunkEncoder;
 use crate::dialect::Dialect;
 use crate::error::{DecodeError, EncodeError, PublicError, UpstreamError, classify};
 use crate::event::Event;
-use crate::format::{Format, Relay, ReplySeed, StreamDecoder, StreamEncoder};
+use crate::format::{Format, Framing, Relay, ReplySeed, StreamDecoder, StreamEncoder};
 use crate::note::Notes;
 use crate::relay::FrameRelay;
 use crate::reply::Reply;
@@ -89,7 +89,7 @@ impl Format for OpenAiChat {
         error::encode(error)
     }
 
-    fn stream_content_type(&self) -> &'static str {
+    fn stream_content_type(&self, _: Framing) -> &'static str {
         "text/event-stream; charset=utf-8"
     }
 }

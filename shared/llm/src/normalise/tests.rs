@@ -17,6 +17,7 @@ fn call(id: &str) -> Part {
         id: id.to_owned(),
         name: format!("fn_{id}"),
         arguments: ToolArguments::Json("{}".to_owned()),
+        opaque: None,
     }))
 }
 

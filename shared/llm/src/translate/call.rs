@@ -5,7 +5,7 @@ use super::{Ask, CallError, Progress, Pump, Target};
 use crate::dialect::Dialect;
 use crate::error::UpstreamError;
 use crate::event::{Event, EventKind};
-use crate::format::{Format, ReplySeed};
+use crate::format::{Format, Framing, ReplySeed};
 use crate::formats;
 use crate::normalise::normalise;
 use crate::note::Notes;
@@ -23,6 +23,7 @@ pub struct Call {
     view: ClientView,
     stream: bool,
     include_usage: bool,
+    framing: Framing,
 }
 
 // === impl Call ===
@@ -38,6 +39,7 @@ impl Call {
             view: ClientView::default(),
             stream: ask.stream,
             include_usage: ask.include_usage,
+            framing: ask.framing,
         };
         if call.passthrough() {
             call.body = upstream.patch_request(&ask.body, target)?;
@@ -172,6 +174,7 @@ impl Call {
         ReplySeed {
             include_usage: self.include_usage,
             injected_usage: self.stream && !self.include_usage,
+            framing: self.framing,
             ..seed.clone()
         }
     }

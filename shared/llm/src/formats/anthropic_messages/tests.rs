@@ -29,6 +29,7 @@ fn seed() -> ReplySeed {
         model: "claude".to_owned(),
         include_usage: false,
         injected_usage: false,
+        framing: crate::format::Framing::default(),
     }
 }
 

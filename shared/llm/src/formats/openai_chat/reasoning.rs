@@ -58,7 +58,7 @@ pub fn signed(opaque: &Opaque, text: &str, index: usize) -> Value {
             "format": ANTHROPIC_FORMAT,
             "index": index,
         }),
-        Dialect::OpenAiChat => kept(opaque, index),
+        _ => kept(opaque, index),
     }
 }
 
@@ -71,7 +71,7 @@ pub fn encrypted(opaque: &Opaque, index: usize) -> Value {
             "format": ANTHROPIC_FORMAT,
             "index": index,
         }),
-        Dialect::OpenAiChat => kept(opaque, index),
+        _ => kept(opaque, index),
     }
 }
 

@@ -101,6 +101,7 @@ pub fn part(raw: &RawValue, path: &str) -> Result<Part, DecodeError> {
                 id: wire.id,
                 name: wire.name,
                 arguments: arguments(wire.input),
+                opaque: None,
             })
         }
         "tool_result" => tool_result(raw, path)?,

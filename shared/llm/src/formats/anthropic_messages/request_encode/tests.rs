@@ -43,6 +43,7 @@ fn call(id: &str, name: &str, arguments: &str) -> Part {
         id: id.to_owned(),
         name: name.to_owned(),
         arguments: ToolArguments::Json(arguments.to_owned()),
+        opaque: None,
     }))
 }
 

@@ -15,6 +15,7 @@ fn seed() -> ReplySeed {
         model: "alias".to_owned(),
         include_usage: false,
         injected_usage: false,
+        framing: crate::format::Framing::default(),
     }
 }
 
@@ -160,6 +161,7 @@ fn content_is_null_only_beside_calls_or_a_refusal() {
         id: "c".to_owned(),
         name: "f".to_owned(),
         arguments: ToolArguments::Json(String::new()),
+        opaque: None,
     });
     assert_eq!(
         replied(vec![], FinishReason::Stop)["message"]["content"],

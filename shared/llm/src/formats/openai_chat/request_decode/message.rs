@@ -128,7 +128,12 @@ fn assistant(wire: &Object<'_>, legacy: &mut Legacy) -> Result<Vec<Part>, Decode
         let name = function.required_text("name")?;
         let id = legacy.call(&name);
         let arguments = ToolArguments::Json(arguments(&function)?);
-        parts.push(Part::new(PartKind::ToolCall(ToolCall { id, name, arguments })));
+        parts.push(Part::new(PartKind::ToolCall(ToolCall {
+            id,
+            name,
+            arguments,
+            opaque: None,
+        })));
     }
     Ok(parts)
 }
@@ -186,6 +191,7 @@ fn tool_call(wire: &Object<'_>) -> Result<ToolCall, DecodeError> {
             id,
             name: custom.required_text("name")?,
             arguments,
+            opaque: None,
         });
     }
     let function = wire
@@ -196,6 +202,7 @@ fn tool_call(wire: &Object<'_>) -> Result<ToolCall, DecodeError> {
         id,
         name: function.required_text("name")?,
         arguments,
+        opaque: None,
     })
 }
 

@@ -63,6 +63,7 @@ fn call(id: &str) -> Part {
         id: id.to_owned(),
         name: "f".to_owned(),
         arguments,
+        opaque: None,
     }))
 }
 

@@ -11,6 +11,7 @@ fn encoder(include_usage: bool) -> ChunkEncoder {
         model: "alias".to_owned(),
         include_usage,
         injected_usage: false,
+        framing: crate::format::Framing::default(),
     })
 }
 
