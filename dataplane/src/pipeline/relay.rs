@@ -22,7 +22,8 @@ const GRACE: Duration = Duration::from_secs(1);
 
 pub struct Relay {
     gateway: Arc<Gateway>,
-    body: Incoming,
+    /// Absent once nothing more of it is wanted; dropping it closes the provider's connection.
+    body: Option<Incoming>,
     pump: Box<Pump>,
     /// What the client has not taken yet: `ready[next..]`.
     ready: Vec<Bytes>,
@@ -33,7 +34,6 @@ pub struct Relay {
     /// more than the chunk.
     timer: Pin<Box<Sleep>>,
     deadline: Instant,
-    ended: bool,
     account: Account,
     request_id: String,
     record: Record,
@@ -54,14 +54,13 @@ impl Relay {
         let first = (Instant::now() + gateway.upstream.idle()).min(deadline);
         let mut relay = Self {
             gateway: gateway.clone(),
-            body,
+            body: Some(body),
             pump,
             ready,
             next: 0,
             silent_since: None,
             timer: Box::pin(sleep_until(first)),
             deadline,
-            ended: false,
             account,
             request_id: request_id.to_owned(),
             record,
@@ -81,7 +80,7 @@ impl Relay {
     fn finish(&mut self) {
         self.pump.finish(&mut self.ready);
         self.look_for_error();
-        if !self.ended {
+        if self.body.is_some() {
             self.succeed();
         }
     }
@@ -113,8 +112,7 @@ impl Relay {
     }
 
     fn end(&mut self) {
-        self.ended = true;
-        self.body = Incoming::default();
+        self.body = None;
     }
 
     fn take_ready(&mut self) -> Option<Bytes> {
@@ -179,10 +177,10 @@ impl Body for Relay {
             if let Some(chunk) = this.take_ready() {
                 return Poll::Ready(Some(Ok(Frame::data(chunk))));
             }
-            if this.ended {
+            let Some(body) = &mut this.body else {
                 return Poll::Ready(None);
-            }
-            match Pin::new(&mut this.body).poll_frame(cx) {
+            };
+            match Pin::new(body).poll_frame(cx) {
                 Poll::Ready(Some(Ok(frame))) => {
                     if let Ok(chunk) = frame.into_data() {
                         this.push(chunk);
@@ -203,7 +201,7 @@ impl Body for Relay {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.ended && self.ready.is_empty()
+        self.body.is_none() && self.ready.is_empty()
     }
 }
 

@@ -6,7 +6,7 @@ use llm::{ErrorKind, UpstreamError};
 use std::time::Duration;
 
 /// A provider's response body.
-pub type Incoming = reqwest::Body;
+pub type Incoming = hyper::body::Incoming;
 
 /// An error message longer than this explains nothing more.
 const REFUSAL_BYTES: usize = 64 * 1024;

@@ -2,9 +2,10 @@
 
 use super::read::Incoming;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Response};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
+use http_body_util::Full;
 use llm::{ErrorKind, UpstreamError};
-use runtime::egress::{Egress, EgressError};
+use runtime::egress::{CallError, ConnectTimeout, Egress, EgressError};
 use std::error::Error;
 use url::Url;
 
@@ -24,7 +25,10 @@ pub async fn send(egress: &Egress, outgoing: Outgoing<'_>) -> Result<Response<In
     egress
         .check(outgoing.url, outgoing.allow_private)
         .map_err(|error| forbidden(&error))?;
-    let mut request = reqwest::Request::new(Method::POST, outgoing.url.clone());
+    let uri = Uri::try_from(outgoing.url.as_str()).map_err(|_| forbidden(&EgressError::Host))?;
+    let mut request = Request::new(Full::new(outgoing.body));
+    *request.method_mut() = Method::POST;
+    *request.uri_mut() = uri;
     let mut headers = outgoing.headers.clone();
     for (name, value) in outgoing.dialect_headers {
         // what a client sent and no header can carry is not worth a failure
@@ -33,22 +37,17 @@ pub async fn send(egress: &Egress, outgoing: Outgoing<'_>) -> Result<Response<In
         }
     }
     *request.headers_mut() = headers;
-    *request.body_mut() = Some(outgoing.body.into());
-    let response = egress
-        .client(outgoing.allow_private)
-        .execute(request)
-        .await
-        .map_err(|error| explain(&error))?;
-    Ok(response.into())
+    let sent = egress.call(request, outgoing.allow_private).await;
+    sent.map_err(|error| explain(&error))
 }
 
 /// The transport's words name hosts; these do not.
-fn explain(error: &reqwest::Error) -> UpstreamError {
+fn explain(error: &CallError) -> UpstreamError {
     tracing::debug!(error = error as &dyn Error, "provider call failed");
-    if let Some(error) = refusal(error) {
+    if let Some(error) = cause::<EgressError>(error) {
         return forbidden(error);
     }
-    if error.is_timeout() {
+    if cause::<ConnectTimeout>(error).is_some() {
         return UpstreamError::new(ErrorKind::Timeout, "could not connect to the provider in time");
     }
     if error.is_connect() {
@@ -57,12 +56,12 @@ fn explain(error: &reqwest::Error) -> UpstreamError {
     UpstreamError::new(ErrorKind::Upstream5xx, "the connection to the provider broke")
 }
 
-/// The resolver refuses addresses from deep inside the transport.
-fn refusal(error: &reqwest::Error) -> Option<&EgressError> {
+/// The resolver refuses addresses, and the connector gives up, deep inside the transport.
+fn cause<E: Error + 'static>(error: &CallError) -> Option<&E> {
     let mut source = error.source();
     while let Some(error) = source {
-        if let Some(refusal) = error.downcast_ref() {
-            return Some(refusal);
+        if let Some(cause) = error.downcast_ref() {
+            return Some(cause);
         }
         source = error.source();
     }

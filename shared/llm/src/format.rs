@@ -4,11 +4,12 @@ use crate::dialect::Dialect;
 use crate::error::{DecodeError, EncodeError, PublicError, UpstreamError};
 use crate::event::Event;
 use crate::note::Notes;
-use crate::reply::Reply;
+use crate::reply::{Fold, Reply};
 use crate::request::Request;
 use crate::translate::{Progress, Target};
 use bytes::Bytes;
 use std::fmt;
+use std::sync::Arc;
 
 /// One wire format, both directions. Pure and synchronous; total on hostile input.
 pub trait Format: Send + Sync + fmt::Debug {
@@ -44,6 +45,12 @@ pub trait Format: Send + Sync + fmt::Debug {
     /// an error envelope, empty or not of this dialect is an error.
     fn decode_reply(&self, body: &[u8]) -> Result<Vec<Event>, UpstreamError>;
 
+    /// A whole reply that is passed on as it is: that it is one, its usage and how it ended. Everything else in it
+    /// is the client's alone.
+    fn observe_reply(&self, body: &[u8], progress: &mut Progress) -> Result<(), UpstreamError> {
+        observe(self.decode_reply(body)?, progress)
+    }
+
     /// The folded reply to client bytes.
     fn encode_reply(&self, reply: &Reply, seed: &ReplySeed) -> Vec<u8>;
 
@@ -54,6 +61,13 @@ pub trait Format: Send + Sync + fmt::Debug {
     /// Same dialect on both sides of a stream: forwards frames untouched and observes them.
     fn relay(&self, seed: &ReplySeed) -> Box<dyn Relay>;
 
+    /// The upstream body without the earlier reasoning that the upstream has just refused, to be tried once more;
+    /// `None` when that is not what it refused.
+    fn without_refused_reasoning(&self, body: &Bytes, refusal: &UpstreamError) -> Option<Bytes> {
+        let _ = (body, refusal);
+        None
+    }
+
     /// What an upstream of this dialect said with a non-2xx status. Never fails: unknown shapes are classified
     /// by status, HTML is stripped, secrets are redacted.
     fn decode_error(&self, status: u16, body: &[u8]) -> UpstreamError;
@@ -63,6 +77,19 @@ pub trait Format: Send + Sync + fmt::Debug {
 
     /// The content type of a client's stream in this dialect.
     fn stream_content_type(&self, framing: Framing) -> &'static str;
+}
+
+/// Takes note of a whole reply.
+pub(crate) fn observe(events: Vec<Event>, progress: &mut Progress) -> Result<(), UpstreamError> {
+    let mut fold = Fold::new();
+    for event in events {
+        progress.observe(&event);
+        fold.push(event);
+    }
+    let reply = fold.finish()?;
+    let resolved = reply.choices.into_iter().next().and_then(|choice| choice.finish);
+    progress.finish = resolved.or(progress.finish.take());
+    Ok(())
 }
 
 /// What an encoder needs and may not make up: ids, time, and what the client asked for.
@@ -80,6 +107,8 @@ pub struct ReplySeed {
     pub injected_usage: bool,
     /// How the client wants its stream framed.
     pub framing: Framing,
+    /// What the client asked for, which replies of some dialects repeat. `None` where nobody had to read it.
+    pub request: Option<Arc<Request>>,
 }
 
 /// The framing of a client's stream.

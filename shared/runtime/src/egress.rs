@@ -1,4 +1,4 @@
-//! The one HTTP client for calls to providers and every other address a user may type in.
+//! The one way out: calls to providers and to every other address a user may type in.
 //!
 //! Server-side request forgery is closed in three places: [`Egress::check`] looks at the URL (scheme, user info,
 //! literal addresses in any spelling), the client's resolver drops every address of a forbidden class, so what
@@ -6,15 +6,29 @@
 //! where private addresses are allowed.
 
 mod address;
+mod call;
 
 pub use address::{AddressClass, classify};
+pub use call::ConnectTimeout;
+pub use hyper_util::client::legacy::Error as CallError;
 
+use self::call::Caller;
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper_util::client::legacy::connect::dns;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::redirect::Policy;
+use std::error::Error;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
+use std::vec;
 use thiserror::Error;
+use tower::Service;
 use url::{Host, Url};
 
 /// Idle connections kept for one provider.
@@ -47,17 +61,30 @@ pub enum EgressError {
 }
 
 #[derive(Debug, Error)]
-#[error("the HTTP client cannot be built: {0}")]
-pub struct BuildError(#[from] reqwest::Error);
+pub enum BuildError {
+    #[error("the HTTP client cannot be built: {0}")]
+    Client(#[from] reqwest::Error),
+    #[error("this machine's certificate store cannot be used: {0}")]
+    Roots(#[from] rustls::Error),
+}
 
 #[derive(Debug, Clone)]
 pub struct Egress {
-    public: reqwest::Client,
-    private: reqwest::Client,
+    public: Clients,
+    private: Clients,
     allow_private: bool,
 }
 
+/// Two clients under one rule: a lean one for the requests that the gateway passes on, and a comfortable one for
+/// the few that it makes itself.
+#[derive(Debug, Clone)]
+struct Clients {
+    calls: Caller,
+    own: reqwest::Client,
+}
+
 /// Resolves with the system's resolver and keeps only addresses that may be called.
+#[derive(Debug, Clone, Copy)]
 struct GuardedResolver {
     allow_private: bool,
 }
@@ -69,8 +96,8 @@ impl Egress {
         // another part of the process may have installed the same provider before
         let _ = rustls::crypto::ring::default_provider().install_default();
         Ok(Self {
-            public: client(&config, false)?,
-            private: client(&config, true)?,
+            public: Clients::new(&config, false)?,
+            private: Clients::new(&config, true)?,
             allow_private: config.allow_private,
         })
     }
@@ -95,13 +122,37 @@ impl Egress {
         permit(address, allow_private || self.allow_private)
     }
 
+    /// Passes a request on. Call [`Egress::check`] before: the resolver never sees a literal address.
+    pub async fn call(
+        &self,
+        request: Request<Full<Bytes>>,
+        allow_private: bool,
+    ) -> Result<Response<Incoming>, CallError> {
+        self.clients(allow_private).calls.request(request).await
+    }
+
     /// The client whose resolver follows the same rule. Call [`Egress::check`] before.
     pub fn client(&self, allow_private: bool) -> &reqwest::Client {
+        &self.clients(allow_private).own
+    }
+
+    fn clients(&self, allow_private: bool) -> &Clients {
         if allow_private || self.allow_private {
             &self.private
         } else {
             &self.public
         }
+    }
+}
+
+// === impl Clients ===
+
+impl Clients {
+    fn new(config: &EgressConfig, allow_private: bool) -> Result<Self, BuildError> {
+        Ok(Self {
+            calls: call::caller(config, allow_private)?,
+            own: client(config, allow_private)?,
+        })
     }
 }
 
@@ -159,14 +210,32 @@ fn permit(address: IpAddr, allow_private: bool) -> Result<(), EgressError> {
 
 // === impl GuardedResolver ===
 
+impl GuardedResolver {
+    async fn addresses(self, name: &str) -> Result<vec::IntoIter<SocketAddr>, Box<dyn Error + Send + Sync>> {
+        let found = tokio::net::lookup_host((name, 0)).await?;
+        Ok(permitted(found, self.allow_private)?.into_iter())
+    }
+}
+
 impl Resolve for GuardedResolver {
     fn resolve(&self, name: Name) -> Resolving {
-        let allow_private = self.allow_private;
-        Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let allowed = permitted(found, allow_private)?;
-            Ok(Box::new(allowed.into_iter()) as Addrs)
-        })
+        let resolver = *self;
+        Box::pin(async move { Ok(Box::new(resolver.addresses(name.as_str()).await?) as Addrs) })
+    }
+}
+
+impl Service<dns::Name> for GuardedResolver {
+    type Response = vec::IntoIter<SocketAddr>;
+    type Error = Box<dyn Error + Send + Sync>;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, name: dns::Name) -> Self::Future {
+        let resolver = *self;
+        Box::pin(async move { resolver.addresses(name.as_str()).await })
     }
 }
 

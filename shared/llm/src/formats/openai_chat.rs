@@ -5,16 +5,17 @@
 
 mod annotation;
 mod assembly;
-mod data_url;
+pub(super) mod data_url;
 mod error;
 mod finish;
-mod object;
+mod glimpse;
+pub(super) mod object;
 mod reasoning;
 mod relay;
 mod reply;
 mod request_decode;
-mod request_encode;
-mod scalar;
+pub(super) mod request_encode;
+pub(super) mod scalar;
 mod stream_decode;
 mod stream_encode;
 #[cfg(test)]
@@ -28,12 +29,12 @@ use self::stream_encode::ChunkEncoder;
 use crate::dialect::Dialect;
 use crate::error::{DecodeError, EncodeError, PublicError, UpstreamError, classify};
 use crate::event::Event;
-use crate::format::{Format, Framing, Relay, ReplySeed, StreamDecoder, StreamEncoder};
+use crate::format::{self, Format, Framing, Relay, ReplySeed, StreamDecoder, StreamEncoder};
 use crate::note::Notes;
 use crate::relay::FrameRelay;
 use crate::reply::Reply;
 use crate::request::Request;
-use crate::translate::Target;
+use crate::translate::{Progress, Target};
 use bytes::Bytes;
 
 #[derive(Debug)]
@@ -63,6 +64,13 @@ impl Format for OpenAiChat {
 
     fn decode_reply(&self, body: &[u8]) -> Result<Vec<Event>, UpstreamError> {
         reply::decode(body)
+    }
+
+    fn observe_reply(&self, body: &[u8], progress: &mut Progress) -> Result<(), UpstreamError> {
+        if glimpse::observe(body, progress) {
+            return Ok(());
+        }
+        format::observe(reply::decode(body)?, progress)
     }
 
     fn encode_reply(&self, reply: &Reply, seed: &ReplySeed) -> Vec<u8> {

@@ -1,6 +1,7 @@
 //! One attempt: the body for the upstream, and how to read its answer.
 
 use super::client_view::ClientView;
+use super::stop_match::StopMatch;
 use super::{Ask, CallError, Progress, Pump, Target};
 use crate::dialect::Dialect;
 use crate::error::UpstreamError;
@@ -10,8 +11,10 @@ use crate::formats;
 use crate::normalise::normalise;
 use crate::note::Notes;
 use crate::reply::{Fold, Reply};
+use crate::request::Request;
 use crate::sequence::Sequencer;
 use bytes::Bytes;
+use std::sync::Arc;
 
 #[derive(Debug, Clone)]
 pub struct Call {
@@ -21,6 +24,10 @@ pub struct Call {
     notes: Notes,
     /// How the reply is turned into what the client expects.
     view: ClientView,
+    /// Stop sequences the upstream was not told.
+    stop: StopMatch,
+    /// What the client asked for, where it had to be read.
+    request: Option<Arc<Request>>,
     stream: bool,
     include_usage: bool,
     framing: Framing,
@@ -37,6 +44,8 @@ impl Call {
             body: Bytes::new(),
             notes: Notes::default(),
             view: ClientView::default(),
+            stop: StopMatch::default(),
+            request: None,
             stream: ask.stream,
             include_usage: ask.include_usage,
             framing: ask.framing,
@@ -45,16 +54,29 @@ impl Call {
             call.body = upstream.patch_request(&ask.body, target)?;
             return Ok(call);
         }
-        let own = ask.request()?;
-        let mut request = own.clone();
+        let own = ask.shared_request()?;
+        let mut request = Request::clone(own);
         let names = normalise(&mut request, target, &mut call.notes)?;
         call.view = ClientView::new(ask.dialect, own, names);
+        call.request = Some(Arc::clone(own));
+        if target.caps.max_stop == Some(0) {
+            call.stop = StopMatch::new(std::mem::take(&mut request.stop));
+        }
         call.body = upstream.encode_request(&request, target, &mut call.notes)?.into();
         Ok(call)
     }
 
     pub fn body(&self) -> Bytes {
         self.body.clone()
+    }
+
+    /// The same request without the model's earlier reasoning, when that is what the upstream refused: it was
+    /// encrypted for another account, or has expired. To be tried once.
+    pub fn without_reasoning(&self, refusal: &UpstreamError) -> Option<Self> {
+        let body = self
+            .upstream()
+            .without_refused_reasoning(&self.body, refusal)?;
+        Some(Self { body, ..self.clone() })
     }
 
     /// What translating the request lost, changed or made up.
@@ -93,6 +115,7 @@ impl Call {
             self.upstream().stream_decoder(),
             self.client().stream_encoder(&seed),
             self.view.clone(),
+            self.stop.clone(),
             seed,
         )
     }
@@ -104,11 +127,12 @@ impl Call {
         seed: &ReplySeed,
         progress: &mut Progress,
     ) -> Result<Bytes, UpstreamError> {
-        let events = self.upstream().decode_reply(&body)?;
-        let reply = self.folded(events, progress)?;
         if self.passthrough() {
+            self.upstream().observe_reply(&body, progress)?;
             return Ok(body);
         }
+        let events = self.upstream().decode_reply(&body)?;
+        let reply = self.folded(events, progress)?;
         Ok(self.client().encode_reply(&reply, &self.seed(seed)).into())
     }
 
@@ -163,9 +187,12 @@ impl Call {
     }
 
     fn viewed(&self, events: Vec<Event>) -> Vec<Event> {
-        let mut view = self.view.clone();
-        let mut viewed = Vec::with_capacity(events.len());
-        events.into_iter().for_each(|event| view.pass(event, &mut viewed));
+        let (mut stop, mut view) = (self.stop.clone(), self.view.clone());
+        let (mut kept, mut viewed) = (Vec::new(), Vec::with_capacity(events.len()));
+        for event in events {
+            stop.pass(event, &mut kept);
+            kept.drain(..).for_each(|event| view.pass(event, &mut viewed));
+        }
         viewed
     }
 
@@ -175,6 +202,7 @@ impl Call {
             include_usage: self.include_usage,
             injected_usage: self.stream && !self.include_usage,
             framing: self.framing,
+            request: self.request.clone(),
             ..seed.clone()
         }
     }
