@@ -58,6 +58,11 @@ impl Question {
         self.words += count(text);
     }
 
+    /// Tokens of the prompt.
+    pub fn input(&self) -> u64 {
+        self.words + 3 * self.messages
+    }
+
     pub fn answer(&self) -> Answer {
         let thinking = self
             .thinks
@@ -65,7 +70,7 @@ impl Question {
         let longest = self.longest.unwrap_or(u64::MAX);
         let thinking = thinking.map(|thought| first_words(&thought, longest).to_owned());
         let reasoning = thinking.as_deref().map_or(0, count);
-        let input = self.words + 3 * self.messages;
+        let input = self.input();
         let bill = |spoken: u64| Billed {
             input,
             cached: if self.cached { input / 2 } else { 0 },

@@ -12,15 +12,20 @@
 mod answer;
 mod anthropic;
 mod behaviour;
+mod dialect;
+mod gemini;
 mod listen;
+mod ollama;
 mod openai;
 mod received;
+mod responses;
 mod routes;
 mod schema;
 mod simulator;
 mod wire;
 
 pub use behaviour::Behaviour;
+pub use dialect::Dialect;
 pub use received::{Billed, Received};
-pub use routes::{Dialect, router};
+pub use routes::router;
 pub use simulator::Simulator;

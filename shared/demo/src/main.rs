@@ -22,7 +22,10 @@ struct Options {
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Spoken {
     Openai,
+    OpenaiResponses,
     Anthropic,
+    Gemini,
+    Ollama,
 }
 
 #[tokio::main]
@@ -30,7 +33,10 @@ async fn main() -> anyhow::Result<()> {
     let options = Options::parse();
     let dialect = match options.dialect {
         Spoken::Openai => demo::Dialect::OpenAi,
+        Spoken::OpenaiResponses => demo::Dialect::OpenAiResponses,
         Spoken::Anthropic => demo::Dialect::Anthropic,
+        Spoken::Gemini => demo::Dialect::Gemini,
+        Spoken::Ollama => demo::Dialect::Ollama,
     };
     let listener = TcpListener::bind(options.listen)
         .await
@@ -38,7 +44,8 @@ async fn main() -> anyhow::Result<()> {
     let address = listener.local_addr()?;
     writeln!(
         std::io::stdout(),
-        "demo provider on http://{address}/v1, any API key will do"
+        "demo provider on http://{address}{}, any API key will do",
+        dialect.base()
     )?;
     // the first process of a container has no default for this signal
     let mut asked_to_stop = signal(SignalKind::terminate())?;

@@ -3,44 +3,101 @@
 //! Fields, enums and event shapes are those of the vendor's Python SDK 3.57. Error messages are modelled on its
 //! API's: status, type, code and param are what to rely on, not the words.
 
-mod check;
+pub mod check;
 mod content;
 pub mod reply;
 
-use crate::wire::{Frame, Reply};
-use axum::http::StatusCode;
+use crate::dialect::{Address, Ask, Key, Operation, Vendor};
+use crate::wire::{Frame, Framing, Reply};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use check::Refusal;
 use serde_json::{Value, json};
 
-pub fn answer(body: &Value, mut reply: Reply) -> Response {
-    let question = match check::read(body, reply.behaviour.cached) {
-        Ok(question) => question,
-        Err(Refusal { message, param, code }) => {
-            reply.exchange.finish();
-            return refuse(400, &message, param.as_deref(), code);
+pub const NO_KEY: &str = "You didn't provide an API key. You need to provide your API key in an Authorization header \
+                          using Bearer auth (i.e. Authorization: Bearer YOUR_KEY).";
+pub const FAILED: &str = "The server had an error while processing your request";
+pub const WRONG_KEY: &str = "Incorrect API key provided.";
+pub const UNREADABLE: &str = "We could not parse the JSON body of your request. (HINT: This likely means you aren't \
+                              using your HTTP library correctly. The OpenAI API expects a JSON payload, but what was \
+                              sent was not valid JSON.)";
+
+pub struct OpenAi;
+
+// === impl OpenAi ===
+
+impl Vendor for OpenAi {
+    fn operation(&self, path: &str, _query: &str) -> Option<Operation> {
+        match path {
+            "/v1/chat/completions" => Some(Operation::Answer(Address::default())),
+            "/v1/models" => Some(Operation::Tell(Method::GET, models())),
+            _ => None,
         }
-    };
-    let answer = question.answer();
-    let wanted = reply::Wanted {
-        id: reply.id.clone(),
-        model: body["model"].as_str().unwrap_or_default().to_owned(),
-        choices: body["n"].as_u64().unwrap_or(1),
-        usage: !reply.behaviour.unmetered,
-        usage_chunk: body["stream_options"]["include_usage"] == true && !reply.behaviour.unmetered,
-    };
-    let answer = wanted.price(answer);
-    let stream = (body["stream"] == true || reply.behaviour.streamed) && !reply.behaviour.whole;
-    if !stream {
-        return reply.whole(&wanted.completion(&answer), &answer);
     }
-    let failed = envelope(
-        500,
-        "The server had an error while processing your request",
-        None,
-        None,
-    );
-    reply.streamed(wanted.chunks(&answer), Frame::data(&failed, 0), &answer)
+
+    fn turn_away(&self, parts: &Parts) -> Option<Response> {
+        turn_away(&parts.headers)
+    }
+
+    fn answer(&self, Ask { body, .. }: Ask<'_>, mut reply: Reply) -> Response {
+        let question = match check::read(body, reply.behaviour.cached) {
+            Ok(question) => question,
+            Err(refusal) => {
+                reply.exchange.finish();
+                return refusal.response();
+            }
+        };
+        let answer = question.answer();
+        reply.id.insert_str(0, "chatcmpl-");
+        let wanted = reply::Wanted {
+            id: reply.id.clone(),
+            model: body["model"].as_str().unwrap_or_default().to_owned(),
+            choices: body["n"].as_u64().unwrap_or(1),
+            usage: !reply.behaviour.unmetered,
+            usage_chunk: body["stream_options"]["include_usage"] == true && !reply.behaviour.unmetered,
+        };
+        let answer = wanted.price(answer);
+        if !reply.streams(body["stream"] == true) {
+            return reply.whole(&wanted.completion(&answer), &answer);
+        }
+        let failed = envelope(500, FAILED, None, None);
+        let frames = wanted.chunks(&answer);
+        reply.streamed(Framing::Events, frames, Frame::data(&failed, 0), &answer)
+    }
+
+    /// Chat completions have no such operation.
+    fn count_tokens(&self, _ask: Ask<'_>) -> Response {
+        self.refuse(404, "Invalid URL")
+    }
+
+    fn refuse(&self, status: u16, message: &str) -> Response {
+        refuse(status, message, None, None)
+    }
+
+    fn wrong_key(&self) -> &'static str {
+        WRONG_KEY
+    }
+
+    fn unreadable(&self) -> &'static str {
+        UNREADABLE
+    }
+}
+
+// === impl Refusal ===
+
+impl Refusal {
+    pub fn response(&self) -> Response {
+        refuse(400, &self.message, self.param.as_deref(), self.code)
+    }
+}
+
+pub fn turn_away(headers: &HeaderMap) -> Option<Response> {
+    match Key::read(headers, None) {
+        Key::Good => None,
+        Key::None => Some(refuse(401, NO_KEY, None, None)),
+        Key::Revoked => Some(refuse(401, WRONG_KEY, None, None)),
+    }
 }
 
 /// An error in the vendor's envelope.

@@ -1,9 +1,10 @@
 //! A running provider that a test can script and question.
 
 use crate::behaviour::Behaviour;
+use crate::dialect::Dialect;
 use crate::listen::{Listening, listen};
 use crate::received::{Billed, Received};
-use crate::routes::{Dialect, Provider, routes};
+use crate::routes::{Provider, routes};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -24,8 +25,20 @@ impl Simulator {
         Self::start(Dialect::OpenAi).await
     }
 
+    pub async fn responses() -> Self {
+        Self::start(Dialect::OpenAiResponses).await
+    }
+
     pub async fn anthropic() -> Self {
         Self::start(Dialect::Anthropic).await
+    }
+
+    pub async fn gemini() -> Self {
+        Self::start(Dialect::Gemini).await
+    }
+
+    pub async fn ollama() -> Self {
+        Self::start(Dialect::Ollama).await
     }
 
     pub async fn start(dialect: Dialect) -> Self {
@@ -44,7 +57,7 @@ impl Simulator {
 
     /// What a client is given as the base address.
     pub fn url(&self) -> String {
-        format!("http://{}/v1", self.address)
+        format!("http://{}{}", self.address, self.provider.dialect().base())
     }
 
     pub fn address(&self) -> SocketAddr {

@@ -17,6 +17,17 @@ use std::io;
 const PIECE: usize = 16;
 const BROKEN: &str = "{\"broken\":";
 
+/// How a stream is cut into frames.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Framing {
+    /// Server-sent events.
+    Events,
+    /// A line of JSON each.
+    Lines,
+    /// Elements of one JSON array.
+    Array,
+}
+
 /// One stream frame and what has been billed when it is out.
 #[derive(Debug, Clone)]
 pub struct Frame {
@@ -67,16 +78,36 @@ impl Frame {
         }
     }
 
-    fn piece(&self, behaviour: &Behaviour) -> Piece {
+    /// Whether this is the first and whether it is the last matters to an array.
+    fn piece(&self, framing: Framing, first: bool, last: bool, behaviour: &Behaviour) -> Piece {
         let end = if behaviour.crlf { "\r\n" } else { "\n" };
         let data = if behaviour.malformed { BROKEN } else { &self.data };
-        let event = self
-            .event
-            .map(|event| format!("event: {event}{end}"))
-            .unwrap_or_default();
+        let text = match framing {
+            Framing::Events => {
+                let event = self.event.map(|event| format!("event: {event}{end}"));
+                format!("{}data: {data}{end}{end}", event.unwrap_or_default())
+            }
+            Framing::Lines => format!("{data}{end}"),
+            Framing::Array => {
+                let before = if first { "[".to_owned() } else { format!(",{end}") };
+                format!("{before}{data}{}", if last { "]" } else { "" })
+            }
+        };
         Piece {
-            bytes: format!("{event}data: {data}{end}{end}").into(),
+            bytes: text.into(),
             output: self.output,
+        }
+    }
+}
+
+// === impl Framing ===
+
+impl Framing {
+    fn content_type(self) -> &'static str {
+        match self {
+            Self::Events => "text/event-stream; charset=utf-8",
+            Self::Lines => "application/x-ndjson",
+            Self::Array => "application/json; charset=utf-8",
         }
     }
 }
@@ -84,6 +115,11 @@ impl Frame {
 // === impl Reply ===
 
 impl Reply {
+    /// Whether to stream, when the question asks for it or not.
+    pub fn streams(&self, asked: bool) -> bool {
+        (asked || self.behaviour.streamed) && !self.behaviour.whole
+    }
+
     /// A whole answer, which costs `answer`.
     pub fn whole(mut self, body: &Value, answer: &Answer) -> Response {
         let billed = answer.billed;
@@ -111,19 +147,25 @@ impl Reply {
     }
 
     /// A stream of frames; `error` is the vendor's frame for a failure in the middle.
-    pub fn streamed(self, mut frames: Vec<Frame>, error: Frame, answer: &Answer) -> Response {
+    pub fn streamed(
+        self,
+        framing: Framing,
+        mut frames: Vec<Frame>,
+        error: Frame,
+        answer: &Answer,
+    ) -> Response {
         self.exchange.begin(&self.id, answer.billed);
         if let Some(at) = self.behaviour.error_after.filter(|at| *at < frames.len()) {
             let output = at.checked_sub(1).map_or(0, |last| frames[last].output);
             frames.truncate(at);
             frames.push(Frame { output, ..error });
         }
-        let pieces = frames.iter().map(|frame| frame.piece(&self.behaviour)).collect();
+        let last = frames.len().saturating_sub(1);
+        let pieces = frames.iter().enumerate();
+        let pieces = pieces.map(|(n, frame)| frame.piece(framing, n == 0, n == last, &self.behaviour));
+        let pieces = pieces.collect();
         let head = [
-            (
-                header::CONTENT_TYPE,
-                "text/event-stream; charset=utf-8".to_owned(),
-            ),
+            (header::CONTENT_TYPE, framing.content_type().to_owned()),
             (header::CACHE_CONTROL, "no-cache".to_owned()),
         ];
         self.send(head, pieces, answer.billed.reasoning)

@@ -208,7 +208,7 @@ fn check_scalars(body: &Value) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn in_bounds<T: PartialOrd + std::fmt::Display>(
+pub fn in_bounds<T: PartialOrd + std::fmt::Display>(
     name: &str,
     number: &T,
     least: &T,
@@ -345,7 +345,7 @@ fn read_format(format: &Value, question: &mut Question) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn open_schema(param: &str, what: &str) -> Refusal {
+pub fn open_schema(param: &str, what: &str) -> Refusal {
     let message = format!(
         "Invalid schema for {what}: 'additionalProperties' is required to be supplied and to be false."
     );
@@ -355,7 +355,7 @@ fn open_schema(param: &str, what: &str) -> Refusal {
     }
 }
 
-fn is_name(name: &Value) -> bool {
+pub fn is_name(name: &Value) -> bool {
     let legal = |letter: char| letter.is_ascii_alphanumeric() || "_-".contains(letter);
     name.as_str()
         .is_some_and(|name| !name.is_empty() && name.len() <= 64 && name.chars().all(legal))

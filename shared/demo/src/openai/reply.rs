@@ -153,7 +153,7 @@ fn usage(billed: Billed) -> Value {
     })
 }
 
-fn now() -> u64 {
+pub fn now() -> u64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_secs())

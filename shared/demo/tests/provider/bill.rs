@@ -1,5 +1,5 @@
-use crate::client::{anthropic, openai};
-use demo::{Behaviour, Billed, Simulator};
+use crate::client::{anthropic, gemini, ollama, openai, question, responses, send};
+use demo::{Behaviour, Billed, Dialect, Simulator};
 use serde_json::{Value, json};
 
 fn cached() -> Behaviour {
@@ -80,6 +80,93 @@ async fn what_is_told_is_what_is_billed() {
             told.cached > 0 && told.reasoning > 0 && told.output > told.reasoning,
             "{told:?}"
         );
+    }
+}
+
+#[tokio::test]
+async fn what_is_told_is_what_is_billed_by_the_other_vendors() {
+    let number = |value: &Value, pointer: &str| value.pointer(pointer).and_then(Value::as_u64).unwrap();
+    let simulator = Simulator::responses().await;
+    for stream in [false, true] {
+        simulator.script(cached());
+        let ask = json!({"stream": stream, "reasoning": {"effort": "low", "summary": "auto"}});
+        let answer = responses(&simulator, ask).await.ok();
+        let usage = if stream {
+            answer.events().pop().unwrap()["response"]["usage"].clone()
+        } else {
+            answer.json()["usage"].clone()
+        };
+        let told = Billed {
+            input: number(&usage, "/input_tokens"),
+            cached: number(&usage, "/input_tokens_details/cached_tokens"),
+            output: number(&usage, "/output_tokens"),
+            reasoning: number(&usage, "/output_tokens_details/reasoning_tokens"),
+        };
+        assert!(told.cached > 0 && told.reasoning > 0, "{told:?}");
+        assert_eq!(simulator.requests().pop().unwrap().billed, Some(told));
+    }
+
+    let simulator = Simulator::gemini().await;
+    for method in ["generateContent", "streamGenerateContent?alt=sse"] {
+        simulator.script(cached());
+        let ask = json!({"generationConfig": {"thinkingConfig": {"thinkingBudget": -1}}});
+        let answer = gemini(&simulator, method, ask).await.ok();
+        let last = answer.events().pop().unwrap_or_else(|| answer.json());
+        let usage = &last["usageMetadata"];
+        let thoughts = number(usage, "/thoughtsTokenCount");
+        let told = Billed {
+            input: number(usage, "/promptTokenCount"),
+            cached: number(usage, "/cachedContentTokenCount"),
+            output: number(usage, "/candidatesTokenCount") + thoughts,
+            reasoning: thoughts,
+        };
+        assert!(told.cached > 0 && told.reasoning > 0, "{told:?}");
+        assert_eq!(simulator.requests().pop().unwrap().billed, Some(told));
+    }
+
+    let simulator = Simulator::ollama().await;
+    for stream in [false, true] {
+        let answer = ollama(&simulator, json!({"stream": stream, "think": true}))
+            .await
+            .ok();
+        let last = answer.lines().pop().unwrap();
+        let billed = simulator.requests().pop().unwrap().billed.unwrap();
+        let told = (number(&last, "/prompt_eval_count"), number(&last, "/eval_count"));
+        assert_eq!(told, (billed.input, billed.output));
+    }
+}
+
+#[tokio::test]
+async fn what_is_counted_beforehand_is_what_is_billed() {
+    let count = "/count_tokens HTTP/1.1\r\nx-api-key: sk-test\r\nanthropic-version: 2023-06-01";
+    let table = [
+        (
+            Dialect::Anthropic,
+            format!("POST /v1/messages{count}"),
+            "/input_tokens",
+        ),
+        (
+            Dialect::OpenAiResponses,
+            "POST /v1/responses/input_tokens HTTP/1.1\r\nauthorization: Bearer k".to_owned(),
+            "/input_tokens",
+        ),
+        (
+            Dialect::Gemini,
+            "POST /v1beta/models/demo:countTokens HTTP/1.1\r\nx-goog-api-key: k".to_owned(),
+            "/totalTokens",
+        ),
+    ];
+    for (dialect, head, pointer) in table {
+        let simulator = Simulator::start(dialect).await;
+        let body = question(dialect, json!({"max_tokens": null})).to_string();
+        let counted = send(&simulator, &head, &body).await.ok().json();
+        let expected = Some(5);
+        assert_eq!(
+            counted.pointer(pointer).and_then(Value::as_u64),
+            expected,
+            "{counted}"
+        );
+        assert!(simulator.bill().is_empty(), "counting costs nothing");
     }
 }
 

@@ -47,6 +47,14 @@ impl Answer {
         events.map(|data| serde_json::from_str(data).unwrap()).collect()
     }
 
+    /// The JSON of every line.
+    pub fn lines(&self) -> Vec<Value> {
+        let text = self.text();
+        text.lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    }
+
     #[track_caller]
     pub fn ok(self) -> Self {
         assert_eq!(self.status, 200, "{}", self.text());
@@ -56,15 +64,37 @@ impl Answer {
 
 /// The smallest request the vendor answers, with changes: a field that becomes `null` is left out.
 pub fn question(dialect: Dialect, changes: Value) -> Value {
-    let mut body = json!({"model": "demo", "messages": [{"role": "user", "content": "Hi 🌍"}]});
-    if dialect == Dialect::Anthropic {
-        body["max_tokens"] = json!(500);
-    }
+    let messages = json!([{"role": "user", "content": "Hi 🌍"}]);
+    let mut body = match dialect {
+        Dialect::OpenAi => json!({"model": "demo", "messages": messages}),
+        Dialect::OpenAiResponses => json!({"model": "demo", "input": "Hi 🌍"}),
+        Dialect::Anthropic => json!({"model": "demo", "messages": messages, "max_tokens": 500}),
+        Dialect::Gemini => json!({"contents": [{"role": "user", "parts": [{"text": "Hi 🌍"}]}]}),
+        Dialect::Ollama => json!({"model": "demo", "messages": messages, "stream": false}),
+    };
     for (name, value) in changes.as_object().unwrap() {
         body[name] = value.clone();
     }
     body.as_object_mut().unwrap().retain(|_, value| !value.is_null());
     body
+}
+
+pub async fn responses(simulator: &Simulator, changes: Value) -> Answer {
+    let body = question(Dialect::OpenAiResponses, changes).to_string();
+    let head = "POST /v1/responses HTTP/1.1\r\nauthorization: Bearer sk-test";
+    send(simulator, head, &body).await
+}
+
+/// What follows the name of the model in the address is the method, as in `generateContent`.
+pub async fn gemini(simulator: &Simulator, method: &str, changes: Value) -> Answer {
+    let body = question(Dialect::Gemini, changes).to_string();
+    let head = format!("POST /v1beta/models/demo:{method} HTTP/1.1\r\nx-goog-api-key: sk-test");
+    send(simulator, &head, &body).await
+}
+
+pub async fn ollama(simulator: &Simulator, changes: Value) -> Answer {
+    let body = question(Dialect::Ollama, changes).to_string();
+    send(simulator, "POST /api/chat HTTP/1.1", &body).await
 }
 
 pub async fn openai(simulator: &Simulator, changes: Value) -> Answer {

@@ -10,5 +10,8 @@
 mod anthropic;
 mod bill;
 mod client;
+mod gemini;
+mod ollama;
 mod openai;
+mod responses;
 mod wire;

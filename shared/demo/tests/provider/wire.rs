@@ -1,4 +1,4 @@
-use crate::client::{Answer, End, anthropic, open, openai, question};
+use crate::client::{Answer, End, anthropic, gemini, ollama, open, openai, question, responses, send};
 use demo::{Behaviour, Dialect, Simulator};
 use serde_json::{Value, json};
 use std::io::ErrorKind;
@@ -218,6 +218,109 @@ async fn an_error_comes_in_the_stream_and_ends_it() {
         answer.text()
     );
     assert!(!answer.text().contains("message_stop"));
+}
+
+#[tokio::test]
+async fn faults_are_the_same_in_every_framing() {
+    let stream = |name: &str| format!("streamGenerateContent{name}");
+    let cut = Behaviour {
+        cut_after: Some(3),
+        ..Behaviour::default()
+    };
+    let error = Behaviour {
+        error_after: Some(2),
+        ..Behaviour::default()
+    };
+
+    let simulator = Simulator::ollama().await;
+    simulator.script(cut.clone());
+    let answer = ollama(&simulator, json!({"stream": true})).await;
+    assert_eq!((answer.lines().len(), &answer.end), (3, &End::Reset));
+    simulator.script(error.clone());
+    let lines = ollama(&simulator, json!({"stream": true})).await.lines();
+    assert!(lines.len() == 3 && lines[2]["error"].is_string(), "{lines:?}");
+
+    let simulator = Simulator::gemini().await;
+    simulator.script(cut);
+    let answer = gemini(&simulator, &stream(""), json!({})).await;
+    assert_eq!(
+        (answer.text().matches("responseId").count(), &answer.end),
+        (3, &End::Reset)
+    );
+    assert!(!answer.text().ends_with(']'), "an array that is cut is open");
+    for (name, crlf) in [("", false), ("", true), ("?alt=sse", false)] {
+        simulator.script(Behaviour {
+            crlf,
+            ..error.clone()
+        });
+        let answer = gemini(&simulator, &stream(name), json!({})).await;
+        let chunks = if name.is_empty() {
+            answer.json().as_array().unwrap().clone()
+        } else {
+            answer.events()
+        };
+        assert_eq!(
+            (chunks.len(), &chunks[2]["error"]["status"]),
+            (3, &json!("UNAVAILABLE"))
+        );
+    }
+
+    let simulator = Simulator::responses().await;
+    simulator.script(error);
+    let events = responses(&simulator, json!({"stream": true})).await.events();
+    let last = events.last().unwrap();
+    assert_eq!(
+        (&last["type"], &last["sequence_number"]),
+        (&json!("error"), &json!(2))
+    );
+}
+
+#[tokio::test]
+async fn a_failure_is_worded_as_its_vendor_words_it() {
+    let patient = Behaviour {
+        retry_after: Some(7),
+        ..Behaviour::status(429)
+    };
+    let table = [
+        (
+            Dialect::OpenAiResponses,
+            "POST /v1/responses",
+            "/error/code",
+            json!("rate_limit_exceeded"),
+        ),
+        (
+            Dialect::Gemini,
+            "POST /v1beta/models/demo:generateContent",
+            "/error/status",
+            json!("RESOURCE_EXHAUSTED"),
+        ),
+        (
+            Dialect::Gemini,
+            "POST /v1beta/models/demo:generateContent",
+            "/error/details/0/retryDelay",
+            json!("7s"),
+        ),
+        (
+            Dialect::Ollama,
+            "POST /api/chat",
+            "/error",
+            json!("Rate limit reached, as asked. Please try again later."),
+        ),
+    ];
+    for (dialect, line, pointer, expected) in table {
+        let simulator = Simulator::start(dialect).await;
+        simulator.script(patient.clone());
+        let head = format!("{line} HTTP/1.1\r\nauthorization: Bearer k");
+        let answer = send(&simulator, &head, &question(dialect, json!({})).to_string()).await;
+        assert_eq!(answer.status, 429, "{dialect:?}");
+        assert!(answer.head.contains("retry-after: 7"), "{}", answer.head);
+        assert_eq!(
+            answer.json().pointer(pointer),
+            Some(&expected),
+            "{}",
+            answer.text()
+        );
+    }
 }
 
 #[tokio::test]
