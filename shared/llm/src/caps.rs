@@ -4,6 +4,7 @@ mod catalogue;
 
 use crate::dialect::Dialect;
 use crate::request::SystemRole;
+use crate::think_tags::ThinkTags;
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModelCaps {
@@ -29,8 +30,11 @@ pub struct ModelCaps {
     pub audio_input: bool,
     /// Whether a tool result may contain images.
     pub tool_media: bool,
+    /// Whether a tool may take free text instead of an object.
+    pub custom_tools: bool,
     pub tool_name: WireName,
     pub tool_id: WireName,
+    /// How many stop sequences; with 0 the gateway looks for them itself.
     pub max_stop: Option<usize>,
     /// The largest `n`.
     pub max_choices: u32,
@@ -38,6 +42,8 @@ pub struct ModelCaps {
     pub cache_marks: CacheMarks,
     /// Whether a reasoning effort and function tools may be combined.
     pub effort_with_tools: bool,
+    /// Whether thinking comes inside the text. A property of how a model is served, so no name tells it.
+    pub think_tags: ThinkTags,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +64,8 @@ pub enum ThinkingCaps {
     AdaptiveOnly,
     /// OpenAI `reasoning_effort`, one of these levels, ascending.
     Effort(&'static [&'static str]),
+    /// Ollama `think`: on or off.
+    Switch,
 }
 
 /// A rule for tool names or call ids on the wire.
@@ -102,6 +110,11 @@ impl ModelCaps {
         caps
     }
 
+    /// The same for an upstream that is known to send its thinking between tags.
+    pub fn with_think_tags(self, think_tags: ThinkTags) -> Self {
+        Self { think_tags, ..self }
+    }
+
     const OPENAI_CHAT: Self = Self {
         max_output: None,
         max_tokens_key: MaxTokensKey::MaxTokens,
@@ -117,6 +130,7 @@ impl ModelCaps {
         pdf: true,
         audio_input: true,
         tool_media: false,
+        custom_tools: false,
         tool_name: WireName::UpTo(64),
         tool_id: WireName::UpTo(64),
         max_stop: Some(4),
@@ -124,13 +138,32 @@ impl ModelCaps {
         echo_reasoning: EchoReasoning::Never,
         cache_marks: CacheMarks::None,
         effort_with_tools: true,
+        think_tags: ThinkTags::Off,
     };
 
-    const OPENAI_RESPONSES: Self = Self { ..Self::OPENAI_CHAT };
+    /// Stop sequences are not a field of this API, so the gateway looks for them itself.
+    const OPENAI_RESPONSES: Self = Self {
+        system_role: SystemRole::Developer,
+        audio_input: false,
+        tool_media: true,
+        custom_tools: true,
+        max_stop: Some(0),
+        max_choices: 1,
+        ..Self::OPENAI_CHAT
+    };
 
     const GEMINI: Self = Self { ..Self::OPENAI_CHAT };
 
-    const OLLAMA_CHAT: Self = Self { ..Self::OPENAI_CHAT };
+    /// The server fetches nothing, reads no documents, and gives one answer. Any number of stop sequences.
+    const OLLAMA_CHAT: Self = Self {
+        thinking: ThinkingCaps::Switch,
+        image_urls: false,
+        pdf: false,
+        audio_input: false,
+        max_stop: None,
+        max_choices: 1,
+        ..Self::OPENAI_CHAT
+    };
 
     const ANTHROPIC_MESSAGES: Self = Self {
         max_output: None,
@@ -147,6 +180,7 @@ impl ModelCaps {
         pdf: true,
         audio_input: false,
         tool_media: true,
+        custom_tools: false,
         tool_name: WireName::UpTo(128),
         tool_id: WireName::UpTo(64),
         max_stop: None,
@@ -154,5 +188,6 @@ impl ModelCaps {
         echo_reasoning: EchoReasoning::Never,
         cache_marks: CacheMarks::CacheControl,
         effort_with_tools: true,
+        think_tags: ThinkTags::Off,
     };
 }

@@ -3,12 +3,14 @@
 use crate::dialect::Dialect;
 use crate::error::{DecodeError, EncodeError, PublicError, UpstreamError};
 use crate::event::Event;
+use crate::frame::is_lines;
 use crate::note::Notes;
 use crate::reply::{Fold, Reply};
 use crate::request::Request;
 use crate::translate::{Progress, Target};
 use bytes::Bytes;
 use std::fmt;
+use std::time::Duration;
 use std::sync::Arc;
 
 /// One wire format, both directions. Pure and synchronous; total on hostile input.
@@ -77,6 +79,11 @@ pub trait Format: Send + Sync + fmt::Debug {
 
     /// The content type of a client's stream in this dialect.
     fn stream_content_type(&self, framing: Framing) -> &'static str;
+
+    /// How an upstream of this dialect streams.
+    fn streams_as(&self) -> StreamWire {
+        StreamWire::Events
+    }
 }
 
 /// Takes note of a whole reply.
@@ -111,6 +118,16 @@ pub struct ReplySeed {
     pub request: Option<Arc<Request>>,
 }
 
+/// How an upstream's stream is framed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StreamWire {
+    /// Server-sent events.
+    Events,
+    /// A JSON document per line. Servers call it by the content type of JSON too, so that only the bytes tell a
+    /// stream from a whole reply; a whole reply reads as a stream of one line.
+    Lines,
+}
+
 /// The framing of a client's stream.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Framing {
@@ -119,6 +136,24 @@ pub enum Framing {
     Native,
     /// One JSON array, which is what Gemini streams without `alt=sse`.
     JsonArray,
+}
+
+// === impl StreamWire ===
+
+impl StreamWire {
+    /// What an upstream is asked for.
+    pub const fn media_type(self) -> &'static str {
+        match self {
+            Self::Events => "text/event-stream",
+            Self::Lines => "application/x-ndjson",
+        }
+    }
+
+    /// Whether the body of a reply that was not asked to stream is a stream all the same.
+    pub fn is_stream(self, body: &[u8]) -> bool {
+        let events = [&b"data:"[..], b"event:"];
+        events.iter().any(|start| body.starts_with(start)) || self == Self::Lines && is_lines(body)
+    }
 }
 
 /// Upstream stream bytes to events. Splitting the bytes anywhere changes nothing.
@@ -135,6 +170,11 @@ pub trait StreamEncoder: Send {
 
     /// One well-formed error in this dialect after the first byte; nothing follows it.
     fn fail(&mut self, error: &PublicError, out: &mut Vec<u8>);
+
+    /// How long the reply has been under way, for dialects that report it.
+    fn tick(&mut self, elapsed: Duration) {
+        let _ = elapsed;
+    }
 }
 
 /// Passthrough of one stream: bytes out are the bytes in, except for what the gateway itself asked for.

@@ -1,20 +1,29 @@
 //! The registry of dialects: one folder and one line each.
 
 pub mod anthropic_messages;
+pub mod ollama_chat;
 pub mod openai_chat;
+pub mod openai_responses;
 
 use crate::dialect::Dialect;
 use crate::format::Format;
 
 /// Every dialect; tests iterate over it, so that a new one is held to the same laws.
-pub static ALL: &[&dyn Format] = &[&openai_chat::OpenAiChat, &anthropic_messages::AnthropicMessages];
+pub static ALL: &[&dyn Format] = &[
+    &openai_chat::OpenAiChat,
+    &openai_responses::OpenAiResponses,
+    &anthropic_messages::AnthropicMessages,
+    &ollama_chat::OllamaChat,
+];
 
 pub fn of(dialect: Dialect) -> &'static dyn Format {
     match dialect {
-        Dialect::OpenAiChat | Dialect::OpenAiResponses | Dialect::Gemini | Dialect::OllamaChat => {
+        Dialect::OpenAiChat | Dialect::Gemini => {
             &openai_chat::OpenAiChat
         }
+        Dialect::OpenAiResponses => &openai_responses::OpenAiResponses,
         Dialect::AnthropicMessages => &anthropic_messages::AnthropicMessages,
+        Dialect::OllamaChat => &ollama_chat::OllamaChat,
     }
 }
 

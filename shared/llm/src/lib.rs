@@ -15,7 +15,9 @@
 
 pub mod caps;
 pub mod dialect;
+pub mod envelope;
 pub mod error;
+pub mod estimate;
 pub mod event;
 pub mod finish;
 pub mod format;
@@ -31,6 +33,7 @@ pub mod relay;
 pub mod reply;
 pub mod request;
 pub mod sequence;
+pub mod think_tags;
 pub mod translate;
 pub mod usage;
 
@@ -39,7 +42,7 @@ pub use dialect::Dialect;
 pub use error::{DecodeError, EncodeError, ErrorKind, PublicError, UpstreamError};
 pub use event::{Event, EventKind, PartStart};
 pub use finish::{Finish, FinishReason};
-pub use format::{Format, Framing, Relay, ReplySeed, StreamDecoder, StreamEncoder};
+pub use format::{Format, Framing, Relay, ReplySeed, StreamDecoder, StreamEncoder, StreamWire};
 pub use note::{Note, Notes, Severity};
 pub use provider::ProviderSpec;
 pub use reply::Reply;

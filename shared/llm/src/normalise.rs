@@ -6,6 +6,7 @@
 //! dialects want it.
 
 mod check;
+mod custom_tools;
 mod pairing;
 
 use crate::caps::WireName;
@@ -27,6 +28,9 @@ pub fn normalise(
     let mut messages: Vec<Message> = messages.into_iter().flat_map(split_results).collect();
     messages.iter_mut().for_each(drop_empty_parts);
     request.messages = pairing::pair(messages, notes)?;
+    if !target.caps.custom_tools {
+        custom_tools::lower(request, notes);
+    }
     Ok(fit_to_target(request, target))
 }
 

@@ -18,7 +18,12 @@ pub struct ProviderSpec {
     /// The same for a stream, where the dialect has another address for it; else empty.
     pub stream_path: &'static str,
     pub models_path: Option<&'static str>,
+    /// Where the dialect counts the tokens of a request without answering it, written like `chat_path`. Not every
+    /// compatible endpoint has it: who asks has to live without an answer.
+    pub count_path: Option<&'static str>,
     pub auth: AuthScheme,
+    /// Servers of this kind usually ask for no credential.
+    pub keyless: bool,
     /// Sent with every request, unless the dialect or the client says otherwise.
     pub headers: &'static [(&'static str, &'static str)],
     pub models: &'static [ModelSpec],
@@ -59,10 +64,22 @@ impl ProviderSpec {
             chat_path: "/chat/completions",
             stream_path: "",
             models_path: Some("/models"),
+            count_path: None,
             auth: AuthScheme::Bearer,
+            keyless: false,
             headers: &[],
             models: &[],
             auth_type: AuthType::ApiKey,
+        }
+    }
+
+    /// The same with the newer of the vendor's two APIs.
+    pub(crate) const fn openai_responses() -> Self {
+        Self {
+            dialect: Dialect::OpenAiResponses,
+            chat_path: "/responses",
+            count_path: Some("/responses/input_tokens"),
+            ..Self::openai_chat()
         }
     }
 
@@ -72,18 +89,56 @@ impl ProviderSpec {
             dialect: Dialect::AnthropicMessages,
             chat_path: "/messages",
             models_path: None,
+            count_path: Some("/messages/count_tokens"),
             auth: AuthScheme::Header("x-api-key"),
+            ..Self::openai_chat()
+        }
+    }
+
+    /// Gemini's paths, with the model and the operation in them, behind its key header. Streams are always asked
+    /// for as server-sent events.
+    pub(crate) const fn gemini() -> Self {
+        Self {
+            dialect: Dialect::Gemini,
+            chat_path: "/models/{model}:generateContent",
+            stream_path: "/models/{model}:streamGenerateContent?alt=sse",
+            count_path: Some("/models/{model}:countTokens"),
+            auth: AuthScheme::Header("x-goog-api-key"),
+            ..Self::openai_chat()
+        }
+    }
+
+    /// Ollama's own paths. A local server asks for no credential; one behind a proxy usually wants a bearer key.
+    pub(crate) const fn ollama_chat() -> Self {
+        Self {
+            dialect: Dialect::OllamaChat,
+            chat_path: "/api/chat",
+            models_path: Some("/api/tags"),
+            keyless: true,
             ..Self::openai_chat()
         }
     }
 
     /// The path of one request, for this model id.
     pub fn path_for(&self, model: &str, stream: bool) -> String {
-        let path = match stream && !self.stream_path.is_empty() {
+        fill(self.path(stream), model)
+    }
+
+    /// The path under which requests for this model are counted, where there is one.
+    pub fn count_path_for(&self, model: &str) -> Option<String> {
+        self.count_path.map(|path| fill(path, model))
+    }
+
+    /// Whether every request has the same path, whatever its model and whether it streams.
+    pub fn has_one_path(&self) -> bool {
+        self.stream_path.is_empty() && !self.chat_path.contains("{model}")
+    }
+
+    fn path(&self, stream: bool) -> &'static str {
+        match stream && !self.stream_path.is_empty() {
             true => self.stream_path,
             false => self.chat_path,
-        };
-        path.replace("{model}", model)
+        }
     }
 }
 
@@ -92,5 +147,54 @@ impl ProviderSpec {
 impl ModelSpec {
     pub(crate) const fn new(id: &'static str, name: &'static str) -> Self {
         Self { id, name }
+    }
+}
+
+/// A model id comes from a client: whatever could end the path or begin something else in it is escaped. A slash
+/// stays, because ids have them.
+fn fill(path: &str, model: &str) -> String {
+    let Some((before, after)) = path.split_once("{model}") else {
+        return path.to_owned();
+    };
+    let mut filled = String::with_capacity(path.len() + model.len());
+    filled.push_str(before);
+    for byte in model.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' | b':' | b'@' => {
+                filled.push(char::from(byte));
+            }
+            _ => filled.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    filled.push_str(after);
+    filled
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_model_in_a_path_cannot_change_the_path() {
+        let spec = ProviderSpec::gemini();
+        for (model, stream, path) in [
+            ("gemini-2.5-pro", false, "/models/gemini-2.5-pro:generateContent"),
+            ("g", true, "/models/g:streamGenerateContent?alt=sse"),
+            ("a/b:1", false, "/models/a/b:1:generateContent"),
+            ("g?key=x#y", false, "/models/g%3Fkey%3Dx%23y:generateContent"),
+            ("%2e%2e", false, "/models/%252e%252e:generateContent"),
+            ("\u{e9}", false, "/models/%C3%A9:generateContent"),
+        ] {
+            assert_eq!(spec.path_for(model, stream), path);
+        }
+        assert_eq!(spec.count_path_for("g").as_deref(), Some("/models/g:countTokens"));
+    }
+
+    #[test]
+    fn only_a_dialect_that_names_the_model_in_its_path_needs_a_path_per_request() {
+        assert!(ProviderSpec::openai_chat().has_one_path());
+        assert!(ProviderSpec::ollama_chat().has_one_path());
+        assert!(!ProviderSpec::gemini().has_one_path());
+        assert_eq!(ProviderSpec::openai_chat().path_for("m", true), "/chat/completions");
     }
 }

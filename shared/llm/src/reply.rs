@@ -8,6 +8,7 @@ use crate::sequence::Sequencer;
 use crate::usage::Usage;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 #[derive(Debug, Clone, Default)]
 pub struct Reply {
@@ -17,6 +18,8 @@ pub struct Reply {
     pub created: Option<u64>,
     pub choices: Vec<Choice>,
     pub usage: Usage,
+    /// How long it took, when the caller knows.
+    pub elapsed: Option<Duration>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -165,7 +168,7 @@ impl ReplyPart {
         }
     }
 
-    fn append(&mut self, fragment: &str) {
+    pub(crate) fn append(&mut self, fragment: &str) {
         match self {
             Self::Text { text, .. } | Self::Reasoning { text, .. } | Self::Refusal(text) => {
                 text.push_str(fragment)

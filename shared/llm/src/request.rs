@@ -20,6 +20,8 @@ pub struct Request {
     /// May contain mid-conversation system or developer messages, in place.
     pub messages: Vec<Message>,
     pub tools: Vec<Tool>,
+    /// Which of the tools the client keeps in a namespace, by the name they have here.
+    pub namespaces: BTreeMap<String, Namespaced>,
     pub tool_choice: ToolChoice,
     pub parallel_tools: Option<bool>,
     pub output: Output,
@@ -174,6 +176,13 @@ pub struct Tool {
     pub schema: Option<Box<RawValue>>,
     pub strict: Option<bool>,
     pub cache: Option<CacheMark>,
+}
+
+/// A tool's name as a client with namespaces knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Namespaced {
+    pub namespace: String,
+    pub name: String,
 }
 
 #[derive(Debug, Clone)]

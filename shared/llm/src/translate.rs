@@ -4,6 +4,7 @@
 mod call;
 mod client_view;
 mod pump;
+mod stop_match;
 
 pub use call::Call;
 pub use pump::Pump;
@@ -21,7 +22,8 @@ use crate::usage::Usage;
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 use thiserror::Error;
 
 /// Bytes of text per token, roughly, over languages and code.
@@ -41,7 +43,7 @@ pub struct Ask {
     framing: Framing,
     include_usage: bool,
     /// Read in full only for an upstream of another dialect, and then once for all attempts.
-    request: OnceLock<Result<Request, DecodeError>>,
+    request: OnceLock<Result<Arc<Request>, DecodeError>>,
 }
 
 /// What a dialect says in the address of a request instead of its body.
@@ -85,6 +87,8 @@ pub struct Progress {
     pub ended: bool,
     /// Bytes of model output seen, for an estimate when no usage was reported.
     pub output_bytes: u64,
+    /// How long the reply has been under way, when the caller says so; some dialects report it.
+    pub elapsed: Option<Duration>,
 }
 
 #[derive(Deserialize)]
@@ -175,9 +179,13 @@ impl Ask {
 
     /// The request in the neutral model.
     pub fn request(&self) -> Result<&Request, DecodeError> {
+        self.shared_request().map(AsRef::as_ref)
+    }
+
+    fn shared_request(&self) -> Result<&Arc<Request>, DecodeError> {
         let request = self
             .request
-            .get_or_init(|| self.format().decode_request(&self.body));
+            .get_or_init(|| self.format().decode_request(&self.body).map(Arc::new));
         request.as_ref().map_err(Clone::clone)
     }
 

@@ -4,7 +4,7 @@
 //! vendors' model pages and the deprecation notes of their APIs.
 
 use super::{EchoReasoning, MaxTokensKey, ModelCaps, ThinkingCaps, WireName};
-use crate::dialect::Dialect::{self, AnthropicMessages, OpenAiChat};
+use crate::dialect::Dialect::{self, AnthropicMessages, OllamaChat, OpenAiChat, OpenAiResponses};
 use crate::request::SystemRole;
 
 type Refine = fn(&mut ModelCaps);
@@ -83,7 +83,10 @@ const RULES: &[(Dialect, &str, Refine)] = &[
     }),
     (OpenAiChat, "o3", |caps| reasons(caps, 100_000, O_SERIES)),
     (OpenAiChat, "o4", |caps| reasons(caps, 100_000, O_SERIES)),
-    (OpenAiChat, "gpt-5", |caps| reasons(caps, 128_000, GPT_5)),
+    (OpenAiChat, "gpt-5", |caps| {
+        reasons(caps, 128_000, GPT_5);
+        caps.custom_tools = true;
+    }),
     (OpenAiChat, "gpt-5.", |caps| {
         caps.thinking = ThinkingCaps::Effort(GPT_5_2)
     }),
@@ -98,6 +101,36 @@ const RULES: &[(Dialect, &str, Refine)] = &[
     }),
     (OpenAiChat, "gpt-oss", |caps| {
         caps.thinking = ThinkingCaps::Effort(O_SERIES)
+    }),
+    (OpenAiResponses, "gpt-3.5", |caps| caps.max_output = Some(4096)),
+    (OpenAiResponses, "gpt-4", |caps| caps.max_output = Some(8192)),
+    (OpenAiResponses, "gpt-4-turbo", |caps| caps.max_output = Some(4096)),
+    (OpenAiResponses, "gpt-4o", |caps| caps.max_output = Some(16_384)),
+    (OpenAiResponses, "gpt-4.1", |caps| caps.max_output = Some(32_768)),
+    (OpenAiResponses, "o1", |caps| reasons(caps, 100_000, O_SERIES)),
+    (OpenAiResponses, "o3", |caps| reasons(caps, 100_000, O_SERIES)),
+    (OpenAiResponses, "o4", |caps| reasons(caps, 100_000, O_SERIES)),
+    (OpenAiResponses, "codex-", |caps| reasons(caps, 100_000, O_SERIES)),
+    (OpenAiResponses, "gpt-5", |caps| reasons(caps, 128_000, GPT_5)),
+    (OpenAiResponses, "gpt-5.", |caps| {
+        caps.thinking = ThinkingCaps::Effort(GPT_5_2)
+    }),
+    (OpenAiResponses, "gpt-5.1", |caps| {
+        caps.thinking = ThinkingCaps::Effort(GPT_5_1)
+    }),
+    (OpenAiResponses, "gpt-5-chat", |caps| {
+        *caps = ModelCaps {
+            max_output: Some(16_384),
+            ..ModelCaps::OPENAI_RESPONSES
+        };
+    }),
+    (OpenAiResponses, "gpt-oss", |caps| {
+        caps.thinking = ThinkingCaps::Effort(O_SERIES)
+    }),
+    // it is told a level, and gets its own thinking back between calls
+    (OllamaChat, "gpt-oss", |caps| {
+        caps.thinking = ThinkingCaps::Effort(O_SERIES);
+        caps.echo_reasoning = EchoReasoning::ToolTurns;
     }),
     // other vendors of the same dialect
     (OpenAiChat, "deepseek-", |caps| {

@@ -1,12 +1,11 @@
 //! Anthropic Messages.
 
 mod assembly;
-mod envelope;
 mod error;
 mod event;
 mod foreign;
-mod json;
-mod partial;
+pub(super) mod json;
+pub(super) mod partial;
 mod relay;
 mod reply;
 mod request_decode;

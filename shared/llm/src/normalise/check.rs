@@ -1,11 +1,14 @@
 //! What is refused because doing without it would change what the client gets.
 
+use crate::dialect::Dialect;
 use crate::error::EncodeError;
 use crate::request::{File, MediaSource, Part, PartKind, Request, Tool, ToolChoice, ToolKind};
 use crate::translate::Target;
+use serde_json::Value;
 use std::collections::HashSet;
 
 pub fn check(request: &Request, target: &Target) -> Result<(), EncodeError> {
+    state(request, target)?;
     if request.messages.is_empty() && request.system.is_empty() {
         return Err(EncodeError::unsupported(
             "messages",
@@ -38,6 +41,46 @@ fn tools(tools: &[Tool]) -> Result<(), EncodeError> {
         }
     }
     Ok(())
+}
+
+/// What OpenAI keeps between requests: no other API can go on from it.
+fn state(request: &Request, target: &Target) -> Result<(), EncodeError> {
+    if target.dialect == Dialect::OpenAiResponses {
+        return Ok(());
+    }
+    let fields = request.extensions.get(&Dialect::OpenAiResponses);
+    let given = |name: &str| fields.is_some_and(|fields| fields.contains_key(name));
+    for name in ["previous_response_id", "conversation"] {
+        if given(name) {
+            return Err(stateless(name, request));
+        }
+    }
+    if fields.is_some_and(|fields| fields.get("background") == Some(&Value::Bool(true))) {
+        let message = "background mode is not supported";
+        return Err(EncodeError::unsupported("background", message));
+    }
+    if given("prompt") {
+        let message = "prompt templates are not supported";
+        return Err(EncodeError::unsupported("prompt", message));
+    }
+    let is_reference = |part: &Part| {
+        matches!(&part.kind, PartKind::Native { dialect: Dialect::OpenAiResponses, raw }
+            if raw["type"] == "item_reference")
+    };
+    match request
+        .messages
+        .iter()
+        .any(|message| message.parts.iter().any(is_reference))
+    {
+        true => Err(stateless("item_reference", request)),
+        false => Ok(()),
+    }
+}
+
+fn stateless(field: &str, request: &Request) -> EncodeError {
+    let model = &request.model;
+    let message = format!("{field} is not supported for model '{model}'; send the full input");
+    EncodeError::unsupported(field, message)
 }
 
 fn tool_choice(request: &Request) -> Result<(), EncodeError> {

@@ -9,6 +9,13 @@ static OPENAI_CHAT: ProviderSpec = ProviderSpec {
     ..ProviderSpec::openai_chat()
 };
 
+static OPENAI_RESPONSES: ProviderSpec = ProviderSpec {
+    id: "openai-compatible",
+    alias: "openai-compatible",
+    name: "OpenAI-compatible endpoint (Responses)",
+    ..ProviderSpec::openai_responses()
+};
+
 static ANTHROPIC: ProviderSpec = ProviderSpec {
     id: "anthropic-compatible",
     alias: "anthropic-compatible",
@@ -17,12 +24,29 @@ static ANTHROPIC: ProviderSpec = ProviderSpec {
     ..ProviderSpec::anthropic_messages()
 };
 
+static GEMINI: ProviderSpec = ProviderSpec {
+    id: "gemini-compatible",
+    alias: "gemini-compatible",
+    name: "Gemini-compatible endpoint",
+    ..ProviderSpec::gemini()
+};
+
+static OLLAMA: ProviderSpec = ProviderSpec {
+    id: "ollama-compatible",
+    alias: "ollama-compatible",
+    name: "Ollama server",
+    ..ProviderSpec::ollama_chat()
+};
+
 /// The template of a node type; `api_type` tells dialects of one type apart, and empty means the usual one.
 /// `None` when nothing here speaks it.
 pub fn compatible(node_type: &str, api_type: &str) -> Option<&'static ProviderSpec> {
     match (node_type, api_type) {
         ("openai-compatible", "" | "chat") => Some(&OPENAI_CHAT),
+        ("openai-compatible", "responses") => Some(&OPENAI_RESPONSES),
         ("anthropic-compatible", _) => Some(&ANTHROPIC),
+        ("gemini-compatible", _) => Some(&GEMINI),
+        ("ollama-compatible", _) => Some(&OLLAMA),
         _ => None,
     }
 }
@@ -37,8 +61,11 @@ mod tests {
         for (node_type, api_type, dialect) in [
             ("openai-compatible", "chat", Some(Dialect::OpenAiChat)),
             ("openai-compatible", "", Some(Dialect::OpenAiChat)),
-            ("openai-compatible", "responses", None),
+            ("openai-compatible", "responses", Some(Dialect::OpenAiResponses)),
             ("anthropic-compatible", "", Some(Dialect::AnthropicMessages)),
+            ("gemini-compatible", "", Some(Dialect::Gemini)),
+            ("ollama-compatible", "", Some(Dialect::OllamaChat)),
+            ("openai-compatible", "soap", None),
             ("carrier-pigeon", "", None),
         ] {
             assert_eq!(

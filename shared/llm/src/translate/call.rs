@@ -73,9 +73,7 @@ impl Call {
     /// The same request without the model's earlier reasoning, when that is what the upstream refused: it was
     /// encrypted for another account, or has expired. To be tried once.
     pub fn without_reasoning(&self, refusal: &UpstreamError) -> Option<Self> {
-        let body = self
-            .upstream()
-            .without_refused_reasoning(&self.body, refusal)?;
+        let body = self.upstream().without_refused_reasoning(&self.body, refusal)?;
         Some(Self { body, ..self.clone() })
     }
 
@@ -92,7 +90,7 @@ impl Call {
     /// The dialect's headers for the upstream, names in lower case; `client` looks up a header of the client's.
     pub fn headers(&self, client: &dyn Fn(&'static str) -> Option<String>) -> Vec<(&'static str, String)> {
         let accept = if self.stream {
-            "text/event-stream"
+            self.upstream().streams_as().media_type()
         } else {
             "application/json"
         };

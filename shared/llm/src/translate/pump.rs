@@ -2,12 +2,14 @@
 
 use super::Progress;
 use super::client_view::ClientView;
+use super::stop_match::StopMatch;
 use crate::error::{ErrorKind, PublicError, UpstreamError};
 use crate::event::{Event, EventKind};
 use crate::format::{Relay, ReplySeed, StreamDecoder, StreamEncoder};
 use crate::sequence::Sequencer;
 use bytes::Bytes;
 use std::fmt;
+use std::time::Duration;
 
 /// Bytes of an upstream stream in, bytes for the client out, and a tally of what went by.
 ///
@@ -31,7 +33,9 @@ struct Translation {
     sequencer: Sequencer,
     encoder: Box<dyn StreamEncoder>,
     view: ClientView,
+    stop: StopMatch,
     decoded: Vec<Event>,
+    kept: Vec<Event>,
     viewed: Vec<Event>,
     sequenced: Vec<Event>,
 }
@@ -47,6 +51,7 @@ impl Pump {
         decoder: Box<dyn StreamDecoder>,
         encoder: Box<dyn StreamEncoder>,
         view: ClientView,
+        stop: StopMatch,
         seed: ReplySeed,
     ) -> Self {
         let translation = Translation {
@@ -54,7 +59,9 @@ impl Pump {
             sequencer: Sequencer::new(),
             encoder,
             view,
+            stop,
             decoded: Vec::new(),
+            kept: Vec::new(),
             viewed: Vec::new(),
             sequenced: Vec::new(),
         };
@@ -72,6 +79,14 @@ impl Pump {
 
     pub fn progress(&self) -> &Progress {
         &self.progress
+    }
+
+    /// How long the reply has been under way, before what comes next; some dialects report it.
+    pub fn tick(&mut self, elapsed: Duration) {
+        self.progress.elapsed = Some(elapsed);
+        if let Way::Translate(translation) = &mut self.way {
+            translation.encoder.tick(elapsed);
+        }
     }
 
     /// Takes what the upstream sent; appends what the client gets for it.
@@ -149,12 +164,15 @@ impl Pump {
             sequencer,
             encoder,
             view,
+            stop,
             decoded,
+            kept,
             viewed,
             sequenced,
             ..
         } = &mut **translation;
-        decoded.drain(..).for_each(|event| view.pass(event, viewed));
+        decoded.drain(..).for_each(|event| stop.pass(event, kept));
+        kept.drain(..).for_each(|event| view.pass(event, viewed));
         viewed
             .drain(..)
             .for_each(|event| sequencer.push(event, sequenced));

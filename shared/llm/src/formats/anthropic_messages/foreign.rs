@@ -3,9 +3,9 @@
 //! A session may hop between providers. The vendor refuses a whole request over one thinking block it has not
 //! signed itself, so those, and only those, are cut out of a request that otherwise passes through untouched.
 
-use super::envelope;
 use super::json::tag;
 use crate::dialect::Dialect;
+use crate::envelope;
 use memchr::memmem;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -80,7 +80,7 @@ fn is_foreign(block: &RawValue) -> bool {
         return false;
     };
     match wire.signature.or(wire.data) {
-        Some(text) if !text.is_empty() => envelope::open(text).issuer != Dialect::AnthropicMessages,
+        Some(text) if !text.is_empty() => envelope::open(text, Dialect::AnthropicMessages).issuer != Dialect::AnthropicMessages,
         _ => true,
     }
 }

@@ -3,7 +3,9 @@
 use super::assembly::Assembly;
 use super::event::Message;
 use super::tokens::ClientUsage;
-use super::{envelope, error, partial, stop};
+use super::{error, partial, stop};
+use crate::dialect::Dialect;
+use crate::envelope;
 use crate::error::{ErrorKind, UpstreamError};
 use crate::event::Event;
 use crate::format::ReplySeed;
@@ -106,14 +108,14 @@ fn block(part: &ReplyPart) -> Option<ClientBlock<'_>> {
         ReplyPart::Text { text, .. } | ReplyPart::Refusal(text) if text.is_empty() => return None,
         ReplyPart::Text { text, .. } | ReplyPart::Refusal(text) => ClientBlock::Text { text },
         ReplyPart::Reasoning { text, opaque } => {
-            let signature = opaque.as_ref().map_or(Cow::Borrowed(""), envelope::seal);
+            let signature = opaque.as_ref().map_or(Cow::Borrowed(""), |opaque| envelope::seal(opaque, Dialect::AnthropicMessages));
             ClientBlock::Thinking {
                 thinking: text,
                 signature,
             }
         }
         ReplyPart::RedactedReasoning(opaque) => ClientBlock::RedactedThinking {
-            data: envelope::seal(opaque),
+            data: envelope::seal(opaque, Dialect::AnthropicMessages),
         },
         ReplyPart::ToolCall(call) => ClientBlock::ToolUse {
             id: &call.id,

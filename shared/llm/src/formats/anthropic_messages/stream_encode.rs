@@ -14,7 +14,9 @@ mod wire;
 use self::wire::{BlockDelta, ClientEvent, StopDelta};
 use super::reply::{ClientBlock, ClientMessage, empty_object};
 use super::tokens::ClientUsage;
-use super::{envelope, error, stop};
+use super::{error, stop};
+use crate::dialect::Dialect;
+use crate::envelope;
 use crate::error::PublicError;
 use crate::event::{Event, EventKind, PartStart};
 use crate::finish::Finish;
@@ -129,7 +131,7 @@ impl Encoder {
                 self.open = open(BlockKind::Redacted);
                 self.announce(
                     ClientBlock::RedactedThinking {
-                        data: envelope::seal(opaque),
+                        data: envelope::seal(opaque, Dialect::AnthropicMessages),
                     },
                     out,
                 );
@@ -212,7 +214,7 @@ impl Encoder {
             BlockKind::Thinking {
                 signature: Some(opaque),
             } => Some(BlockDelta::Signature {
-                signature: envelope::seal(opaque),
+                signature: envelope::seal(opaque, Dialect::AnthropicMessages),
             }),
             BlockKind::Tool {
                 freeform: false,

@@ -30,6 +30,7 @@ fn seed() -> ReplySeed {
         include_usage: false,
         injected_usage: false,
         framing: crate::format::Framing::default(),
+        request: None,
     }
 }
 

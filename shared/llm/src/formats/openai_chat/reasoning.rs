@@ -1,10 +1,11 @@
 //! Provider state that belongs to reasoning, as it travels in `reasoning_details` (OpenRouter's shape) and in
 //! `thinking_blocks` (LiteLLM's).
 //!
-//! What Anthropic issued is named by its format, so that it can go home from any client; every other item is kept
-//! whole, because only an upstream of this dialect will ever read it again.
+//! What Anthropic issued is named by its format, so that it can go home from any client; what other dialects issued
+//! is wrapped; every other item is kept whole, because only an upstream of this dialect will ever read it again.
 
 use crate::dialect::Dialect;
+use crate::envelope::{self, Subject};
 use crate::request::Opaque;
 use serde_json::{Value, json};
 
@@ -58,7 +59,13 @@ pub fn signed(opaque: &Opaque, text: &str, index: usize) -> Value {
             "format": ANTHROPIC_FORMAT,
             "index": index,
         }),
-        _ => kept(opaque, index),
+        Dialect::OpenAiChat => kept(opaque, index),
+        _ => json!({
+            "type": "reasoning.text",
+            "text": text,
+            "signature": envelope::wrap(opaque, Subject::Reasoning),
+            "index": index,
+        }),
     }
 }
 
@@ -71,11 +78,19 @@ pub fn encrypted(opaque: &Opaque, index: usize) -> Value {
             "format": ANTHROPIC_FORMAT,
             "index": index,
         }),
-        _ => kept(opaque, index),
+        Dialect::OpenAiChat => kept(opaque, index),
+        _ => json!({
+            "type": "reasoning.encrypted",
+            "data": envelope::wrap(opaque, Subject::Redacted),
+            "index": index,
+        }),
     }
 }
 
 fn opaque(item: &Value, payload: &str) -> Opaque {
+    if let Some((opaque, _)) = envelope::unwrap(payload) {
+        return opaque;
+    }
     match item.get("format").and_then(Value::as_str) {
         Some(ANTHROPIC_FORMAT) => anthropic(payload),
         _ => Opaque {

@@ -5,9 +5,9 @@
 //! the client said something: many compatible servers refuse what they do not know.
 
 mod message;
-mod option;
+pub(in crate::formats) mod option;
 mod part;
-mod tool;
+pub(in crate::formats) mod tool;
 mod tool_result;
 
 use self::message::WireMessage;

@@ -1,9 +1,9 @@
 //! One content block to one part.
 
-use super::super::envelope;
 use super::super::json::{compact, non_empty, read, tag};
 use super::{Content, cache_mark};
 use crate::dialect::Dialect;
+use crate::envelope;
 use crate::error::DecodeError;
 use crate::request::{CacheMark, File, MediaSource, Part, PartKind, ToolArguments, ToolCall, ToolResult};
 use serde::Deserialize;
@@ -110,12 +110,12 @@ pub fn part(raw: &RawValue, path: &str) -> Result<Part, DecodeError> {
             let signature = wire.signature.filter(|signature| !signature.is_empty());
             PartKind::Reasoning {
                 text: wire.thinking,
-                opaque: signature.map(envelope::open),
+                opaque: signature.map(|text| envelope::open(text, Dialect::AnthropicMessages)),
             }
         }
         "redacted_thinking" => {
             let wire: WireRedacted = read(raw, path)?;
-            PartKind::RedactedReasoning(envelope::open(wire.data))
+            PartKind::RedactedReasoning(envelope::open(wire.data, Dialect::AnthropicMessages))
         }
         _ => return leaf(raw, path),
     };

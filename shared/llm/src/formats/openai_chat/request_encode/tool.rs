@@ -136,7 +136,7 @@ fn hosted<'a>(
 }
 
 /// A schema the vendor accepts: an object schema names its type and has `properties`, if only empty ones.
-fn parameters(schema: Option<&RawValue>) -> Cow<'_, RawValue> {
+pub fn parameters(schema: Option<&RawValue>) -> Cow<'_, RawValue> {
     let empty = || Cow::Owned(raw(r#"{"type":"object","properties":{}}"#.to_owned()));
     let Some(schema) = schema else { return empty() };
     let Ok(head) = Head::read(schema.get().as_bytes()) else {

@@ -12,6 +12,7 @@ fn encoder(include_usage: bool) -> ChunkEncoder {
         include_usage,
         injected_usage: false,
         framing: crate::format::Framing::default(),
+        request: None,
     })
 }
 
