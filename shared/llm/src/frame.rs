@@ -1,13 +1,16 @@
-//! Server-sent events, byte by byte: reading frames from a network stream and writing them.
+//! Server-sent events, and a JSON document per line, byte by byte: reading frames from a network stream and writing
+//! them.
 //!
 //! Reading works on bytes and converts a complete event once, so that a chunk border inside a line end or inside
 //! a UTF-8 character changes nothing. Whatever is complete inside one chunk is read in place.
 
+mod line;
 mod scan;
 mod write;
 
+pub use line::{LineScan, is_lines};
 pub use scan::FrameScan;
-pub use write::{write_comment, write_event, write_json};
+pub use write::{write_comment, write_event, write_json, write_line};
 
 use crate::error::{ErrorKind, UpstreamError};
 use std::borrow::Cow;
@@ -35,10 +38,20 @@ pub enum Frame<'a> {
 #[error("upstream sent a stream event of more than {} MiB", MAX_FRAME_BYTES >> 20)]
 pub struct FrameTooLong;
 
+/// How a byte stream is cut into frames.
+pub trait Cut: Default + Send {
+    /// The length of the prefix of `bytes` that completes the current frame, or `None` when more is needed; then
+    /// the next call goes on with the bytes that follow.
+    fn next_end(&mut self, bytes: &[u8]) -> Option<usize>;
+
+    /// Reads one raw frame; `None` when it says nothing.
+    fn parse(raw: &[u8]) -> Option<Frame<'_>>;
+}
+
 /// Cuts a byte stream into frames.
 #[derive(Debug, Default)]
-pub struct Framer {
-    scan: FrameScan,
+pub struct Framer<C = FrameScan> {
+    scan: C,
     /// The beginning of a frame whose end has not arrived.
     pending: Vec<u8>,
 }
@@ -81,7 +94,16 @@ impl Framer {
     pub fn new() -> Self {
         Self::default()
     }
+}
 
+impl Framer<LineScan> {
+    /// A JSON document per line.
+    pub fn lines() -> Self {
+        Self::default()
+    }
+}
+
+impl<C: Cut> Framer<C> {
     /// Reads every frame that `bytes` completes.
     pub fn push(&mut self, mut bytes: &[u8], mut each: impl FnMut(Frame<'_>)) -> Result<(), FrameTooLong> {
         while let Some(end) = self.scan.next_end(bytes) {
@@ -91,11 +113,11 @@ impl Framer {
                 return Err(FrameTooLong);
             }
             if self.pending.is_empty() {
-                Frame::parse(frame).into_iter().for_each(&mut each);
+                C::parse(frame).into_iter().for_each(&mut each);
                 continue;
             }
             self.pending.extend_from_slice(frame);
-            Frame::parse(&self.pending).into_iter().for_each(&mut each);
+            C::parse(&self.pending).into_iter().for_each(&mut each);
             self.pending.clear();
         }
         if self.pending.len() + bytes.len() > MAX_FRAME_BYTES {
@@ -108,7 +130,29 @@ impl Framer {
     /// Reads what the stream left unterminated; it may be a fragment.
     pub fn finish(&mut self, each: impl FnMut(Frame<'_>)) {
         let pending = std::mem::take(&mut self.pending);
-        Frame::parse(&pending).into_iter().for_each(each);
+        C::parse(&pending).into_iter().for_each(each);
+    }
+}
+
+// === impl Cut ===
+
+impl Cut for FrameScan {
+    fn next_end(&mut self, bytes: &[u8]) -> Option<usize> {
+        Self::next_end(self, bytes)
+    }
+
+    fn parse(raw: &[u8]) -> Option<Frame<'_>> {
+        Frame::parse(raw)
+    }
+}
+
+impl Cut for LineScan {
+    fn next_end(&mut self, bytes: &[u8]) -> Option<usize> {
+        line::end(bytes)
+    }
+
+    fn parse(raw: &[u8]) -> Option<Frame<'_>> {
+        line::parse(raw)
     }
 }
 

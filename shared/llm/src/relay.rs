@@ -3,7 +3,7 @@
 
 use crate::error::{PublicError, UpstreamError};
 use crate::format::Relay;
-use crate::frame::{Frame, FrameScan, FrameTooLong, MAX_FRAME_BYTES};
+use crate::frame::{Cut, Frame, FrameScan, FrameTooLong, LineScan, MAX_FRAME_BYTES};
 use crate::translate::Progress;
 use bytes::{Bytes, BytesMut};
 
@@ -41,11 +41,11 @@ pub enum Fate {
     Drop,
 }
 
-/// The relay of every SSE dialect.
+/// The relay of every dialect, for server-sent events unless another cut is said.
 #[derive(Debug)]
-pub struct FrameRelay<T> {
+pub struct FrameRelay<T, C = FrameScan> {
     tap: T,
-    scan: FrameScan,
+    scan: C,
     /// The beginning of a frame whose end has not arrived; held back, because an error frame must be able to
     /// follow whatever the client has got.
     held: BytesMut,
@@ -57,9 +57,22 @@ pub struct FrameRelay<T> {
 
 impl<T: Tap> FrameRelay<T> {
     pub fn new(tap: T) -> Self {
+        Self::cutting(tap)
+    }
+}
+
+impl<T: Tap> FrameRelay<T, LineScan> {
+    /// A JSON document per line.
+    pub fn lines(tap: T) -> Self {
+        Self::cutting(tap)
+    }
+}
+
+impl<T: Tap, C: Cut> FrameRelay<T, C> {
+    fn cutting(tap: T) -> Self {
         Self {
             tap,
-            scan: FrameScan::default(),
+            scan: C::default(),
             held: BytesMut::new(),
             broken: false,
         }
@@ -69,7 +82,7 @@ impl<T: Tap> FrameRelay<T> {
         if self.tap.glance(raw, progress) == Glance::Pass {
             return Fate::Forward;
         }
-        match Frame::parse(raw) {
+        match C::parse(raw) {
             Some(Frame::Data { event, data }) => self.tap.read(event.as_deref(), &data, progress),
             Some(Frame::Done) => {
                 self.tap.done(progress);
@@ -91,7 +104,7 @@ impl<T: Tap> FrameRelay<T> {
     }
 }
 
-impl<T: Tap> Relay for FrameRelay<T> {
+impl<T: Tap, C: Cut> Relay for FrameRelay<T, C> {
     fn push(&mut self, mut chunk: Bytes, out: &mut Vec<Bytes>, progress: &mut Progress) {
         if self.broken {
             return;

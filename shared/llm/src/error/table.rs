@@ -23,9 +23,10 @@ impl ErrorKind {
     /// The HTTP status of an error before the first byte.
     pub const fn status(self, dialect: Dialect) -> u16 {
         match dialect {
-            Dialect::OpenAiChat | Dialect::OpenAiResponses | Dialect::Gemini | Dialect::OllamaChat => {
-                self.row().openai.0
-            }
+            // what a client did to itself is not the server's timeout
+            Dialect::OllamaChat if matches!(self, Self::Cancelled) => 499,
+            Dialect::OpenAiChat | Dialect::OpenAiResponses | Dialect::OllamaChat => self.row().openai.0,
+            Dialect::Gemini => self.google().0,
             Dialect::AnthropicMessages => self.row().anthropic.0,
         }
     }
@@ -33,9 +34,8 @@ impl ErrorKind {
     /// The `type` inside the dialect's envelope.
     pub const fn error_type(self, dialect: Dialect) -> &'static str {
         match dialect {
-            Dialect::OpenAiChat | Dialect::OpenAiResponses | Dialect::Gemini | Dialect::OllamaChat => {
-                self.row().openai.1
-            }
+            Dialect::OpenAiChat | Dialect::OpenAiResponses | Dialect::OllamaChat => self.row().openai.1,
+            Dialect::Gemini => self.google().1,
             Dialect::AnthropicMessages => self.row().anthropic.1,
         }
     }
@@ -43,10 +43,30 @@ impl ErrorKind {
     /// The `code` inside the dialect's envelope, where it has one.
     pub const fn code(self, dialect: Dialect) -> Option<&'static str> {
         match dialect {
-            Dialect::OpenAiChat | Dialect::OpenAiResponses | Dialect::Gemini | Dialect::OllamaChat => {
-                self.row().openai.2
+            Dialect::OpenAiChat | Dialect::OpenAiResponses => self.row().openai.2,
+            Dialect::AnthropicMessages | Dialect::Gemini | Dialect::OllamaChat => None,
+        }
+    }
+
+    /// `code` and `status` of Google's envelope, by the canonical mapping of `google.rpc.Code` to HTTP.
+    const fn google(self) -> (u16, &'static str) {
+        match self {
+            Self::InvalidRequest
+            | Self::ContextLength
+            | Self::TooLarge
+            | Self::ContentBlocked
+            | Self::Unsupported => (400, "INVALID_ARGUMENT"),
+            Self::ClientAuth => (401, "UNAUTHENTICATED"),
+            Self::Permission => (403, "PERMISSION_DENIED"),
+            Self::ModelNotFound | Self::NotFound => (404, "NOT_FOUND"),
+            Self::MethodNotAllowed => (405, "INVALID_ARGUMENT"),
+            Self::RateLimit | Self::Quota => (429, "RESOURCE_EXHAUSTED"),
+            Self::Cancelled => (499, "CANCELLED"),
+            Self::Upstream5xx | Self::MalformedUpstream | Self::StreamIncomplete | Self::Internal => {
+                (500, "INTERNAL")
             }
-            Dialect::AnthropicMessages => None,
+            Self::UpstreamAuth | Self::Overloaded | Self::Unavailable => (503, "UNAVAILABLE"),
+            Self::Timeout => (504, "DEADLINE_EXCEEDED"),
         }
     }
 

@@ -37,6 +37,12 @@ pub fn write_event(out: &mut Vec<u8>, event: Option<&str>, data: &impl Serialize
     out.extend_from_slice(b"\n\n");
 }
 
+/// One line of newline-delimited JSON.
+pub fn write_line(out: &mut Vec<u8>, value: &impl Serialize) {
+    write_json(out, value);
+    out.push(b'\n');
+}
+
 /// One comment frame, which clients ignore.
 pub fn write_comment(out: &mut Vec<u8>, comment: &str) {
     out.extend_from_slice(b": ");

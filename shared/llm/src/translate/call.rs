@@ -13,6 +13,7 @@ use crate::note::Notes;
 use crate::reply::{Fold, Reply};
 use crate::request::Request;
 use crate::sequence::Sequencer;
+use crate::think_tags::ThinkSplit;
 use bytes::Bytes;
 use std::sync::Arc;
 
@@ -24,6 +25,8 @@ pub struct Call {
     notes: Notes,
     /// How the reply is turned into what the client expects.
     view: ClientView,
+    /// Thinking that the upstream sends inside its text.
+    thinking: ThinkSplit,
     /// Stop sequences the upstream was not told.
     stop: StopMatch,
     /// What the client asked for, where it had to be read.
@@ -44,6 +47,7 @@ impl Call {
             body: Bytes::new(),
             notes: Notes::default(),
             view: ClientView::default(),
+            thinking: ThinkSplit::new(target.caps.think_tags),
             stop: StopMatch::default(),
             request: None,
             stream: ask.stream,
@@ -82,9 +86,10 @@ impl Call {
         &self.notes
     }
 
-    /// Whether client and upstream speak the same dialect, so that bytes are forwarded and not translated.
+    /// Whether client and upstream speak the same dialect and nothing is to be changed, so that bytes are forwarded
+    /// and not translated.
     pub fn passthrough(&self) -> bool {
-        self.client == self.upstream
+        self.client == self.upstream && !self.thinking.is_on()
     }
 
     /// The dialect's headers for the upstream, names in lower case; `client` looks up a header of the client's.
@@ -98,7 +103,7 @@ impl Call {
             ("content-type", "application/json".to_owned()),
             ("accept", accept.to_owned()),
         ];
-        let own = |name| if self.passthrough() { client(name) } else { None };
+        let own = |name| if self.client == self.upstream { client(name) } else { None };
         headers.extend(self.upstream().request_headers(&own));
         headers
     }
@@ -113,6 +118,7 @@ impl Call {
             self.upstream().stream_decoder(),
             self.client().stream_encoder(&seed),
             self.view.clone(),
+            self.thinking.clone(),
             self.stop.clone(),
             seed,
         )
@@ -147,6 +153,7 @@ impl Call {
             .into_iter()
             .for_each(|event| sequencer.push(event, &mut sequenced));
         let mut encoder = self.client().stream_encoder(&self.seed(seed));
+        encoder.tick(progress.elapsed.unwrap_or_default());
         let mut out = Vec::new();
         for event in sequenced {
             progress.observe(&event);
@@ -178,17 +185,20 @@ impl Call {
             progress.observe(&event);
             fold.push(event);
         }
-        let reply = fold.finish()?;
+        let mut reply = fold.finish()?;
+        reply.elapsed = progress.elapsed;
         let resolved = reply.choices.first().and_then(|choice| choice.finish.clone());
         progress.finish = resolved.or(progress.finish.take());
         Ok(reply)
     }
 
     fn viewed(&self, events: Vec<Event>) -> Vec<Event> {
-        let (mut stop, mut view) = (self.stop.clone(), self.view.clone());
-        let (mut kept, mut viewed) = (Vec::new(), Vec::with_capacity(events.len()));
+        let (mut thinking, mut stop, mut view) =
+            (self.thinking.clone(), self.stop.clone(), self.view.clone());
+        let (mut told, mut kept, mut viewed) = (Vec::new(), Vec::new(), Vec::with_capacity(events.len()));
         for event in events {
-            stop.pass(event, &mut kept);
+            thinking.pass(event, &mut told);
+            told.drain(..).for_each(|event| stop.pass(event, &mut kept));
             kept.drain(..).for_each(|event| view.pass(event, &mut viewed));
         }
         viewed

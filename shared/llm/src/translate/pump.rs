@@ -7,6 +7,7 @@ use crate::error::{ErrorKind, PublicError, UpstreamError};
 use crate::event::{Event, EventKind};
 use crate::format::{Relay, ReplySeed, StreamDecoder, StreamEncoder};
 use crate::sequence::Sequencer;
+use crate::think_tags::ThinkSplit;
 use bytes::Bytes;
 use std::fmt;
 use std::time::Duration;
@@ -33,8 +34,10 @@ struct Translation {
     sequencer: Sequencer,
     encoder: Box<dyn StreamEncoder>,
     view: ClientView,
+    thinking: ThinkSplit,
     stop: StopMatch,
     decoded: Vec<Event>,
+    told: Vec<Event>,
     kept: Vec<Event>,
     viewed: Vec<Event>,
     sequenced: Vec<Event>,
@@ -51,6 +54,7 @@ impl Pump {
         decoder: Box<dyn StreamDecoder>,
         encoder: Box<dyn StreamEncoder>,
         view: ClientView,
+        thinking: ThinkSplit,
         stop: StopMatch,
         seed: ReplySeed,
     ) -> Self {
@@ -59,8 +63,10 @@ impl Pump {
             sequencer: Sequencer::new(),
             encoder,
             view,
+            thinking,
             stop,
             decoded: Vec::new(),
+            told: Vec::new(),
             kept: Vec::new(),
             viewed: Vec::new(),
             sequenced: Vec::new(),
@@ -164,14 +170,17 @@ impl Pump {
             sequencer,
             encoder,
             view,
+            thinking,
             stop,
             decoded,
+            told,
             kept,
             viewed,
             sequenced,
             ..
         } = &mut **translation;
-        decoded.drain(..).for_each(|event| stop.pass(event, kept));
+        decoded.drain(..).for_each(|event| thinking.pass(event, told));
+        told.drain(..).for_each(|event| stop.pass(event, kept));
         kept.drain(..).for_each(|event| view.pass(event, viewed));
         viewed
             .drain(..)
