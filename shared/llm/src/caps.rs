@@ -30,6 +30,13 @@ pub struct ModelCaps {
     pub audio_input: bool,
     /// Whether a tool result may contain images.
     pub tool_media: bool,
+    /// Whether schemas must keep to the OpenAPI subset of JSON Schema.
+    pub openapi_schema: bool,
+    /// Whether structured output and tools may be combined.
+    pub schema_with_tools: bool,
+    /// Whether tools of the provider's own and functions may be combined.
+    pub hosted_with_functions: bool,
+    pub call_signatures: CallSignatures,
     /// Whether a tool may take free text instead of an object.
     pub custom_tools: bool,
     pub tool_name: WireName,
@@ -66,6 +73,12 @@ pub enum ThinkingCaps {
     Effort(&'static [&'static str]),
     /// Ollama `think`: on or off.
     Switch,
+    /// Gemini `thinkingBudget`.
+    BudgetWithin {
+        least: u64,
+        most: u64,
+        can_be_off: bool,
+    },
 }
 
 /// A rule for tool names or call ids on the wire.
@@ -75,6 +88,18 @@ pub enum WireName {
     UpTo(usize),
     /// `[A-Za-z0-9]`, exactly this many.
     Exactly(usize),
+    /// `[A-Za-z_][A-Za-z0-9_.:-]*`, up to this many.
+    Identifier(usize),
+}
+
+/// Whether the model signs its tool calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CallSignatures {
+    /// It does not, and its API may refuse them.
+    Never,
+    Taken,
+    /// It refuses a call of the current turn that came back without.
+    Required,
 }
 
 /// Whether earlier reasoning text goes back to the upstream as `reasoning_content`.
@@ -130,6 +155,10 @@ impl ModelCaps {
         pdf: true,
         audio_input: true,
         tool_media: false,
+        openapi_schema: false,
+        schema_with_tools: true,
+        hosted_with_functions: true,
+        call_signatures: CallSignatures::Never,
         custom_tools: false,
         tool_name: WireName::UpTo(64),
         tool_id: WireName::UpTo(64),
@@ -152,7 +181,18 @@ impl ModelCaps {
         ..Self::OPENAI_CHAT
     };
 
-    const GEMINI: Self = Self { ..Self::OPENAI_CHAT };
+    /// What the oldest models understand; the catalogue knows more of the newer ones.
+    const GEMINI: Self = Self {
+        mid_system: false,
+        openapi_schema: true,
+        schema_with_tools: false,
+        hosted_with_functions: false,
+        call_signatures: CallSignatures::Taken,
+        tool_name: WireName::Identifier(64),
+        max_stop: Some(5),
+        max_choices: 8,
+        ..Self::OPENAI_CHAT
+    };
 
     /// The server fetches nothing, reads no documents, and gives one answer. Any number of stop sequences.
     const OLLAMA_CHAT: Self = Self {
@@ -180,6 +220,10 @@ impl ModelCaps {
         pdf: true,
         audio_input: false,
         tool_media: true,
+        openapi_schema: false,
+        schema_with_tools: true,
+        hosted_with_functions: true,
+        call_signatures: CallSignatures::Never,
         custom_tools: false,
         tool_name: WireName::UpTo(128),
         tool_id: WireName::UpTo(64),

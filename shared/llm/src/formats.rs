@@ -1,6 +1,7 @@
 //! The registry of dialects: one folder and one line each.
 
 pub mod anthropic_messages;
+pub mod gemini;
 pub mod ollama_chat;
 pub mod openai_chat;
 pub mod openai_responses;
@@ -13,15 +14,15 @@ pub static ALL: &[&dyn Format] = &[
     &openai_chat::OpenAiChat,
     &openai_responses::OpenAiResponses,
     &anthropic_messages::AnthropicMessages,
+    &gemini::Gemini,
     &ollama_chat::OllamaChat,
 ];
 
 pub fn of(dialect: Dialect) -> &'static dyn Format {
     match dialect {
-        Dialect::OpenAiChat | Dialect::Gemini => {
-            &openai_chat::OpenAiChat
-        }
+        Dialect::OpenAiChat => &openai_chat::OpenAiChat,
         Dialect::OpenAiResponses => &openai_responses::OpenAiResponses,
+        Dialect::Gemini => &gemini::Gemini,
         Dialect::AnthropicMessages => &anthropic_messages::AnthropicMessages,
         Dialect::OllamaChat => &ollama_chat::OllamaChat,
     }

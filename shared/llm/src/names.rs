@@ -53,6 +53,13 @@ pub fn fit(text: &str, rule: WireName) -> Cow<'_, str> {
         WireName::UpTo(most) if (1..=most).contains(&cleaned.len()) && cleaned.len() == text.len() => {
             Cow::Owned(cleaned)
         }
+        WireName::Identifier(most) if !text.is_empty() && cleaned.len() == text.len() => {
+            let cleaned = as_identifier(&cleaned);
+            match cleaned.len() <= most {
+                true => Cow::Owned(cleaned),
+                false => Cow::Owned(hashed(&cleaned, text, rule)),
+            }
+        }
         _ => Cow::Owned(hashed(&cleaned, text, rule)),
     }
 }
@@ -73,6 +80,12 @@ fn fits(text: &str, rule: WireName) -> bool {
             (1..=most).contains(&text.len()) && text.bytes().all(|b| plain(b) || b == b'_' || b == b'-')
         }
         WireName::Exactly(length) => text.len() == length && text.bytes().all(plain),
+        WireName::Identifier(most) => {
+            let starts = |b: u8| b.is_ascii_alphabetic() || b == b'_';
+            (1..=most).contains(&text.len())
+                && text.bytes().next().is_some_and(starts)
+                && text.bytes().all(|b| plain(b) || b"_.:-".contains(&b))
+        }
     }
 }
 
@@ -88,11 +101,24 @@ fn clean(text: &str) -> String {
         .collect()
 }
 
+/// Legal characters, but a digit or a dash may not come first.
+fn as_identifier(cleaned: &str) -> String {
+    match cleaned.bytes().next() {
+        Some(b) if b.is_ascii_alphabetic() || b == b'_' => cleaned.to_owned(),
+        _ => format!("_{cleaned}"),
+    }
+}
+
 fn hashed(cleaned: &str, source: &str, rule: WireName) -> String {
     let digest = Sha256::digest(source.as_bytes());
     let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
     match rule {
         WireName::UpTo(most) => {
+            let kept = cleaned.len().min(most.saturating_sub(HASH_CHARS + 1));
+            format!("{}_{}", &cleaned[..kept], &hex[..HASH_CHARS])
+        }
+        WireName::Identifier(most) => {
+            let cleaned = as_identifier(cleaned);
             let kept = cleaned.len().min(most.saturating_sub(HASH_CHARS + 1));
             format!("{}_{}", &cleaned[..kept], &hex[..HASH_CHARS])
         }
@@ -138,7 +164,7 @@ mod tests {
     proptest! {
         #[test]
         fn every_text_fits_after_fitting(text in ".{0,200}", long in any::<bool>()) {
-            for rule in [WireName::UpTo(if long { 128 } else { 64 }), WireName::Exactly(9)] {
+            for rule in [WireName::UpTo(if long { 128 } else { 64 }), WireName::Exactly(9), WireName::Identifier(64)] {
                 prop_assert!(fits(&fit(&text, rule), rule));
                 prop_assert!(fits(&fit_id(&text, rule), rule));
             }

@@ -116,7 +116,10 @@ impl Choice {
                 }
             }
             EventKind::Opaque { opaque: state, .. } => {
-                if let Some(ReplyPart::Reasoning { opaque, .. }) = self.parts.last_mut() {
+                if let Some(
+                    ReplyPart::Reasoning { opaque, .. } | ReplyPart::ToolCall(ToolCall { opaque, .. }),
+                ) = self.parts.last_mut()
+                {
                     *opaque = Some(state);
                 }
             }

@@ -185,7 +185,12 @@ impl Ask {
     fn shared_request(&self) -> Result<&Arc<Request>, DecodeError> {
         let request = self
             .request
-            .get_or_init(|| self.format().decode_request(&self.body).map(Arc::new));
+            .get_or_init(|| {
+                // a dialect whose address names the model does not repeat it in the body
+                let request = self.format().decode_request(&self.body)?;
+                let (model, stream) = (self.model.clone(), self.stream);
+                Ok(Arc::new(Request { model, stream, ..request }))
+            });
         request.as_ref().map_err(Clone::clone)
     }
 

@@ -3,13 +3,16 @@
 //! Rules apply in order, general before special, so that a new generation inherits from its family. Sources: the
 //! vendors' model pages and the deprecation notes of their APIs.
 
-use super::{EchoReasoning, MaxTokensKey, ModelCaps, ThinkingCaps, WireName};
-use crate::dialect::Dialect::{self, AnthropicMessages, OllamaChat, OpenAiChat, OpenAiResponses};
+use super::{CallSignatures, EchoReasoning, MaxTokensKey, ModelCaps, ThinkingCaps, WireName};
+use crate::dialect::Dialect::{self, AnthropicMessages, Gemini, OllamaChat, OpenAiChat, OpenAiResponses};
 use crate::request::SystemRole;
 
 type Refine = fn(&mut ModelCaps);
 
 const O_SERIES: &[&str] = &["low", "medium", "high"];
+const GEMINI_FLASH: &[&str] = &["minimal", "low", "medium", "high"];
+const GEMINI_3_PRO: &[&str] = &["low", "high"];
+const GEMINI_3_1_PRO: &[&str] = &["low", "medium", "high"];
 const GPT_5: &[&str] = &["minimal", "low", "medium", "high"];
 const GPT_5_1: &[&str] = &["none", "low", "medium", "high"];
 const GPT_5_2: &[&str] = &["none", "low", "medium", "high", "xhigh"];
@@ -104,7 +107,9 @@ const RULES: &[(Dialect, &str, Refine)] = &[
     }),
     (OpenAiResponses, "gpt-3.5", |caps| caps.max_output = Some(4096)),
     (OpenAiResponses, "gpt-4", |caps| caps.max_output = Some(8192)),
-    (OpenAiResponses, "gpt-4-turbo", |caps| caps.max_output = Some(4096)),
+    (OpenAiResponses, "gpt-4-turbo", |caps| {
+        caps.max_output = Some(4096)
+    }),
     (OpenAiResponses, "gpt-4o", |caps| caps.max_output = Some(16_384)),
     (OpenAiResponses, "gpt-4.1", |caps| caps.max_output = Some(32_768)),
     (OpenAiResponses, "o1", |caps| reasons(caps, 100_000, O_SERIES)),
@@ -131,6 +136,29 @@ const RULES: &[(Dialect, &str, Refine)] = &[
     (OllamaChat, "gpt-oss", |caps| {
         caps.thinking = ThinkingCaps::Effort(O_SERIES);
         caps.echo_reasoning = EchoReasoning::ToolTurns;
+    }),
+    // Google. An unknown generation is taken to be newer than the ones listed.
+    (Gemini, "gemini-", |caps| {
+        gemini(caps, 65_536, ThinkingCaps::Effort(GEMINI_FLASH))
+    }),
+    (Gemini, "gemini-1", since_gemini_1),
+    (Gemini, "gemini-2.0", since_gemini_1),
+    (Gemini, "gemini-2.5", |caps| gemini_2_5(caps, 128, 32_768, false)),
+    (Gemini, "gemini-2.5-flash", |caps| {
+        gemini_2_5(caps, 1, 24_576, true)
+    }),
+    (Gemini, "gemini-2.5-flash-lite", |caps| {
+        gemini_2_5(caps, 512, 24_576, true)
+    }),
+    (Gemini, "gemini-3", since_gemini_3),
+    (Gemini, "gemini-3-pro", |caps| {
+        caps.thinking = ThinkingCaps::Effort(GEMINI_3_PRO)
+    }),
+    (Gemini, "gemini-3.1-pro", |caps| {
+        caps.thinking = ThinkingCaps::Effort(GEMINI_3_1_PRO)
+    }),
+    (OpenAiChat, "gemini-", |caps| {
+        caps.call_signatures = CallSignatures::Taken
     }),
     // other vendors of the same dialect
     (OpenAiChat, "deepseek-", |caps| {
@@ -195,6 +223,42 @@ fn reasons(caps: &mut ModelCaps, max_output: u64, levels: &'static [&'static str
     caps.sampling_ok = false;
     caps.system_role = SystemRole::Developer;
     caps.thinking = ThinkingCaps::Effort(levels);
+}
+
+fn gemini(caps: &mut ModelCaps, max_output: u64, thinking: ThinkingCaps) {
+    caps.max_output = Some(max_output);
+    caps.thinking = thinking;
+    caps.openapi_schema = false;
+    caps.schema_with_tools = true;
+    caps.hosted_with_functions = true;
+    caps.tool_media = true;
+    caps.call_signatures = CallSignatures::Required;
+}
+
+fn since_gemini_1(caps: &mut ModelCaps) {
+    *caps = ModelCaps {
+        max_output: Some(8192),
+        ..ModelCaps::GEMINI
+    };
+}
+
+/// JSON Schema is read; tools combine with nothing yet, and signatures are optional.
+fn gemini_2_5(caps: &mut ModelCaps, least: u64, most: u64, can_be_off: bool) {
+    *caps = ModelCaps {
+        max_output: Some(65_536),
+        openapi_schema: false,
+        thinking: ThinkingCaps::BudgetWithin {
+            least,
+            most,
+            can_be_off,
+        },
+        ..ModelCaps::GEMINI
+    };
+}
+
+/// Levels of thinking; signed calls; media inside results; tools with everything.
+fn since_gemini_3(caps: &mut ModelCaps) {
+    gemini(caps, 65_536, ThinkingCaps::Effort(GEMINI_FLASH));
 }
 
 /// Call ids of exactly nine letters and digits, or the request is refused.

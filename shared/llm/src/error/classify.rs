@@ -2,6 +2,7 @@
 
 use crate::error::{ErrorKind, UpstreamError, redact};
 use serde_json::Value;
+use std::time::Duration;
 
 /// Words of error types and codes that mean one thing wherever they appear.
 const EXACT: &[(&str, ErrorKind)] = &[
@@ -66,6 +67,8 @@ struct Envelope {
     /// A reason inside `details`, where Google hides the exact cause.
     reason: Option<String>,
     param: Option<String>,
+    /// Google's `RetryInfo`.
+    retry_after: Option<Duration>,
 }
 
 /// Classifies a reply with a non-2xx status. Total: unknown shapes are classified by status.
@@ -122,6 +125,10 @@ impl Envelope {
                 .and_then(|all| all.iter().find_map(|detail| detail.get("reason")))
                 .and_then(word),
             param: error.get("param").and_then(word),
+            retry_after: details
+                .and_then(|all| all.iter().find_map(|detail| detail.get("retryDelay")))
+                .and_then(Value::as_str)
+                .and_then(seconds),
         }
     }
 
@@ -140,7 +147,7 @@ impl Envelope {
             native_type: self.kind,
             native_code: self.code,
             param: self.param,
-            retry_after: None,
+            retry_after: self.retry_after,
         }
     }
 
@@ -187,6 +194,12 @@ fn telling(status: u16) -> Option<ErrorKind> {
         503 | 529 => ErrorKind::Overloaded,
         _ => return None,
     })
+}
+
+/// `38s` or `38.5s`, as JSON of protocol buffers writes a duration.
+fn seconds(text: &str) -> Option<Duration> {
+    let seconds: f64 = text.strip_suffix('s')?.parse().ok()?;
+    Duration::try_from_secs_f64(seconds).ok()
 }
 
 /// A scalar as text; anything else as JSON, because compatible servers put objects into `message`.

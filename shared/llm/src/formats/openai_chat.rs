@@ -4,6 +4,7 @@
 //! whole reply is read by the same state machine as a stream (`assembly`), so that the two cannot disagree.
 
 mod annotation;
+mod call_signature;
 mod assembly;
 pub(super) mod data_url;
 mod error;

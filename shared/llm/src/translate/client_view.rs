@@ -41,7 +41,7 @@ impl ClientView {
         Self {
             names,
             freeform: custom.map(|tool| tool.name.clone()).collect(),
-            hides_reasoning: client == Dialect::AnthropicMessages && !asks_to_think(request),
+            hides_reasoning: hides_reasoning(client) && !asks_to_think(request),
             ..Self::default()
         }
     }
@@ -107,7 +107,12 @@ impl ClientView {
 
 // === functions ===
 
-/// Anthropic clients get thinking blocks only when they sent `thinking`: many take the first block for the answer.
+/// Anthropic clients get thinking blocks only when they sent `thinking`, Gemini's only with `includeThoughts`: many
+/// take the first block for the answer.
+fn hides_reasoning(client: Dialect) -> bool {
+    matches!(client, Dialect::AnthropicMessages | Dialect::Gemini)
+}
+
 fn asks_to_think(request: &Request) -> bool {
     matches!(
         request.reasoning.mode,

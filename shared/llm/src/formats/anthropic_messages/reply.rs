@@ -5,12 +5,12 @@ use super::event::Message;
 use super::tokens::ClientUsage;
 use super::{error, partial, stop};
 use crate::dialect::Dialect;
-use crate::envelope;
+use crate::envelope::{self, Subject};
 use crate::error::{ErrorKind, UpstreamError};
 use crate::event::Event;
 use crate::format::ReplySeed;
 use crate::reply::{Reply, ReplyPart};
-use crate::request::{ToolArguments, ToolCall};
+use crate::request::{Opaque, ToolArguments, ToolCall};
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
@@ -65,7 +65,7 @@ pub fn encode(reply: &Reply, seed: &ReplySeed) -> Vec<u8> {
     let parts = choice.map_or(&[][..], |choice| &choice.parts);
     let (stop_reason, stop_sequence) = stop::words(choice.and_then(|choice| choice.finish.as_ref()));
     let message = ClientMessage {
-        content: parts.iter().filter_map(block).collect(),
+        content: parts.iter().flat_map(blocks).collect(),
         stop_reason: Some(stop_reason),
         stop_sequence,
         ..ClientMessage::empty(seed, ClientUsage::of(&reply.usage))
@@ -91,6 +91,17 @@ impl<'a> ClientMessage<'a> {
     }
 }
 
+// === impl ClientBlock ===
+
+impl ClientBlock<'_> {
+    /// The block behind a call that carries the call's signature.
+    pub fn signature_of_call(opaque: &Opaque) -> Self {
+        Self::RedactedThinking {
+            data: Cow::Owned(envelope::wrap(opaque, Subject::Call)),
+        }
+    }
+}
+
 // === functions ===
 
 fn not_a_message(body: &[u8]) -> UpstreamError {
@@ -101,6 +112,15 @@ fn not_a_message(body: &[u8]) -> UpstreamError {
             "upstream's reply is not of the Messages API",
         ),
     }
+}
+
+/// A signed call is two blocks.
+fn blocks(part: &ReplyPart) -> impl Iterator<Item = ClientBlock<'_>> {
+    let signature = match part {
+        ReplyPart::ToolCall(call) => call.opaque.as_ref().map(ClientBlock::signature_of_call),
+        _ => None,
+    };
+    block(part).into_iter().chain(signature)
 }
 
 fn block(part: &ReplyPart) -> Option<ClientBlock<'_>> {

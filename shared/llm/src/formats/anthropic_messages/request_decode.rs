@@ -130,11 +130,11 @@ fn message(raw: &RawValue, path: &str, out: &mut Vec<Message>) -> Result<(), Dec
     let path = format!("{path}.content");
     let parts = match Content::read(wire.content, &path)? {
         Content::Text(text) => vec![Part::text(text)],
-        Content::Blocks(blocks) => blocks
-            .into_iter()
-            .enumerate()
-            .map(|(i, raw)| block::part(raw, &format!("{path}[{i}]")))
-            .collect::<Result<_, _>>()?,
+        Content::Blocks(blocks) => {
+            let numbered = blocks.iter().enumerate();
+            let parts = numbered.map(|(i, raw)| block::part(raw, &format!("{path}[{i}]")));
+            block::sign_calls(&blocks, parts.collect::<Result<_, _>>()?)
+        }
     };
     if role != Role::User {
         out.push(Message::new(role, parts));

@@ -52,7 +52,12 @@ enum BlockKind {
     Text,
     Thinking { signature: Option<Opaque> },
     Redacted,
-    Tool { freeform: bool, has_input: bool },
+    Tool {
+        freeform: bool,
+        has_input: bool,
+        /// A signature over the call, which another vendor wants back.
+        signature: Option<Opaque>,
+    },
 }
 
 // === impl Encoder ===
@@ -140,6 +145,7 @@ impl Encoder {
                 self.open = open(BlockKind::Tool {
                     freeform: *freeform,
                     has_input: false,
+                    signature: None,
                 });
                 self.announce(
                     ClientBlock::ToolUse {
@@ -164,6 +170,7 @@ impl Encoder {
             BlockKind::Tool {
                 freeform: false,
                 has_input,
+                ..
             } => {
                 *has_input = true;
                 BlockDelta::Input {
@@ -173,6 +180,7 @@ impl Encoder {
             BlockKind::Tool {
                 freeform: true,
                 has_input,
+                ..
             } => {
                 let opening = if *has_input { "" } else { FREEFORM_OPEN };
                 *has_input = true;
@@ -190,9 +198,13 @@ impl Encoder {
         let Some(block) = self.open.as_mut().filter(|block| block.part == part) else {
             return;
         };
-        if let BlockKind::Thinking { signature } = &mut block.kind {
-            *signature = Some(opaque.clone());
-            self.announce_deferred(out);
+        match &mut block.kind {
+            BlockKind::Thinking { signature } => {
+                *signature = Some(opaque.clone());
+                self.announce_deferred(out);
+            }
+            BlockKind::Tool { signature, .. } => *signature = Some(opaque.clone()),
+            BlockKind::Text | BlockKind::Redacted => {}
         }
     }
 
@@ -219,20 +231,39 @@ impl Encoder {
             BlockKind::Tool {
                 freeform: false,
                 has_input: false,
+                ..
             } => input("{}"),
             BlockKind::Tool {
                 freeform: true,
                 has_input: false,
+                ..
             } => input("{\"input\":\"\"}"),
             BlockKind::Tool {
                 freeform: true,
                 has_input: true,
+                ..
             } => input(FREEFORM_CLOSE),
             _ => None,
         };
         if let Some(delta) = last {
             ClientEvent::ContentBlockDelta { index, delta }.write(out);
         }
+        ClientEvent::ContentBlockStop { index }.write(out);
+        if let BlockKind::Tool {
+            signature: Some(opaque),
+            ..
+        } = &kind
+        {
+            self.write_call_signature(opaque, out);
+        }
+    }
+
+    /// Calls have no field for a signature, so it follows as a block of its own, which clients send back unread.
+    fn write_call_signature(&mut self, opaque: &Opaque, out: &mut Vec<u8>) {
+        let index = self.next_index;
+        self.next_index += 1;
+        let content_block = ClientBlock::signature_of_call(opaque);
+        ClientEvent::ContentBlockStart { index, content_block }.write(out);
         ClientEvent::ContentBlockStop { index }.write(out);
     }
 

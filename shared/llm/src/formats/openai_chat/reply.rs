@@ -4,7 +4,7 @@ use super::assembly::Assembly;
 use super::scalar::Scalar;
 use super::usage::UsageReport;
 use super::wire::Chunk;
-use super::{annotation, finish, reasoning};
+use super::{annotation, call_signature, finish, reasoning};
 use crate::error::{ErrorKind, UpstreamError, classify_in_band};
 use crate::event::{Event, EventKind};
 use crate::finish::FinishReason;
@@ -55,6 +55,8 @@ struct WireCall<'a> {
     id: &'a str,
     #[serde(flatten)]
     kind: CallKind<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    extra_content: Option<Value>,
 }
 
 #[derive(Serialize)]
@@ -216,7 +218,11 @@ fn wire_call(call: &ToolCall) -> WireCall<'_> {
             custom: Custom { name, input },
         },
     };
-    WireCall { id, kind }
+    WireCall {
+        id,
+        kind,
+        extra_content: call.opaque.as_ref().and_then(call_signature::write),
+    }
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ mod chunk;
 
 use self::chunk::{Call, Choice, Chunk, Delta};
 use super::usage::UsageReport;
-use super::{annotation, error, finish, reasoning};
+use super::{annotation, call_signature, error, finish, reasoning};
 use crate::error::PublicError;
 use crate::event::{Event, EventKind, PartStart};
 use crate::finish::Finish;
@@ -186,11 +186,20 @@ impl ChunkEncoder {
 
     fn sign(&mut self, choice: u32, part: u32, opaque: &Opaque, out: &mut Vec<u8>) {
         let index = self.turn(choice).details;
-        let Some(Part::Reasoning { text }) = self.parts.get(&(choice, part)) else {
-            return;
-        };
-        let detail = reasoning::signed(opaque, text, index);
-        self.detail(choice, &detail, out);
+        match self.parts.get(&(choice, part)) {
+            Some(Part::Reasoning { text }) => {
+                let detail = reasoning::signed(opaque, text, index);
+                self.detail(choice, &detail, out);
+            }
+            Some(Part::Call { index, freeform, .. }) => {
+                let Some(extra_content) = call_signature::write(opaque) else {
+                    return;
+                };
+                let call = Call::signed(*index, extra_content, *freeform);
+                self.delta(choice, Delta::call(call), out);
+            }
+            _ => {}
+        }
     }
 
     fn detail(&mut self, choice: u32, detail: &Value, out: &mut Vec<u8>) {

@@ -89,6 +89,7 @@ pub struct ToolCall<'a> {
     pub function: Option<Function<'a>>,
     #[serde(borrow)]
     pub custom: Option<Custom<'a>>,
+    pub extra_content: Option<Value>,
 }
 
 #[derive(Debug, Default, Deserialize)]

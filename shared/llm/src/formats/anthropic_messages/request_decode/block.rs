@@ -3,9 +3,9 @@
 use super::super::json::{compact, non_empty, read, tag};
 use super::{Content, cache_mark};
 use crate::dialect::Dialect;
-use crate::envelope;
+use crate::envelope::{self, Subject};
 use crate::error::DecodeError;
-use crate::request::{CacheMark, File, MediaSource, Part, PartKind, ToolArguments, ToolCall, ToolResult};
+use crate::request::{CacheMark, File, MediaSource, Opaque, Part, PartKind, ToolArguments, ToolCall, ToolResult};
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -123,6 +123,32 @@ pub fn part(raw: &RawValue, path: &str) -> Result<Part, DecodeError> {
         kind,
         cache: mark(raw, path)?,
     })
+}
+
+/// Puts the signature of a call, which follows it as a block of its own, into the call.
+pub fn sign_calls(blocks: &[&RawValue], parts: Vec<Part>) -> Vec<Part> {
+    let mut out: Vec<Part> = Vec::with_capacity(parts.len());
+    for (part, raw) in parts.into_iter().zip(blocks) {
+        let signature = match &part.kind {
+            PartKind::RedactedReasoning(_) => signature_of_call(raw),
+            _ => None,
+        };
+        match (out.last_mut().map(|last| &mut last.kind), signature) {
+            (Some(PartKind::ToolCall(call)), Some(opaque)) => call.opaque = Some(opaque),
+            // without its call it says nothing
+            (_, Some(_)) => {}
+            (_, None) => out.push(part),
+        }
+    }
+    out
+}
+
+fn signature_of_call(raw: &RawValue) -> Option<Opaque> {
+    let wire: WireRedacted = serde_json::from_str(raw.get()).ok()?;
+    match envelope::unwrap(&wire.data) {
+        Some((opaque, Subject::Call)) => Some(opaque),
+        _ => None,
+    }
 }
 
 /// A block that holds no further blocks of its own kind. Results contain only these, which bounds recursion

@@ -1,5 +1,6 @@
 //! One choice of a reply while its deltas come in.
 
+use super::super::call_signature;
 use super::super::finish;
 use super::super::reasoning::{self, Detail};
 use super::super::wire::{Choice, Delta, ToolCall};
@@ -50,6 +51,8 @@ struct Call {
     freeform: bool,
     /// Arguments that came before the name.
     early: String,
+    /// A signature that came before the name.
+    signature: Option<Opaque>,
     /// Set once the name is known and the part has started.
     part: Option<u32>,
 }
@@ -217,6 +220,18 @@ impl Turn {
         };
         let at = self.find_call(wire.index.count(), wire.id.text(), name);
         self.fragment(at, name, &text, freeform, reply_id, sink);
+        if let Some(opaque) = wire.extra_content.as_ref().and_then(call_signature::read) {
+            self.sign_call(at, opaque, sink);
+        }
+    }
+
+    /// The signature comes with any fragment of the call.
+    fn sign_call(&mut self, at: usize, opaque: Opaque, sink: &mut Sink<'_>) {
+        let call = &mut self.calls[at];
+        match call.part {
+            Some(part) => sink.emit(EventKind::Opaque { part, opaque }),
+            None => call.signature = Some(opaque),
+        }
     }
 
     /// The retired `function_call`: at most one, without index or id.
@@ -309,6 +324,9 @@ impl Turn {
             part,
             kind: PartStart::ToolCall { id, name, freeform },
         });
+        if let Some(opaque) = call.signature.take() {
+            sink.emit(EventKind::Opaque { part, opaque });
+        }
         let text = std::mem::take(&mut call.early);
         if !text.is_empty() {
             sink.emit(EventKind::Delta { part, text });

@@ -4,6 +4,7 @@
 //! are, because moving them would change what they mean.
 
 use super::super::object::{Object, value};
+use super::super::call_signature;
 use super::super::reasoning::{self, Detail};
 use super::content;
 use crate::dialect::Dialect;
@@ -185,13 +186,15 @@ fn plain_thoughts(wire: &Object<'_>) -> Option<String> {
 
 fn tool_call(wire: &Object<'_>) -> Result<ToolCall, DecodeError> {
     let id = wire.required_text("id")?;
+    let signature = wire.get::<Value>("extra_content").ok().flatten();
+    let signature = signature.as_ref().and_then(call_signature::read);
     if let Some(custom) = wire.object("custom")? {
         let arguments = ToolArguments::Freeform(custom.text("input")?.unwrap_or_default());
         return Ok(ToolCall {
             id,
             name: custom.required_text("name")?,
             arguments,
-            opaque: None,
+            opaque: signature,
         });
     }
     let function = wire
@@ -202,7 +205,7 @@ fn tool_call(wire: &Object<'_>) -> Result<ToolCall, DecodeError> {
         id,
         name: function.required_text("name")?,
         arguments,
-        opaque: None,
+        opaque: signature,
     })
 }
 

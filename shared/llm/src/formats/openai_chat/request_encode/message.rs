@@ -1,9 +1,9 @@
 //! `messages`.
 
-use super::super::reasoning;
+use super::super::{call_signature, reasoning};
 use super::part::{self, Place, WirePart, cache_control};
 use super::tool_result::{self, AttachedMedia};
-use crate::caps::EchoReasoning;
+use crate::caps::{CallSignatures, EchoReasoning};
 use crate::dialect::Dialect;
 use crate::error::EncodeError;
 use crate::note::Notes;
@@ -47,6 +47,8 @@ struct WireCall<'a> {
     id: &'a str,
     #[serde(flatten)]
     kind: CallKind<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    extra_content: Option<Value>,
 }
 
 #[derive(Serialize)]
@@ -233,6 +235,7 @@ fn assistant<'a>(
             PartKind::ToolCall(call) => wire.tool_calls.push(WireCall {
                 id: &call.id,
                 kind: call_kind(call),
+                extra_content: call_signature(call, target),
             }),
             PartKind::Refusal(text) => refusals.push(text.as_str()),
             PartKind::Native {
@@ -257,6 +260,16 @@ fn assistant<'a>(
         wire.content = Content::of(content);
     }
     Ok(wire)
+}
+
+/// Servers that sign calls want the signature back; others may refuse the field.
+fn call_signature(call: &ToolCall, target: &Target) -> Option<Value> {
+    match target.caps.call_signatures {
+        CallSignatures::Never => None,
+        CallSignatures::Taken | CallSignatures::Required => {
+            call.opaque.as_ref().and_then(call_signature::write)
+        }
+    }
 }
 
 fn call_kind(call: &ToolCall) -> CallKind<'_> {

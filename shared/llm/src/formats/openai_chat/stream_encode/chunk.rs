@@ -56,6 +56,8 @@ pub struct Call<'a> {
     function: Option<Function<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     custom: Option<Custom<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    extra_content: Option<Value>,
 }
 
 #[derive(Serialize)]
@@ -121,6 +123,14 @@ impl<'a> Call<'a> {
         Self::fragment(index, None, text, freeform)
     }
 
+    /// A fragment without arguments, for what belongs to the call as a whole.
+    pub fn signed(index: usize, extra_content: Value, freeform: bool) -> Self {
+        Self {
+            extra_content: Some(extra_content),
+            ..Self::fragment(index, None, "", freeform)
+        }
+    }
+
     fn fragment(index: usize, name: Option<&'a str>, text: &'a str, freeform: bool) -> Self {
         let (function, custom) = if freeform {
             (None, Some(Custom { name, input: text }))
@@ -139,6 +149,7 @@ impl<'a> Call<'a> {
             kind: None,
             function,
             custom,
+            extra_content: None,
         }
     }
 }
