@@ -14,6 +14,8 @@ pub enum GatewayError {
     Draining,
     #[error("no such endpoint: {method} {path}")]
     NotFound { method: String, path: String },
+    #[error("Response with id '{id}' not found: this gateway keeps no responses")]
+    NotKept { id: String },
     #[error("method {method} is not allowed for {path}")]
     MethodNotAllowed { method: String, path: String },
     #[error("the gateway failed; the request id leads to its log")]
@@ -42,7 +44,7 @@ impl GatewayError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Unconfigured | Self::Draining => ErrorKind::Unavailable,
-            Self::NotFound { .. } => ErrorKind::NotFound,
+            Self::NotFound { .. } | Self::NotKept { .. } => ErrorKind::NotFound,
             Self::MethodNotAllowed { .. } => ErrorKind::MethodNotAllowed,
             Self::Panicked => ErrorKind::Internal,
             Self::Auth(error) => error.kind(),

@@ -1,72 +1,104 @@
 //! The edge: paths to operations. Knows dialects by their address and nothing of what is behind them.
 
+mod cors;
+mod count;
+mod gemini;
 mod models;
+mod ollama;
 
 use crate::error::GatewayError;
 use crate::pipeline::{self, Arrival, Endpoint, Gateway};
-use anyhow::Context;
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::{Path, Request, State};
 use axum::response::Response;
 use axum::routing::{MethodRouter, any, get, post};
-use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
-use http::{Method, request};
+use http::request;
 use llm::Dialect;
 use std::sync::Arc;
-use tower_http::cors::{AllowOrigin, CorsLayer};
 
 const CHAT: Endpoint = Endpoint {
     route: "/v1/chat/completions",
     dialect: Dialect::OpenAiChat,
 };
+const CHAT_AT_PROVIDER: Endpoint = Endpoint {
+    route: "/v1/providers/{provider}/chat/completions",
+    dialect: Dialect::OpenAiChat,
+};
+const RESPONSES: Endpoint = Endpoint {
+    route: "/v1/responses",
+    dialect: Dialect::OpenAiResponses,
+};
+const STORED_RESPONSE: Endpoint = Endpoint {
+    route: "/v1/responses/{id}",
+    dialect: Dialect::OpenAiResponses,
+};
 const MESSAGES: Endpoint = Endpoint {
     route: "/v1/messages",
     dialect: Dialect::AnthropicMessages,
 };
+const OLLAMA_CHAT: Endpoint = Endpoint {
+    route: "/api/chat",
+    dialect: Dialect::OllamaChat,
+};
 
 /// Where each operation answers: misconfigured SDKs double the version or leave it out.
 const VERSIONED: [&str; 3] = ["/v1", "/v1/v1", "/api/v1"];
-
-/// What a browser may send.
-const REQUEST_HEADERS: [HeaderName; 8] = [
-    AUTHORIZATION,
-    CONTENT_TYPE,
-    HeaderName::from_static("x-api-key"),
-    HeaderName::from_static("x-goog-api-key"),
-    HeaderName::from_static("x-request-id"),
-    HeaderName::from_static("anthropic-version"),
-    HeaderName::from_static("anthropic-beta"),
-    HeaderName::from_static("anthropic-dangerous-direct-browser-access"),
-];
-
-/// What a browser may read.
-const RESPONSE_HEADERS: [HeaderName; 6] = [
-    HeaderName::from_static("x-omniroute-attempts"),
-    HeaderName::from_static("x-omniroute-cache"),
-    HeaderName::from_static("x-omniroute-degraded"),
-    HeaderName::from_static("x-omniroute-translation"),
-    HeaderName::from_static("x-request-id"),
-    RETRY_AFTER,
-];
+const GEMINI: [&str; 2] = ["/v1beta", "/api/v1beta"];
+/// Ollama's own clients, and those that were told the address of the OpenAI endpoints.
+const OLLAMA: [&str; 2] = ["/api", "/v1/api"];
 
 /// Everything clients may call. Has no fallback of its own: whoever mounts it decides what the rest of the port
 /// says, see [`not_found`].
 pub fn router(gateway: Arc<Gateway>) -> anyhow::Result<Router> {
     let mut router = Router::new()
         .route("/chat/completions", operation(post(chat)))
-        .route("/models", operation(get(models::list)))
-        .route("/v1beta/{*rest}", any(not_found))
-        .route("/api/v1beta/{*rest}", any(not_found));
+        .route("/responses", operation(post(responses)))
+        .route("/codex", operation(post(responses)))
+        .route("/codex/{*rest}", operation(post(responses)))
+        .route("/models", operation(get(models::list)));
     for base in VERSIONED {
         router = router
             .route(base, operation(get(models::list)))
             .route(&format!("{base}/chat/completions"), operation(post(chat)))
+            .route(
+                &format!("{base}/providers/{{provider}}/chat/completions"),
+                operation(post(chat_at_provider)),
+            )
+            .route(&format!("{base}/responses"), operation(post(responses)))
+            .route(
+                &format!("{base}/responses/input_tokens"),
+                operation(post(count::responses)),
+            )
+            .route(
+                &format!("{base}/responses/{{id}}"),
+                operation(get(stored_response).delete(stored_response)),
+            )
             .route(&format!("{base}/messages"), operation(post(messages)))
+            .route(
+                &format!("{base}/messages/count_tokens"),
+                operation(post(count::messages)),
+            )
             .route(&format!("{base}/models"), operation(get(models::list)))
             .route(&format!("{base}/models/{{*id}}"), operation(get(models::get)))
             .route(&format!("{base}/{{*rest}}"), any(not_found));
     }
-    let cors = cors(&gateway.edge.cors_origin)?;
+    for base in GEMINI {
+        router = router
+            .route(&format!("{base}/models"), operation(get(gemini::list)))
+            .route(
+                &format!("{base}/models/{{*rest}}"),
+                operation(get(gemini::get).post(gemini::call)),
+            )
+            .route(&format!("{base}/{{*rest}}"), any(not_found));
+    }
+    for base in OLLAMA {
+        router = router
+            .route(&format!("{base}/chat"), operation(post(ollama_chat)))
+            .route(&format!("{base}/tags"), operation(get(ollama::tags)))
+            .route(&format!("{base}/show"), operation(post(ollama::show)))
+            .route(&format!("{base}/version"), operation(get(ollama::version)));
+    }
+    let cors = cors::layer(&gateway.edge.cors_origin)?;
     Ok(router.layer(cors).with_state(gateway))
 }
 
@@ -86,8 +118,34 @@ async fn chat(State(gateway): State<Arc<Gateway>>, request: Request) -> Response
     pipeline::serve(&gateway, Arrival::new(CHAT, request)).await
 }
 
+async fn chat_at_provider(
+    State(gateway): State<Arc<Gateway>>,
+    Path(provider): Path<String>,
+    request: Request,
+) -> Response {
+    pipeline::serve(
+        &gateway,
+        Arrival::new(CHAT_AT_PROVIDER, request).at_provider(provider),
+    )
+    .await
+}
+
+async fn responses(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
+    pipeline::serve(&gateway, Arrival::new(RESPONSES, request)).await
+}
+
 async fn messages(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
     pipeline::serve(&gateway, Arrival::new(MESSAGES, request)).await
+}
+
+async fn ollama_chat(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
+    pipeline::serve(&gateway, Arrival::new(OLLAMA_CHAT, request)).await
+}
+
+/// Responses are not kept, so none can be read again or deleted.
+async fn stored_response(Path(id): Path<String>, request: Request) -> Response {
+    let arrival = Arrival::new(STORED_RESPONSE, request);
+    pipeline::failure(&arrival, &GatewayError::NotKept { id })
 }
 
 fn operation(methods: MethodRouter<Arc<Gateway>>) -> MethodRouter<Arc<Gateway>> {
@@ -104,22 +162,16 @@ fn refuse(request: Request, error: &GatewayError) -> Response {
 }
 
 fn likely_dialect(parts: &request::Parts) -> Dialect {
-    if parts.uri.path().contains("/messages") || parts.headers.contains_key("anthropic-version") {
+    let path = parts.uri.path();
+    if path.contains("/v1beta") {
+        Dialect::Gemini
+    } else if path.contains("/responses") || path.starts_with("/codex") {
+        Dialect::OpenAiResponses
+    } else if path.contains("/messages") || parts.headers.contains_key("anthropic-version") {
         Dialect::AnthropicMessages
+    } else if path.starts_with("/v1/api/") || path.starts_with("/api/") && !path.starts_with("/api/v1") {
+        Dialect::OllamaChat
     } else {
         Dialect::OpenAiChat
     }
-}
-
-fn cors(origin: &str) -> anyhow::Result<CorsLayer> {
-    let origin = match origin {
-        "*" => AllowOrigin::any(),
-        one => AllowOrigin::exact(HeaderValue::from_str(one).context("CORS_ORIGIN is not an origin")?),
-    };
-    // a bare `*` would not cover Authorization, so every header is named
-    Ok(CorsLayer::new()
-        .allow_origin(origin)
-        .allow_methods([Method::GET, Method::POST, Method::OPTIONS])
-        .allow_headers(REQUEST_HEADERS)
-        .expose_headers(RESPONSE_HEADERS))
 }

@@ -6,6 +6,7 @@
 mod arrival;
 mod attempt;
 mod authenticate;
+mod count;
 mod plan;
 mod record;
 mod relay;
@@ -14,6 +15,7 @@ mod respond;
 pub use arrival::{Arrival, ArrivalError, Endpoint};
 pub use attempt::Exhausted;
 pub use authenticate::{AuthError, Caller, caller};
+pub use count::count;
 pub use plan::PlanError;
 pub use respond::{failure, note_degraded};
 
@@ -26,7 +28,6 @@ use attempt::Served;
 use axum::response::Response;
 use futures::FutureExt;
 use http::StatusCode;
-use llm::Ask;
 use record::Record;
 use runtime::egress::Egress;
 use std::panic::AssertUnwindSafe;
@@ -86,11 +87,15 @@ async fn run(
     let caller = authenticate::caller(&table, &arrival.parts, gateway.edge.require_api_key)?;
     record.caller(&caller);
 
+    if let Some(provider) = &arrival.provider {
+        table.provider(provider).map_err(PlanError::from)?;
+    }
+
     let body = arrival.read_body(&gateway.edge).await?;
-    let ask = Ask::read(arrival.endpoint.dialect, body)?;
+    let ask = arrival.ask(body)?;
     record.asked(&ask);
 
-    let plan = plan::candidates(&table, caller, ask.model())?;
+    let plan = plan::candidates(&table, caller, ask.model(), arrival.provider.as_deref())?;
     attempt::first_success(gateway, &plan, &ask, &arrival.parts.headers, record).await
 }
 

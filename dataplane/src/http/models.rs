@@ -1,11 +1,12 @@
-//! `GET /v1/models`: what a caller may ask for. Always in OpenAI's shape, which every listing client reads.
+//! `GET /v1/models`: what a caller may ask for, and what all lists of models have in common. OpenAI's shape, which
+//! every listing client reads, unless the client says that it is Anthropic's.
 
 use crate::error::GatewayError;
 use crate::pipeline::{self, Arrival, AuthError, Caller, Endpoint, Gateway, PlanError};
 use crate::routing::{ListedModel, ResolveError, Table};
 use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
-use chrono::Utc;
+use chrono::{DateTime, SecondsFormat, Utc};
 use http::HeaderMap;
 use llm::Dialect;
 use serde::Serialize;
@@ -14,6 +15,12 @@ use std::sync::Arc;
 const MODELS: Endpoint = Endpoint {
     route: "/v1/models",
     dialect: Dialect::OpenAiChat,
+};
+
+/// The same path is Anthropic's, whose clients always name the version of its API.
+const ANTHROPIC_MODELS: Endpoint = Endpoint {
+    route: "/v1/models",
+    dialect: Dialect::AnthropicMessages,
 };
 
 #[derive(Serialize)]
@@ -34,31 +41,62 @@ struct ModelView<'a> {
     parent: Option<&'a str>,
 }
 
+#[derive(Serialize)]
+struct AnthropicList<'a> {
+    data: Vec<AnthropicView<'a>>,
+    has_more: bool,
+    first_id: Option<&'a str>,
+    last_id: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct AnthropicView<'a> {
+    r#type: &'static str,
+    id: &'a str,
+    display_name: &'a str,
+    created_at: String,
+}
+
 pub async fn list(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
-    let arrival = Arrival::new(MODELS, request);
+    let arrival = Arrival::new(endpoint(&request), request);
     let listed = enter(&gateway, &arrival).map(|(table, caller)| {
-        let created = Utc::now().timestamp();
-        let data = table
-            .visible(caller.key.as_deref())
-            .map(|row| view(row, created))
-            .collect();
-        axum::Json(List { object: "list", data }).into_response()
+        let (visible, now) = (table.visible(caller.key.as_deref()), Utc::now());
+        match arrival.endpoint.dialect {
+            Dialect::AnthropicMessages => {
+                let data: Vec<_> = visible.map(|row| anthropic_view(row, now)).collect();
+                let (first_id, last_id) = (data.first().map(|row| row.id), data.last().map(|row| row.id));
+                axum::Json(AnthropicList {
+                    data,
+                    has_more: false,
+                    first_id,
+                    last_id,
+                })
+                .into_response()
+            }
+            _ => {
+                let data = visible.map(|row| view(row, now)).collect();
+                axum::Json(List { object: "list", data }).into_response()
+            }
+        }
     });
     answer(&gateway, &arrival, listed)
 }
 
 /// The id may contain slashes.
 pub async fn get(State(gateway): State<Arc<Gateway>>, Path(id): Path<String>, request: Request) -> Response {
-    let arrival = Arrival::new(MODELS, request);
+    let arrival = Arrival::new(endpoint(&request), request);
     let found = enter(&gateway, &arrival).and_then(|(table, caller)| {
-        let mut visible = table.visible(caller.key.as_deref());
-        let row = visible.find(|row| row.id == id).ok_or_else(|| unknown(&id))?;
-        Ok(axum::Json(view(row, Utc::now().timestamp())).into_response())
+        let row = find(&table, &caller, &id)?;
+        Ok(match arrival.endpoint.dialect {
+            Dialect::AnthropicMessages => axum::Json(anthropic_view(row, Utc::now())).into_response(),
+            _ => axum::Json(view(row, Utc::now())).into_response(),
+        })
     });
     answer(&gateway, &arrival, found)
 }
 
-fn enter(gateway: &Gateway, arrival: &Arrival) -> Result<(Arc<Table>, Caller), GatewayError> {
+/// Who asks, and of which configuration.
+pub(super) fn enter(gateway: &Gateway, arrival: &Arrival) -> Result<(Arc<Table>, Caller), GatewayError> {
     if gateway.availability.draining.is_cancelled() {
         return Err(GatewayError::Draining);
     }
@@ -73,7 +111,26 @@ fn enter(gateway: &Gateway, arrival: &Arrival) -> Result<(Arc<Table>, Caller), G
     Ok((table, caller))
 }
 
-fn answer(gateway: &Gateway, arrival: &Arrival, answer: Result<Response, GatewayError>) -> Response {
+/// What a caller may see, every model once: the second names that some have are left out.
+pub(super) fn rows<'a>(table: &'a Table, caller: &'a Caller) -> impl Iterator<Item = &'a ListedModel> {
+    table
+        .visible(caller.key.as_deref())
+        .filter(|row| row.parent.is_none())
+}
+
+/// One model by any of its names.
+pub(super) fn find<'a>(table: &'a Table, caller: &Caller, id: &str) -> Result<&'a ListedModel, GatewayError> {
+    let key = caller.key.as_deref();
+    let row = table.listing().iter().find(|row| row.id == id);
+    row.filter(|row| key.is_none_or(|key| table.is_visible(row, key)))
+        .ok_or_else(|| unknown(id))
+}
+
+pub(super) fn answer(
+    gateway: &Gateway,
+    arrival: &Arrival,
+    answer: Result<Response, GatewayError>,
+) -> Response {
     match answer {
         Ok(mut response) => {
             let headers: &mut HeaderMap = response.headers_mut();
@@ -85,15 +142,31 @@ fn answer(gateway: &Gateway, arrival: &Arrival, answer: Result<Response, Gateway
     }
 }
 
-fn view(row: &ListedModel, created: i64) -> ModelView<'_> {
+fn endpoint(request: &Request) -> Endpoint {
+    match request.headers().contains_key("anthropic-version") {
+        true => ANTHROPIC_MODELS,
+        false => MODELS,
+    }
+}
+
+fn view(row: &ListedModel, now: DateTime<Utc>) -> ModelView<'_> {
     ModelView {
         id: &row.id,
         object: "model",
-        created,
+        created: now.timestamp(),
         owned_by: &row.owned_by,
         permission: [],
         root: &row.root,
         parent: row.parent.as_deref(),
+    }
+}
+
+fn anthropic_view(row: &ListedModel, now: DateTime<Utc>) -> AnthropicView<'_> {
+    AnthropicView {
+        r#type: "model",
+        id: &row.id,
+        display_name: &row.root,
+        created_at: now.to_rfc3339_opts(SecondsFormat::Secs, true),
     }
 }
 

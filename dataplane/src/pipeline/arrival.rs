@@ -7,7 +7,7 @@ use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_LENGTH, EXPECT, HeaderMap, HeaderValue};
 use http::request::Parts;
 use http_body_util::BodyExt;
-use llm::{Dialect, ErrorKind};
+use llm::{Address, Ask, DecodeError, Dialect, ErrorKind};
 use std::time::Duration;
 use thiserror::Error;
 use uuid::Uuid;
@@ -32,6 +32,10 @@ pub struct Arrival {
     pub id: Uuid,
     /// What the client calls its request, or ours when it has no name.
     pub request_id: HeaderValue,
+    /// What this request's address says and other dialects say in the body.
+    pub address: Option<Address>,
+    /// The provider that the address names: the model is looked for there and nowhere else.
+    pub provider: Option<String>,
     body: Body,
 }
 
@@ -57,7 +61,28 @@ impl Arrival {
             parts,
             id,
             request_id,
+            address: None,
+            provider: None,
             body,
+        }
+    }
+
+    pub fn at(mut self, address: Address) -> Self {
+        self.address = Some(address);
+        self
+    }
+
+    pub fn at_provider(mut self, provider: String) -> Self {
+        self.provider = Some(provider);
+        self
+    }
+
+    /// What is asked, as far as routing needs it.
+    pub fn ask(&self, body: Bytes) -> Result<Ask, DecodeError> {
+        let dialect = self.endpoint.dialect;
+        match self.address.clone() {
+            Some(address) => Ask::read_at(dialect, address, body),
+            None => Ask::read(dialect, body),
         }
     }
 

@@ -15,7 +15,9 @@ use http::header::CONTENT_TYPE;
 use http::response;
 use http_body_util::BodyExt;
 use llm::translate::CallError;
-use llm::{Ask, Call, EncodeError, ErrorKind, ModelCaps, Progress, Pump, ReplySeed, Target, UpstreamError};
+use llm::{
+    Ask, Call, EncodeError, ErrorKind, Framing, ModelCaps, Progress, Pump, ReplySeed, Target, UpstreamError,
+};
 use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
@@ -31,6 +33,7 @@ pub struct Served {
     /// What translation cost, for a header.
     pub notes: Option<String>,
     pub stream: bool,
+    pub framing: Framing,
     /// When the whole request, stream included, has to be over.
     pub deadline: Instant,
 }
@@ -159,7 +162,7 @@ impl Search<'_> {
                 started: Instant::now(),
             };
             record.dispatch(self.plan, route, connection);
-            match self.attempt(call, connection).await {
+            match self.attempt(call, &account).await {
                 Ok(reply) => {
                     record.attempt_answered(call.notes());
                     let notes = call.notes().summary();
@@ -169,6 +172,7 @@ impl Search<'_> {
                         account,
                         notes,
                         stream,
+                        framing: self.ask.framing(),
                         deadline,
                     }));
                 }
@@ -185,7 +189,7 @@ impl Search<'_> {
         Ok(None)
     }
 
-    async fn attempt(&self, call: &Call, connection: &Connection) -> Result<Reply, UpstreamError> {
+    async fn attempt(&self, call: &Call, account: &Account) -> Result<Reply, UpstreamError> {
         let config = &self.gateway.upstream;
         let patience = if self.ask.stream() {
             config.first_event()
@@ -193,7 +197,7 @@ impl Search<'_> {
             config.unary()
         };
         let deadline = (Instant::now() + patience).min(self.until);
-        match timeout_at(deadline, self.exchange(call, connection)).await {
+        match timeout_at(deadline, self.exchange(call, account)).await {
             Ok(reply) => reply,
             Err(_) => Err(UpstreamError::new(
                 ErrorKind::Timeout,
@@ -202,10 +206,14 @@ impl Search<'_> {
         }
     }
 
-    async fn exchange(&self, call: &Call, connection: &Connection) -> Result<Reply, UpstreamError> {
+    async fn exchange(&self, call: &Call, account: &Account) -> Result<Reply, UpstreamError> {
+        let connection = &account.connection;
+        let url = connection
+            .chat_url(&account.model, self.ask.stream())
+            .ok_or_else(nowhere)?;
         let client = |name: &'static str| self.client_headers.get(name)?.to_str().ok().map(str::to_owned);
         let outgoing = Outgoing {
-            url: &connection.chat_url,
+            url: &url,
             headers: &connection.headers,
             dialect_headers: call.headers(&client),
             body: call.body(),
@@ -315,7 +323,7 @@ impl Account {
 
 impl Findings {
     fn rests(&mut self, route: &Route, cooling: Cooling) {
-        self.place = place(route);
+        self.place = route.name();
         self.resting = Some(match self.resting {
             None => cooling,
             Some(other) => Cooling {
@@ -328,7 +336,7 @@ impl Findings {
     /// A provider that asks for patience without saying how long still has its account resting, and the client
     /// may as well come back when that ends.
     fn failed(&mut self, route: &Route, mut error: UpstreamError, rest: Option<Cooling>) {
-        self.place = place(route);
+        self.place = route.name();
         if matches!(
             error.kind,
             ErrorKind::RateLimit | ErrorKind::Quota | ErrorKind::Overloaded
@@ -369,10 +377,6 @@ fn exhausted(place: &str, resting: Option<Cooling>, failure: Option<UpstreamErro
     }
 }
 
-fn place(route: &Route) -> String {
-    format!("{}/{}", route.provider.prefix, route.model)
-}
-
 fn target(route: &Route) -> Target {
     let dialect = route.provider.spec.dialect;
     Target {
@@ -401,6 +405,13 @@ fn content_is(head: &response::Parts, kinds: &[&str]) -> bool {
         kind.get(..known.len())
             .is_some_and(|start| start.eq_ignore_ascii_case(known))
     })
+}
+
+fn nowhere() -> UpstreamError {
+    UpstreamError::new(
+        ErrorKind::Unavailable,
+        "the provider has no address for this model",
+    )
 }
 
 fn broke() -> UpstreamError {

@@ -38,17 +38,28 @@ impl PlanError {
     }
 }
 
-/// The plan for a model name.
+/// The plan for a model name, or for a model at the one provider that the request's address names.
 ///
 /// A key that names the combo or alias itself may use all of it. Under any other pattern every member has to be
 /// within the patterns on its own, as `provider id/model` or `prefix/model`: a name that somebody gave to a model
 /// must not open a model that the key does not cover.
-pub fn candidates(table: &Table, caller: Caller, model: &str) -> Result<Plan, PlanError> {
+pub fn candidates(
+    table: &Table,
+    caller: Caller,
+    model: &str,
+    provider: Option<&str>,
+) -> Result<Plan, PlanError> {
     let Resolution {
         direct,
         combo,
         routes,
-    } = table.resolve(model)?;
+    } = match provider {
+        Some(provider) => table.resolve_at(provider, model)?,
+        None => table.resolve(model)?,
+    };
+    // a bare name says nothing about the provider that the address put before it
+    let qualified = provider.and_then(|_| routes.first()).map(Route::name);
+    let model = qualified.as_deref().unwrap_or(model);
     let routes = match &caller.key {
         Some(key) if !key.models.is_unrestricted() && !key.models.names(model) => {
             let named = key.models.matches(model);

@@ -41,6 +41,7 @@ pub fn success(gateway: &Arc<Gateway>, arrival: &Arrival, served: Served, mut re
         account,
         notes,
         stream,
+        framing,
         deadline,
     } = served;
     let body = match reply {
@@ -70,7 +71,7 @@ pub fn success(gateway: &Arc<Gateway>, arrival: &Arrival, served: Served, mut re
     headers.insert(REQUEST_ID, arrival.request_id.clone());
     headers.insert(ATTEMPTS, HeaderValue::from(attempts));
     if stream {
-        let kind = llm::formats::of(arrival.endpoint.dialect).stream_content_type(llm::Framing::Native);
+        let kind = llm::formats::of(arrival.endpoint.dialect).stream_content_type(framing);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         headers.insert(ACCEL_BUFFERING, HeaderValue::from_static("no"));

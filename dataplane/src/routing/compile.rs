@@ -286,8 +286,8 @@ fn compile_connection(
         .filter(|url| !url.is_empty())
         .or(node_url)
         .unwrap_or(spec.base_url);
-    let chat_url = format!("{}{}", base_url.trim_end_matches('/'), spec.chat_path);
-    let chat_url = Url::parse(&chat_url)
+    let base_url = base_url.trim_end_matches('/');
+    let url = Url::parse(&format!("{base_url}{}", spec.path_for("model", false)))
         .ok()
         .filter(|url| url.has_host() && matches!(url.scheme(), "http" | "https"))
         .ok_or_else(|| {
@@ -301,7 +301,9 @@ fn compile_connection(
         priority: connection.priority,
         oauth,
         dialect: spec.dialect,
-        chat_url,
+        spec,
+        base_url: base_url.into(),
+        fixed_url: spec.has_one_path().then_some(url),
         headers: compile_headers(spec, oauth, credential)?,
         allow_private_address: connection.allow_private_address,
         default_model: Some(connection.default_model.clone()).filter(|model| !model.is_empty()),

@@ -68,7 +68,7 @@ impl Table {
             .filter(move |row| key.is_none_or(|key| self.is_visible(row, key)))
     }
 
-    fn is_visible(&self, row: &ListedModel, key: &ApiKey) -> bool {
+    pub fn is_visible(&self, row: &ListedModel, key: &ApiKey) -> bool {
         key.models.matches(&row.id)
             || row
                 .parent

@@ -3,6 +3,7 @@
 //! In order: combo or alias by exact name, `prefix/model` of a node, `provider/model` of the registry, and a bare
 //! model id that exactly one active provider has.
 
+use super::listing;
 use super::table::{Combo, Named, Provider, Route, Table};
 use std::sync::Arc;
 use thiserror::Error;
@@ -29,6 +30,14 @@ pub enum ResolveError {
     Malformed,
     #[error("Model `{model}` not found. {instead}")]
     Unknown { model: String, instead: String },
+    #[error("Unknown provider: {provider}")]
+    UnknownProvider { provider: String },
+    #[error("Model \"{model}\" does not belong to provider \"{provider}\". Expected prefix: {prefix}/")]
+    Foreign {
+        model: String,
+        provider: String,
+        prefix: String,
+    },
     #[error("Ambiguous model '{model}'. Use provider/model prefix (ex: {}).", choices.join(" or "))]
     Ambiguous { model: String, choices: Vec<String> },
     #[error("No credentials for provider: {provider}")]
@@ -62,11 +71,30 @@ impl Table {
         })
     }
 
+    /// The provider behind a word that an address names: its id, its alias or, for a node, its prefix.
+    pub fn provider(&self, word: &str) -> Result<&Arc<Provider>, ResolveError> {
+        self.providers
+            .get(word)
+            .ok_or_else(|| ResolveError::UnknownProvider {
+                provider: word.to_owned(),
+            })
+    }
+
+    /// A model at one provider and nowhere else: the provider's own id, with or without the provider before it.
+    pub fn resolve_at(&self, word: &str, model: &str) -> Result<Resolution, ResolveError> {
+        check(model)?;
+        let provider = self.provider(word)?;
+        let route = route(provider, provider.own_id(word, model)?)?;
+        Ok(Resolution {
+            direct: true,
+            combo: None,
+            routes: Arc::from([route]),
+        })
+    }
+
     /// A name that is neither combo nor alias.
     pub(super) fn direct(&self, model: &str) -> Result<Route, ResolveError> {
-        if model.contains("../") || model.contains("..\\") || model.bytes().any(|byte| byte < 0x20) {
-            return Err(ResolveError::Malformed);
-        }
+        check(model)?;
         match model.split_once('/') {
             // ids of open models have a slash of their own: `meta-llama/…`
             Some((prefix, _)) if self.bare.contains_key(model) && !self.is_active(prefix) => {
@@ -152,6 +180,33 @@ impl Provider {
     pub fn is_active(&self) -> bool {
         !self.blocked && !self.connections.is_empty()
     }
+
+    /// Ids of open models have a slash of their own, and one that is known here is taken as it is.
+    fn own_id<'a>(&self, word: &str, model: &'a str) -> Result<&'a str, ResolveError> {
+        let Some((first, rest)) = model.split_once('/') else {
+            return Ok(model);
+        };
+        if listing::models(self).any(|known| known == model) {
+            return Ok(model);
+        }
+        match [&*self.prefix, &*self.id, word].contains(&first) {
+            true if rest.is_empty() => Err(ResolveError::Malformed),
+            true => Ok(rest),
+            false => Err(ResolveError::Foreign {
+                model: model.to_owned(),
+                provider: word.to_owned(),
+                prefix: self.prefix.to_string(),
+            }),
+        }
+    }
+}
+
+/// No id looks like this, and a path made from it would lead elsewhere.
+fn check(model: &str) -> Result<(), ResolveError> {
+    if model.contains("../") || model.contains("..\\") || model.bytes().any(|byte| byte < 0x20) {
+        return Err(ResolveError::Malformed);
+    }
+    Ok(())
 }
 
 fn route(provider: &Arc<Provider>, model: &str) -> Result<Route, ResolveError> {

@@ -10,6 +10,7 @@ use super::resolve::{Resolution, ResolveError};
 use http::HeaderMap;
 use llm::{Dialect, ProviderSpec};
 use proto::v1::ConfigVersion;
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -69,8 +70,11 @@ pub struct Connection {
     pub priority: i32,
     pub oauth: bool,
     pub dialect: Dialect,
-    /// Where chat requests go.
-    pub chat_url: Url,
+    pub spec: &'static ProviderSpec,
+    /// Without a trailing slash; known to be an http or https address.
+    pub base_url: Box<str>,
+    /// Where all chat requests go, if they go to one address.
+    pub fixed_url: Option<Url>,
     /// Authorization and the provider's fixed headers; credentials are marked sensitive.
     pub headers: HeaderMap,
     pub allow_private_address: bool,
@@ -129,6 +133,36 @@ impl Table {
             .values()
             .flat_map(|provider| &provider.connections)
             .any(|connection| &*connection.id == id)
+    }
+}
+
+// === impl Connection ===
+
+impl Connection {
+    /// Where a chat request goes. Parses only for a dialect that names the model in the path.
+    pub fn chat_url(&self, model: &str, stream: bool) -> Option<Cow<'_, Url>> {
+        match &self.fixed_url {
+            Some(url) => Some(Cow::Borrowed(url)),
+            None => self.url(&self.spec.path_for(model, stream)).map(Cow::Owned),
+        }
+    }
+
+    /// Where tokens are counted without being answered, if this provider does that.
+    pub fn count_url(&self, model: &str) -> Option<Url> {
+        self.url(&self.spec.count_path_for(model)?)
+    }
+
+    fn url(&self, path: &str) -> Option<Url> {
+        Url::parse(&format!("{}{path}", self.base_url)).ok()
+    }
+}
+
+// === impl Route ===
+
+impl Route {
+    /// As clients write it.
+    pub fn name(&self) -> String {
+        format!("{}/{}", self.provider.prefix, self.model)
     }
 }
 

@@ -408,3 +408,61 @@ fn the_list_shows_what_routes_and_what_the_caller_may_use() {
         "{seen:?}"
     );
 }
+
+#[test]
+fn an_address_is_ready_unless_the_model_belongs_into_it() {
+    let table = table(&[
+        connection("a", "openai", 1),
+        connection("b", "gemini", 1),
+        connection("c", "anthropic", 1),
+    ]);
+    let url = |provider: &str, stream| {
+        let connection = table.provider(provider).unwrap().connections[0].clone();
+        connection.chat_url("m/1?", stream).unwrap().to_string()
+    };
+    let google = "https://generativelanguage.googleapis.com/v1beta/models/m/1%3F";
+    assert_eq!(url("openai", true), "https://api.openai.com/v1/chat/completions");
+    assert_eq!(url("gemini", false), format!("{google}:generateContent"));
+    assert_eq!(
+        url("gemini", true),
+        format!("{google}:streamGenerateContent?alt=sse")
+    );
+    let count = |provider: &str| {
+        let connection = table.provider(provider).unwrap().connections[0].clone();
+        connection.count_url("m").map(|url| url.path().to_owned())
+    };
+    assert_eq!(count("openai"), None);
+    assert_eq!(count("anthropic").as_deref(), Some("/v1/messages/count_tokens"));
+    assert_eq!(count("gemini").as_deref(), Some("/v1beta/models/m:countTokens"));
+}
+
+#[test]
+fn nodes_of_every_dialect_route_to_their_own_address() {
+    for (node_type, api_type, path) in [
+        ("openai-compatible", "chat", "/x/chat/completions"),
+        ("openai-compatible", "responses", "/x/responses"),
+        ("anthropic-compatible", "", "/x/messages"),
+        ("gemini-compatible", "", "/x/models/m:generateContent"),
+        ("ollama-compatible", "", "/x/api/chat"),
+    ] {
+        let body = v1::ProviderNode {
+            name: "n".to_owned(),
+            r#type: node_type.to_owned(),
+            api_type: api_type.to_owned(),
+            prefix: "mine".to_owned(),
+            base_url: "https://node.example/x".to_owned(),
+        };
+        let mut keyless = connection("c", "n", 1);
+        if let Some(Body::Connection(connection)) = &mut keyless.body {
+            connection.credential = None;
+        }
+        let table = table(&[resource("n", Body::ProviderNode(body)), keyless]);
+        let connection = table.provider("mine").unwrap().connections[0].clone();
+        assert_eq!(
+            connection.chat_url("m", false).unwrap().path(),
+            path,
+            "{node_type}"
+        );
+        assert!(!connection.headers.contains_key("authorization"));
+    }
+}

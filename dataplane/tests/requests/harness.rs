@@ -96,6 +96,11 @@ impl Setup {
         self
     }
 
+    pub fn alias(mut self, alias: &str, target: &str) -> Self {
+        self.snapshot = self.snapshot.alias(alias, target);
+        self
+    }
+
     pub fn combo(mut self, name: &str, members: &[&str]) -> Self {
         self.snapshot = self.snapshot.combo(name, members);
         self

@@ -5,6 +5,7 @@
 
 mod dialects;
 mod drain;
+mod edge;
 mod failover;
 mod harness;
 mod refusals;

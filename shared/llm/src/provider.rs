@@ -195,6 +195,9 @@ mod tests {
         assert!(ProviderSpec::openai_chat().has_one_path());
         assert!(ProviderSpec::ollama_chat().has_one_path());
         assert!(!ProviderSpec::gemini().has_one_path());
-        assert_eq!(ProviderSpec::openai_chat().path_for("m", true), "/chat/completions");
+        assert_eq!(
+            ProviderSpec::openai_chat().path_for("m", true),
+            "/chat/completions"
+        );
     }
 }

@@ -8,6 +8,7 @@ mod cohere;
 mod compatible;
 mod deepseek;
 mod fireworks;
+mod gemini;
 mod glm;
 mod groq;
 mod hyperbolic;
@@ -32,6 +33,7 @@ use crate::provider::ProviderSpec;
 pub static ALL: &[&ProviderSpec] = &[
     &openai::OPENAI,
     &anthropic::ANTHROPIC,
+    &gemini::GEMINI,
     &openrouter::OPENROUTER,
     &deepseek::DEEPSEEK,
     &cerebras::CEREBRAS,

@@ -1,0 +1,113 @@
+//! How many tokens a request would have. Nothing is answered, nothing is paid for, nothing is written down.
+//!
+//! A provider that counts knows best. Counting is a courtesy to clients that pack their context by it, so it never
+//! waits long and never fails because a provider does: the estimate steps in.
+
+use super::plan::{self, Plan};
+use super::{Arrival, Gateway, authenticate};
+use crate::error::GatewayError;
+use crate::routing::{Connection, Route};
+use crate::upstream::{self, Outgoing};
+use bytes::Bytes;
+use http::HeaderMap;
+use llm::head::Head;
+use llm::{DecodeError, Dialect, ModelCaps, Target, estimate, formats};
+use serde_json::Value;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// How long a provider may take to count.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// A count is one number.
+const MAX_BODY: usize = 64 * 1024;
+
+/// The input tokens of the request that arrived.
+pub async fn count(gateway: &Arc<Gateway>, arrival: &mut Arrival) -> Result<u64, GatewayError> {
+    if gateway.availability.draining.is_cancelled() {
+        return Err(GatewayError::Draining);
+    }
+    let table = gateway.routing.load().ok_or(GatewayError::Unconfigured)?;
+    let caller = authenticate::caller(&table, &arrival.parts, gateway.edge.require_api_key)?;
+    let body = arrival.read_body(&gateway.edge).await?;
+    let estimate = estimate::input_tokens(&body)?;
+    let Some(model) = model(arrival, &body)? else {
+        return Ok(estimate);
+    };
+    let plan = plan::candidates(&table, caller, &model, None)?;
+    let counted = timeout(
+        PATIENCE,
+        ask_provider(
+            gateway,
+            arrival.endpoint.dialect,
+            &arrival.parts.headers,
+            &plan,
+            body,
+        ),
+    )
+    .await;
+    Ok(counted.ok().flatten().unwrap_or(estimate))
+}
+
+/// Where the request would go first, asked in the client's own words: anything else would count other words.
+async fn ask_provider(
+    gateway: &Gateway,
+    dialect: Dialect,
+    client_headers: &HeaderMap,
+    plan: &Plan,
+    body: Bytes,
+) -> Option<u64> {
+    let route = plan.routes.first()?;
+    let connection = first_account(gateway, plan, route)?;
+    if connection.dialect != dialect {
+        return None;
+    }
+    let url = connection.count_url(&route.model)?;
+    let format = formats::of(dialect);
+    let target = Target {
+        dialect,
+        model: route.model.to_string(),
+        caps: ModelCaps::of(dialect, &route.model),
+    };
+    let client = |name: &'static str| client_headers.get(name)?.to_str().ok().map(str::to_owned);
+    let mut dialect_headers = vec![
+        ("content-type", "application/json".to_owned()),
+        ("accept", "application/json".to_owned()),
+    ];
+    dialect_headers.extend(format.request_headers(&client));
+    let outgoing = Outgoing {
+        url: &url,
+        headers: &connection.headers,
+        dialect_headers,
+        body: format.patch_request(&body, &target).ok()?,
+        allow_private: connection.allow_private_address,
+    };
+    let response = upstream::send(&gateway.egress, outgoing).await.ok()?;
+    if !response.status().is_success() {
+        return None;
+    }
+    let answer = upstream::read_whole(response.into_body(), MAX_BODY).await.ok()?;
+    let answer: Value = serde_json::from_slice(&answer).ok()?;
+    ["input_tokens", "totalTokens"]
+        .iter()
+        .find_map(|name| answer.get(name)?.as_u64())
+}
+
+fn first_account<'a>(gateway: &Gateway, plan: &Plan, route: &'a Route) -> Option<&'a Arc<Connection>> {
+    let health = gateway.routing.health();
+    route
+        .provider
+        .connections
+        .iter()
+        .find(|connection| plan.may_use(connection) && health.cooling(&connection.id, &route.model).is_none())
+}
+
+fn model(arrival: &Arrival, body: &[u8]) -> Result<Option<String>, DecodeError> {
+    if let Some(address) = &arrival.address {
+        return Ok(Some(address.model.clone()));
+    }
+    let Some(model) = Head::read(body)?.get("model") else {
+        return Ok(None);
+    };
+    serde_json::from_str(model.get()).map_err(|_| DecodeError::at("model", "model must be a string"))
+}
