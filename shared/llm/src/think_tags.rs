@@ -38,8 +38,9 @@ pub struct ThinkSplit {
 enum State {
     /// The first text part has started; nothing of it was passed on.
     Undecided { part: u32, held: String },
-    /// Inside the tags; `held` may be the beginning of the closing one.
-    Thinking { part: u32, held: String },
+    /// Inside the tags; `held` may be the beginning of the closing one. White space before the first thought is
+    /// nobody's.
+    Thinking { part: u32, held: String, begun: bool },
     /// Behind the tags, before the first letter of the answer.
     Answering { part: u32 },
     /// Everything passes.
@@ -138,7 +139,7 @@ impl State {
     fn text(self, text: &str, tags: ThinkTags, sink: &mut Sink<'_>) -> Self {
         match self {
             Self::Undecided { part, held } => decide(part, held + text, tags, sink),
-            Self::Thinking { part, held } => think(part, held + text, sink),
+            Self::Thinking { part, held, begun } => think(part, held + text, begun, sink),
             Self::Answering { part } => answer(part, text, sink),
             Self::Done => self,
         }
@@ -194,7 +195,7 @@ fn decide(part: u32, held: String, tags: ThinkTags, sink: &mut Sink<'_>) -> Stat
     let begun = held.trim_start();
     if let Some(rest) = begun.strip_prefix(OPENING) {
         sink.start(REASONING_PART, PartStart::Reasoning);
-        return think(part, rest.trim_start().to_owned(), sink);
+        return think(part, rest.to_owned(), false, sink);
     }
     if OPENING.starts_with(begun) {
         return State::Undecided { part, held };
@@ -204,25 +205,26 @@ fn decide(part: u32, held: String, tags: ThinkTags, sink: &mut Sink<'_>) -> Stat
             return State::Undecided { part, held };
         }
         sink.start(REASONING_PART, PartStart::Reasoning);
-        return think(part, begun.to_owned(), sink);
+        return think(part, held, false, sink);
     }
     sink.start(part, PartStart::Text);
     sink.say(part, held);
     State::Done
 }
 
-fn think(part: u32, held: String, sink: &mut Sink<'_>) -> State {
-    if let Some((thought, rest)) = held.split_once(CLOSING) {
+fn think(part: u32, held: String, begun: bool, sink: &mut Sink<'_>) -> State {
+    let text = if begun { held.as_str() } else { held.trim_start() };
+    if let Some((thought, rest)) = text.split_once(CLOSING) {
         sink.say(REASONING_PART, thought.to_owned());
         sink.stop_reasoning();
         return answer(part, rest, sink);
     }
-    let sure = held.len() - partial(&held);
-    let (thought, rest) = held.split_at(sure);
+    let (thought, rest) = text.split_at(text.len() - partial(text));
     sink.say(REASONING_PART, thought.to_owned());
     State::Thinking {
         part,
         held: rest.to_owned(),
+        begun: begun || !thought.is_empty(),
     }
 }
 

@@ -17,6 +17,7 @@ fn target(model: &str) -> Target {
 fn streamed(client: Dialect, upstream: Dialect, stream: &str, step: usize) -> (String, crate::Progress) {
     let body = serde_json::json!({
         "model": "m", "max_tokens": 9, "stream": true, "messages": [{"role": "user", "content": "hi"}],
+        "input": "hi",
     });
     let ask = crate::Ask::read(client, body.to_string().into()).unwrap();
     let target = Target {
