@@ -16,7 +16,8 @@ use http::response;
 use http_body_util::BodyExt;
 use llm::translate::CallError;
 use llm::{
-    Ask, Call, EncodeError, ErrorKind, Framing, ModelCaps, Progress, Pump, ReplySeed, Target, UpstreamError,
+    Ask, Call, EncodeError, ErrorKind, Framing, ModelCaps, Progress, Pump, ReplySeed, StreamWire, Target,
+    UpstreamError,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -224,9 +225,9 @@ impl Search<'_> {
             return Err(refusal(connection, &head, body).await);
         }
         if self.ask.stream() {
-            self.open_stream(call, &head, body).await
+            self.open_stream(call, account, &head, body).await
         } else {
-            self.read_reply(call, &head, body).await
+            self.read_reply(call, account, &head, body).await
         }
     }
 
@@ -234,12 +235,18 @@ impl Search<'_> {
     async fn open_stream(
         &self,
         call: &Call,
+        account: &Account,
         head: &response::Parts,
         mut body: Incoming,
     ) -> Result<Reply, UpstreamError> {
-        if content_is(head, &["application/json", "text/html"]) {
+        let not_a_stream: &[&str] = match wire(account) {
+            StreamWire::Events => &["application/json", "text/html"],
+            // a stream of JSON may call itself JSON
+            StreamWire::Lines => &["text/html"],
+        };
+        if content_is(head, not_a_stream) {
             let whole = upstream::read_whole(body, self.gateway.upstream.max_reply_bytes).await?;
-            let mut progress = Box::<Progress>::default();
+            let mut progress = measured(account);
             let body = call.replay(whole, &self.seed, &mut progress)?;
             return Ok(Reply::Whole { body, progress });
         }
@@ -248,6 +255,7 @@ impl Search<'_> {
         while let Some(frame) = body.frame().await {
             let frame = frame.map_err(|_| broke())?;
             let Ok(data) = frame.into_data() else { continue };
+            pump.tick(account.started.elapsed());
             pump.push(data, &mut ready);
             let progress = pump.progress();
             if progress.started {
@@ -275,16 +283,14 @@ impl Search<'_> {
     async fn read_reply(
         &self,
         call: &Call,
+        account: &Account,
         head: &response::Parts,
         body: Incoming,
     ) -> Result<Reply, UpstreamError> {
         let whole = upstream::read_whole(body, self.gateway.upstream.max_reply_bytes).await?;
-        let mut progress = Box::<Progress>::default();
+        let mut progress = measured(account);
         // some providers only stream, and not all of those say so
-        let streamed = content_is(head, &["text/event-stream"])
-            || [&b"data:"[..], b"event:"]
-                .iter()
-                .any(|start| whole.starts_with(start));
+        let streamed = content_is(head, &["text/event-stream"]) || wire(account).is_stream(&whole);
         let body = if streamed {
             call.fold(whole, &self.seed, &mut progress)?
         } else {
@@ -393,6 +399,18 @@ async fn refusal(connection: &Connection, head: &response::Parts, body: Incoming
     let hint = upstream::retry_hint(&head.headers, &error.message, Utc::now());
     error.retry_after = error.retry_after.max(hint);
     error
+}
+
+fn wire(account: &Account) -> StreamWire {
+    llm::formats::of(account.connection.dialect).streams_as()
+}
+
+/// Nothing seen yet, except how long it took.
+fn measured(account: &Account) -> Box<Progress> {
+    Box::new(Progress {
+        elapsed: Some(account.started.elapsed()),
+        ..Progress::default()
+    })
 }
 
 fn content_is(head: &response::Parts, kinds: &[&str]) -> bool {

@@ -72,6 +72,7 @@ impl Relay {
 
     fn push(&mut self, chunk: Bytes) {
         self.silent_since = None;
+        self.pump.tick(self.account.started.elapsed());
         self.pump.push(chunk, &mut self.ready);
         self.look_for_error();
     }
