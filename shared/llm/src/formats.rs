@@ -31,11 +31,81 @@ pub fn of(dialect: Dialect) -> &'static dyn Format {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::{ErrorKind, UpstreamError};
+    use crate::event::{Event, EventKind, PartStart};
+    use crate::finish::{Finish, FinishReason};
+    use crate::format::{Framing, ReplySeed};
 
     #[test]
     fn every_format_is_registered_under_its_own_dialect() {
         for format in ALL {
             assert_eq!(of(format.dialect()).dialect(), format.dialect());
+        }
+    }
+
+    /// Several SDKs split a stream's text there, and not only at line ends.
+    #[test]
+    fn no_stream_contains_what_a_client_may_take_for_a_line_end() {
+        let hostile = "a\u{2028}b\u{2029}c\u{85}d\u{b}e\u{c}f";
+        let delta = |part, text: String| EventKind::Delta { part, text };
+        let part = |part, kind| EventKind::PartStart { part, kind };
+        let call = PartStart::ToolCall {
+            id: "call_1".to_owned(),
+            name: "f".to_owned(),
+            freeform: false,
+        };
+        let raw_arguments = "{\"a\":\"\u{2028}\u{2029}\u{85}\"}";
+        let finish = Finish {
+            reason: FinishReason::ToolCalls,
+            native: "tool_calls".to_owned(),
+            stop_sequence: None,
+        };
+        let start = EventKind::Start {
+            id: "id".to_owned(),
+            model: "n".to_owned(),
+            created: None,
+        };
+        let events = [
+            start,
+            part(0, PartStart::Reasoning),
+            delta(0, hostile.to_owned()),
+            EventKind::PartStop { part: 0 },
+            part(1, PartStart::Text),
+            delta(1, hostile.to_owned()),
+            EventKind::PartStop { part: 1 },
+            part(2, call),
+            delta(2, raw_arguments.to_owned()),
+            EventKind::PartStop { part: 2 },
+            EventKind::Finish(finish),
+        ];
+        for (format, framing) in ALL
+            .iter()
+            .flat_map(|format| [(format, Framing::Native), (format, Framing::JsonArray)])
+        {
+            let seed = ReplySeed {
+                id: "0123456789abcdef0123456789abcdef".to_owned(),
+                created: 1,
+                model: hostile.to_owned(),
+                include_usage: true,
+                injected_usage: false,
+                framing,
+                request: None,
+            };
+            let mut encoder = format.stream_encoder(&seed);
+            let mut out = Vec::new();
+            for kind in &events {
+                encoder.push(&Event::first(kind.clone()), &mut out);
+            }
+            let error = UpstreamError::new(ErrorKind::Overloaded, hostile).public("id");
+            let mut failed = out.clone();
+            format.stream_encoder(&seed).fail(&error, &mut failed);
+            encoder.push(&Event::first(EventKind::End), &mut out);
+            for stream in [out, failed] {
+                let text = String::from_utf8(stream).unwrap();
+                assert!(text.contains("\\u2028"), "{}: {text}", format.dialect());
+                let found = text.find(['\u{2028}', '\u{2029}', '\u{85}', '\u{b}', '\u{c}']);
+                assert_eq!(found, None, "{}: {text:?}", format.dialect());
+            }
         }
     }
 }
