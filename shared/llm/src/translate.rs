@@ -18,6 +18,7 @@ use crate::format::{Format, Framing};
 use crate::formats;
 use crate::head::Head;
 use crate::request::Request;
+use crate::rewrite::Rewrite;
 use crate::usage::Usage;
 use bytes::Bytes;
 use serde::Deserialize;
@@ -42,6 +43,8 @@ pub struct Ask {
     stream: bool,
     framing: Framing,
     include_usage: bool,
+    /// What the configuration changes about it.
+    rewrite: Option<Arc<Rewrite>>,
     /// Read in full only for an upstream of another dialect, and then once for all attempts.
     request: OnceLock<Result<Arc<Request>, DecodeError>>,
 }
@@ -133,9 +136,15 @@ impl Ask {
             stream,
             framing,
             include_usage,
+            rewrite: None,
             request: OnceLock::new(),
             body,
         })
+    }
+
+    /// The same request, to be changed on its way to every target.
+    pub fn rewritten(self, rewrite: Option<Arc<Rewrite>>) -> Self {
+        Self { rewrite, ..self }
     }
 
     pub fn dialect(&self) -> Dialect {

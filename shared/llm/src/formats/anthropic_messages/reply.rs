@@ -153,7 +153,7 @@ fn input(call: &ToolCall) -> Box<RawValue> {
         ToolArguments::Json(text) => match RawValue::from_string(text.trim().to_owned()) {
             Ok(raw) if raw.get().starts_with('{') => return raw,
             Ok(raw) if raw.get() == "null" => return empty_object(),
-            Ok(raw) => json!({ "value": raw }),
+            Ok(raw) => return ToolArguments::wrapped(&raw),
             Err(_) => return partial::object(text).as_ref().map_or_else(empty_object, raw_of),
         },
     };

@@ -163,7 +163,7 @@ pub fn arguments(call: &ToolCall) -> Box<RawValue> {
         ToolArguments::Json(text) => match RawValue::from_string(text.trim().to_owned()) {
             Ok(raw) if raw.get().starts_with('{') => return raw,
             Ok(raw) if raw.get() == "null" => json!({}),
-            Ok(raw) => json!({ "value": raw }),
+            Ok(raw) => return ToolArguments::wrapped(&raw),
             Err(_) => super::super::anthropic_messages::partial::object(text).unwrap_or_else(|| json!({})),
         },
     };

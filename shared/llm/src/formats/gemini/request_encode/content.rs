@@ -127,5 +127,5 @@ fn arguments(call: &ToolCall, place: &Place<'_>, notes: &mut Notes) -> Box<RawVa
         return object;
     }
     notes.info(&place.path, "arguments are not an object; wrapped as value");
-    raw_of(&json!({ "value": json }))
+    ToolArguments::wrapped(&json)
 }
