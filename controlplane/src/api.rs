@@ -18,6 +18,8 @@ pub mod provider_nodes;
 pub mod providers;
 pub mod require_login;
 pub mod settings;
+pub mod system_prompt;
+pub mod thinking_budget;
 pub mod usage;
 
 use std::{fmt, net::SocketAddr, sync::Arc};
@@ -128,6 +130,8 @@ fn routes() -> OpenApiRouter<Ctx> {
         .merge(auth::router())
         .merge(require_login::router())
         .merge(settings::router())
+        .merge(system_prompt::router())
+        .merge(thinking_budget::router())
         .merge(providers::router())
         .merge(provider_nodes::router())
         .merge(keys::router())

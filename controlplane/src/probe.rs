@@ -92,16 +92,11 @@ impl Target {
         for (name, value) in self.spec.headers {
             request = request.header(*name, *value);
         }
-        let (name, secret) = match self.spec.auth {
-            AuthScheme::Bearer => (
-                header::AUTHORIZATION.as_str(),
-                format!("Bearer {}", self.credential.expose()),
-            ),
-            AuthScheme::Header(name) => (name, self.credential.expose().clone()),
-        };
-        let mut value = header::HeaderValue::from_str(&secret).map_err(|_| ProbeError::Credential)?;
-        value.set_sensitive(true);
-        request = request.header(name, value);
+        // a server of the operator's own may ask for no credential at all
+        if !self.credential.expose().is_empty() {
+            let (name, value) = self.authorization()?;
+            request = request.header(name, value);
+        }
         if self.spec.dialect == Dialect::AnthropicMessages {
             request = request.header("anthropic-version", "2023-06-01");
         }
@@ -128,6 +123,17 @@ impl Target {
         })
     }
 
+    fn authorization(&self) -> Result<(&'static str, header::HeaderValue), ProbeError> {
+        let credential = self.credential.expose();
+        let (name, secret) = match self.spec.auth {
+            AuthScheme::Bearer => (header::AUTHORIZATION.as_str(), format!("Bearer {credential}")),
+            AuthScheme::Header(name) => (name, credential.clone()),
+        };
+        let mut value = header::HeaderValue::from_str(&secret).map_err(|_| ProbeError::Credential)?;
+        value.set_sensitive(true);
+        Ok((name, value))
+    }
+
     /// The smallest request that a provider authenticates. Any 4xx but 401 and 403 means it did.
     async fn smallest_chat(&self, egress: &Egress) -> Result<Answer, ProbeError> {
         let model = self
@@ -135,10 +141,23 @@ impl Target {
             .as_deref()
             .or(self.spec.models.first().map(|model| model.id))
             .unwrap_or("probe");
-        // Chat Completions and Messages agree on this much.
-        let body =
-            json!({ "model": model, "max_tokens": 1, "messages": [{ "role": "user", "content": "hi" }] });
-        self.send(egress, Method::POST, self.spec.chat_path, Some(body.to_string()))
+        let messages = json!([{ "role": "user", "content": "hi" }]);
+        let body = match self.spec.dialect {
+            Dialect::OpenAiChat | Dialect::AnthropicMessages => {
+                json!({ "model": model, "max_tokens": 1, "messages": messages })
+            }
+            // the least that this API takes
+            Dialect::OpenAiResponses => json!({ "model": model, "max_output_tokens": 16, "input": "hi" }),
+            Dialect::Gemini => json!({
+                "contents": [{ "role": "user", "parts": [{ "text": "hi" }] }],
+                "generationConfig": { "maxOutputTokens": 1 },
+            }),
+            Dialect::OllamaChat => {
+                json!({ "model": model, "stream": false, "messages": messages, "options": { "num_predict": 1 } })
+            }
+        };
+        let path = self.spec.path_for(model, false);
+        self.send(egress, Method::POST, &path, Some(body.to_string()))
             .await
     }
 }

@@ -26,6 +26,8 @@ struct ProviderEntry {
     provider: String,
     /// An endpoint of the operator's own.
     custom: bool,
+    /// Its servers usually ask for no credential: a connection needs no key.
+    keyless: bool,
     /// Some enabled connection belongs to it.
     active: bool,
     /// Models known beforehand; a provider may serve more.
@@ -54,6 +56,7 @@ impl ProviderEntry {
             id: spec.id.to_owned(),
             provider: spec.name.to_owned(),
             custom: false,
+            keyless: spec.keyless,
             active: active.contains(spec.id),
             models: spec
                 .models
@@ -77,14 +80,16 @@ async fn catalog(State(ctx): State<Ctx>, _: Operator) -> Result<Json<Catalog>, A
             .await?
             .into_iter()
             .collect();
-    let nodes = sqlx::query!("select id, prefix, name from provider_node")
+    let nodes = sqlx::query!("select id, prefix, name, type, api_type from provider_node")
         .fetch_all(ctx.db.pool())
         .await?;
     let built_in = providers::ALL
         .iter()
         .map(|spec| (spec.alias.to_owned(), ProviderEntry::of(spec, &active)));
     let custom = nodes.into_iter().map(|node| {
+        let spec = providers::compatible(&node.r#type, node.api_type.as_deref().unwrap_or_default());
         let entry = ProviderEntry {
+            keyless: spec.is_some_and(|spec| spec.keyless),
             active: active.contains(&node.id),
             id: node.id,
             provider: node.name,

@@ -25,7 +25,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::{
     api::{Ctx, guard},
     db::{Audit, Outcome},
-    error::ApiError,
+    error::{ApiError, Violation},
     http::{Body, IfMatch, Json as JsonBody, Operator, Stamp, Violations, Wait, WaitQuery, etag},
     probe::{self, Finding, Target},
 };
@@ -39,7 +39,15 @@ const TYPES: [&str; 4] = [
 ];
 const API_TYPES: [&str; 2] = ["chat", "responses"];
 /// An operation's path that people paste along with the address.
-const OPERATIONS: [&str; 4] = ["/chat/completions", "/completions", "/responses", "/messages"];
+const OPERATIONS: [&str; 7] = [
+    "/chat/completions",
+    "/completions",
+    "/responses",
+    "/messages",
+    "/api/chat",
+    "/api/tags",
+    "/models",
+];
 
 #[derive(Clone, Debug)]
 struct Row {
@@ -118,9 +126,13 @@ struct UpdateBody {
 #[schema(as = NodeCheck)]
 struct ValidateBody {
     base_url: String,
-    #[schema(value_type = String)]
-    api_key: Secret<String>,
+    /// May be missing or empty for a type whose servers ask for no credential.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    api_key: Option<Secret<String>>,
     r#type: Option<String>,
+    /// `chat` when absent; for `openai-compatible` only.
+    api_type: Option<String>,
     allow_private_address: Option<bool>,
 }
 
@@ -195,12 +207,16 @@ impl Body for UpdateBody {
 // === impl ValidateBody ===
 
 impl Body for ValidateBody {
-    const REQUIRED: &'static [&'static str] = &["baseUrl", "apiKey"];
+    const REQUIRED: &'static [&'static str] = &["baseUrl"];
 
     fn check(&self, violations: &mut Violations) {
-        violations.length("apiKey", self.api_key.expose(), 1..=10_000);
-        if let Some(r#type) = &self.r#type {
-            violations.one_of("type", r#type, &TYPES);
+        if let Some(key) = &self.api_key {
+            violations.length("apiKey", key.expose(), 0..=10_000);
+        }
+        let r#type = self.r#type.as_deref().unwrap_or(TYPES[0]);
+        violations.one_of("type", r#type, &TYPES);
+        if self.api_type.is_some() {
+            check_api_type(violations, r#type, self.api_type.as_deref());
         }
     }
 }
@@ -384,14 +400,20 @@ async fn validate(
     JsonBody(body): JsonBody<ValidateBody>,
 ) -> Result<Json<ValidateView>, ApiError> {
     let r#type = body.r#type.as_deref().unwrap_or(TYPES[0]);
-    let spec = callable(r#type, (r#type == TYPES[0]).then_some("chat"))?;
+    let spec = callable(r#type, body.api_type.as_deref())?;
+    let credential = match body.api_key {
+        Some(key) if spec.keyless || !key.expose().is_empty() => key,
+        None if spec.keyless => Secret::new(String::new()),
+        Some(_) => return Err(ApiError::invalid("apiKey", "must have 1 to 10000 characters")),
+        None => return Err(ApiError::Invalid(vec![Violation::missing("apiKey")])),
+    };
     let base_url = normalise(&body.base_url);
     let allow_private = body.allow_private_address.unwrap_or(false);
     check_address(&ctx, &operator, &base_url, allow_private).await?;
     let target = Target {
         spec,
         base_url,
-        credential: body.api_key,
+        credential,
         model: None,
         allow_private: ctx.config.allow_private_provider_urls || allow_private,
     };
@@ -427,9 +449,7 @@ impl UpdateBody {
             ("baseUrl", &self.base_url),
         ];
         let missing = fields.iter().filter(|(_, value)| value.is_none());
-        let missing: Vec<_> = missing
-            .map(|(field, _)| crate::error::Violation::missing(*field))
-            .collect();
+        let missing: Vec<_> = missing.map(|(field, _)| Violation::missing(*field)).collect();
         if missing.is_empty() {
             Ok(())
         } else {
@@ -607,6 +627,8 @@ mod tests {
             ("https://host/v1/chat/completions/", "https://host/v1"),
             ("https://host/v1/responses", "https://host/v1"),
             ("https://host/v1/messages", "https://host/v1"),
+            ("https://host/v1beta/models", "https://host/v1beta"),
+            ("http://host:11434/api/chat", "http://host:11434"),
         ];
         for (given, expected) in cases {
             assert_eq!(normalise(given), expected);

@@ -36,7 +36,9 @@ impl Model {
                 .find_map(|name| raw.get(name)?.as_str())
                 .map(str::to_owned)
         };
+        // Gemini lists a resource name, of which requests want the last part
         let id = text(&["id", "name", "slug"])?;
+        let id = id.strip_prefix("models/").unwrap_or(&id).to_owned();
         let window = [
             "context_window",
             "context_length",
@@ -45,7 +47,10 @@ impl Model {
             "inputTokenLimit",
         ];
         Some(Self {
-            name: text(&["display_name", "displayName", "name"]).unwrap_or_else(|| id.clone()),
+            name: text(&["display_name", "displayName", "name"]).map_or_else(
+                || id.clone(),
+                |name| name.trim_start_matches("models/").to_owned(),
+            ),
             owned_by: text(&["owned_by", "ownedBy"]),
             context_window: window.iter().find_map(|name| raw.get(name)?.as_u64()),
             r#type: text(&["type"]),
@@ -109,6 +114,21 @@ mod tests {
         let anthropic =
             Model::read(&json!({ "id": "c", "type": "model", "display_name": "C" }), true).unwrap();
         assert_eq!((anthropic.name.as_str(), anthropic.raw.is_some()), ("C", true));
+        let gemini = json!({ "name": "models/g", "displayName": "G", "inputTokenLimit": 9 });
+        let gemini = Model::read(&gemini, false).unwrap();
+        assert_eq!(
+            (gemini.id.as_str(), gemini.name.as_str(), gemini.context_window),
+            ("g", "G", Some(9))
+        );
+        let ollama = Model::read(
+            &json!({ "name": "llama3.2:latest", "model": "llama3.2:latest" }),
+            false,
+        )
+        .unwrap();
+        assert_eq!(
+            (ollama.id.as_str(), ollama.name.as_str()),
+            ("llama3.2:latest", "llama3.2:latest")
+        );
         assert_eq!(Model::read(&json!({ "context_length": 1 }), false), None);
     }
 }

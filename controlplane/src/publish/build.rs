@@ -4,10 +4,10 @@
 use std::collections::HashMap;
 
 use proto::{
-    Resources, SETTINGS_ID,
+    Resources, SETTINGS_ID, SYSTEM_PROMPT_ID, THINKING_BUDGET_ID,
     v1::{
         ApiKey, Combo, ComboMember, Connection, ModelAlias, ProviderNode, Resource, SealedSecret, Settings,
-        resource::Body,
+        SystemPrompt, ThinkingBudget, resource::Body,
     },
 };
 use runtime::{
@@ -98,7 +98,9 @@ pub(super) fn build(rows: Rows, secrets: &Secrets) -> Resources {
         id: row.alias,
         body: Some(Body::ModelAlias(ModelAlias { target: row.target })),
     };
+    let rewriting: Vec<Resource> = rows.settings.iter().filter_map(rewriting).collect();
     std::iter::once(settings(rows.settings, secrets))
+        .chain(rewriting)
         .chain(rows.nodes.into_iter().map(provider_node))
         .chain(rows.connections.into_iter().map(|row| connection(row, secrets)))
         .chain(rows.aliases.into_iter().map(alias))
@@ -132,6 +134,36 @@ fn settings(rows: Vec<SettingRow>, secrets: &Secrets) -> Resource {
         id: SETTINGS_ID.to_owned(),
         body: Some(Body::Settings(settings)),
     }
+}
+
+/// The settings that are resources of their own: what they change is of no interest to the others.
+fn rewriting(row: &SettingRow) -> Option<Resource> {
+    let text = |name: &str| row.value[name].as_str().unwrap_or_default().to_owned();
+    let (id, body) = match row.key.as_str() {
+        "systemPrompt" => {
+            let prompt = SystemPrompt {
+                enabled: row.value["enabled"].as_bool().unwrap_or(false),
+                prompt: text("prompt"),
+            };
+            (SYSTEM_PROMPT_ID, Body::SystemPrompt(prompt))
+        }
+        "thinkingBudget" => {
+            let budget = ThinkingBudget {
+                mode: text("mode"),
+                custom_budget: row.value["customBudget"]
+                    .as_u64()
+                    .and_then(|budget| budget.try_into().ok())
+                    .unwrap_or(u32::MAX),
+                effort_level: text("effortLevel"),
+            };
+            (THINKING_BUDGET_ID, Body::ThinkingBudget(budget))
+        }
+        _ => return None,
+    };
+    Some(Resource {
+        id: id.to_owned(),
+        body: Some(body),
+    })
 }
 
 fn provider_node(row: NodeRow) -> Resource {

@@ -117,7 +117,7 @@ impl Rows {
         let settings = sqlx::query_as!(
             SettingRow,
             "select key, value from setting
-             where key in ('requireAuthForModels', 'blockedProviders') order by key"
+             where key in ('requireAuthForModels', 'blockedProviders', 'systemPrompt', 'thinkingBudget') order by key"
         )
         .fetch_all(&mut *conn)
         .await?;

@@ -15,6 +15,7 @@ mod observe;
 mod provider_nodes;
 mod providers;
 mod revisions;
+mod rewriting;
 mod secrets;
 mod settings;
 mod support;

@@ -2,6 +2,7 @@ use axum::http::Method;
 use serde_json::{Value, json};
 
 use crate::support::{Api, provider};
+use testkit::Simulator;
 
 const PATH: &str = "/api/provider-nodes";
 
@@ -183,5 +184,112 @@ async fn validation_tells_a_bad_key_from_a_bad_address() {
     assert_eq!(
         validate("http://127.0.0.1:1/v1".to_owned(), "right").await["reason"],
         "unreachable"
+    );
+}
+
+#[tokio::test]
+async fn a_node_of_every_dialect_can_be_tested_and_asked_for_its_models() {
+    let api = Api::start_with(|config| config.allow_private_provider_urls = true).await;
+    for (number, (kind, simulator, id_family)) in [
+        (
+            json!({ "type": "openai-compatible", "apiType": "chat" }),
+            Simulator::openai().await,
+            "openai-compatible-chat-",
+        ),
+        (
+            json!({ "type": "openai-compatible", "apiType": "responses" }),
+            Simulator::responses().await,
+            "openai-compatible-responses-",
+        ),
+        (
+            json!({ "type": "anthropic-compatible" }),
+            Simulator::anthropic().await,
+            "anthropic-compatible-",
+        ),
+        (
+            json!({ "type": "gemini-compatible" }),
+            Simulator::gemini().await,
+            "gemini-compatible-",
+        ),
+        (
+            json!({ "type": "ollama-compatible" }),
+            Simulator::ollama().await,
+            "ollama-compatible-",
+        ),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut body = kind.clone();
+        body["baseUrl"] = json!(simulator.url());
+        body["apiKey"] = json!("sk-demo");
+        let verdict = api.post("/api/provider-nodes/validate", body.clone()).await;
+        assert_eq!(verdict.expect(200)["valid"], true, "{kind}");
+
+        body.as_object_mut().unwrap().remove("apiKey");
+        body["name"] = json!("mine");
+        body["prefix"] = json!(format!("n{number}"));
+        let node = api.post(PATH, body).await.expect(201)["node"].clone();
+        let id = node["id"].as_str().unwrap();
+        assert!(id.starts_with(id_family), "{id}");
+
+        let connection = json!({ "provider": id, "apiKey": "sk-demo", "name": "main" });
+        let connection = api.post("/api/providers", connection).await.expect(201)["connection"].clone();
+        let path = format!("/api/providers/{}", connection["id"].as_str().unwrap());
+        let tested = api.post(&format!("{path}/test"), json!({})).await;
+        assert_eq!(tested.expect(200)["valid"], true, "{kind}");
+        let models = api.get(&format!("{path}/models")).await.expect(200)["models"].clone();
+        let first = models[0]["id"].as_str().unwrap();
+        assert!(!first.is_empty() && !first.starts_with("models/"), "{models}");
+    }
+}
+
+#[tokio::test]
+async fn only_a_server_that_asks_for_no_key_may_have_none() {
+    let api = Api::start_with(|config| config.allow_private_provider_urls = true).await;
+    let simulator = Simulator::ollama().await;
+    let node = |kind: &str, url: &str| json!({ "name": kind, "prefix": kind, "type": format!("{kind}-compatible"), "baseUrl": url });
+    let ollama = api.post(PATH, node("ollama", &simulator.url())).await.expect(201)["node"].clone();
+    let gemini = api
+        .post(PATH, node("my-gemini", "https://host.test/v1beta"))
+        .await;
+    gemini.expect_error(400, "VALIDATION_001");
+    let mut gemini = node("gemini", "https://host.test/v1beta/models");
+    gemini["prefix"] = json!("mine");
+    let gemini = api.post(PATH, gemini).await.expect(201)["node"].clone();
+    assert_eq!(gemini["baseUrl"], "https://host.test/v1beta");
+
+    let connection = json!({ "provider": ollama["id"], "name": "local" });
+    let connection = api.post("/api/providers", connection).await.expect(201)["connection"].clone();
+    let path = format!("/api/providers/{}", connection["id"].as_str().unwrap());
+    let tested = api.post(&format!("{path}/test"), json!({})).await;
+    assert_eq!(tested.expect(200)["valid"], true);
+    assert!(
+        simulator
+            .requests()
+            .iter()
+            .all(|request| !request.headers.contains_key("authorization"))
+    );
+    let verdict = json!({ "type": "ollama-compatible", "baseUrl": simulator.url(), "apiKey": "" });
+    let verdict = api.post("/api/provider-nodes/validate", verdict).await;
+    assert_eq!(verdict.expect(200)["valid"], true);
+
+    let keyless = json!({ "provider": gemini["id"], "name": "n" });
+    api.post("/api/providers", keyless)
+        .await
+        .expect_error(400, "VALIDATION_002");
+    let empty = json!({ "provider": gemini["id"], "name": "n", "apiKey": "" });
+    api.post("/api/providers", empty)
+        .await
+        .expect_error(400, "VALIDATION_001");
+    let verdict = json!({ "type": "gemini-compatible", "baseUrl": "https://host.test/v1beta" });
+    let verdict = api.post("/api/provider-nodes/validate", verdict).await;
+    verdict.expect_error(400, "VALIDATION_002");
+
+    let catalog = api.get("/api/models/catalog").await.expect(200)["catalog"].clone();
+    assert_eq!(
+        (&catalog["ollama"]["keyless"], &catalog["mine"]["keyless"]),
+        (&json!(true), &json!(false)),
+        "{catalog}"
     );
 }

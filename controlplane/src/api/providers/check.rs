@@ -408,14 +408,14 @@ async fn place(ctx: &Ctx, provider: &str) -> Result<Place, ApiError> {
 async fn target_of(ctx: &Ctx, row: &Row) -> Result<Target, ApiError> {
     let place = place(ctx, &row.provider).await?;
     let unusable = |why: &str| ApiError::NoUsableCredential(why.to_owned());
-    let sealed = row
-        .api_key
-        .as_deref()
-        .ok_or_else(|| unusable("the connection has no API key"))?;
-    let credential = ctx
-        .vault
-        .open(Cell::connection_api_key(&row.id.to_string()), sealed)
-        .map_err(|error| unusable(&error.to_string()))?;
+    let credential = match row.api_key.as_deref() {
+        Some(sealed) => ctx
+            .vault
+            .open(Cell::connection_api_key(&row.id.to_string()), sealed)
+            .map_err(|error| unusable(&error.to_string()))?,
+        None if place.spec.keyless => Secret::new(String::new()),
+        None => return Err(unusable("the connection has no API key")),
+    };
     Ok(Target {
         spec: place.spec,
         base_url: row.base_url().map_or(place.base_url, str::to_owned),

@@ -22,7 +22,7 @@ use super::{
 use crate::{
     api::{Ctx, guard},
     db::{Audit, Committed},
-    error::ApiError,
+    error::{ApiError, Violation},
     http::{Body, IfMatch, Json, Operator, Patch, Violations, Wait, WaitQuery, uuid_or_missing},
     vault::Cell,
 };
@@ -36,8 +36,10 @@ const FROM_NODE: [&str; 3] = ["prefix", "apiType", "nodeName"];
 pub struct CreateBody {
     /// A provider's id or alias, or the id of a provider node.
     provider: String,
-    #[schema(value_type = String)]
-    api_key: Secret<String>,
+    /// May be missing or empty for a node whose servers ask for no credential.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    api_key: Option<Secret<String>>,
     name: String,
     /// Appended after the others when absent.
     priority: Option<i32>,
@@ -108,12 +110,28 @@ pub struct Deleted {
 /// What decides a new connection's provider: a registry entry, or a node with what it contributes.
 struct Provider {
     id: String,
+    /// Its servers usually ask for no credential.
+    keyless: bool,
     node: Option<Node>,
 }
 
 struct Node {
     data: Map<String, Value>,
     allow_private_address: bool,
+}
+
+// === impl Provider ===
+
+impl Provider {
+    /// The key, if there is one and if it takes one.
+    fn check_key(&self, key: Option<Secret<String>>) -> Result<Option<Secret<String>>, ApiError> {
+        match key {
+            None if !self.keyless => Err(ApiError::Invalid(vec![Violation::missing("apiKey")])),
+            Some(key) if !key.expose().trim().is_empty() => Ok(Some(key)),
+            Some(_) if !self.keyless => Err(ApiError::invalid("apiKey", "must have 1 to 10000 characters")),
+            _ => Ok(None),
+        }
+    }
 }
 
 // === impl CreateBody ===
@@ -136,11 +154,13 @@ impl Body for CreateBody {
         "createdAt",
         "updatedAt",
     ];
-    const REQUIRED: &'static [&'static str] = &["provider", "apiKey", "name"];
+    const REQUIRED: &'static [&'static str] = &["provider", "name"];
 
     fn check(&self, violations: &mut Violations) {
         violations.length("provider", &self.provider, 1..=100);
-        violations.length("apiKey", self.api_key.expose(), 1..=10_000);
+        if let Some(key) = &self.api_key {
+            violations.length("apiKey", key.expose(), 0..=10_000);
+        }
         violations.length("name", self.name.trim(), 1..=200);
         check_ranks(violations, self.priority, self.global_priority);
         if let Some(model) = &self.default_model {
@@ -232,6 +252,7 @@ pub(super) async fn create(
     may_allow_private(&operator, body.allow_private_address)?;
     let mut tx = ctx.db.config_tx(&operator.origin).await?;
     let provider = provider(tx.conn(), &body.provider).await?;
+    let key = provider.check_key(body.api_key)?;
     let name = body.name.trim();
     let existing = row::find_named(tx.conn(), &provider.id, name).await?;
     if existing.is_none() && provider.node.is_some() && !ctx.config.allow_multi_connections_per_compat_node {
@@ -251,7 +272,10 @@ pub(super) async fn create(
     if let Some(patch) = body.provider_specific_data {
         merge_data(&mut row, patch)?;
     }
-    set_credential(&ctx, &mut row, &body.api_key);
+    match &key {
+        Some(key) => drop(set_credential(&ctx, &mut row, key)),
+        None => (row.api_key, row.api_key_hint) = (None, None),
+    }
     if let Err(error) = check_address(&ctx, &row) {
         drop(tx);
         return Err(guard::recorded(&ctx, &operator.origin, error).await);
@@ -426,12 +450,13 @@ async fn provider(conn: &mut PgConnection, id: &str) -> Result<Provider, ApiErro
         return match spec.auth_type {
             AuthType::ApiKey => Ok(Provider {
                 id: spec.id.to_owned(),
+                keyless: spec.keyless,
                 node: None,
             }),
         };
     }
     let node = sqlx::query!(
-        "select id, name, prefix, api_type, base_url, allow_private_address from provider_node where id = $1",
+        "select id, name, prefix, type, api_type, base_url, allow_private_address from provider_node where id = $1",
         id,
     )
     .fetch_optional(conn)
@@ -447,6 +472,7 @@ async fn provider(conn: &mut PgConnection, id: &str) -> Result<Provider, ApiErro
             ApiError::UnknownProvider(id.to_owned())
         });
     };
+    let spec = providers::compatible(&node.r#type, node.api_type.as_deref().unwrap_or_default());
     let mut data = Map::new();
     data.insert("prefix".to_owned(), node.prefix.into());
     if let Some(api_type) = node.api_type {
@@ -460,6 +486,7 @@ async fn provider(conn: &mut PgConnection, id: &str) -> Result<Provider, ApiErro
     };
     Ok(Provider {
         id: id.to_owned(),
+        keyless: spec.is_some_and(|spec| spec.keyless),
         node: Some(node),
     })
 }

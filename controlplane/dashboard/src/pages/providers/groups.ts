@@ -23,6 +23,10 @@ export function groupByProvider(connections: Connection[], catalog: Catalog): Pr
     .sort((one, other) => one.name.localeCompare(other.name));
 }
 
+export function find(catalog: Catalog, id: string): Catalog[string] | undefined {
+  return Object.values(catalog).find((entry) => entry.id === id);
+}
+
 /** What a select offers: endpoints of one's own first, they were made to be used. */
 export function choices(catalog: Catalog): { group: string; items: { value: string; label: string }[] }[] {
   const entries = Object.values(catalog).sort((one, other) => one.provider.localeCompare(other.provider));

@@ -3,7 +3,7 @@ import { isNotEmpty, useForm } from '@mantine/form';
 import { useMutation } from '@tanstack/react-query';
 import { api, settle } from '../../api/client';
 import { showApplied } from '../../parts/failure';
-import { choices, type Catalog } from './groups';
+import { choices, find, type Catalog } from './groups';
 
 type Props = { opened: boolean; catalog: Catalog; onClose: () => void; onSaved: () => void };
 
@@ -13,7 +13,7 @@ export function NewConnection({ opened, catalog, onClose, onSaved }: Props) {
     validate: {
       provider: isNotEmpty('Choose who the key belongs to'),
       name: isNotEmpty('A name tells this key from others of the same provider'),
-      apiKey: isNotEmpty('Paste the key the provider gave you'),
+      apiKey: (key, { provider }) => (key || find(catalog, provider)?.keyless ? null : 'Paste the key the provider gave you'),
     },
   });
   const save = useMutation({
@@ -34,7 +34,8 @@ export function NewConnection({ opened, catalog, onClose, onSaved }: Props) {
     form.reset();
     onClose();
   }
-  const custom = Object.values(catalog).some((entry) => entry.custom && entry.id === form.values.provider);
+  const chosen = find(catalog, form.values.provider);
+  const custom = chosen?.custom ?? false;
 
   return (
     <Modal opened={opened} onClose={dismiss} title="Add connection">
@@ -50,7 +51,12 @@ export function NewConnection({ opened, catalog, onClose, onSaved }: Props) {
             {...form.getInputProps('provider')}
           />
           <TextInput label="Name" placeholder="team account" {...form.getInputProps('name')} />
-          <PasswordInput label="Key" autoComplete="off" {...form.getInputProps('apiKey')} />
+          <PasswordInput
+            label="Key"
+            description={chosen?.keyless ? 'Leave it empty if the server asks for none.' : undefined}
+            autoComplete="off"
+            {...form.getInputProps('apiKey')}
+          />
           {!custom && (
             <TextInput
               label="Own address"
