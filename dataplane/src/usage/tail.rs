@@ -9,9 +9,9 @@ use std::fs::File;
 use std::io;
 use uuid::Uuid;
 
-pub(super) const BATCH_EVENTS: usize = 512;
+pub(super) const BATCH_EVENTS: usize = 1024;
 /// More than the largest record, so that every read makes progress.
-const READ_BYTES: u64 = 256 * 1024;
+const READ_BYTES: u64 = 512 * 1024;
 /// The fast end: batches are small and sent once.
 const ZSTD_LEVEL: i32 = 1;
 
