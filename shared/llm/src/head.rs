@@ -40,6 +40,11 @@ impl<'a> Head<'a> {
         Ok(Self { body, members })
     }
 
+    /// The whole body.
+    pub fn text(&self) -> &'a [u8] {
+        self.body
+    }
+
     /// The value of a member; the last of several of one name counts, as in most parsers.
     pub fn get(&self, name: &str) -> Option<&'a RawValue> {
         self.members

@@ -55,15 +55,26 @@ impl Call {
             framing: ask.framing,
         };
         if call.passthrough() {
-            call.body = upstream.patch_request(&ask.body, target)?;
+            call.body = match &ask.rewrite {
+                None => upstream.patch_request(&ask.body, target)?,
+                Some(rewrite) => {
+                    let body = rewrite.splice(&ask.body, target, || ask.request())?;
+                    upstream.patch_request(&body, target)?
+                }
+            };
             return Ok(call);
         }
         let own = ask.shared_request()?;
         let mut request = Request::clone(own);
+        if let Some(rewrite) = &ask.rewrite {
+            rewrite.apply(&mut request, target);
+        }
         let names = normalise(&mut request, target, &mut call.notes)?;
         call.view = ClientView::new(ask.dialect, own, names);
         call.request = Some(Arc::clone(own));
-        if target.caps.max_stop == Some(0) {
+        if target.caps.max_stop == Some(0) && !request.stop.is_empty() {
+            call.notes
+                .info("stop", "unknown to the upstream; the gateway ends the reply there itself");
             call.stop = StopMatch::new(std::mem::take(&mut request.stop));
         }
         call.body = upstream.encode_request(&request, target, &mut call.notes)?.into();
