@@ -51,7 +51,7 @@ pub fn patch(body: &Bytes, target: &Target) -> Result<Bytes, DecodeError> {
 
 impl Tap for EventTap {
     fn glance(&mut self, raw: &[u8], progress: &mut Progress) -> Glance {
-        self.frames += 1;
+        self.frames += u64::from(is_event(raw));
         let head = &raw[..raw.len().min(HEAD)];
         let Some(at) = memmem::find(head, b"response.") else {
             return Glance::Read;
@@ -160,6 +160,12 @@ fn end(status: &str, response: &Response<'_>, progress: &mut Progress) {
         stop_sequence: None,
     });
     progress.ended = true;
+}
+
+/// A whole event, which has a number: no comment, and not the fragment of a stream that was cut.
+fn is_event(frame: &[u8]) -> bool {
+    let closed = [&b"\n\n"[..], b"\n\r\n", b"\r\r"].iter().any(|end| frame.ends_with(end));
+    closed && !frame.starts_with(b":")
 }
 
 /// The length of the fragment, as escaped.

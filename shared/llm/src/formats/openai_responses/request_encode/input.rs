@@ -133,7 +133,7 @@ fn leading<'a>(part: &'a Part, target: &Target) -> Option<Item<'a>> {
     let PartKind::Text { text, .. } = &part.kind else {
         return None;
     };
-    let content = vec![Input::InputText {
+    let content = vec![Input::Text {
         text: Cow::Borrowed(text),
     }];
     item(role(target), content)
@@ -264,10 +264,10 @@ fn output<'a>(
     let mut parts = inputs(&result.parts, path, target, notes)?;
     if result.is_error == Some(true) {
         match parts.first_mut() {
-            Some(Input::InputText { text }) => *text = Cow::Owned(format!("{ERROR_MARK}{text}")),
+            Some(Input::Text { text }) => *text = Cow::Owned(format!("{ERROR_MARK}{text}")),
             _ => parts.insert(
                 0,
-                Input::InputText {
+                Input::Text {
                     text: Cow::Borrowed(ERROR_MARK),
                 },
             ),
@@ -275,7 +275,7 @@ fn output<'a>(
     }
     let output = match parts.as_mut_slice() {
         [] => ToolOutput::Text(Cow::Borrowed("")),
-        [Input::InputText { text }] => ToolOutput::Text(std::mem::take(text)),
+        [Input::Text { text }] => ToolOutput::Text(std::mem::take(text)),
         _ => ToolOutput::Parts(parts),
     };
     Ok(match freeform.contains(call_id) {

@@ -13,19 +13,20 @@ use std::borrow::Cow;
 const DEFAULT_FILENAME: &str = "document.pdf";
 
 #[derive(Serialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(tag = "type")]
 pub enum Input<'a> {
-    InputText {
-        text: Cow<'a, str>,
-    },
-    InputImage {
+    #[serde(rename = "input_text")]
+    Text { text: Cow<'a, str> },
+    #[serde(rename = "input_image")]
+    Image {
         #[serde(skip_serializing_if = "Option::is_none")]
         image_url: Option<Cow<'a, str>>,
         #[serde(skip_serializing_if = "Option::is_none")]
         file_id: Option<&'a str>,
         detail: &'a str,
     },
-    InputFile {
+    #[serde(rename = "input_file")]
+    File {
         #[serde(skip_serializing_if = "Option::is_none")]
         file_data: Option<String>,
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -35,9 +36,8 @@ pub enum Input<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         filename: Option<&'a str>,
     },
-    InputAudio {
-        input_audio: Audio<'a>,
-    },
+    #[serde(rename = "input_audio")]
+    Audio { input_audio: Audio<'a> },
     #[serde(untagged)]
     Native(&'a Value),
 }
@@ -56,14 +56,14 @@ pub fn encode<'a>(
     notes: &mut Notes,
 ) -> Result<Option<Input<'a>>, EncodeError> {
     Ok(Some(match &part.kind {
-        PartKind::Text { text, .. } | PartKind::Refusal(text) => Input::InputText {
+        PartKind::Text { text, .. } | PartKind::Refusal(text) => Input::Text {
             text: Cow::Borrowed(text),
         },
         PartKind::Image { source, mime, detail } => {
             image(source, mime.as_deref(), detail.as_deref(), path, target)?
         }
         PartKind::File(file) => document(file, path)?,
-        PartKind::Audio { data, format } => Input::InputAudio {
+        PartKind::Audio { data, format } => Input::Audio {
             input_audio: Audio { data, format },
         },
         PartKind::Native {
@@ -101,7 +101,7 @@ fn image<'a>(
         MediaSource::FileId { id, .. } => (None, Some(id.as_str())),
         MediaSource::Text(_) => return Err(EncodeError::unsupported(path, "invalid image source")),
     };
-    Ok(Input::InputImage {
+    Ok(Input::Image {
         image_url,
         file_id,
         detail: detail.unwrap_or("auto"),
@@ -115,7 +115,7 @@ fn document<'a>(file: &'a File, path: &str) -> Result<Input<'a>, EncodeError> {
         MediaSource::Text(text) => {
             let above = [name, file.context.as_deref()].into_iter().flatten();
             let lines: Vec<&str> = above.chain([text.as_str()]).collect();
-            return Ok(Input::InputText {
+            return Ok(Input::Text {
                 text: Cow::Owned(lines.join("\n")),
             });
         }
@@ -131,7 +131,7 @@ fn document<'a>(file: &'a File, path: &str) -> Result<Input<'a>, EncodeError> {
         MediaSource::Url(url) => (None, Some(url.as_str()), None, None),
         MediaSource::FileId { id, .. } => (None, None, Some(id.as_str()), None),
     };
-    Ok(Input::InputFile {
+    Ok(Input::File {
         file_data,
         file_url,
         file_id,
