@@ -92,7 +92,7 @@ async fn run(
     }
 
     let body = arrival.read_body(&gateway.edge).await?;
-    let ask = arrival.ask(body)?;
+    let ask = arrival.ask(body)?.rewritten(table.rewrite().cloned());
     record.asked(&ask);
 
     let plan = plan::candidates(&table, caller, ask.model(), arrival.provider.as_deref())?;

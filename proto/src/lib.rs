@@ -12,7 +12,7 @@ pub mod validate;
 pub use self::{
     digest::digest,
     issue::{Issue, Rule},
-    resources::{Resources, SETTINGS_ID},
+    resources::{Resources, SETTINGS_ID, SYSTEM_PROMPT_ID, THINKING_BUDGET_ID},
 };
 
 /// Generated. Field meanings are documented in the `.proto` files.
@@ -43,6 +43,8 @@ impl v1::Resource {
             Some(Body::ModelAlias(_)) => Kind::ModelAlias,
             Some(Body::Combo(_)) => Kind::Combo,
             Some(Body::ApiKey(_)) => Kind::ApiKey,
+            Some(Body::SystemPrompt(_)) => Kind::SystemPrompt,
+            Some(Body::ThinkingBudget(_)) => Kind::ThinkingBudget,
             None => Kind::Unspecified,
         }
     }

@@ -17,6 +17,10 @@ use crate::{
 
 /// The id of the one settings resource.
 pub const SETTINGS_ID: &str = "settings";
+/// The id of the operator's instructions.
+pub const SYSTEM_PROMPT_ID: &str = "system-prompt";
+/// The id of the limit on thinking.
+pub const THINKING_BUDGET_ID: &str = "thinking-budget";
 
 /// Encoded resources by key.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -12,7 +12,7 @@ use crate::{
     Issue,
     v1::{
         ApiKey, Combo, Connection, ModelAlias, ProviderNode, Resource, ResourceKind as Kind, SealedSecret,
-        resource::Body,
+        SystemPrompt, ThinkingBudget, resource::Body,
     },
 };
 
@@ -32,6 +32,10 @@ pub const STRATEGIES: [&str; 6] = [
     "cost-optimized",
 ];
 pub const SCOPES: [&str; 4] = ["inference", "manage", "cloud", "read"];
+pub const THINKING_MODES: [&str; 4] = ["auto", "passthrough", "custom", "adaptive"];
+pub const EFFORT_LEVELS: [&str; 4] = ["none", "low", "medium", "high"];
+pub const MAX_THINKING_BUDGET: u32 = 131_072;
+pub const PROMPT_CHARS: usize = 50_000;
 
 const AUTH_TYPES: [&str; 2] = ["apikey", "oauth"];
 const NAME_CHARS: usize = 200;
@@ -54,6 +58,8 @@ pub fn resource(resource: &Resource) -> Vec<Issue> {
         Some(Body::ModelAlias(body)) => alias(id, body),
         Some(Body::Combo(body)) => combo(id, body),
         Some(Body::ApiKey(body)) => api_key(id, body),
+        Some(Body::SystemPrompt(body)) => system_prompt(id, body),
+        Some(Body::ThinkingBudget(body)) => thinking_budget(id, body),
         Some(Body::Settings(_)) | None => Vec::new(),
     }
 }
@@ -171,6 +177,21 @@ pub fn api_key(id: &str, key: &ApiKey) -> Vec<Issue> {
             "must be the id of a connection",
         );
     }
+    check.issues
+}
+
+pub fn system_prompt(id: &str, body: &SystemPrompt) -> Vec<Issue> {
+    let mut check = Check::new(Kind::SystemPrompt, id);
+    check.length("prompt", &body.prompt, 0..=PROMPT_CHARS);
+    check.issues
+}
+
+pub fn thinking_budget(id: &str, body: &ThinkingBudget) -> Vec<Issue> {
+    let mut check = Check::new(Kind::ThinkingBudget, id);
+    check.one_of("mode", &body.mode, &THINKING_MODES);
+    check.one_of("effort_level", &body.effort_level, &EFFORT_LEVELS);
+    let allowed = body.custom_budget <= MAX_THINKING_BUDGET;
+    check.that(allowed, "custom_budget", "must be at most 131072");
     check.issues
 }
 
@@ -309,6 +330,22 @@ mod tests {
     #[test]
     fn an_alias_with_a_slash_or_without_a_target_is_refused() {
         assert_eq!(fields(&alias("a/b", &ModelAlias::default())), ["id", "target"]);
+    }
+
+    #[test]
+    fn rewriting_is_refused_field_by_field() {
+        let long = SystemPrompt {
+            enabled: true,
+            prompt: "é".repeat(PROMPT_CHARS + 1),
+        };
+        assert_eq!(fields(&system_prompt("p", &long)), ["prompt"]);
+        let bad = ThinkingBudget {
+            mode: "sometimes".to_owned(),
+            custom_budget: MAX_THINKING_BUDGET + 1,
+            effort_level: String::new(),
+        };
+        let expected = ["mode", "effort_level", "custom_budget"];
+        assert_eq!(fields(&thinking_budget("t", &bad)), expected);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use super::table::{ApiKey, Connection, Named, Provider, Table};
 use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use llm::ProviderSpec;
 use llm::provider::AuthScheme;
+use llm::rewrite::{Rewrite, Thinking};
 use proto::v1::{self, ConfigVersion, Resource, ResourceError, ResourceKey, ResourceKind};
 use proto::v1::{resource::Body, resource_error::Code};
 use runtime::crypto::SealKey;
@@ -44,6 +45,8 @@ struct Sorted<'a> {
     aliases: BTreeMap<&'a str, &'a v1::ModelAlias>,
     combos: BTreeMap<&'a str, &'a v1::Combo>,
     keys: BTreeMap<&'a str, &'a v1::ApiKey>,
+    system_prompt: Option<&'a v1::SystemPrompt>,
+    thinking_budget: Option<&'a v1::ThinkingBudget>,
     /// Names of combos and aliases that cannot be used, and why.
     broken: Vec<(&'a str, String)>,
 }
@@ -74,6 +77,7 @@ impl Table {
             require_auth_for_models: settings.require_auth_for_models,
             pepper: settings.pepper,
             keys: compile_keys(&sorted, &mut errors),
+            rewrite: compile_rewrite(&sorted),
             bare: index_bare(&distinct),
             providers,
             names: HashMap::new(),
@@ -117,6 +121,8 @@ impl<'a> Sorted<'a> {
                 (Some(Body::ModelAlias(alias)), None) => drop(sorted.aliases.insert(id, alias)),
                 (Some(Body::Combo(combo)), None) => drop(sorted.combos.insert(id, combo)),
                 (Some(Body::ApiKey(key)), None) => drop(sorted.keys.insert(id, key)),
+                (Some(Body::SystemPrompt(prompt)), None) => sorted.system_prompt = Some(prompt),
+                (Some(Body::ThinkingBudget(budget)), None) => sorted.thinking_budget = Some(budget),
                 (None, _) => {
                     let fault = Fault::new(Code::Decode, "unknown kind of resource: upgrade this data plane");
                     report(errors, ResourceKind::Unspecified, id, fault);
@@ -411,6 +417,19 @@ fn index_bare(providers: &[Arc<Provider>]) -> HashMap<String, Vec<Arc<Provider>>
         }
     }
     bare
+}
+
+/// Absent when it changes nothing, so that a request costs nothing either.
+fn compile_rewrite(sorted: &Sorted<'_>) -> Option<Arc<Rewrite>> {
+    let prompt = sorted.system_prompt.filter(|prompt| prompt.enabled);
+    let thinking = sorted
+        .thinking_budget
+        .and_then(|budget| Thinking::named(&budget.mode, budget.custom_budget.into(), &budget.effort_level));
+    Rewrite::new(
+        prompt.map_or("", |prompt| &prompt.prompt),
+        thinking.unwrap_or_default(),
+    )
+    .map(Arc::new)
 }
 
 fn compile_keys(sorted: &Sorted<'_>, errors: &mut Vec<ResourceError>) -> HashMap<[u8; 32], Arc<ApiKey>> {

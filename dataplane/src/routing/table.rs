@@ -8,7 +8,7 @@ use super::access::{Globs, Scopes};
 use super::listing::ListedModel;
 use super::resolve::{Resolution, ResolveError};
 use http::HeaderMap;
-use llm::{Dialect, ProviderSpec};
+use llm::{Dialect, ProviderSpec, Rewrite};
 use proto::v1::ConfigVersion;
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -31,6 +31,8 @@ pub struct Table {
     /// Model ids written without a provider, to the providers that are active and have them.
     pub(super) bare: HashMap<String, Vec<Arc<Provider>>>,
     pub(super) listing: Vec<ListedModel>,
+    /// What happens to every request on its way out; absent when nothing does.
+    pub(super) rewrite: Option<Arc<Rewrite>>,
 }
 
 /// A gateway API key. The key itself is nowhere, only its keyed hash is known.
@@ -122,6 +124,10 @@ impl Table {
     pub fn key(&self, text: &str) -> Option<&Arc<ApiKey>> {
         let pepper = self.pepper.as_ref()?;
         self.keys.get(&runtime::crypto::hash_key(pepper, text))
+    }
+
+    pub fn rewrite(&self) -> Option<&Arc<Rewrite>> {
+        self.rewrite.as_ref()
     }
 
     pub fn listing(&self) -> &[ListedModel] {
