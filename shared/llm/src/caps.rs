@@ -28,6 +28,7 @@ pub struct ModelCaps {
     pub image_urls: bool,
     pub pdf: bool,
     pub audio_input: bool,
+    pub video: bool,
     /// Whether a tool result may contain images.
     pub tool_media: bool,
     /// Whether schemas must keep to the OpenAPI subset of JSON Schema.
@@ -154,6 +155,7 @@ impl ModelCaps {
         image_urls: true,
         pdf: true,
         audio_input: true,
+        video: false,
         tool_media: false,
         openapi_schema: false,
         schema_with_tools: true,
@@ -184,6 +186,7 @@ impl ModelCaps {
     /// What the oldest models understand; the catalogue knows more of the newer ones.
     const GEMINI: Self = Self {
         mid_system: false,
+        video: true,
         openapi_schema: true,
         schema_with_tools: false,
         hosted_with_functions: false,
@@ -219,6 +222,7 @@ impl ModelCaps {
         image_urls: true,
         pdf: true,
         audio_input: false,
+        video: false,
         tool_media: true,
         openapi_schema: false,
         schema_with_tools: true,

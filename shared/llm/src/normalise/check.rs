@@ -9,6 +9,7 @@ use std::collections::HashSet;
 
 pub fn check(request: &Request, target: &Target) -> Result<(), EncodeError> {
     state(request, target)?;
+    cached_content(request, target)?;
     if request.messages.is_empty() && request.system.is_empty() {
         return Err(EncodeError::unsupported(
             "messages",
@@ -77,6 +78,19 @@ fn state(request: &Request, target: &Target) -> Result<(), EncodeError> {
     }
 }
 
+/// What Google keeps between requests: the conversation begins in it, so nobody else can go on.
+fn cached_content(request: &Request, target: &Target) -> Result<(), EncodeError> {
+    let fields = request.extensions.get(&Dialect::Gemini);
+    let given = ["cachedContent", "cached_content"]
+        .into_iter()
+        .any(|name| fields.is_some_and(|fields| fields.contains_key(name)));
+    if !given || target.dialect == Dialect::Gemini {
+        return Ok(());
+    }
+    let message = "cachedContent is only valid for Gemini models";
+    Err(EncodeError::unsupported("cachedContent", message))
+}
+
 fn stateless(field: &str, request: &Request) -> EncodeError {
     let model = &request.model;
     let message = format!("{field} is not supported for model '{model}'; send the full input");
@@ -118,6 +132,7 @@ fn media(part: &Part, index: usize, request: &Request, target: &Target) -> Resul
         PartKind::Image { .. } if !target.caps.images => return refuse("image"),
         PartKind::Audio { .. } if !target.caps.audio_input => return refuse("audio"),
         PartKind::File(file) if !target.caps.pdf && is_pdf(file) => return refuse("PDF"),
+        PartKind::File(file) if !target.caps.video && is_video(file) => return refuse("video"),
         PartKind::Image { source, .. } | PartKind::File(File { source, .. }) => source,
         PartKind::ToolResult(result) => {
             // one level: a tool result cannot contain another
@@ -137,6 +152,10 @@ fn media(part: &Part, index: usize, request: &Request, target: &Target) -> Resul
         )),
         _ => Ok(()),
     }
+}
+
+fn is_video(file: &File) -> bool {
+    file.mime.as_deref().is_some_and(|mime| mime.starts_with("video/"))
 }
 
 fn is_pdf(file: &File) -> bool {

@@ -95,10 +95,17 @@ fn note_what_is_dropped(request: &Request, notes: &mut Notes) {
         ("user", request.user.is_some()),
         ("metadata", !request.metadata.is_empty()),
         ("service_tier", request.service_tier.is_some()),
-        ("store", request.store.is_some()),
+        ("store", request.store == Some(true)),
     ];
     for (field, _) in dropped.into_iter().filter(|(_, dropped)| *dropped) {
         notes.loss(field, "the upstream's API has no such field");
+    }
+    let foreign = request
+        .extensions
+        .iter()
+        .filter(|(dialect, _)| **dialect != Dialect::Gemini);
+    for field in foreign.flat_map(|(_, fields)| fields.keys()) {
+        notes.loss(field.as_str(), "unknown to the upstream's API");
     }
 }
 

@@ -237,7 +237,11 @@ fn a_blocked_prompt_is_an_answer_that_was_filtered() {
         (Dialect::OpenAiChat, "\"content_filter\""),
         (Dialect::AnthropicMessages, "\"refusal\""),
     ] {
-        let (out, progress) = pumped(&asking(client), Framing::Native, &[&frames(&[blocked.clone()])]);
+        let (out, progress) = pumped(
+            &asking(client),
+            Framing::Native,
+            &[&frames(std::slice::from_ref(&blocked))],
+        );
         assert!(out.contains(word), "{out}");
         assert_eq!(
             (progress.usage.input_total, progress.usage.output_total),
@@ -389,4 +393,34 @@ fn citations_of_pages_cross_over_both_ways() {
         grounding["groundingSupports"][0]["segment"],
         json!({"startIndex": 0, "endIndex": 3})
     );
+}
+
+#[test]
+fn what_only_google_can_go_on_from_is_refused_elsewhere() {
+    for (body, message) in [
+        (
+            json!({"contents": "hi", "cachedContent": "cachedContents/1"}),
+            "cachedContent is only valid for Gemini models",
+        ),
+        (
+            json!({"contents": [{"parts": [{"fileData": {"fileUri": "https://e.x/a.mp4"}}]}]}),
+            "model 'm' does not accept video input",
+        ),
+        (
+            json!({"contents": [{"parts": [{"fileData": {"fileUri": "gs://b/a.png"}}]}]}),
+            "file references are provider-scoped; send file_data instead",
+        ),
+    ] {
+        let address = Address {
+            model: "m".to_owned(),
+            stream: false,
+            framing: Framing::Native,
+        };
+        let ask = Ask::read_at(Dialect::Gemini, address, body.to_string().into()).unwrap();
+        assert_eq!(
+            ask.call(&target(Dialect::OpenAiChat)).unwrap_err().to_string(),
+            message
+        );
+        assert!(ask.call(&target(Dialect::Gemini)).is_ok(), "{body}");
+    }
 }
