@@ -237,3 +237,168 @@ async fn splitting_the_providers_stream_anywhere_changes_nothing() {
         world.data_plane.chat("anthropic/demo", false).await;
     }
 }
+
+/// One question in each dialect, where the answer's text is, and where a stream's text is.
+struct Client {
+    path: fn(&str, bool) -> String,
+    body: fn(&str, bool) -> Value,
+    text: &'static str,
+}
+
+const CLIENTS: [Client; 5] = [
+    Client {
+        path: |_, _| "/v1/chat/completions".to_owned(),
+        body: |model, stream| json!({"model": model, "stream": stream, "messages": [{"role": "user", "content": "Hi"}]}),
+        text: "/choices/0/message/content",
+    },
+    Client {
+        path: |_, _| "/v1/responses".to_owned(),
+        body: |model, stream| json!({"model": model, "stream": stream, "input": "Hi"}),
+        text: "/output/0/content/0/text",
+    },
+    Client {
+        path: |_, _| "/v1/messages".to_owned(),
+        body: |model, stream| {
+            json!({"model": model, "stream": stream, "max_tokens": 200,
+                "messages": [{"role": "user", "content": "Hi"}]})
+        },
+        text: "/content/0/text",
+    },
+    Client {
+        path: |model, stream| match stream {
+            true => format!("/v1beta/models/{model}:streamGenerateContent"),
+            false => format!("/v1beta/models/{model}:generateContent"),
+        },
+        body: |_, _| json!({"contents": [{"role": "user", "parts": [{"text": "Hi"}]}]}),
+        text: "/candidates/0/content/parts/0/text",
+    },
+    Client {
+        path: |_, _| "/api/chat".to_owned(),
+        body: |model, stream| json!({"model": model, "stream": stream, "messages": [{"role": "user", "content": "Hi"}]}),
+        text: "/message/content",
+    },
+];
+
+/// The simulators live as long as they are held.
+async fn five_providers() -> (DataPlane, [Simulator; 5]) {
+    let simulators = [
+        Simulator::openai().await,
+        Simulator::responses().await,
+        Simulator::anthropic().await,
+        Simulator::gemini().await,
+        Simulator::ollama().await,
+    ];
+    let [openai, responses, anthropic, gemini, ollama] = &simulators;
+    let data_plane = Setup::new()
+        .account("o", "openai", openai)
+        .node("r", "openai-compatible", "responses", responses)
+        .account("a", "anthropic", anthropic)
+        .account("g", "gemini", gemini)
+        .node("l", "ollama-compatible", "", ollama)
+        .start()
+        .await;
+    (data_plane, simulators)
+}
+
+#[tokio::test]
+async fn all_five_dialects_reach_all_five() {
+    let (data_plane, _simulators) = five_providers().await;
+    let mut answers = Vec::new();
+    for model in ["openai/demo", "anthropic/demo", "gemini/demo", "r/demo", "l/demo"] {
+        for client in &CLIENTS {
+            let path = (client.path)(model, false);
+            let response = data_plane.ask(&path, &(client.body)(model, false)).await;
+            let status = response.status();
+            assert_eq!(
+                header(&response, "content-type"),
+                Some("application/json"),
+                "{path} {model}"
+            );
+            let whole = json(response).await;
+            assert_eq!(status, 200, "{path} {model}: {whole}");
+            let text = whole.pointer(client.text).and_then(Value::as_str);
+            answers.push(
+                text.unwrap_or_else(|| panic!("{path} {model}: {whole}"))
+                    .to_owned(),
+            );
+        }
+    }
+    assert!(!answers[0].is_empty());
+    assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:#?}");
+}
+
+#[tokio::test]
+async fn a_stream_is_framed_as_its_client_reads_it() {
+    let (data_plane, _simulators) = five_providers().await;
+    for model in ["openai/demo", "anthropic/demo", "gemini/demo", "r/demo", "l/demo"] {
+        for (client, query, kind) in [
+            (&CLIENTS[0], "", "text/event-stream"),
+            (&CLIENTS[1], "", "text/event-stream"),
+            (&CLIENTS[2], "", "text/event-stream"),
+            (&CLIENTS[3], "?alt=sse", "text/event-stream"),
+            (&CLIENTS[3], "", "application/json"),
+            (&CLIENTS[4], "", "application/x-ndjson"),
+        ] {
+            let path = format!("{}{query}", (client.path)(model, true));
+            let response = data_plane.ask(&path, &(client.body)(model, true)).await;
+            assert_eq!(response.status(), 200, "{path} {model}");
+            let content_type = header(&response, "content-type").unwrap().to_owned();
+            assert!(content_type.starts_with(kind), "{path} {model}: {content_type}");
+            let text = response.text().await.unwrap();
+            let frames: Vec<Value> = match kind {
+                "text/event-stream" => frames(&text)
+                    .iter()
+                    .filter(|frame| **frame != "[DONE]")
+                    .map(|frame| serde_json::from_str(frame).unwrap())
+                    .collect(),
+                "application/json" => serde_json::from_str(&text).unwrap(),
+                _ => text
+                    .lines()
+                    .map(|line| serde_json::from_str(line).unwrap())
+                    .collect(),
+            };
+            assert!(frames.len() > 2, "{path} {model}: {text}");
+            assert!(!text.contains("\"error\":{"), "{path} {model}: {text}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn ollama_streams_unless_told_otherwise() {
+    let (data_plane, _simulators) = five_providers().await;
+    let body = json!({"model": "openai/demo", "messages": [{"role": "user", "content": "Hi"}]});
+    let text = data_plane.ask("/v1/api/chat", &body).await.text().await.unwrap();
+    let lines: Vec<Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let done = lines.iter().filter(|line| line["done"] == true).count();
+    assert_eq!(
+        (done, &lines.last().unwrap()["done"]),
+        (1, &json!(true)),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn a_key_is_taken_where_googles_clients_put_it() {
+    let (data_plane, _simulators) = five_providers().await;
+    let body = (CLIENTS[3].body)("", false).to_string();
+    let path = "/v1beta/models/gemini/demo:generateContent";
+    let by_query = data_plane.post(&format!("{path}?key={KEY}")).body(body.clone());
+    assert_eq!(by_query.send().await.unwrap().status(), 200);
+    let by_header = data_plane
+        .post(path)
+        .header("x-goog-api-key", KEY)
+        .body(body.clone());
+    assert_eq!(by_header.send().await.unwrap().status(), 200);
+    let wrong = data_plane
+        .post(path)
+        .header("x-goog-api-key", "sk-wrong")
+        .body(body)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(wrong.status(), 401);
+    assert_eq!(json(wrong).await["error"]["status"], "UNAUTHENTICATED");
+}

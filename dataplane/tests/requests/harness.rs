@@ -96,6 +96,22 @@ impl Setup {
         self
     }
 
+    /// A node of the operator's own, called `name/model`, with one account.
+    pub fn node(mut self, name: &str, node_type: &str, api_type: &str, simulator: &Simulator) -> Self {
+        let node = v1::ProviderNode {
+            name: name.to_owned(),
+            r#type: node_type.to_owned(),
+            api_type: api_type.to_owned(),
+            prefix: name.to_owned(),
+            base_url: simulator.url(),
+        };
+        self.snapshot = self
+            .snapshot
+            .with(&format!("node-{name}"), v1::resource::Body::ProviderNode(node))
+            .account(name, &format!("{name}-1"), 1);
+        self
+    }
+
     pub fn alias(mut self, alias: &str, target: &str) -> Self {
         self.snapshot = self.snapshot.alias(alias, target);
         self
