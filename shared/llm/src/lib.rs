@@ -23,6 +23,7 @@ pub mod finish;
 pub mod format;
 pub mod formats;
 pub mod frame;
+pub mod guard;
 pub mod head;
 pub mod names;
 pub mod normalise;
@@ -35,6 +36,7 @@ pub mod request;
 pub mod rewrite;
 pub mod sequence;
 pub mod think_tags;
+pub mod tick;
 pub mod translate;
 pub mod usage;
 

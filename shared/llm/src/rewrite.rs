@@ -6,7 +6,7 @@
 //! client sent it, so however many targets are tried, a change is made once.
 
 mod prompt;
-mod splice;
+pub(crate) mod splice;
 mod thinking;
 
 pub use self::thinking::Thinking;

@@ -147,6 +147,19 @@ impl Ask {
         Self { rewrite, ..self }
     }
 
+    /// The same request with another body that says the same to routing.
+    pub(crate) fn with_body(self, body: Bytes) -> Self {
+        Self {
+            body,
+            request: OnceLock::new(),
+            ..self
+        }
+    }
+
+    pub(crate) fn body(&self) -> &Bytes {
+        &self.body
+    }
+
     pub fn dialect(&self) -> Dialect {
         self.dialect
     }
@@ -192,14 +205,16 @@ impl Ask {
     }
 
     fn shared_request(&self) -> Result<&Arc<Request>, DecodeError> {
-        let request = self
-            .request
-            .get_or_init(|| {
-                // a dialect whose address names the model does not repeat it in the body
-                let request = self.format().decode_request(&self.body)?;
-                let (model, stream) = (self.model.clone(), self.stream);
-                Ok(Arc::new(Request { model, stream, ..request }))
-            });
+        let request = self.request.get_or_init(|| {
+            // a dialect whose address names the model does not repeat it in the body
+            let request = self.format().decode_request(&self.body)?;
+            let (model, stream) = (self.model.clone(), self.stream);
+            Ok(Arc::new(Request {
+                model,
+                stream,
+                ..request
+            }))
+        });
         request.as_ref().map_err(Clone::clone)
     }
 
