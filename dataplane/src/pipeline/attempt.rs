@@ -198,12 +198,24 @@ impl Search<'_> {
             config.unary()
         };
         let deadline = (Instant::now() + patience).min(self.until);
-        match timeout_at(deadline, self.exchange(call, account)).await {
+        match timeout_at(deadline, self.converse(call, account)).await {
             Ok(reply) => reply,
             Err(_) => Err(UpstreamError::new(
                 ErrorKind::Timeout,
                 "the provider did not answer in time",
             )),
+        }
+    }
+
+    /// Reasoning that another account encrypted, or long ago, is refused; without it the question can be answered.
+    async fn converse(&self, call: &Call, account: &Account) -> Result<Reply, UpstreamError> {
+        let refusal = match self.exchange(call, account).await {
+            Err(refusal) => refusal,
+            reply => return reply,
+        };
+        match call.without_reasoning(&refusal) {
+            Some(call) => self.exchange(&call, account).await,
+            None => Err(refusal),
         }
     }
 

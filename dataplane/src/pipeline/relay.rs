@@ -9,7 +9,7 @@ use crate::error::GatewayError;
 use crate::upstream::Incoming;
 use bytes::Bytes;
 use http_body::{Body, Frame};
-use llm::{ErrorKind, Pump, UpstreamError};
+use llm::{ErrorKind, FinishReason, Pump, UpstreamError};
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -19,6 +19,10 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 /// After its last event a provider may take this long to end its body; in time, the connection can be used again.
 const GRACE: Duration = Duration::from_secs(1);
+
+/// When the gateway itself ended an answer at a stop sequence, this is how long the provider may go on until it says
+/// what it used.
+const DRAIN: Duration = Duration::from_secs(2);
 
 pub struct Relay {
     gateway: Arc<Gateway>,
@@ -74,6 +78,9 @@ impl Relay {
         self.silent_since = None;
         self.pump.tick(self.account.started.elapsed());
         self.pump.push(chunk, &mut self.ready);
+        if self.stopped() {
+            self.deadline = self.deadline.min(Instant::now() + DRAIN);
+        }
         self.look_for_error();
     }
 
@@ -148,8 +155,18 @@ impl Relay {
         }
     }
 
+    /// The client has all of its answer.
+    fn complete(&self) -> bool {
+        self.pump.progress().ended || self.stopped()
+    }
+
+    fn stopped(&self) -> bool {
+        let finish = self.pump.progress().finish.as_ref();
+        finish.is_some_and(|finish| finish.reason == FinishReason::StopSequence)
+    }
+
     fn run_out_of_patience(&mut self) {
-        if self.pump.progress().ended {
+        if self.complete() {
             self.finish();
         } else if Instant::now() >= self.deadline {
             self.fail(UpstreamError::new(
@@ -187,7 +204,7 @@ impl Body for Relay {
                         this.push(chunk);
                     }
                 }
-                Poll::Ready(Some(Err(_))) if this.pump.progress().ended => this.finish(),
+                Poll::Ready(Some(Err(_))) if this.complete() => this.finish(),
                 Poll::Ready(Some(Err(_))) => {
                     let text = "the connection to the provider broke inside its stream";
                     this.fail(UpstreamError::new(ErrorKind::StreamIncomplete, text));
