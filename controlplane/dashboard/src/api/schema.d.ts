@@ -453,6 +453,44 @@ export interface paths {
         patch: operations["patch_settings_require_login"];
         trace?: never;
     };
+    "/api/settings/system-prompt": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The prompt and whether it is in use. */
+        get: operations["get_settings_system_prompt"];
+        /** Changes what the body names. */
+        put: operations["put_settings_system_prompt"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Changes what the body names. */
+        patch: operations["patch_settings_system_prompt"];
+        trace?: never;
+    };
+    "/api/settings/thinking-budget": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The limit on thinking. */
+        get: operations["get_settings_thinking_budget"];
+        /** Changes what the body names. */
+        put: operations["put_settings_thinking_budget"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Changes what the body names. */
+        patch: operations["patch_settings_thinking_budget"];
+        trace?: never;
+    };
     "/api/usage/logs": {
         parameters: {
             query?: never;
@@ -627,7 +665,8 @@ export interface components {
         };
         ConnectionCreate: {
             allowPrivateAddress?: boolean | null;
-            apiKey: string;
+            /** @description May be missing or empty for a node whose servers ask for no credential. */
+            apiKey?: string | null;
             defaultModel?: string | null;
             /** Format: int32 */
             globalPriority?: number | null;
@@ -918,7 +957,10 @@ export interface components {
         };
         NodeCheck: {
             allowPrivateAddress?: boolean | null;
-            apiKey: string;
+            /** @description May be missing or empty for a type whose servers ask for no credential. */
+            apiKey?: string | null;
+            /** @description `chat` when absent; for `openai-compatible` only. */
+            apiType?: string | null;
             baseUrl: string;
             type?: string | null;
         };
@@ -973,6 +1015,8 @@ export interface components {
             custom: boolean;
             /** @description What a connection names as its provider. */
             id: string;
+            /** @description Its servers usually ask for no credential: a connection needs no key. */
+            keyless: boolean;
             /** @description Models known beforehand; a provider may serve more. */
             models: components["schemas"]["ModelEntry"][];
             /** @description The provider's name for people. */
@@ -1084,6 +1128,19 @@ export interface components {
             expiresAt?: components["schemas"]["Stamp"] | null;
             requireLogin: boolean;
         };
+        SystemPromptBody: {
+            /** @description Off keeps the prompt for later. */
+            enabled?: boolean | null;
+            /** @description At most 50000 characters; empty adds nothing to requests. */
+            prompt?: string | null;
+        };
+        /** @description As stored, and as shown. */
+        SystemPromptView: {
+            /** @default false */
+            enabled: boolean;
+            /** @default  */
+            prompt: string;
+        };
         SystemView: {
             /** @description The compiler this was built with; the name is historic. */
             nodeVersion: string;
@@ -1108,6 +1165,32 @@ export interface components {
             statusCode?: number | null;
             testedAt: components["schemas"]["Stamp"];
             valid: boolean;
+        };
+        ThinkingBudgetBody: {
+            /**
+             * Format: int32
+             * @description Tokens, 0 to 131072; 0 is no thinking.
+             */
+            customBudget?: number | null;
+            /** @description `none`, `low`, `medium`, `high` */
+            effortLevel?: string | null;
+            /**
+             * @description `passthrough`: as clients say. `auto`: as providers do by themselves. `custom`: `customBudget`. `adaptive`:
+             *     by `effortLevel`, and more for requests that look harder.
+             */
+            mode?: string | null;
+        };
+        /** @description As stored, and as shown. */
+        ThinkingBudgetView: {
+            /**
+             * Format: int32
+             * @default 10240
+             */
+            customBudget: number;
+            /** @default medium */
+            effortLevel: string;
+            /** @default passthrough */
+            mode: string;
         };
         /** @description Tokens in disjoint classes. */
         TokensView: {
@@ -2908,6 +2991,180 @@ export interface operations {
                 content?: never;
             };
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    get_settings_system_prompt: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SystemPromptView"];
+                };
+            };
+        };
+    };
+    put_settings_system_prompt: {
+        parameters: {
+            query?: {
+                /** @description `applied`: answer when every connected data plane runs the new revision. */
+                wait?: string;
+                /** @description How long to wait at most, 100 to 10000 milliseconds. */
+                waitMs?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SystemPromptBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SystemPromptView"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    patch_settings_system_prompt: {
+        parameters: {
+            query?: {
+                /** @description `applied`: answer when every connected data plane runs the new revision. */
+                wait?: string;
+                /** @description How long to wait at most, 100 to 10000 milliseconds. */
+                waitMs?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SystemPromptBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SystemPromptView"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    get_settings_thinking_budget: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ThinkingBudgetView"];
+                };
+            };
+        };
+    };
+    put_settings_thinking_budget: {
+        parameters: {
+            query?: {
+                /** @description `applied`: answer when every connected data plane runs the new revision. */
+                wait?: string;
+                /** @description How long to wait at most, 100 to 10000 milliseconds. */
+                waitMs?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ThinkingBudgetBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ThinkingBudgetView"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    patch_settings_thinking_budget: {
+        parameters: {
+            query?: {
+                /** @description `applied`: answer when every connected data plane runs the new revision. */
+                wait?: string;
+                /** @description How long to wait at most, 100 to 10000 milliseconds. */
+                waitMs?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ThinkingBudgetBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ThinkingBudgetView"];
+                };
+            };
+            400: {
                 headers: {
                     [name: string]: unknown;
                 };
