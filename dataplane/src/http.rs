@@ -79,7 +79,11 @@ pub fn router(gateway: Arc<Gateway>) -> anyhow::Result<Router> {
                 operation(post(count::messages)),
             )
             .route(&format!("{base}/models"), operation(get(models::list)))
-            .route(&format!("{base}/models/{{*id}}"), operation(get(models::get)))
+            .route(
+                &format!("{base}/models/{{*id}}"),
+                // Google's SDK for Python calls the stable version of its API
+                operation(get(models::get).post(gemini::call)),
+            )
             .route(&format!("{base}/{{*rest}}"), any(not_found));
     }
     for base in GEMINI {

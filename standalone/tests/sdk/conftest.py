@@ -1,7 +1,7 @@
 """The running gateway, for the vendors' own clients.
 
-One `omniroute` process per session, with a fresh data directory, in front of two simulated providers: one that
-speaks OpenAI Chat Completions and one that speaks Anthropic Messages. Nothing here is mocked in Python.
+One `omniroute` process per session, with a fresh data directory, in front of a simulated provider of every dialect.
+Nothing here is mocked.
 """
 
 import http.cookiejar
@@ -16,10 +16,20 @@ import urllib.request
 
 import pytest
 
+from failures import BROKEN
+
 BIN = pathlib.Path(os.environ.get("OMNIROUTE_BIN_DIR", "target/debug"))
 PASSWORD = "a-password-for-the-sdk-tests"
 # what the planes must not inherit from the machine that runs the tests
 UNSET = {"DATABASE_URL", "REDIS_URL", "PORT", "INITIAL_PASSWORD", "DATA_DIR"}
+# the dialects a provider may speak: the type of its node, what else describes it, and where its API begins
+UPSTREAMS = {
+    "openai": ({"type": "openai-compatible", "apiType": "chat"}, "/v1"),
+    "openai-responses": ({"type": "openai-compatible", "apiType": "responses"}, "/v1"),
+    "anthropic": ({"type": "anthropic-compatible"}, "/v1"),
+    "gemini": ({"type": "gemini-compatible"}, "/v1beta"),
+    "ollama": ({"type": "ollama-compatible"}, ""),
+}
 
 
 def free_port() -> int:
@@ -64,11 +74,12 @@ class Management:
 
 
 class Gateway:
-    """Where it listens, a key for it, and the names of the models behind it."""
+    """Where it listens, and two keys for it: one for everything and one for one model."""
 
-    def __init__(self, base: str, key: str, management: Management):
+    def __init__(self, base: str, key: str, narrow: str, management: Management):
         self.base = base
         self.key = key
+        self.narrow = narrow
         self.management = management
 
 
@@ -78,7 +89,7 @@ def simulators(tmp_path_factory):
     scratch = tmp_path_factory.mktemp("simulators")
     running = {}
     processes = []
-    for dialect in ("openai", "anthropic"):
+    for dialect, (_, base) in UPSTREAMS.items():
         port = free_port()
         log = scratch / f"{dialect}.log"
         process = subprocess.Popen(
@@ -86,18 +97,17 @@ def simulators(tmp_path_factory):
             stdout=log.open("w"),
             stderr=subprocess.STDOUT,
         )
-        processes.append(process)
+        processes.append((process, port, log))
+        running[dialect] = f"http://127.0.0.1:{port}{base}"
+    for process, port, log in processes:
         wait_for(f"http://127.0.0.1:{port}/healthz", process, log)
-        running[dialect] = f"http://127.0.0.1:{port}/v1"
     yield running
-    for process in processes:
+    for process, _, _ in processes:
         process.kill()
 
 
 def add_endpoint(management: Management, prefix: str, dialect: str, address: str) -> None:
-    node = {"name": prefix, "prefix": prefix, "type": f"{dialect}-compatible", "baseUrl": address}
-    if dialect == "openai":
-        node["apiType"] = "chat"
+    node = {"name": prefix, "prefix": prefix, "baseUrl": address, **UPSTREAMS[dialect][0]}
     node = management.call("POST", "/api/provider-nodes", node)["node"]
     management.call("POST", "/api/providers", {"provider": node["id"], "name": "main", "apiKey": "sk-upstream"})
 
@@ -121,12 +131,15 @@ def gateway(simulators, tmp_path_factory):
         management = Management(base)
         for dialect, address in simulators.items():
             add_endpoint(management, f"sim-{dialect}", dialect, address)
-        # an endpoint of its own, so that its failures do not cool down the others' accounts
+        # endpoints of their own, so that their failures do not cool down the others' accounts
         add_endpoint(management, "sim-broken", "openai", simulators["openai"])
+        for prefix, dialect in BROKEN.items():
+            add_endpoint(management, prefix, dialect, simulators[dialect])
         members = ["sim-broken/fail-503", "sim-openai/sim"]
         management.call("POST", "/api/combos", {"name": "dead-then-alive", "models": members})
+        narrow = management.call("POST", "/api/keys", {"name": "narrow", "allowedModels": ["sim-openai/sim"]})["key"]
         key = management.call("POST", "/api/keys?wait=applied", {"name": "sdk"})["key"]
-        yield Gateway(base, key, management)
+        yield Gateway(base, key, narrow, management)
     finally:
         process.terminate()
         try:

@@ -24,7 +24,7 @@ impl Wanted {
             content.push(json!({"type": "thinking", "thinking": thinking, "signature": self.signature()}));
         }
         if !answer.text.is_empty() {
-            content.push(json!({"type": "text", "text": answer.text, "citations": null}));
+            content.push(json!({"type": "text", "text": answer.text}));
         }
         for (n, (name, arguments)) in answer.calls.iter().enumerate() {
             let input: Value = serde_json::from_str(arguments).unwrap_or_default();

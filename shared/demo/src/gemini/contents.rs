@@ -84,7 +84,10 @@ fn check_part(part: &Value, place: &str) -> Result<(), String> {
         }
     }
     if let Some(signature) = part["thoughtSignature"].as_str()
-        && !signature.starts_with(SIGNATURE)
+        && !signature
+            .replace('-', "+")
+            .replace('_', "/")
+            .starts_with(SIGNATURE)
         && !DUMMIES.contains(&signature)
     {
         return Err("Corrupted thought signature.".into());
@@ -155,7 +158,7 @@ fn read_user(
         }
         let result = &part["functionResponse"];
         if !result.is_object() {
-            text.push_str(part["text"].as_str().unwrap_or("[media]"));
+            text.push_str(part["text"].as_str().unwrap_or_else(|| kind_of(part)));
             continue;
         }
         if result["name"].as_str().is_none_or(str::is_empty) {
@@ -191,6 +194,15 @@ fn read_user(
         question.tool_results.clear();
     }
     Ok(if answered { Before::Results } else { Before::User })
+}
+
+fn kind_of(part: &Value) -> &'static str {
+    let media = [&part["inlineData"], &part["fileData"]];
+    let mime = media.iter().find_map(|media| media["mimeType"].as_str());
+    match mime.is_some_and(|mime| mime.starts_with("image/")) {
+        true => "[image]",
+        false => "[media]",
+    }
 }
 
 fn unequal() -> String {

@@ -5,8 +5,9 @@ use crate::received::Billed;
 use crate::wire::Frame;
 use serde_json::{Value, json};
 
-/// Starts every signature, which is base64; the vendor refuses signatures it did not make.
-pub const SIGNATURE: &str = "ZGVtby1zaWduYXR1cmUt";
+/// Starts every signature, which is base64; the vendor refuses signatures it did not make. Its letters are those that
+/// differ between the alphabets of base64.
+pub const SIGNATURE: &str = "ZGVtby+/c2lnbmF0dXJl";
 
 /// What was asked for besides words.
 pub struct Wanted {

@@ -189,15 +189,16 @@ fn read_message(message: &Value, question: &mut Question) -> Result<(), String> 
     }
     check_images(&message["images"])?;
     check_calls(&message["tool_calls"])?;
-    let text = message["content"].as_str().unwrap_or_default();
-    question.read(text);
+    let mut text = message["content"].as_str().unwrap_or_default().to_owned();
+    question.read(&text);
+    text.push_str(&"[image]".repeat(message["images"].as_array().map_or(0, Vec::len)));
     match role {
         "user" => {
-            text.clone_into(&mut question.last_user);
+            question.last_user = text;
             question.tool_results.clear();
         }
         "assistant" => question.tool_results.clear(),
-        "tool" => question.tool_results.push(text.to_owned()),
+        "tool" => question.tool_results.push(text),
         _ => {}
     }
     Ok(())

@@ -298,7 +298,8 @@ async fn the_newest_models_want_their_signature_back() {
     let table = [
         (Value::Null, 400),
         (json!("skip_thought_signature_validator"), 200),
-        (json!("ZGVtby1zaWduYXR1cmUt00000001"), 200),
+        (json!("ZGVtby+/c2lnbmF0dXJl00000001"), 200),
+        (json!("ZGVtby-_c2lnbmF0dXJl00000001"), 200),
     ];
     for (signature, status) in table {
         let answer = send(&simulator, head, &signed(signature.clone())).await;

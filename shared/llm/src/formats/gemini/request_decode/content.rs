@@ -130,10 +130,23 @@ fn plain(raw: &RawValue) -> String {
     serde_json::from_str::<String>(raw.get()).unwrap_or_else(|_| compact(raw.get()))
 }
 
+/// The vendor reads both alphabets of base64, and its SDK for Python writes the one for addresses; most other vendors
+/// read only the common one, padded.
+fn common_base64(mut data: String) -> String {
+    if data.contains(['-', '_']) {
+        data = data.replace('-', "+").replace('_', "/");
+    }
+    while data.len() % 4 != 0 {
+        data.push('=');
+    }
+    data
+}
+
 fn media(wire: &Object<'_>) -> Result<Option<PartKind>, DecodeError> {
     if let Some(blob) = wire.object("inlineData")? {
         let data = blob.text("data")?.filter(|data| !data.is_empty());
         let data = data.ok_or_else(|| fault(&blob.at("data"), "is required"))?;
+        let data = common_base64(data);
         let declared = blob.text("mimeType")?.map(|declared| mime::canonical(&declared));
         let sniffed = mime::sniffed(&data).map(str::to_owned);
         let mime = sniffed.or(declared);

@@ -65,6 +65,22 @@ fn both_spellings_and_whole_numbers_written_with_a_point_are_read() {
 }
 
 #[test]
+fn base64_in_either_alphabet_becomes_the_common_one() {
+    for (given, common) in [("-_-_", "+/+/"), ("+/+/", "+/+/"), ("aGk", "aGk=")] {
+        let part = json!({"inlineData": {"mimeType": "image/png", "data": given}});
+        let request = read(&json!({"contents": [{"parts": [part]}]}));
+        let PartKind::Image {
+            source: MediaSource::Base64(data),
+            ..
+        } = &request.messages[0].parts[0].kind
+        else {
+            panic!("no image in {request:?}");
+        };
+        assert_eq!(data.to_string(), common);
+    }
+}
+
+#[test]
 fn a_conversation_keeps_its_order_and_results_become_messages() {
     let request = read(&json!({"contents": [
         {"role": "user", "parts": [{"text": "hi"}]},

@@ -1,0 +1,6 @@
+export const parameters = () => ({
+  type: "object",
+  properties: { city: { type: "string", description: "Its name" } },
+  required: ["city"],
+  additionalProperties: false,
+});
