@@ -1,5 +1,6 @@
 //! What an operator sets at boot. Nothing here is ever also a row in the database.
 
+use llm::guard::{Guard, InjectionMode, Mode};
 use runtime::secret::Secret;
 use runtime::telemetry::TelemetryConfig;
 use serde::Deserialize;
@@ -19,6 +20,10 @@ pub const FLAT: &[(&str, &str)] = &[
     ("MAX_BODY_SIZE_BYTES", "edge.max_body_bytes"),
     ("ALLOW_PRIVATE_PROVIDER_URLS", "upstream.allow_private_addresses"),
     ("SHUTDOWN_TIMEOUT_MS", "shutdown_timeout_ms"),
+    ("INPUT_SANITIZER_ENABLED", "guard.enabled"),
+    ("INPUT_SANITIZER_MODE", "guard.mode"),
+    ("PII_REDACTION_ENABLED", "guard.personal_data"),
+    ("INJECTION_GUARD_MODE", "guard.injection"),
 ];
 
 /// The process: where it listens and whom it knows.
@@ -46,6 +51,7 @@ pub struct Config {
     pub shutdown_timeout_ms: u64,
     pub edge: EdgeConfig,
     pub upstream: UpstreamConfig,
+    pub guard: GuardConfig,
 }
 
 /// What is asked of clients.
@@ -79,6 +85,20 @@ pub struct UpstreamConfig {
     pub max_reply_bytes: usize,
 }
 
+/// What requests are searched for. Nothing is, until one of these is set.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct GuardConfig {
+    /// `false` switches all of it off.
+    pub enabled: bool,
+    /// What is done about findings in any dialect.
+    pub mode: Option<Mode>,
+    /// What is done about injection in Chat Completions.
+    pub injection: Option<InjectionMode>,
+    /// Look for personal data too; `mode = "redact"` replaces it.
+    pub personal_data: bool,
+}
+
 // === impl Config ===
 
 impl Default for Config {
@@ -97,6 +117,7 @@ impl Default for Config {
             shutdown_timeout_ms: 30_000,
             edge: EdgeConfig::default(),
             upstream: UpstreamConfig::default(),
+            guard: GuardConfig::default(),
         }
     }
 }
@@ -135,6 +156,25 @@ impl Default for EdgeConfig {
 impl EdgeConfig {
     pub fn body_idle(&self) -> Duration {
         Duration::from_millis(self.body_idle_ms)
+    }
+}
+
+// === impl GuardConfig ===
+
+impl Default for GuardConfig {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            mode: None,
+            injection: None,
+            personal_data: false,
+        }
+    }
+}
+
+impl GuardConfig {
+    pub fn guard(&self) -> Option<Guard> {
+        Guard::new(self.mode, self.injection, self.personal_data).filter(|_| self.enabled)
     }
 }
 

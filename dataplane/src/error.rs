@@ -2,6 +2,7 @@
 //! may read, and when to come back.
 
 use crate::pipeline::{ArrivalError, AuthError, Exhausted, PlanError};
+use llm::guard::Blocked;
 use llm::{DecodeError, EncodeError, ErrorKind, PublicError, UpstreamError};
 use std::time::Duration;
 use thiserror::Error;
@@ -26,6 +27,9 @@ pub enum GatewayError {
     Arrival(#[from] ArrivalError),
     #[error(transparent)]
     Decode(#[from] DecodeError),
+    /// The guard does not let it through.
+    #[error(transparent)]
+    Blocked(#[from] Blocked),
     #[error(transparent)]
     Plan(#[from] PlanError),
     /// Nothing that the model stands for can express the request.
@@ -49,7 +53,7 @@ impl GatewayError {
             Self::Panicked => ErrorKind::Internal,
             Self::Auth(error) => error.kind(),
             Self::Arrival(error) => error.kind(),
-            Self::Decode(_) => ErrorKind::InvalidRequest,
+            Self::Decode(_) | Self::Blocked(_) => ErrorKind::InvalidRequest,
             Self::Plan(error) => error.kind(),
             Self::Encode(_) => ErrorKind::Unsupported,
             Self::Upstream(error) => error.kind,
@@ -83,6 +87,7 @@ impl GatewayError {
             Self::Upstream(error) => return upstream(error, request_id),
             Self::Draining => public.code = Some("SERVICE_UNAVAILABLE".to_owned()),
             Self::Exhausted(_) => public.code = Some("all_accounts_unavailable".to_owned()),
+            Self::Blocked(blocked) => public.code = blocked.code().map(str::to_owned),
             Self::Decode(error) => public.param.clone_from(&error.param),
             Self::Encode(error) => public.param.clone_from(&error.param),
             Self::Plan(_) => public.param = Some("model".to_owned()),

@@ -11,6 +11,8 @@ mod plan;
 mod record;
 mod relay;
 mod respond;
+mod screen;
+mod ticks;
 
 pub use arrival::{Arrival, ArrivalError, Endpoint};
 pub use attempt::Exhausted;
@@ -28,6 +30,7 @@ use attempt::Served;
 use axum::response::Response;
 use futures::FutureExt;
 use http::StatusCode;
+use llm::guard::Guard;
 use record::Record;
 use runtime::egress::Egress;
 use std::panic::AssertUnwindSafe;
@@ -43,6 +46,7 @@ pub struct Gateway {
     pub metrics: Metrics,
     pub edge: EdgeConfig,
     pub upstream: UpstreamConfig,
+    pub guard: Option<Guard>,
     pub availability: Availability,
 }
 
@@ -92,8 +96,9 @@ async fn run(
     }
 
     let body = arrival.read_body(&gateway.edge).await?;
-    let ask = arrival.ask(body)?.rewritten(table.rewrite().cloned());
+    let ask = arrival.ask(body)?;
     record.asked(&ask);
+    let ask = screen::screened(gateway, arrival, ask)?.rewritten(table.rewrite().cloned());
 
     let plan = plan::candidates(&table, caller, ask.model(), arrival.provider.as_deref())?;
     attempt::first_success(gateway, &plan, &ask, &arrival.parts.headers, record).await

@@ -5,6 +5,7 @@
 use super::Gateway;
 use super::attempt::Account;
 use super::record::Record;
+use super::ticks::Ticks;
 use crate::error::GatewayError;
 use crate::upstream::Incoming;
 use bytes::Bytes;
@@ -38,6 +39,8 @@ pub struct Relay {
     /// more than the chunk.
     timer: Pin<Box<Sleep>>,
     deadline: Instant,
+    /// Until the last of them is said; absent when the client asked for none.
+    ticks: Option<Ticks>,
     account: Account,
     request_id: String,
     record: Record,
@@ -50,6 +53,7 @@ impl Relay {
         gateway: &Arc<Gateway>,
         (body, pump, ready): (Incoming, Box<Pump>, Vec<Bytes>),
         deadline: Instant,
+        ticks: Option<Ticks>,
         account: Account,
         request_id: &str,
         mut record: Record,
@@ -65,11 +69,13 @@ impl Relay {
             silent_since: None,
             timer: Box::pin(sleep_until(first)),
             deadline,
+            ticks,
             account,
             request_id: request_id.to_owned(),
             record,
         };
         // the first bytes may already hold the end of it all
+        relay.tick();
         relay.look_for_error();
         relay
     }
@@ -81,15 +87,32 @@ impl Relay {
         if self.stopped() {
             self.deadline = self.deadline.min(Instant::now() + DRAIN);
         }
+        self.tick();
         self.look_for_error();
     }
 
     /// The provider closed its body.
     fn finish(&mut self) {
         self.pump.finish(&mut self.ready);
+        self.tick();
         self.look_for_error();
         if self.body.is_some() {
             self.succeed();
+        }
+    }
+
+    /// Between two chunks of the pump's is always a border between two events.
+    fn tick(&mut self) {
+        let progress = self.pump.progress();
+        if progress.error.is_some() {
+            self.ticks = None;
+        } else if progress.ended {
+            if let Some(ticks) = self.ticks.take() {
+                ticks.finish(progress, &mut self.ready);
+            }
+        } else {
+            let due = self.ticks.as_mut().and_then(|ticks| ticks.due(progress));
+            self.ready.extend(due);
         }
     }
 
@@ -211,6 +234,12 @@ impl Body for Relay {
                 }
                 Poll::Ready(None) => this.finish(),
                 Poll::Pending => {
+                    if let Some(ticks) = &mut this.ticks
+                        && let Poll::Ready(event) = ticks.poll(this.pump.progress(), cx)
+                    {
+                        this.ready.push(event);
+                        continue;
+                    }
                     ready!(this.poll_patience(cx));
                     this.run_out_of_patience();
                 }

@@ -5,6 +5,7 @@ use super::arrival::Arrival;
 use super::attempt::{Reply, Served};
 use super::record::Record;
 use super::relay::Relay;
+use super::ticks::{PROGRESS, Ticks};
 use crate::error::GatewayError;
 use axum::body::Body;
 use axum::response::Response;
@@ -44,6 +45,7 @@ pub fn success(gateway: &Arc<Gateway>, arrival: &Arrival, served: Served, mut re
         framing,
         deadline,
     } = served;
+    let mut ticking = false;
     let body = match reply {
         Reply::Whole { body, progress } => {
             account.succeed(gateway);
@@ -54,10 +56,13 @@ pub fn success(gateway: &Arc<Gateway>, arrival: &Arrival, served: Served, mut re
             })
         }
         Reply::Stream { body, pump, ready } => {
+            let ticks = Ticks::asked(arrival);
+            ticking = ticks.is_some();
             let relay = Relay::new(
                 gateway,
                 (body, pump, ready),
                 deadline,
+                ticks,
                 account,
                 arrival.request_id(),
                 record,
@@ -78,6 +83,9 @@ pub fn success(gateway: &Arc<Gateway>, arrival: &Arrival, served: Served, mut re
     } else {
         headers.insert(CONTENT_TYPE, JSON);
         headers.insert(CACHE, HeaderValue::from_static("MISS"));
+    }
+    if ticking {
+        headers.insert(PROGRESS, HeaderValue::from_static("enabled"));
     }
     if let Some(notes) = notes.and_then(|notes| HeaderValue::try_from(notes).ok()) {
         headers.insert(TRANSLATION, notes);

@@ -117,6 +117,12 @@ impl Setup {
         self
     }
 
+    /// Any other resource.
+    pub fn resource(mut self, id: &str, body: v1::resource::Body) -> Self {
+        self.snapshot = self.snapshot.with(id, body);
+        self
+    }
+
     pub fn combo(mut self, name: &str, members: &[&str]) -> Self {
         self.snapshot = self.snapshot.combo(name, members);
         self

@@ -9,5 +9,6 @@ mod edge;
 mod failover;
 mod harness;
 mod refusals;
+mod rewriting;
 mod streams;
 mod usage;
