@@ -47,16 +47,16 @@ impl Prompt {
     ) {
         let role = target.caps.system_role;
         match target.dialect {
-            Dialect::OpenAiChat => self.into_messages(role, true, head, splice),
-            Dialect::OllamaChat => self.into_messages(SystemRole::System, false, head, splice),
-            Dialect::AnthropicMessages => self.into_member("system", head, root, splice),
-            Dialect::OpenAiResponses => self.into_member("instructions", head, root, splice),
-            Dialect::Gemini => self.into_content(head, root, splice),
+            Dialect::OpenAiChat => self.prepend_message(role, true, head, splice),
+            Dialect::OllamaChat => self.prepend_message(SystemRole::System, false, head, splice),
+            Dialect::AnthropicMessages => self.prepend_member("system", head, root, splice),
+            Dialect::OpenAiResponses => self.prepend_member("instructions", head, root, splice),
+            Dialect::Gemini => self.prepend_part(head, root, splice),
         }
     }
 
     /// A leading message of instructions is taken up; without one there will be one.
-    fn into_messages(&self, role: SystemRole, lists: bool, head: &Head<'_>, splice: &mut Splice<'_>) {
+    fn prepend_message(&self, role: SystemRole, lists: bool, head: &Head<'_>, splice: &mut Splice<'_>) {
         for messages in named(head, "messages").filter(|raw| raw.get().starts_with('[')) {
             let first = elements(messages).first().and_then(|first| object(first));
             let content = first
@@ -80,7 +80,7 @@ impl Prompt {
     }
 
     /// A top-level string, or a list of blocks.
-    fn into_member(
+    fn prepend_member(
         &self,
         name: &'static str,
         head: &Head<'_>,
@@ -103,7 +103,7 @@ impl Prompt {
     }
 
     /// A Gemini content; its parts are a list, or a single one as in the vendor's own examples.
-    fn into_content(&self, head: &Head<'_>, root: &mut Members<'_, '_>, splice: &mut Splice<'_>) {
+    fn prepend_part(&self, head: &Head<'_>, root: &mut Members<'_, '_>, splice: &mut Splice<'_>) {
         let part = format!(r#"{{"text":"{}"}}"#, self.escaped);
         let spelt = ["systemInstruction", "system_instruction"];
         let name = spelt.into_iter().find(|name| head.get(name).is_some());

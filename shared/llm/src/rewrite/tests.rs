@@ -377,7 +377,7 @@ fn an_adaptive_budget_grows_with_the_request() {
     let budget = |messages: usize, tools: usize, chars: usize| {
         let mut body = user(Dialect::AnthropicMessages);
         body["max_tokens"] = json!(200_000);
-        let turn = |n: usize| json!({"role": if n % 2 == 0 { "user" } else { "assistant" }, "content": "x".repeat(chars)});
+        let turn = |n: usize| json!({"role": if n.is_multiple_of(2) { "user" } else { "assistant" }, "content": "x".repeat(chars)});
         body["messages"] = (0..messages).map(turn).collect();
         if tools > 0 {
             body["tools"] = (0..tools)
