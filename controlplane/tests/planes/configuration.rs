@@ -93,6 +93,39 @@ async fn a_credential_at_rest_is_opened_only_on_the_data_plane() {
 }
 
 #[tokio::test]
+async fn what_rewrites_requests_travels_only_while_it_does_something() {
+    let database = Database::new(5).await;
+    let control = Control::start(&database).await;
+    let data = Data::start("dp", control.address);
+    let rewrites = || data.routing.load().is_some_and(|table| table.rewrite().is_some());
+    let writes = [
+        (
+            r#"insert into setting (key, value) values ('systemPrompt', '{"enabled": true, "prompt": "Be brief."}')"#,
+            true,
+        ),
+        (
+            r#"update setting set value = '{"enabled": false, "prompt": "Be brief."}' where key = 'systemPrompt'"#,
+            false,
+        ),
+        (
+            r#"insert into setting (key, value)
+               values ('thinkingBudget', '{"mode": "custom", "customBudget": 0, "effortLevel": "low"}')"#,
+            true,
+        ),
+        (
+            r#"update setting set value = '{"mode": "passthrough", "customBudget": 0, "effortLevel": "low"}'
+               where key = 'thinkingBudget'"#,
+            false,
+        ),
+    ];
+    for (statement, expected) in writes {
+        let revision = database.commit(statement).await;
+        control.wait_applied(revision).await;
+        assert_eq!(rewrites(), expected, "{statement}");
+    }
+}
+
+#[tokio::test]
 async fn a_resource_that_cannot_be_used_is_quarantined_and_the_rest_applies() {
     let database = Database::new(5).await;
     let control = Control::start(&database).await;

@@ -219,14 +219,32 @@ async fn a_stream_says_how_far_it_came_before_it_ends() {
 }
 
 #[tokio::test]
-async fn nobody_gets_progress_without_asking_or_without_a_stream() {
+async fn nobody_gets_progress_without_asking_or_where_there_is_no_room_for_it() {
     let openai = Simulator::openai().await;
     let data_plane = Setup::new().account("o", "openai", &openai).start().await;
     let answer = data_plane.chat("openai/demo", true).await;
     assert_eq!(header(&answer, "x-omniroute-progress"), None);
     assert!(!answer.text().await.unwrap().contains("progress"));
-    let request = data_plane.post("/v1/chat/completions").bearer_auth(KEY);
-    let request = request.header("X-OmniRoute-Progress", "true");
-    let answer = request.body(asking("hi").to_string()).send().await.unwrap();
-    assert_eq!(header(&answer, "x-omniroute-progress"), None);
+    let contents = json!({"contents": [{"role": "user", "parts": [{"text": "hi"}]}]});
+    for (path, body) in [
+        ("/v1/chat/completions", asking("hi")),
+        ("/v1/api/chat", asking("hi")),
+        (
+            "/v1beta/models/openai/demo:streamGenerateContent?alt=sse",
+            contents,
+        ),
+    ] {
+        let request = data_plane.post(path).bearer_auth(KEY).body(body.to_string());
+        let answer = request
+            .header("X-OmniRoute-Progress", "true")
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(
+            (answer.status().as_u16(), header(&answer, "x-omniroute-progress")),
+            (200, None),
+            "{path}"
+        );
+        assert!(!answer.text().await.unwrap().contains("progress"), "{path}");
+    }
 }

@@ -136,7 +136,7 @@ fn common_base64(mut data: String) -> String {
     if data.contains(['-', '_']) {
         data = data.replace('-', "+").replace('_', "/");
     }
-    while data.len() % 4 != 0 {
+    while !data.len().is_multiple_of(4) {
         data.push('=');
     }
     data
