@@ -290,6 +290,12 @@ impl Message {
 // === impl ToolArguments ===
 
 impl ToolArguments {
+    /// `{"value": …}` around JSON that is no object, for dialects that take nothing else. The text is kept: read as
+    /// a value it would lose digits, or fail on a depth or a number that only the sender can make sense of.
+    pub(crate) fn wrapped(json: &RawValue) -> Box<RawValue> {
+        RawValue::from_string(format!("{{\"value\":{}}}", json.get())).unwrap_or_else(|_| json.to_owned())
+    }
+
     /// The text as it goes on the wire; an empty JSON argument text means "no arguments".
     pub fn as_str(&self) -> &str {
         match self {

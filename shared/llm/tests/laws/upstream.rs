@@ -1,5 +1,11 @@
 //! Upstream streams as the vendors write them, from one script of what a model says.
 
+mod anthropic_messages;
+mod gemini;
+mod ollama_chat;
+mod openai_chat;
+mod openai_responses;
+
 use llm::Dialect;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -9,6 +15,8 @@ use serde_json::{Value, json};
 pub struct Script {
     pub steps: Vec<Step>,
     pub truncated: bool,
+    /// Reasoning carries state that only its issuer can read, where the dialect has a word for it.
+    pub signed: bool,
     pub input: u64,
     pub cached: u64,
     pub output: u64,
@@ -65,6 +73,7 @@ pub fn any_script() -> impl Strategy<Value = Script> {
                     .chain(apart(steps))
                     .collect(),
                 truncated,
+                signed: false,
                 input: uncached + cached,
                 cached,
                 output,
@@ -100,30 +109,38 @@ impl Script {
                 },
             ],
             truncated: false,
+            signed: false,
             input: 10,
             cached: 4,
             output: 7,
         }
     }
 
-    /// The reply in the words of `essence` of the laws.
-    pub fn essence(&self) -> Vec<String> {
+    /// The reply in the words of `essence` of the laws, once it has gone from one dialect to another.
+    pub fn essence(&self, client: Dialect, upstream: Dialect) -> Vec<String> {
         let mut all: Vec<String> = self
             .steps
             .iter()
             .enumerate()
             .map(|(index, step)| step.essence(index))
             .collect();
-        let calls = self.steps.iter().any(|step| matches!(step, Step::Call { .. }));
-        let reason = match (self.truncated, calls) {
+        let reason = match (self.truncated, self.has_calls()) {
             (true, _) => "Length",
             (false, true) => "ToolCalls",
             (false, false) => "Stop",
         };
         all.push(format!("finish Some({reason})"));
         all.push(format!("usage Some({}) Some({})", self.input, self.output));
-        all.push(format!("cache {}", self.cached));
+        all.push(format!("cache {}", self.cached(client, upstream)));
         all
+    }
+
+    /// The tokens from a cache that arrive: Ollama has no word for them.
+    pub fn cached(&self, client: Dialect, upstream: Dialect) -> u64 {
+        match [client, upstream].contains(&Dialect::OllamaChat) {
+            true => 0,
+            false => self.cached,
+        }
     }
 
     /// The calls in the words of `calls` of the laws, once they have been answered.
@@ -139,125 +156,45 @@ impl Script {
         self.frames(dialect).concat().into_bytes()
     }
 
+    /// The same reply in one body.
+    pub fn reply(&self, dialect: Dialect) -> Vec<u8> {
+        let reply = match dialect {
+            Dialect::OpenAiChat => openai_chat::reply(self),
+            Dialect::OpenAiResponses => openai_responses::reply(self),
+            Dialect::AnthropicMessages => anthropic_messages::reply(self),
+            Dialect::Gemini => gemini::reply(self),
+            Dialect::OllamaChat => ollama_chat::reply(self),
+        };
+        reply.to_string().into_bytes()
+    }
+
     /// Where the bytes begin that tell the model's last word: a cut before it must never look complete.
     pub fn terminal(&self, dialect: Dialect) -> usize {
+        let word = match dialect {
+            Dialect::OpenAiChat => "finish_reason\":\"",
+            Dialect::OpenAiResponses => "\"usage\":{",
+            Dialect::AnthropicMessages => "stop_reason\":\"",
+            Dialect::Gemini => "finishReason\":\"",
+            Dialect::OllamaChat => "\"done\":true",
+        };
         let frames = self.frames(dialect);
-        let last = frames
-            .iter()
-            .position(|frame| frame.contains("stop_reason\":\"") || frame.contains("finish_reason\":\""));
-        frames[..last.unwrap_or(frames.len())].concat().len() + "data: {".len()
+        let last = frames.iter().position(|frame| frame.contains(word));
+        let last = last.expect("every script comes to an end");
+        frames[..last].concat().len() + "{".len()
     }
 
     fn frames(&self, dialect: Dialect) -> Vec<String> {
         match dialect {
-            Dialect::OpenAiChat => self.openai_chat(),
-            Dialect::AnthropicMessages => self.anthropic_messages(),
+            Dialect::OpenAiChat => openai_chat::frames(self),
+            Dialect::OpenAiResponses => openai_responses::frames(self),
+            Dialect::AnthropicMessages => anthropic_messages::frames(self),
+            Dialect::Gemini => gemini::frames(self),
+            Dialect::OllamaChat => ollama_chat::frames(self),
         }
     }
 
-    fn openai_chat(&self) -> Vec<String> {
-        let chunk = |choices: Value, usage: Value| {
-            let chunk = json!({
-                "id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "n",
-                "choices": choices, "usage": usage,
-            });
-            format!("data: {chunk}\n\n")
-        };
-        let delta = |delta: Value| {
-            chunk(
-                json!([{"index": 0, "delta": delta, "finish_reason": null}]),
-                Value::Null,
-            )
-        };
-        let mut frames = vec![delta(json!({"role": "assistant", "content": ""}))];
-        let mut calls = 0;
-        for (index, step) in self.steps.iter().enumerate() {
-            match step {
-                Step::Reasoning(all) => {
-                    frames.extend(all.iter().map(|text| delta(json!({"reasoning_content": text}))))
-                }
-                Step::Text(all) => frames.extend(all.iter().map(|text| delta(json!({"content": text})))),
-                Step::Call { name, arguments } => {
-                    let head = json!({"index": calls, "id": id(index), "type": "function", "function": {"name": name, "arguments": ""}});
-                    frames.push(delta(json!({"tool_calls": [head]})));
-                    let more = |text: &String| {
-                        delta(json!({"tool_calls": [{"index": calls, "function": {"arguments": text}}]}))
-                    };
-                    frames.extend(arguments.iter().map(more));
-                    calls += 1;
-                }
-            }
-        }
-        let reason = match (self.truncated, calls) {
-            (true, _) => "length",
-            (false, 0) => "stop",
-            (false, _) => "tool_calls",
-        };
-        frames.push(chunk(
-            json!([{"index": 0, "delta": {}, "finish_reason": reason}]),
-            Value::Null,
-        ));
-        let usage = json!({
-            "prompt_tokens": self.input, "completion_tokens": self.output, "total_tokens": self.input + self.output,
-            "prompt_tokens_details": {"cached_tokens": self.cached},
-        });
-        frames.push(chunk(json!([]), usage));
-        frames.push("data: [DONE]\n\n".to_owned());
-        frames
-    }
-
-    fn anthropic_messages(&self) -> Vec<String> {
-        let event = |value: Value| {
-            let name = value["type"].as_str().unwrap_or_default();
-            format!("event: {name}\ndata: {value}\n\n")
-        };
-        let mut frames = vec![event(json!({"type": "message_start", "message": {
-            "id": "msg_1", "type": "message", "role": "assistant", "model": "n", "content": [],
-            "stop_reason": null, "stop_sequence": null,
-            "usage": {"input_tokens": self.input - self.cached, "cache_read_input_tokens": self.cached, "output_tokens": 1},
-        }}))];
-        for (index, step) in self.steps.iter().enumerate() {
-            let (block, deltas): (Value, Vec<Value>) = match step {
-                Step::Reasoning(all) => (
-                    json!({"type": "thinking", "thinking": "", "signature": ""}),
-                    all.iter()
-                        .map(|text| json!({"type": "thinking_delta", "thinking": text}))
-                        .collect(),
-                ),
-                Step::Text(all) => (
-                    json!({"type": "text", "text": ""}),
-                    all.iter()
-                        .map(|text| json!({"type": "text_delta", "text": text}))
-                        .collect(),
-                ),
-                Step::Call { name, arguments } => (
-                    json!({"type": "tool_use", "id": id(index), "name": name, "input": {}}),
-                    arguments
-                        .iter()
-                        .map(|json| json!({"type": "input_json_delta", "partial_json": json}))
-                        .collect(),
-                ),
-            };
-            frames.push(event(
-                json!({"type": "content_block_start", "index": index, "content_block": block}),
-            ));
-            let delta =
-                |delta: Value| event(json!({"type": "content_block_delta", "index": index, "delta": delta}));
-            frames.extend(deltas.into_iter().map(delta));
-            frames.push(event(json!({"type": "content_block_stop", "index": index})));
-        }
-        let calls = self.steps.iter().any(|step| matches!(step, Step::Call { .. }));
-        let reason = match (self.truncated, calls) {
-            (true, _) => "max_tokens",
-            (false, true) => "tool_use",
-            (false, false) => "end_turn",
-        };
-        let delta = json!({"stop_reason": reason, "stop_sequence": null});
-        frames.push(event(
-            json!({"type": "message_delta", "delta": delta, "usage": {"output_tokens": self.output}}),
-        ));
-        frames.push(event(json!({"type": "message_stop"})));
-        frames
+    fn has_calls(&self) -> bool {
+        self.steps.iter().any(|step| matches!(step, Step::Call { .. }))
     }
 }
 
@@ -275,4 +212,9 @@ impl Step {
 
 fn id(step: usize) -> String {
     format!("call_{step}")
+}
+
+/// Arguments as the object that some dialects send them as.
+fn object(arguments: &[String]) -> Value {
+    serde_json::from_str(&arguments.concat()).expect("a script's arguments are a JSON object")
 }

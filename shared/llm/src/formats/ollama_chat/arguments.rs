@@ -61,7 +61,7 @@ fn repaired(arguments: &ToolArguments, broken: impl Fn(&str) -> Value) -> (Box<R
     let inner = inner.filter(|inner| inner.trim_start().starts_with('{'));
     match inner.and_then(|inner| RawValue::from_string(inner).ok()) {
         Some(object) => (object, Some(Repair::Unwrapped)),
-        None => (raw_of(&json!({ "value": raw })), Some(Repair::Wrapped)),
+        None => (ToolArguments::wrapped(&raw), Some(Repair::Wrapped)),
     }
 }
 

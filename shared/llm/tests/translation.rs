@@ -1,0 +1,9 @@
+//! The proof of the translation: every client's dialect against every upstream's.
+//!
+//! `grammar` says what a client may be sent, `laws` what holds for whatever a model says, `matrix` which feature
+//! goes from which dialect to which, `cases` what went wrong somewhere once. They see only the crate's front door.
+
+mod grammar;
+mod laws;
+mod matrix;
+mod wire;
