@@ -74,6 +74,7 @@ impl Record {
             include_usage: false,
             injected_usage: false,
             framing: llm::Framing::default(),
+            request: None,
         }
     }
 

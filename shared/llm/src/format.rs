@@ -10,8 +10,8 @@ use crate::request::Request;
 use crate::translate::{Progress, Target};
 use bytes::Bytes;
 use std::fmt;
-use std::time::Duration;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// One wire format, both directions. Pure and synchronous; total on hostile input.
 pub trait Format: Send + Sync + fmt::Debug {

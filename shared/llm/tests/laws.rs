@@ -525,8 +525,10 @@ fn hostile_requests_and_streams_are_refused_or_survived() {
             arguments.push("\"}".to_owned());
         }
         let stream = script.stream(upstream);
+        let t0 = std::time::Instant::now();
         let reply = streamed(&call(client, upstream, true), client, &stream).unwrap();
         assert_eq!(essence(&reply), script.essence(client, upstream));
+        eprintln!("{client} <- {upstream} {:?}", t0.elapsed());
         let stream = String::from_utf8(stream).unwrap();
         for hostile in [
             stream.replace("index\":0", "index\":4294967295"),
@@ -584,7 +586,7 @@ fn conversation(turns: usize) -> Value {
 /// Everything a provider's cache sees before the next turn: tools, system and messages, in the bytes sent.
 fn prefix(upstream: Dialect, body: &[u8]) -> String {
     let body: std::collections::BTreeMap<String, Box<serde_json::value::RawValue>> =
-        serde_json::from_slice(body).unwrap();
+        serde_json::from_slice(body).expect("an upstream is sent JSON");
     let turns = match upstream {
         Dialect::OpenAiResponses => "input",
         Dialect::Gemini => "contents",

@@ -4,8 +4,8 @@
 //! whole reply is read by the same state machine as a stream (`assembly`), so that the two cannot disagree.
 
 mod annotation;
-mod call_signature;
 mod assembly;
+mod call_signature;
 pub(super) mod data_url;
 mod error;
 mod finish;

@@ -155,7 +155,9 @@ fn media(part: &Part, index: usize, request: &Request, target: &Target) -> Resul
 }
 
 fn is_video(file: &File) -> bool {
-    file.mime.as_deref().is_some_and(|mime| mime.starts_with("video/"))
+    file.mime
+        .as_deref()
+        .is_some_and(|mime| mime.starts_with("video/"))
 }
 
 fn is_pdf(file: &File) -> bool {

@@ -73,8 +73,10 @@ impl Call {
         call.view = ClientView::new(ask.dialect, own, names);
         call.request = Some(Arc::clone(own));
         if target.caps.max_stop == Some(0) && !request.stop.is_empty() {
-            call.notes
-                .info("stop", "unknown to the upstream; the gateway ends the reply there itself");
+            call.notes.info(
+                "stop",
+                "unknown to the upstream; the gateway ends the reply there itself",
+            );
             call.stop = StopMatch::new(std::mem::take(&mut request.stop));
         }
         call.body = upstream.encode_request(&request, target, &mut call.notes)?.into();
@@ -114,7 +116,13 @@ impl Call {
             ("content-type", "application/json".to_owned()),
             ("accept", accept.to_owned()),
         ];
-        let own = |name| if self.client == self.upstream { client(name) } else { None };
+        let own = |name| {
+            if self.client == self.upstream {
+                client(name)
+            } else {
+                None
+            }
+        };
         headers.extend(self.upstream().request_headers(&own));
         headers
     }

@@ -80,7 +80,9 @@ fn is_foreign(block: &RawValue) -> bool {
         return false;
     };
     match wire.signature.or(wire.data) {
-        Some(text) if !text.is_empty() => envelope::open(text, Dialect::AnthropicMessages).issuer != Dialect::AnthropicMessages,
+        Some(text) if !text.is_empty() => {
+            envelope::open(text, Dialect::AnthropicMessages).issuer != Dialect::AnthropicMessages
+        }
         _ => true,
     }
 }

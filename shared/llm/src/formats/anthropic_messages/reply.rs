@@ -128,7 +128,9 @@ fn block(part: &ReplyPart) -> Option<ClientBlock<'_>> {
         ReplyPart::Text { text, .. } | ReplyPart::Refusal(text) if text.is_empty() => return None,
         ReplyPart::Text { text, .. } | ReplyPart::Refusal(text) => ClientBlock::Text { text },
         ReplyPart::Reasoning { text, opaque } => {
-            let signature = opaque.as_ref().map_or(Cow::Borrowed(""), |opaque| envelope::seal(opaque, Dialect::AnthropicMessages));
+            let signature = opaque.as_ref().map_or(Cow::Borrowed(""), |opaque| {
+                envelope::seal(opaque, Dialect::AnthropicMessages)
+            });
             ClientBlock::Thinking {
                 thinking: text,
                 signature,

@@ -50,7 +50,9 @@ struct OpenBlock {
 
 enum BlockKind {
     Text,
-    Thinking { signature: Option<Opaque> },
+    Thinking {
+        signature: Option<Opaque>,
+    },
     Redacted,
     Tool {
         freeform: bool,

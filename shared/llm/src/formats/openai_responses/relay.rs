@@ -164,7 +164,9 @@ fn end(status: &str, response: &Response<'_>, progress: &mut Progress) {
 
 /// A whole event, which has a number: no comment, and not the fragment of a stream that was cut.
 fn is_event(frame: &[u8]) -> bool {
-    let closed = [&b"\n\n"[..], b"\n\r\n", b"\r\r"].iter().any(|end| frame.ends_with(end));
+    let closed = [&b"\n\n"[..], b"\n\r\n", b"\r\r"]
+        .iter()
+        .any(|end| frame.ends_with(end));
     closed && !frame.starts_with(b":")
 }
 

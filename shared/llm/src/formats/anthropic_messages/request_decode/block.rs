@@ -5,7 +5,9 @@ use super::{Content, cache_mark};
 use crate::dialect::Dialect;
 use crate::envelope::{self, Subject};
 use crate::error::DecodeError;
-use crate::request::{CacheMark, File, MediaSource, Opaque, Part, PartKind, ToolArguments, ToolCall, ToolResult};
+use crate::request::{
+    CacheMark, File, MediaSource, Opaque, Part, PartKind, ToolArguments, ToolCall, ToolResult,
+};
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;

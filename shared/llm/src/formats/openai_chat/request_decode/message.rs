@@ -3,8 +3,8 @@
 //! The leading run of system and developer messages is the request's instructions; later ones stay where they
 //! are, because moving them would change what they mean.
 
-use super::super::object::{Object, value};
 use super::super::call_signature;
+use super::super::object::{Object, value};
 use super::super::reasoning::{self, Detail};
 use super::content;
 use crate::dialect::Dialect;
