@@ -3,6 +3,7 @@
 //! `grammar` says what a client may be sent, `laws` what holds for whatever a model says, `matrix` which feature
 //! goes from which dialect to which, `cases` what went wrong somewhere once. They see only the crate's front door.
 
+mod cases;
 mod grammar;
 mod laws;
 mod matrix;
