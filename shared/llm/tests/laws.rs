@@ -3,6 +3,7 @@
 pub mod upstream;
 
 use crate::grammar::{self, End};
+use crate::hostile;
 use crate::wire::question::{self, Feature};
 use crate::wire::turn::{calls, next_turn, parts};
 use crate::wire::{
@@ -241,6 +242,11 @@ proptest! {
         chunks in prop::collection::vec(any_bytes(), 0..4),
         status in 100..600u16,
     ) {
+        for bytes in &chunks {
+            hostile::frames(bytes);
+            hostile::requests(bytes);
+            hostile::replies(bytes);
+        }
         for (client, upstream) in pairs() {
             pump(&call(client, upstream, true), chunks.iter().map(Vec::as_slice));
             let (format, body) = (formats::of(upstream), Bytes::from(chunks.concat()));

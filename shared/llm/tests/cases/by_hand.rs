@@ -15,11 +15,11 @@ use std::time::Duration;
 fn call_of(client: Dialect, upstream: Dialect, stream: bool, body: &Value) -> Call {
     ask(client, stream, Framing::Native, body)
         .call(&target(upstream))
-        .unwrap()
+        .expect("the case can be put to the upstream")
 }
 
 fn sent(client: Dialect, upstream: Dialect, body: &Value) -> Value {
-    serde_json::from_slice(&call_of(client, upstream, false, body).body()).unwrap()
+    serde_json::from_slice(&call_of(client, upstream, false, body).body()).expect("the case can be put to the upstream")
 }
 
 fn plain(client: Dialect, upstream: Dialect, stream: bool) -> Call {
