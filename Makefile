@@ -16,8 +16,8 @@ run: dashboard ## build the dashboard and the gateway, start it on http://127.0.
 test: dashboard ## every test, with a Postgres, a Redis and a Chromium of its own; ends with "N passed, M failed"
 	@scripts/with-services scripts/test
 
-fuzz: ## let a fuzzer at every reader of foreign bytes, SECONDS=60 each
-	@scripts/fuzz $(or $(SECONDS),60)
+fuzz: ## let a fuzzer at every reader of foreign bytes, FUZZ_SECONDS=60 each
+	@scripts/fuzz $(or $(FUZZ_SECONDS),60)
 
 lint: $(npm_stamp) ## formatting, clippy without warnings, dependency rules, eslint
 	cargo fmt --all --check

@@ -19,7 +19,8 @@ fn call_of(client: Dialect, upstream: Dialect, stream: bool, body: &Value) -> Ca
 }
 
 fn sent(client: Dialect, upstream: Dialect, body: &Value) -> Value {
-    serde_json::from_slice(&call_of(client, upstream, false, body).body()).expect("the case can be put to the upstream")
+    serde_json::from_slice(&call_of(client, upstream, false, body).body())
+        .expect("the case can be put to the upstream")
 }
 
 fn plain(client: Dialect, upstream: Dialect, stream: bool) -> Call {
