@@ -5,7 +5,6 @@
 
 mod cases;
 mod grammar;
-mod hostile;
 mod laws;
 mod matrix;
 mod wire;

@@ -3,9 +3,9 @@
 //! A variant is a request (`body`), an upstream's stream (`frames`) or an upstream's whole reply (`reply`), and what
 //! must become of it. Expected JSON is a pattern: an object may have more keys, a list may not have more members.
 
-mod frames;
-
 #![expect(clippy::panic, reason = "a case that does not hold fails by panic")]
+
+mod frames;
 
 use crate::grammar::{self, End};
 use crate::wire::question::{self, Feature};
