@@ -4,7 +4,7 @@ dashboard := controlplane/dashboard
 npm_stamp := $(dashboard)/node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint fmt up down bench sqlx dashboard clean
+.PHONY: help run test fuzz lint fmt up down bench sqlx dashboard clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -15,6 +15,9 @@ run: dashboard ## build the dashboard and the gateway, start it on http://127.0.
 
 test: dashboard ## every test, with a Postgres, a Redis and a Chromium of its own; ends with "N passed, M failed"
 	@scripts/with-services scripts/test
+
+fuzz: ## let a fuzzer at every reader of foreign bytes, FUZZ_SECONDS=60 each
+	@scripts/fuzz $(or $(FUZZ_SECONDS),60)
 
 lint: $(npm_stamp) ## formatting, clippy without warnings, dependency rules, eslint
 	cargo fmt --all --check

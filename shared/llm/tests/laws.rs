@@ -3,6 +3,7 @@
 pub mod upstream;
 
 use crate::grammar::{self, End};
+use crate::hostile;
 use crate::wire::question::{self, Feature};
 use crate::wire::turn::{calls, next_turn, parts};
 use crate::wire::{
@@ -241,6 +242,11 @@ proptest! {
         chunks in prop::collection::vec(any_bytes(), 0..4),
         status in 100..600u16,
     ) {
+        for bytes in &chunks {
+            hostile::frames(bytes);
+            hostile::requests(bytes);
+            hostile::replies(bytes);
+        }
         for (client, upstream) in pairs() {
             pump(&call(client, upstream, true), chunks.iter().map(Vec::as_slice));
             let (format, body) = (formats::of(upstream), Bytes::from(chunks.concat()));
@@ -300,21 +306,54 @@ fn any_bytes() -> impl Strategy<Value = Vec<u8>> {
         "\"id\":",
         "\"text\":\"a\"",
         "\"tool_use\"",
+        "\"candidates\":[{\"content\":{\"parts\":[",
+        "\"functionCall\":{\"name\":\"f\",\"args\":",
+        "\"contents\":[{\"parts\":[",
+        "\"type\":\"response.output_item.added\",\"output_index\":0,\"item\":",
+        "\"type\":\"function_call_output\",\"call_id\":\"c\"",
+        "\"done\":true",
         "\"input\":",
     ]);
     prop_oneof![
         any::<Vec<u8>>(),
         prop::collection::vec(words, 0..24).prop_map(|words| words.concat().into_bytes()),
+        any_question(),
         any_script().prop_flat_map(|script| {
             let dialects = prop::sample::select(dialects().collect::<Vec<_>>());
             let bytes = dialects.prop_map(move |dialect| script.stream(dialect));
-            (bytes, any::<prop::sample::Index>(), any::<u8>()).prop_map(|(mut bytes, at, byte)| {
-                let at = at.index(bytes.len());
-                bytes[at] = byte;
-                bytes
-            })
+            (bytes, any::<prop::sample::Index>(), any::<u8>()).prop_map(changed)
         }),
     ]
+}
+
+/// A request with a member of another kind, or with one byte changed.
+fn any_question() -> impl Strategy<Value = Vec<u8>> {
+    let dialects = prop::sample::select(dialects().collect::<Vec<_>>());
+    let features = prop::sample::select(Feature::ALL.to_vec());
+    let values = prop::sample::select(vec!["null", "[]", "{}", "7", "\"x\"", "true", "[null]", "1e999"]);
+    let question = (dialects, features)
+        .prop_map(|(dialect, feature)| question::body(dialect, feature, true).to_string());
+    (
+        question,
+        values,
+        any::<prop::sample::Index>(),
+        any::<Option<u8>>(),
+    )
+        .prop_map(|(body, value, at, byte)| {
+            if let Some(byte) = byte {
+                return changed((body.into_bytes(), at, byte));
+            }
+            let colons: Vec<usize> = body.match_indices(':').map(|(colon, _)| colon + 1).collect();
+            let from = colons[at.index(colons.len())];
+            let rest = body[from..].find([',', '}']).unwrap_or(0);
+            format!("{}{value}{}", &body[..from], &body[from + rest..]).into_bytes()
+        })
+}
+
+fn changed((mut bytes, at, byte): (Vec<u8>, prop::sample::Index, u8)) -> Vec<u8> {
+    let at = at.index(bytes.len());
+    bytes[at] = byte;
+    bytes
 }
 
 #[test]

@@ -5,6 +5,7 @@
 
 mod cases;
 mod grammar;
+mod hostile;
 mod laws;
 mod matrix;
 mod wire;

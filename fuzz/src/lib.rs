@@ -1,0 +1,4 @@
+//! The properties the targets try, shared with the tests of `llm`.
+
+#[path = "../../shared/llm/tests/hostile.rs"]
+pub mod hostile;
