@@ -77,6 +77,7 @@ impl GatewayError {
     /// What the client reads, in whatever dialect it speaks.
     pub fn public(&self, request_id: &str) -> PublicError {
         let mut public = PublicError {
+            upstream_status: None,
             kind: self.kind(),
             message: self.to_string(),
             code: None,

@@ -7,6 +7,7 @@ mod table;
 pub use classify::{classify, classify_in_band};
 pub use redact::redact;
 
+use crate::dialect::Dialect;
 use std::time::Duration;
 use thiserror::Error;
 
@@ -76,11 +77,27 @@ pub struct UpstreamError {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublicError {
     pub kind: ErrorKind,
+    /// What the provider answered, when that is what failed.
+    pub upstream_status: Option<u16>,
     pub message: String,
     /// Overrides the kind's own code.
     pub code: Option<String>,
     pub param: Option<String>,
     pub request_id: String,
+}
+
+// === impl PublicError ===
+
+impl PublicError {
+    /// The status before the first byte. A provider's own 500 stays one for OpenAI's clients, who tell it from a
+    /// gateway that could not reach its provider.
+    pub fn status(&self, dialect: Dialect) -> u16 {
+        let openai = matches!(dialect, Dialect::OpenAiChat | Dialect::OpenAiResponses);
+        match (self.kind, self.upstream_status) {
+            (ErrorKind::Upstream5xx, Some(500)) if openai => 500,
+            (kind, _) => kind.status(dialect),
+        }
+    }
 }
 
 // === impl DecodeError ===
@@ -131,6 +148,7 @@ impl UpstreamError {
     pub fn public(&self, request_id: impl Into<String>) -> PublicError {
         PublicError {
             kind: self.kind,
+            upstream_status: self.status,
             message: self.message.clone(),
             code: self
                 .native_code

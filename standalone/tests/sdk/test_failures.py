@@ -40,8 +40,8 @@ def test_what_the_provider_refuses(gateway, client, failure):
     if status in (503, 529):
         # overloaded is 529 to Anthropic's clients and 503 to all others
         status = 529 if "anthropic" in client else 503
-    if status == 500 and not client.endswith(("anthropic", "google")):
-        # to the others it is the gateway that answers, and its provider that failed
+    if status == 500 and client.endswith("ollama"):
+        # to these it is the gateway that answers, and its provider that failed
         status = 502
     check(client, failure, answer, status)
     if failure == "429" and answer["retry_after"] is not None:

@@ -196,3 +196,32 @@ const fn row(
         anthropic,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::UpstreamError;
+
+    #[test]
+    fn a_providers_own_500_stays_one_for_openais_clients() {
+        let failed = |status| UpstreamError {
+            status,
+            ..UpstreamError::new(ErrorKind::Upstream5xx, "boom")
+        };
+        for (dialect, own, unreachable) in [
+            (Dialect::OpenAiChat, 500, 502),
+            (Dialect::OpenAiResponses, 500, 502),
+            (Dialect::AnthropicMessages, 500, 500),
+            (Dialect::Gemini, 500, 500),
+            (Dialect::OllamaChat, 502, 502),
+        ] {
+            assert_eq!(failed(Some(500)).public("").status(dialect), own, "{dialect}");
+            assert_eq!(failed(None).public("").status(dialect), unreachable, "{dialect}");
+            assert_eq!(
+                failed(Some(502)).public("").status(dialect),
+                unreachable,
+                "{dialect}"
+            );
+        }
+    }
+}

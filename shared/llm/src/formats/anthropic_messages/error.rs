@@ -26,7 +26,7 @@ struct Detail<'a> {
 /// Status and body.
 pub fn encode(error: &PublicError) -> (u16, Vec<u8>) {
     let body = serde_json::to_vec(&Envelope::of(error)).expect("every map key is a string");
-    (error.kind.status(Dialect::AnthropicMessages), body)
+    (error.status(Dialect::AnthropicMessages), body)
 }
 
 /// `event: error`, after which a stream says nothing more.

@@ -19,7 +19,7 @@ struct Detail<'a> {
 /// Status and body.
 pub fn encode(error: &PublicError) -> (u16, Vec<u8>) {
     let body = serde_json::to_vec(&Envelope::of(error)).expect("every map key is a string");
-    (error.kind.status(Dialect::Gemini), body)
+    (error.status(Dialect::Gemini), body)
 }
 
 // === impl Envelope ===
@@ -28,7 +28,7 @@ impl<'a> Envelope<'a> {
     pub fn of(error: &'a PublicError) -> Self {
         Self {
             error: Detail {
-                code: error.kind.status(Dialect::Gemini),
+                code: error.status(Dialect::Gemini),
                 message: &error.message,
                 status: error.kind.error_type(Dialect::Gemini),
             },

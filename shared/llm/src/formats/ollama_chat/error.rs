@@ -12,7 +12,7 @@ struct Envelope<'a> {
 
 /// Before the first byte: status and body.
 pub fn encode(error: &PublicError) -> (u16, Vec<u8>) {
-    (error.kind.status(Dialect::OllamaChat), line(error))
+    (error.status(Dialect::OllamaChat), line(error))
 }
 
 /// After the first byte: the line that ends a stream instead of one that says `done`.

@@ -23,7 +23,7 @@ struct Body<'a> {
 pub fn encode(error: &PublicError) -> (u16, Vec<u8>) {
     let mut body = Vec::new();
     frame::write_json(&mut body, &envelope(error));
-    (error.kind.status(Dialect::OpenAiChat), body)
+    (error.status(Dialect::OpenAiChat), body)
 }
 
 /// After the first byte: a frame without `[DONE]` behind it, because the stream is not done.
@@ -51,6 +51,7 @@ mod tests {
     #[test]
     fn every_key_is_always_there() {
         let mut error = PublicError {
+            upstream_status: None,
             kind: ErrorKind::Overloaded,
             message: "no capacity".to_owned(),
             code: None,

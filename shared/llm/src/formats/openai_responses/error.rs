@@ -43,7 +43,7 @@ pub fn encode(error: &PublicError) -> (u16, Vec<u8>) {
     };
     let mut body = Vec::new();
     frame::write_json(&mut body, &envelope);
-    (error.kind.status(dialect), body)
+    (error.status(dialect), body)
 }
 
 /// In a stream in which no response was announced.
@@ -83,6 +83,7 @@ mod tests {
 
     fn error(kind: ErrorKind) -> PublicError {
         PublicError {
+            upstream_status: None,
             kind,
             message: "no".to_owned(),
             code: None,

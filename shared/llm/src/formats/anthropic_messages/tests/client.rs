@@ -118,6 +118,7 @@ fn an_error_after_the_first_byte_closes_nothing_and_is_the_last_word() {
     }
     let before = out.len();
     let error = PublicError {
+        upstream_status: None,
         kind: ErrorKind::StreamIncomplete,
         message: "cut".to_owned(),
         code: None,
@@ -169,6 +170,7 @@ fn stop_reasons_survive_both_ways() {
 #[test]
 fn errors_have_this_dialects_envelope_and_status() {
     let error = |kind, message: &str| PublicError {
+        upstream_status: None,
         kind,
         message: message.to_owned(),
         code: None,
