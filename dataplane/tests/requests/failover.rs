@@ -1,6 +1,7 @@
 //! From one account to the next, as long as the client has seen nothing.
 
-use crate::harness::{DataPlane, Setup, frames, header, json};
+use crate::harness::{self, DataPlane, Setup, frames, header};
+use serde_json::json;
 use std::time::Duration;
 use testkit::{Behaviour, Simulator};
 
@@ -153,7 +154,7 @@ async fn an_error_of_the_request_is_final() {
     let (data_plane, _first, second) = two_accounts(Behaviour::status(400)).await;
     let response = data_plane.chat("openai/demo", false).await;
     assert_eq!(response.status(), 400);
-    let error = json(response).await;
+    let error = harness::json(response).await;
     assert!(
         error["error"]["message"].as_str().unwrap().starts_with("[400]: "),
         "{error}"
@@ -216,7 +217,7 @@ async fn when_all_accounts_rest_the_client_learns_when_to_come_back() {
     assert_eq!(second.status(), 429);
     let after: u64 = header(&second, "retry-after").unwrap().parse().unwrap();
     assert!((34..=44).contains(&after), "{after}");
-    let error = json(second).await;
+    let error = harness::json(second).await;
     assert_eq!(error["error"]["code"], "all_accounts_unavailable", "{error}");
     assert!(
         error["error"]["message"]
@@ -275,4 +276,47 @@ async fn the_whole_search_has_a_deadline() {
     assert_eq!(data_plane.chat("openai/demo", false).await.status(), 504);
     assert!(started.elapsed() < Duration::from_secs(2));
     assert_eq!(second.requests().len(), 0);
+}
+
+#[tokio::test]
+async fn reasoning_that_a_provider_cannot_read_any_more_is_left_out_once() {
+    let simulator = Simulator::responses().await;
+    let unreadable = || Behaviour {
+        body: Some(
+            json!({"error": {"code": "invalid_encrypted_content", "message": "unreadable"}}).to_string(),
+        ),
+        ..Behaviour::status(400)
+    };
+    let setup = Setup::new().node("far", "openai-compatible", "responses", &simulator);
+    let data_plane = setup.start().await;
+    let question = json!({"model": "far/demo", "input": [
+        {"type": "message", "role": "user", "content": "How far is the moon?"},
+        {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "made for another account"},
+        {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "Far."}]},
+        {"type": "message", "role": "user", "content": "How far exactly?"},
+    ]});
+
+    simulator.script(unreadable());
+    assert_eq!(data_plane.ask("/v1/responses", &question).await.status(), 200);
+    let kinds = |at: usize| -> Vec<String> {
+        let items = simulator.requests()[at].body["input"].as_array().unwrap().clone();
+        items
+            .iter()
+            .map(|item| item["type"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(kinds(0), ["message", "reasoning", "message", "message"]);
+    assert_eq!(kinds(1), ["message", "message", "message"]);
+    let event = data_plane.event().await;
+    assert_eq!(
+        (event.outcome.as_str(), event.attempts.len()),
+        ("ok", 1),
+        "{event:?}"
+    );
+
+    // a second refusal is the answer
+    simulator.script(unreadable());
+    simulator.script(unreadable());
+    assert_eq!(data_plane.ask("/v1/responses", &question).await.status(), 400);
+    assert_eq!(simulator.requests().len(), 4);
 }

@@ -2,7 +2,8 @@
 
 use crate::harness::{Setup, frames, until};
 use futures::StreamExt;
-use std::time::Duration;
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
 use testkit::{Behaviour, Simulator};
 
 fn endless() -> Behaviour {
@@ -39,6 +40,54 @@ async fn a_client_that_leaves_takes_the_providers_connection_with_it() {
         assert!(event.input_uncached > 0 && event.reached_provider, "{event:?}");
         assert_eq!(data_plane.gateway.metrics.inflight(), 0);
     }
+}
+
+#[tokio::test]
+async fn an_answer_that_the_gateway_ends_does_not_wait_for_the_provider_to_end_it() {
+    // this API has no stop sequences, so the gateway looks for them, and the provider goes on for a minute
+    let simulator = Simulator::responses().await;
+    simulator.script(endless());
+    let setup = Setup::new().node("far", "openai-compatible", "responses", &simulator);
+    let data_plane = setup.start().await;
+    let question = json!({
+        "model": "far/demo", "stream": true, "stop": ["demo provider"],
+        "messages": [{"role": "user", "content": "word ".repeat(3_000)}],
+    });
+    let asked = Instant::now();
+    let text = data_plane
+        .ask("/v1/chat/completions", &question)
+        .await
+        .text()
+        .await
+        .unwrap();
+    assert!(asked.elapsed() < Duration::from_secs(10), "{:?}", asked.elapsed());
+
+    let (done, chunks) = frames(&text)
+        .split_last()
+        .map(|(last, rest)| (*last, rest.to_vec()))
+        .unwrap();
+    assert_eq!(done, "[DONE]", "{text}");
+    let chunks: Vec<Value> = chunks
+        .iter()
+        .map(|chunk| serde_json::from_str(chunk).unwrap())
+        .collect();
+    let said: String = chunks
+        .iter()
+        .filter_map(|chunk| chunk["choices"][0]["delta"]["content"].as_str())
+        .collect();
+    assert_eq!(said, "Hello from OmniRoute's ");
+    assert!(
+        chunks
+            .iter()
+            .any(|chunk| chunk["choices"][0]["finish_reason"] == "stop"),
+        "{text}"
+    );
+
+    until("the end of the provider's stream", || {
+        simulator.requests()[0].dropped.then_some(())
+    })
+    .await;
+    assert_eq!(data_plane.event().await.outcome, "ok");
 }
 
 #[tokio::test]
