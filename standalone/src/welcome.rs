@@ -56,7 +56,8 @@ async fn set_up(operator: &Operator, base_url: &str) -> anyhow::Result<String> {
     let node = operator.post("/api/provider-nodes", node).await?;
     let id = node["node"]["id"].as_str().context("a provider node has an id")?;
     let connection = json!({
-        "provider": id, "name": "demo", "apiKey": "demo-needs-no-key", "allowPrivateAddress": true,
+        "provider": id, "name": "demo", "apiKey": "demo-needs-no-key", "defaultModel": "demo",
+        "allowPrivateAddress": true,
     });
     operator.post("/api/providers", connection).await?;
     let key = operator

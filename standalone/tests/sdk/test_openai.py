@@ -120,3 +120,8 @@ def test_models_are_listed(client):
 def test_a_finished_request_is_in_the_log(client, requests_of):
     client.chat.completions.create(model="sim-openai/sim", messages=[{"role": "user", "content": "for the log"}])
     assert any(log["requestedModel"] == "sim-openai/sim" and log["status"] == 200 for log in requests_of(1))
+
+
+def test_a_first_start_lists_the_demo_model(gateway):
+    listed = openai.OpenAI(base_url=f"{gateway.base}/v1", api_key=gateway.key).models.list()
+    assert "demo/demo" in [model.id for model in listed.data]
