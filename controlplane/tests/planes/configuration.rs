@@ -97,6 +97,8 @@ async fn what_rewrites_requests_travels_only_while_it_does_something() {
     let database = Database::new(5).await;
     let control = Control::start(&database).await;
     let data = Data::start("dp", control.address);
+    data.wait_for("the first configuration", |standing| standing.applied.is_some())
+        .await;
     let rewrites = || data.routing.load().is_some_and(|table| table.rewrite().is_some());
     let writes = [
         (
