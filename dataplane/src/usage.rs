@@ -4,9 +4,9 @@
 //! pipeline ──begin, end──▶ Spool (append-only segments on disk) ──batches──▶ control plane ──ack──▶ delete
 //! ```
 //!
-//! A record is one synchronous append into the page cache, so it survives the death of the process; batches are
-//! synced to the disk before they are sent, so nothing that a control plane has seen can be unwritten by a power
-//! loss. A request that was dispatched but never ended is reported as lost, with its estimate, at the next start.
+//! A record is one synchronous append into the page cache, so it survives the death of the process. Nothing waits for
+//! the disk: after a power loss the spool starts over under a new id, so that what a control plane has seen and the
+//! disk has not cannot be mistaken for something else. A request that was dispatched but never ended is reported as lost, with its estimate, at the next start.
 //! Nothing here makes a request wait for a control plane: a full or failing disk drops events and counts them.
 
 mod bound;

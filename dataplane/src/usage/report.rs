@@ -19,10 +19,6 @@ use tonic::{Status, Streaming};
 
 /// How long a few events wait for more to share their batch.
 const LINGER: Duration = Duration::from_millis(250);
-/// The same while many come: every batch syncs the file that requests append to, and they wait for it.
-const BUSY_LINGER: Duration = Duration::from_secs(1);
-/// A batch of so many means that many come.
-const BUSY_EVENTS: usize = 128;
 const ACK_TIMEOUT: Duration = Duration::from_secs(30);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const BACKOFF_MIN: Duration = Duration::from_millis(200);
@@ -97,8 +93,7 @@ async fn send(
 ) -> Result<(), ReportError> {
     let mut tail = Tail::new(spool.clone());
     let mut link: Option<Link> = None;
-    let mut linger = LINGER;
-    while events_are_due(spool, linger, flush).await {
+    while events_are_due(spool, flush).await {
         let (tail_back, batch) = read(tail).await?;
         tail = tail_back;
         let Some(batch) = batch else {
@@ -108,11 +103,6 @@ async fn send(
             continue;
         };
         let (spool_id, last, end) = (batch.spool_id, batch.last, batch.end);
-        linger = if batch.events.len() >= BUSY_EVENTS {
-            BUSY_LINGER
-        } else {
-            LINGER
-        };
         let message = batch.into_message(data_plane_id)?;
         let open = match &mut link {
             Some(link) => link,
@@ -164,7 +154,7 @@ impl Link {
 
 /// Waits until there is something to send, and a moment more for it to become a full batch. False when there is
 /// nothing and `flush` asks for the end.
-async fn events_are_due(spool: &Spool, linger: Duration, flush: &CancellationToken) -> bool {
+async fn events_are_due(spool: &Spool, flush: &CancellationToken) -> bool {
     while spool.vitals().pending == 0 {
         tokio::select! {
             biased;
@@ -179,7 +169,7 @@ async fn events_are_due(spool: &Spool, linger: Duration, flush: &CancellationTok
     };
     tokio::select! {
         () = full => {}
-        () = sleep(linger) => {}
+        () = sleep(LINGER) => {}
         () = flush.cancelled() => {}
     }
     true

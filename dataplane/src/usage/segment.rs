@@ -101,11 +101,6 @@ impl Segment {
         let (records, rest, _) = read_all(bytes);
         Ok((records, start + (length - rest.len()) as u64))
     }
-
-    /// Makes what is in the file survive a power loss.
-    pub(super) fn sync(&self) -> io::Result<()> {
-        File::open(&self.path)?.sync_data()
-    }
 }
 
 // === impl Writer ===

@@ -16,7 +16,7 @@ use proto::v1::{UsageEvent, usage_event};
 use std::collections::{HashMap, VecDeque};
 use std::fs::{self, File};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use thiserror::Error;
 use tokio::sync::Notify;
@@ -145,7 +145,7 @@ impl Spool {
             fs::TryLockError::Error(source) => at(source),
         })?;
 
-        let id = identity::read(&config.dir)?;
+        let id = identity::read(&config.dir, &identity::boot())?;
         let (state, damaged_bytes) = State::recover(id, &config).map_err(at)?;
         let spool = Self(Arc::new(Shared {
             config,
@@ -216,7 +216,7 @@ impl Spool {
         }
     }
 
-    /// Stays the same as long as the directory does.
+    /// Stays the same as long as the directory does and the machine runs.
     pub fn id(&self) -> Uuid {
         self.0.state.lock().id
     }
@@ -239,10 +239,6 @@ impl Spool {
     /// Returns once a request ended since the last call. For one waiter.
     pub(super) async fn ended(&self) {
         self.0.ended.notified().await;
-    }
-
-    pub(super) fn dir(&self) -> &Path {
-        &self.0.config.dir
     }
 
     pub(super) fn next_sequence(&self) -> u64 {
@@ -276,7 +272,7 @@ impl Spool {
     /// events of the old id that the directory has not: it was restored from a copy, and its sequences would be
     /// taken for events that are already known.
     pub(super) fn renew(&self) -> Result<(), SpoolError> {
-        let id = identity::renew(&self.0.config.dir)?;
+        let id = identity::renew(&self.0.config.dir, &identity::boot())?;
         let mut state = self.0.state.lock();
         state.id = id;
         state.acknowledged = state.segments[0].first - 1;

@@ -5,7 +5,6 @@ use super::spool::{Outlook, Position, Spool};
 use bytes::Bytes;
 use prost::Message;
 use proto::v1::{UsageBatch, UsageEvent, UsageEvents};
-use std::fs::File;
 use std::io;
 use uuid::Uuid;
 
@@ -48,8 +47,7 @@ impl Tail {
         (self.seen, self.at)
     }
 
-    /// The next events, synced to the disk: a sequence that a control plane has seen must never be given to
-    /// another event, not even after a power loss. Blocks on the disk.
+    /// The next events. Blocks on the disk.
     pub(super) fn next(&mut self) -> io::Result<Option<Batch>> {
         let outlook = self.spool.outlook();
         self.seen = outlook.next - 1;
@@ -60,8 +58,6 @@ impl Tail {
                     segment: segment.first,
                     offset: 0,
                 };
-                // a new file's name, too, must survive
-                File::open(self.spool.dir())?.sync_all()?;
             }
             if let Some(batch) = self.next_of(segment, &outlook)? {
                 return Ok(Some(batch));
@@ -99,7 +95,6 @@ impl Tail {
             let (Some(first), Some(last)) = (events.first(), events.last()) else {
                 continue;
             };
-            segment.sync()?;
             let (first, last) = (first.seq, last.seq);
             return Ok(Some(Batch {
                 spool_id: outlook.id,

@@ -4,6 +4,7 @@ use super::identity::ID_FILE;
 use super::*;
 use proptest::prelude::*;
 use proto::v1::usage_event::{Evidence, Phase};
+use std::path::Path;
 use tempfile::TempDir;
 
 /// Small segments, so that a test rotates them.
@@ -140,6 +141,39 @@ fn the_id_stays_with_the_directory() {
 
     fs::write(dir.path().join(ID_FILE), "nonsense").unwrap();
     assert!(matches!(Spool::open(config(dir.path())), Err(SpoolError::Id(_))));
+}
+
+#[test]
+fn a_spool_of_another_boot_is_sent_again_under_another_id() {
+    let dir = TempDir::new().unwrap();
+    let (spool, _) = open(dir.path());
+    (1..=3).for_each(|id| spool.end(ended(id)));
+    acknowledge_all(&spool);
+    let old = spool.outlook().id;
+    drop(spool);
+    // the machine lost its power, and with it the last event that a control plane has
+    fs::write(dir.path().join(ID_FILE), format!("{old}\nanother boot\n")).unwrap();
+    let file = segment_files(dir.path()).pop().unwrap();
+    let length = fs::metadata(&file).unwrap().len();
+    File::options()
+        .write(true)
+        .open(&file)
+        .unwrap()
+        .set_len(length - 1)
+        .unwrap();
+
+    let (spool, _) = open(dir.path());
+    assert_ne!(spool.outlook().id, old);
+    spool.end(ended(4));
+    let sent: Vec<String> = drain(&spool).into_iter().map(|event| event.request_id).collect();
+    assert_eq!(sent, [1, 2, 4].map(|id| ended(id).request_id));
+}
+
+#[test]
+fn an_id_of_no_known_boot_is_never_kept() {
+    let dir = TempDir::new().unwrap();
+    let id = identity::read(dir.path(), "").unwrap();
+    assert_ne!(identity::read(dir.path(), "").unwrap(), id);
 }
 
 #[test]
@@ -368,7 +402,7 @@ proptest! {
                         prop_assert_eq!(known, &event.request_id, "one sequence, two events");
                     }
                     acknowledge_all(&spool);
-                    // what was sent was synced before
+                    // a crash of the process takes back nothing that was written before
                     last_written = None;
                 }
                 Step::Crash(bytes) => {
