@@ -38,6 +38,7 @@ pub const MAX_THINKING_BUDGET: u32 = 131_072;
 pub const PROMPT_CHARS: usize = 50_000;
 
 const AUTH_TYPES: [&str; 2] = ["apikey", "oauth"];
+const THINK_TAGS: [&str; 3] = ["off", "tagged", "opened-by-prompt"];
 const NAME_CHARS: usize = 200;
 const MODEL_CHARS: usize = 300;
 const URL_CHARS: usize = 2048;
@@ -96,6 +97,9 @@ pub fn connection(id: &str, connection: &Connection) -> Vec<Issue> {
         check.address("base_url", &connection.base_url);
     }
     check.length("default_model", &connection.default_model, 0..=MODEL_CHARS);
+    if !connection.think_tags.is_empty() {
+        check.one_of("think_tags", &connection.think_tags, &THINK_TAGS);
+    }
     if let Some(SealedSecret { nonce, .. }) = &connection.credential {
         check.that(
             nonce.len() == NONCE_BYTES,
@@ -325,6 +329,20 @@ mod tests {
             ..Connection::default()
         };
         assert_eq!(fields(&connection("c", &broken)), ["credential"]);
+    }
+
+    #[test]
+    fn a_way_to_mark_thinking_that_nobody_knows_is_an_issue() {
+        for (tags, expected) in [("", &[][..]), ("tagged", &[]), ("true", &["think_tags"])] {
+            let tagged = Connection {
+                provider: "openai".to_owned(),
+                auth_type: "apikey".to_owned(),
+                priority: 1,
+                think_tags: tags.to_owned(),
+                ..Connection::default()
+            };
+            assert_eq!(fields(&connection("c", &tagged)), expected, "{tags}");
+        }
     }
 
     #[test]

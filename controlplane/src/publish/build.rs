@@ -192,10 +192,21 @@ fn connection(row: ConnectionRow, secrets: &Secrets) -> Resource {
         base_url: row.base_url.unwrap_or_default(),
         default_model: row.default_model.unwrap_or_default(),
         allow_private_address: row.allow_private_address,
+        think_tags: think_tags(row.think_tags.as_deref()).to_owned(),
     };
     Resource {
         id,
         body: Some(Body::Connection(connection)),
+    }
+}
+
+/// From the JSON of `providerSpecificData.thinkTags` to the name on the wire.
+fn think_tags(stored: Option<&str>) -> &'static str {
+    match stored {
+        Some("true") => "tagged",
+        Some("false") => "off",
+        Some("implicit") => "opened-by-prompt",
+        _ => "",
     }
 }
 

@@ -49,6 +49,7 @@ pub(super) struct ConnectionRow {
     pub api_key: Option<Vec<u8>>,
     pub default_model: Option<String>,
     pub base_url: Option<String>,
+    pub think_tags: Option<String>,
     pub allow_private_address: bool,
 }
 
@@ -130,7 +131,8 @@ impl Rows {
         let connections = sqlx::query_as!(
             ConnectionRow,
             "select id, provider, auth_type, coalesce(name, display_name, email) as name, priority, is_active, api_key,
-                    default_model, provider_specific_data->>'baseUrl' as base_url, allow_private_address
+                    default_model, provider_specific_data->>'baseUrl' as base_url,
+                    provider_specific_data->>'thinkTags' as think_tags, allow_private_address
              from provider_connection order by id"
         )
         .fetch_all(&mut *conn)

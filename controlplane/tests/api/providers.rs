@@ -158,6 +158,10 @@ async fn what_a_connection_may_be_is_checked() {
             json!({ "providerSpecificData": { "baseUrl": 1 } }),
             "VALIDATION_001",
         ),
+        (
+            json!({ "providerSpecificData": { "thinkTags": "yes" } }),
+            "VALIDATION_001",
+        ),
     ] {
         let mut body = json!({ "provider": "openai", "apiKey": "sk-1", "name": "n" });
         body.as_object_mut()
@@ -215,6 +219,22 @@ async fn an_address_of_its_own_passes_the_guard_first() {
         removed.expect(200)["connection"]["providerSpecificData"],
         json!({})
     );
+}
+
+#[tokio::test]
+async fn a_connection_says_how_its_server_marks_thinking() {
+    let api = Api::start().await;
+    let created = create(&api, "vllm").await;
+    for (said, kept) in [
+        (json!(true), json!({ "thinkTags": true })),
+        (json!("implicit"), json!({ "thinkTags": "implicit" })),
+        (json!(false), json!({ "thinkTags": false })),
+        (json!(null), json!({})),
+    ] {
+        let change = json!({ "providerSpecificData": { "thinkTags": said } });
+        let changed = api.patch(&path(&created), change).await;
+        assert_eq!(changed.expect(200)["connection"]["providerSpecificData"], kept);
+    }
 }
 
 #[tokio::test]

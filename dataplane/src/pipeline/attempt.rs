@@ -131,7 +131,6 @@ impl Search<'_> {
     /// Tries the accounts of one route. `None` means that the next route may do better.
     async fn route(&mut self, route: &Route, record: &mut Record) -> Result<Option<Served>, GatewayError> {
         let health = self.gateway.routing.health();
-        let mut call = None;
         let mut tried = 0;
         for connection in &route.provider.connections {
             if !self.plan.may_use(connection) {
@@ -145,17 +144,16 @@ impl Search<'_> {
                 break;
             }
             tried += 1;
-            let call = match &mut call {
-                Some(call) => call,
-                None => match self.ask.call(&target(route)) {
-                    Ok(made) => call.insert(made),
-                    Err(CallError::Decode(error)) => return Err(error.into()),
-                    // another model of the combo may speak a dialect that can say it
-                    Err(CallError::Encode(error)) => {
-                        self.findings.unsupported = Some(error);
-                        return Ok(None);
-                    }
-                },
+            // two accounts may be two servers, and need not take or answer the same
+            let target = target(route, connection);
+            let call = match self.ask.call(&target) {
+                Ok(call) => call,
+                Err(CallError::Decode(error)) => return Err(error.into()),
+                // another model of the combo may speak a dialect that can say it
+                Err(CallError::Encode(error)) => {
+                    self.findings.unsupported = Some(error);
+                    return Ok(None);
+                }
             };
             let account = Account {
                 connection: connection.clone(),
@@ -163,7 +161,7 @@ impl Search<'_> {
                 started: Instant::now(),
             };
             record.dispatch(self.plan, route, connection);
-            match self.attempt(call, &account).await {
+            match self.attempt(&call, &account).await {
                 Ok(reply) => {
                     record.attempt_answered(call.notes());
                     let notes = call.notes().summary();
@@ -395,12 +393,12 @@ fn exhausted(place: &str, resting: Option<Cooling>, failure: Option<UpstreamErro
     }
 }
 
-fn target(route: &Route) -> Target {
+fn target(route: &Route, connection: &Connection) -> Target {
     let dialect = route.provider.spec.dialect;
     Target {
         dialect,
         model: route.model.to_string(),
-        caps: ModelCaps::of(dialect, &route.model),
+        caps: ModelCaps::of(dialect, &route.model).with_think_tags(connection.think_tags(&route.model)),
     }
 }
 

@@ -12,6 +12,7 @@ use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, USER_AGENT
 use llm::ProviderSpec;
 use llm::provider::AuthScheme;
 use llm::rewrite::{Rewrite, Thinking};
+use llm::think_tags::ThinkTags;
 use proto::v1::{self, ConfigVersion, Resource, ResourceError, ResourceKey, ResourceKind};
 use proto::v1::{resource::Body, resource_error::Code};
 use runtime::crypto::SealKey;
@@ -313,6 +314,7 @@ fn compile_connection(
         headers: compile_headers(spec, oauth, credential)?,
         allow_private_address: connection.allow_private_address,
         default_model: Some(connection.default_model.clone()).filter(|model| !model.is_empty()),
+        think_tags: ThinkTags::named(&connection.think_tags),
     })
 }
 

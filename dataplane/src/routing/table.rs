@@ -8,6 +8,7 @@ use super::access::{Globs, Scopes};
 use super::listing::ListedModel;
 use super::resolve::{Resolution, ResolveError};
 use http::HeaderMap;
+use llm::think_tags::ThinkTags;
 use llm::{Dialect, ProviderSpec, Rewrite};
 use proto::v1::ConfigVersion;
 use std::borrow::Cow;
@@ -81,6 +82,8 @@ pub struct Connection {
     pub headers: HeaderMap,
     pub allow_private_address: bool,
     pub default_model: Option<String>,
+    /// What the operator said about the server's thinking, against what the registry knows of its models.
+    pub think_tags: Option<ThinkTags>,
 }
 
 /// One place a request may go: a provider and the provider's own model id.
@@ -145,6 +148,11 @@ impl Table {
 // === impl Connection ===
 
 impl Connection {
+    /// How this account's server marks the thinking of a model inside its text.
+    pub fn think_tags(&self, model: &str) -> ThinkTags {
+        self.think_tags.unwrap_or_else(|| self.spec.think_tags_of(model))
+    }
+
     /// Where a chat request goes. Parses only for a dialect that names the model in the path.
     pub fn chat_url(&self, model: &str, stream: bool) -> Option<Cow<'_, Url>> {
         match &self.fixed_url {

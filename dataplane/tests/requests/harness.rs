@@ -85,13 +85,24 @@ impl Setup {
         self.account_at(id, provider, &simulator.url())
     }
 
-    pub fn account_at(mut self, id: &str, provider: &str, base_url: &str) -> Self {
+    pub fn account_at(self, id: &str, provider: &str, base_url: &str) -> Self {
+        self.account_with(id, provider, base_url, |_| {})
+    }
+
+    pub fn account_with(
+        mut self,
+        id: &str,
+        provider: &str,
+        base_url: &str,
+        change: impl FnOnce(&mut v1::Connection),
+    ) -> Self {
         self.accounts += 1;
         self.snapshot = self
             .snapshot
             .account_with(provider, id, self.accounts, |connection| {
                 connection.provider = provider.to_owned();
                 connection.base_url = base_url.to_owned();
+                change(connection);
             });
         self
     }

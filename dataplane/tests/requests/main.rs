@@ -10,5 +10,7 @@ mod failover;
 mod harness;
 mod refusals;
 mod rewriting;
+mod scripted;
 mod streams;
+mod thinking;
 mod usage;

@@ -1,6 +1,7 @@
 //! Providers as data: who, where, and in which dialect. Code never asks which provider it is talking to.
 
 use crate::dialect::Dialect;
+use crate::think_tags::ThinkTags;
 
 /// One provider, or the template of a user-defined endpoint.
 #[derive(Debug, Clone, Copy)]
@@ -27,6 +28,8 @@ pub struct ProviderSpec {
     /// Sent with every request, unless the dialect or the client says otherwise.
     pub headers: &'static [(&'static str, &'static str)],
     pub models: &'static [ModelSpec],
+    /// Models, by the beginning of their ids, that are served without a parser for their thinking.
+    pub think_tags: &'static [(&'static str, ThinkTags)],
     pub auth_type: AuthType,
 }
 
@@ -69,6 +72,7 @@ impl ProviderSpec {
             keyless: false,
             headers: &[],
             models: &[],
+            think_tags: &[],
             auth_type: AuthType::ApiKey,
         }
     }
@@ -127,6 +131,12 @@ impl ProviderSpec {
     /// The path under which requests for this model are counted, where there is one.
     pub fn count_path_for(&self, model: &str) -> Option<String> {
         self.count_path.map(|path| fill(path, model))
+    }
+
+    /// How this provider marks the thinking of a model inside its text.
+    pub fn think_tags_of(&self, model: &str) -> ThinkTags {
+        let known = self.think_tags.iter().find(|(start, _)| model.starts_with(start));
+        known.map(|(_, tags)| *tags).unwrap_or_default()
     }
 
     /// Whether every request has the same path, whatever its model and whether it streams.

@@ -27,6 +27,20 @@ pub enum ThinkTags {
     OpenedByPrompt,
 }
 
+// === impl ThinkTags ===
+
+impl ThinkTags {
+    /// By the name it has in a configuration.
+    pub fn named(name: &str) -> Option<Self> {
+        match name {
+            "off" => Some(Self::Off),
+            "tagged" => Some(Self::Tagged),
+            "opened-by-prompt" => Some(Self::OpenedByPrompt),
+            _ => None,
+        }
+    }
+}
+
 /// The decorator of one reply's events.
 #[derive(Debug, Clone, Default)]
 pub struct ThinkSplit {

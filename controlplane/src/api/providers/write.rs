@@ -29,6 +29,8 @@ use crate::{
 
 /// What a compatible endpoint contributes to its connections; an operator changes it at the node.
 const FROM_NODE: [&str; 3] = ["prefix", "apiType", "nodeName"];
+/// A server whose prompt ends with the opening tag, so that its text has only the closing one.
+const THINKING_OPENED_BY_PROMPT: &str = "implicit";
 
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
@@ -539,8 +541,8 @@ fn new_row(provider: &Provider, name: &str) -> Row {
     }
 }
 
-/// Applies a patch of `providerSpecificData`. Only `baseUrl` is an operator's to set; what a node contributes may be
-/// sent back unchanged.
+/// Applies a patch of `providerSpecificData`. Only `baseUrl` and `thinkTags` are an operator's to set; what a node
+/// contributes may be sent back unchanged.
 fn merge_data(row: &mut Row, patch: Map<String, Value>) -> Result<(), ApiError> {
     let field = |key: &str| format!("providerSpecificData.{key}");
     let is_node = row.provider_specific_data.get("prefix").is_some();
@@ -565,7 +567,25 @@ fn merge_data(row: &mut Row, patch: Map<String, Value>) -> Result<(), ApiError> 
                 data.insert(key, url.trim().trim_end_matches('/').into());
             }
             ("baseUrl", _) => return Err(ApiError::invalid(field(&key), "must be a string or null")),
-            _ => return Err(ApiError::invalid(field(&key), "is not known: baseUrl is")),
+            ("thinkTags", Value::Null) => {
+                data.remove("thinkTags");
+            }
+            ("thinkTags", value) if value.is_boolean() || value == THINKING_OPENED_BY_PROMPT => {
+                data.insert(key, value);
+            }
+            ("thinkTags", _) => {
+                return Err(ApiError::invalid(
+                    field(&key),
+                    "must be true (the server sends <think>…</think> inside its text), false (it does not), \
+                     `implicit` (it sends only the closing tag), or null (as the provider is known)",
+                ));
+            }
+            _ => {
+                return Err(ApiError::invalid(
+                    field(&key),
+                    "is not known: baseUrl and thinkTags are",
+                ));
+            }
         }
     }
     Ok(())

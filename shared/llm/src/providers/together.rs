@@ -1,6 +1,7 @@
 //! Together AI.
 
 use crate::provider::{ModelSpec, ProviderSpec};
+use crate::think_tags::ThinkTags;
 
 pub static TOGETHER: ProviderSpec = ProviderSpec {
     id: "together",
@@ -16,5 +17,7 @@ pub static TOGETHER: ProviderSpec = ProviderSpec {
             "Llama 4 Maverick",
         ),
     ],
+    // "DeepSeek R1" in the vendor's guide: the model thinks between <think> and </think>, in the content
+    think_tags: &[("deepseek-ai/DeepSeek-R1", ThinkTags::Tagged)],
     ..ProviderSpec::openai_chat()
 };
