@@ -70,6 +70,7 @@ pub fn build(config: &Config, deps: Deps) -> anyhow::Result<App> {
         metrics: Metrics::new(&deps.registry),
         edge: config.edge.clone(),
         upstream: config.upstream.clone(),
+        media: config.media.clone(),
         guard: config.guard.guard(),
         availability: Availability::default(),
     });

@@ -51,6 +51,7 @@ pub struct Config {
     pub shutdown_timeout_ms: u64,
     pub edge: EdgeConfig,
     pub upstream: UpstreamConfig,
+    pub media: MediaConfig,
     pub guard: GuardConfig,
 }
 
@@ -85,6 +86,22 @@ pub struct UpstreamConfig {
     pub max_reply_bytes: usize,
 }
 
+/// What clients name by address and a provider takes only as bytes.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MediaConfig {
+    /// Without it such a request is refused.
+    pub fetch: bool,
+    /// Whoever has a key may then read what the gateway can reach in its own network, as far as it is a picture or
+    /// a document. What is allowed for providers says nothing about this.
+    pub allow_private_addresses: bool,
+    pub timeout_ms: u64,
+    /// One file.
+    pub max_bytes: usize,
+    /// All files of one request.
+    pub max_request_bytes: usize,
+}
+
 /// What requests are searched for. Nothing is, until one of these is set.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -117,6 +134,7 @@ impl Default for Config {
             shutdown_timeout_ms: 30_000,
             edge: EdgeConfig::default(),
             upstream: UpstreamConfig::default(),
+            media: MediaConfig::default(),
             guard: GuardConfig::default(),
         }
     }
@@ -213,5 +231,25 @@ impl UpstreamConfig {
 
     pub fn total(&self) -> Duration {
         Duration::from_millis(self.total_ms)
+    }
+}
+
+// === impl MediaConfig ===
+
+impl Default for MediaConfig {
+    fn default() -> Self {
+        Self {
+            fetch: true,
+            allow_private_addresses: false,
+            timeout_ms: 10_000,
+            max_bytes: 20 * 1024 * 1024,
+            max_request_bytes: 64 * 1024 * 1024,
+        }
+    }
+}
+
+impl MediaConfig {
+    pub fn timeout(&self) -> Duration {
+        Duration::from_millis(self.timeout_ms)
     }
 }

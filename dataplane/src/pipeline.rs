@@ -7,6 +7,7 @@ mod arrival;
 mod attempt;
 mod authenticate;
 mod count;
+mod media;
 mod plan;
 mod record;
 mod relay;
@@ -21,7 +22,7 @@ pub use count::count;
 pub use plan::PlanError;
 pub use respond::{failure, note_degraded};
 
-use crate::config::{EdgeConfig, UpstreamConfig};
+use crate::config::{EdgeConfig, MediaConfig, UpstreamConfig};
 use crate::error::GatewayError;
 use crate::metrics::Metrics;
 use crate::routing::Routing;
@@ -46,6 +47,7 @@ pub struct Gateway {
     pub metrics: Metrics,
     pub edge: EdgeConfig,
     pub upstream: UpstreamConfig,
+    pub media: MediaConfig,
     pub guard: Option<Guard>,
     pub availability: Availability,
 }

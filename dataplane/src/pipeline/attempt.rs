@@ -4,6 +4,7 @@
 //! next account. A stream counts as an answer only once its first event of output is there; from then on the reply
 //! belongs to that account, whatever becomes of it.
 
+use super::media::Media;
 use super::{Gateway, plan::Plan, record::Record};
 use crate::error::GatewayError;
 use crate::routing::{Connection, Cooling, Penalty, Route};
@@ -77,6 +78,7 @@ struct Search<'a> {
     deadline: Instant,
     /// When looking for an answer has to stop.
     until: Instant,
+    media: Media,
     findings: Findings,
 }
 
@@ -115,6 +117,7 @@ pub async fn first_success(
         seed,
         deadline,
         until,
+        media: Media::default(),
         findings,
     };
     for route in plan.routes.iter() {
@@ -146,7 +149,7 @@ impl Search<'_> {
             tried += 1;
             // two accounts may be two servers, and need not take or answer the same
             let target = target(route, connection);
-            let call = match self.ask.call(&target) {
+            let call = match self.media.call(self.gateway, self.ask, &target, self.until).await {
                 Ok(call) => call,
                 Err(CallError::Decode(error)) => return Err(error.into()),
                 // another model of the combo may speak a dialect that can say it

@@ -57,7 +57,7 @@ fn explain(error: &CallError) -> UpstreamError {
 }
 
 /// The resolver refuses addresses, and the connector gives up, deep inside the transport.
-fn cause<E: Error + 'static>(error: &CallError) -> Option<&E> {
+pub(super) fn cause<E: Error + 'static>(error: &CallError) -> Option<&E> {
     let mut source = error.source();
     while let Some(error) = source {
         if let Some(cause) = error.downcast_ref() {

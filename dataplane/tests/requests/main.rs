@@ -8,6 +8,7 @@ mod drain;
 mod edge;
 mod failover;
 mod harness;
+mod media;
 mod refusals;
 mod rewriting;
 mod scripted;

@@ -25,7 +25,10 @@ pub struct ModelCaps {
     /// Whether structured output by JSON schema is native.
     pub json_schema: bool,
     pub images: bool,
+    /// Whether the upstream fetches an image by its address.
     pub image_urls: bool,
+    /// The same for documents.
+    pub file_urls: bool,
     pub pdf: bool,
     pub audio_input: bool,
     pub video: bool,
@@ -153,6 +156,7 @@ impl ModelCaps {
         json_schema: true,
         images: true,
         image_urls: true,
+        file_urls: false,
         pdf: true,
         audio_input: true,
         video: false,
@@ -175,6 +179,7 @@ impl ModelCaps {
     /// Stop sequences are not a field of this API, so the gateway looks for them itself.
     const OPENAI_RESPONSES: Self = Self {
         system_role: SystemRole::Developer,
+        file_urls: true,
         audio_input: false,
         tool_media: true,
         custom_tools: true,
@@ -186,6 +191,8 @@ impl ModelCaps {
     /// What the oldest models understand; the catalogue knows more of the newer ones.
     const GEMINI: Self = Self {
         mid_system: false,
+        // of addresses only its own uploads are taken by every model
+        image_urls: false,
         video: true,
         openapi_schema: true,
         schema_with_tools: false,
@@ -220,6 +227,7 @@ impl ModelCaps {
         json_schema: false,
         images: true,
         image_urls: true,
+        file_urls: true,
         pdf: true,
         audio_input: false,
         video: false,

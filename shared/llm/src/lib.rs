@@ -31,6 +31,7 @@ pub mod note;
 pub mod provider;
 pub mod providers;
 pub mod relay;
+pub mod remote;
 pub mod reply;
 pub mod request;
 pub mod rewrite;

@@ -17,6 +17,7 @@ use crate::finish::Finish;
 use crate::format::{Format, Framing};
 use crate::formats;
 use crate::head::Head;
+use crate::remote::{self, Fetched, Wanted};
 use crate::request::Request;
 use crate::rewrite::Rewrite;
 use crate::usage::Usage;
@@ -220,7 +221,21 @@ impl Ask {
 
     /// One attempt at one target.
     pub fn call(&self, target: &Target) -> Result<Call, CallError> {
-        Call::new(self, target)
+        Call::new(self, target, &Fetched::default())
+    }
+
+    /// The same with the bytes of what the target does not fetch itself.
+    pub fn call_with(&self, target: &Target, fetched: &Fetched) -> Result<Call, CallError> {
+        Call::new(self, target, fetched)
+    }
+
+    /// What has to be fetched for this target. Nothing where the client's bytes are passed on: an upstream of its
+    /// own dialect knows what its addresses mean.
+    pub fn wanted(&self, target: &Target) -> Result<Vec<Wanted>, DecodeError> {
+        if Call::passes(self.dialect, target) {
+            return Ok(Vec::new());
+        }
+        Ok(remote::wanted(self.request()?, target))
     }
 }
 

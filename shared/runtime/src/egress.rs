@@ -102,6 +102,15 @@ impl Egress {
         })
     }
 
+    /// The same connections under another rule: what the operator allows for providers is not allowed for everything
+    /// that is called.
+    pub fn with_private(&self, allow_private: bool) -> Self {
+        Self {
+            allow_private,
+            ..self.clone()
+        }
+    }
+
     /// Refuses what the resolver never sees: schemes, user info, literal addresses.
     ///
     /// `allow_private` is what an administrator allowed for this connection.

@@ -3,6 +3,7 @@
 //! The model and the wish for a stream are in the address. A stream is SSE with `alt=sse`, else one JSON array;
 //! upstreams are always asked for SSE.
 
+mod address;
 mod assembly;
 mod chunk;
 mod error;
@@ -22,6 +23,8 @@ mod stream_decode;
 mod stream_encode;
 mod usage;
 mod wire;
+
+pub(crate) use address::is_own as is_own_address;
 
 use crate::dialect::Dialect;
 use crate::error::{DecodeError, EncodeError, PublicError, UpstreamError, classify};

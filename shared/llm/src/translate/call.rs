@@ -10,6 +10,7 @@ use crate::format::{Format, Framing, ReplySeed};
 use crate::formats;
 use crate::normalise::normalise;
 use crate::note::Notes;
+use crate::remote::Fetched;
 use crate::reply::{Fold, Reply};
 use crate::request::Request;
 use crate::sequence::Sequencer;
@@ -39,7 +40,7 @@ pub struct Call {
 // === impl Call ===
 
 impl Call {
-    pub(super) fn new(ask: &Ask, target: &Target) -> Result<Self, CallError> {
+    pub(super) fn new(ask: &Ask, target: &Target, fetched: &Fetched) -> Result<Self, CallError> {
         let upstream = formats::of(target.dialect);
         let mut call = Self {
             client: ask.dialect,
@@ -69,6 +70,7 @@ impl Call {
         if let Some(rewrite) = &ask.rewrite {
             rewrite.apply(&mut request, target);
         }
+        fetched.inline(&mut request, target, &mut call.notes);
         let names = normalise(&mut request, target, &mut call.notes)?;
         call.view = ClientView::new(ask.dialect, own, names);
         call.request = Some(Arc::clone(own));
@@ -81,6 +83,11 @@ impl Call {
         }
         call.body = upstream.encode_request(&request, target, &mut call.notes)?.into();
         Ok(call)
+    }
+
+    /// See [`Call::passthrough`].
+    pub(super) fn passes(client: Dialect, target: &Target) -> bool {
+        client == target.dialect && !ThinkSplit::new(target.caps.think_tags).is_on()
     }
 
     pub fn body(&self) -> Bytes {

@@ -1,5 +1,6 @@
 //! One part of a content.
 
+use super::super::address::is_uploaded;
 use super::super::object::{Object, compact, fault};
 use super::super::{mime, signature};
 use crate::dialect::Dialect;
@@ -210,12 +211,6 @@ fn document(source: MediaSource, mime: Option<String>, filename: Option<String>)
 }
 
 /// Only the vendor can read what was uploaded to it.
-fn is_uploaded(uri: &str) -> bool {
-    uri.starts_with("gs://")
-        || uri.starts_with("files/")
-        || (uri.contains("googleapis.com/") && uri.contains("/files/"))
-}
-
 /// For values that are kept whole.
 pub fn value(raw: &RawValue) -> Value {
     serde_json::from_str(raw.get()).unwrap_or_default()

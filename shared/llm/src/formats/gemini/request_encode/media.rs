@@ -1,5 +1,6 @@
 //! Images, audio and documents; the API wants a MIME type with each.
 
+use super::super::address;
 use super::super::chunk::{Blob, FileData, Part};
 use super::super::mime;
 use super::content::Place;
@@ -28,10 +29,9 @@ pub fn image<'a>(
             }
             Ok(inline(mime, data))
         }
-        MediaSource::Url(_) if !place.target.caps.image_urls => Err(EncodeError::unsupported(
-            &place.path,
-            "image_url must be a data: URL for this model",
-        )),
+        MediaSource::Url(uri) if !place.target.caps.image_urls && !address::is_own(uri) => Err(
+            EncodeError::unsupported(&place.path, "image_url must be a data: URL for this model"),
+        ),
         MediaSource::Url(uri) => by_uri(uri, declared, LIKELY_IMAGE, place, notes),
         MediaSource::FileId { id, issuer } => uploaded(id, *issuer, declared, LIKELY_IMAGE, place, notes),
         MediaSource::Text(_) => Err(EncodeError::unsupported(&place.path, "invalid image source")),

@@ -238,7 +238,7 @@ fn what_is_sent_is_read_back_as_what_was_meant() {
         Dialect::OpenAiChat,
         json!({"messages": [
             {"role": "user", "content": [{"type": "text", "text": "see"},
-                {"type": "image_url", "image_url": {"url": "https://e.x/a.png?b"}}]},
+                {"type": "image_url", "image_url": {"url": "gs://b/a.png"}}]},
             {"role": "assistant", "tool_calls": [called("a", "f")]},
             {"role": "tool", "tool_call_id": "a", "content": "r"},
         ]}),
@@ -246,7 +246,7 @@ fn what_is_sent_is_read_back_as_what_was_meant() {
     );
     assert_eq!(
         body["contents"][0]["parts"][1],
-        json!({"fileData": {"mimeType": "image/png", "fileUri": "https://e.x/a.png?b"}})
+        json!({"fileData": {"mimeType": "image/png", "fileUri": "gs://b/a.png"}})
     );
     let request = formats::of(Dialect::Gemini)
         .decode_request(body.to_string().as_bytes())
