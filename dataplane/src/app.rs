@@ -10,7 +10,9 @@ use crate::sync::{self, Execute, Identity, Subscription, Vitals};
 use crate::usage::{self, Spool, SpoolConfig};
 use anyhow::Context;
 use axum::Router;
+use futures::FutureExt;
 use proto::v1::command::Op;
+use proto::v1::command_result::Answer;
 use runtime::crypto::ClusterKeys;
 use runtime::drain::Drain;
 use runtime::egress::{Egress, EgressConfig};
@@ -81,7 +83,7 @@ pub fn build(config: &Config, deps: Deps) -> anyhow::Result<App> {
         store: deps.store,
         keys: deps.keys,
         vitals: vitals(gateway.clone()),
-        execute: execute(routing, deps.telemetry),
+        execute: execute(gateway.clone(), deps.telemetry),
     };
     Ok(App {
         router: http::router(gateway.clone())?,
@@ -133,24 +135,32 @@ fn vitals(gateway: Arc<Gateway>) -> Box<dyn Fn() -> Vitals + Send + Sync> {
 }
 
 /// What an operator may ask of a running data plane.
-fn execute(routing: Routing, telemetry: Option<TelemetryGuard>) -> Execute {
-    Box::new(move |op| match op {
+fn execute(gateway: Arc<Gateway>, telemetry: Option<TelemetryGuard>) -> Execute {
+    let telemetry = telemetry.map(Arc::new);
+    Box::new(move |op| carry_out(gateway.clone(), telemetry.clone(), op).boxed())
+}
+
+async fn carry_out(
+    gateway: Arc<Gateway>,
+    telemetry: Option<Arc<TelemetryGuard>>,
+    op: Op,
+) -> Result<Option<Answer>, String> {
+    match op {
         Op::ClearCooldowns(clear) => {
-            routing
-                .health()
-                .clear(Some(clear.connection_id.as_str()).filter(|id| !id.is_empty()));
-            Ok(())
+            let connection = Some(clear.connection_id.as_str()).filter(|id| !id.is_empty());
+            gateway.routing.health().clear(connection);
+            Ok(None)
         }
         Op::SetLogFilter(set) => {
-            let telemetry = telemetry
-                .as_ref()
-                .ok_or("this process does not take log filters")?;
+            let telemetry = telemetry.ok_or("this process does not take log filters")?;
             telemetry
                 .set_filter(&set.filter)
-                .map_err(|error| error.to_string())
+                .map_err(|error| error.to_string())?;
+            Ok(None)
         }
         Op::Resync(_) => Err("a resynchronisation is not carried out here".to_owned()),
-    })
+        Op::Probe(_) | Op::Explain(_) => Err("this data plane does not know the command".to_owned()),
+    }
 }
 
 async fn watch_configuration(mut standing: watch::Receiver<sync::Standing>, configured: Latch) {

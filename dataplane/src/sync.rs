@@ -15,6 +15,8 @@ mod stream;
 use crate::control::ControlPlanes;
 use crate::routing::Routing;
 use apply::Applier;
+use futures::future::BoxFuture;
+use proto::v1::command_result::Answer;
 use proto::v1::{ConfigVersion, DataPlaneState, command};
 use runtime::crypto::ClusterKeys;
 use state::StateStore;
@@ -58,7 +60,8 @@ pub struct Standing {
 }
 
 /// Carries out what an operator asked of a running data plane; the error is for the operator.
-pub type Execute = Box<dyn Fn(command::Op) -> Result<(), String> + Send + Sync>;
+pub type Execute =
+    Box<dyn Fn(command::Op) -> BoxFuture<'static, Result<Option<Answer>, String>> + Send + Sync>;
 
 /// What keeping current needs from the rest of the process.
 pub struct Subscription {

@@ -12,7 +12,7 @@ pub mod validate;
 pub use self::{
     digest::digest,
     issue::{Issue, Rule},
-    resources::{Resources, SETTINGS_ID, SYSTEM_PROMPT_ID, THINKING_BUDGET_ID},
+    resources::{RESILIENCE_ID, ROUTING_ID, Resources, SETTINGS_ID, SYSTEM_PROMPT_ID, THINKING_BUDGET_ID},
 };
 
 /// Generated. Field meanings are documented in the `.proto` files.
@@ -45,6 +45,10 @@ impl v1::Resource {
             Some(Body::ApiKey(_)) => Kind::ApiKey,
             Some(Body::SystemPrompt(_)) => Kind::SystemPrompt,
             Some(Body::ThinkingBudget(_)) => Kind::ThinkingBudget,
+            Some(Body::Routing(_)) => Kind::Routing,
+            Some(Body::Resilience(_)) => Kind::Resilience,
+            Some(Body::Policy(_)) => Kind::Policy,
+            Some(Body::FallbackChain(_)) => Kind::FallbackChain,
             None => Kind::Unspecified,
         }
     }

@@ -21,6 +21,10 @@ pub const SETTINGS_ID: &str = "settings";
 pub const SYSTEM_PROMPT_ID: &str = "system-prompt";
 /// The id of the limit on thinking.
 pub const THINKING_BUDGET_ID: &str = "thinking-budget";
+/// The id of how requests choose.
+pub const ROUTING_ID: &str = "routing";
+/// The id of how failures are answered.
+pub const RESILIENCE_ID: &str = "resilience";
 
 /// Encoded resources by key.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -5,9 +5,14 @@
 
 mod check;
 mod names;
+mod routing;
 
 use self::check::Check;
 pub use self::names::{MAX_DEPTH, names};
+pub use self::routing::{
+    ACCOUNT_STRATEGIES, MAX_BACKOFF_LEVEL, MAX_COOLDOWN_MS, MAX_HEDGE_PERMILLE, MAX_POLICY_PRIORITY,
+    MAX_STICKY_LIMIT, POLICY_TYPES, fallback_chain, policy, resilience, routing,
+};
 use crate::{
     Issue,
     v1::{
@@ -61,6 +66,10 @@ pub fn resource(resource: &Resource) -> Vec<Issue> {
         Some(Body::ApiKey(body)) => api_key(id, body),
         Some(Body::SystemPrompt(body)) => system_prompt(id, body),
         Some(Body::ThinkingBudget(body)) => thinking_budget(id, body),
+        Some(Body::Routing(body)) => routing(id, body),
+        Some(Body::Resilience(body)) => resilience(id, body),
+        Some(Body::Policy(body)) => policy(id, body),
+        Some(Body::FallbackChain(body)) => fallback_chain(id, body),
         Some(Body::Settings(_)) | None => Vec::new(),
     }
 }
@@ -145,7 +154,18 @@ pub fn combo(id: &str, combo: &Combo) -> Vec<Issue> {
         "members",
         "of a weighted combo need a total weight above 0",
     );
-    check.that(combo.max_retries <= 10, "max_retries", "must be at most 10");
+    let retries = combo.max_retries.is_none_or(|retries| retries <= 10);
+    check.that(retries, "max_retries", "must be at most 10");
+    check.that(
+        combo.concurrency_per_model <= 100,
+        "concurrency_per_model",
+        "must be at most 100",
+    );
+    check.that(
+        combo.queue_timeout_ms <= 600_000,
+        "queue_timeout_ms",
+        "must be at most 600000",
+    );
     check.that(
         combo.retry_delay_ms <= 60_000,
         "retry_delay_ms",

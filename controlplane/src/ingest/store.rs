@@ -73,7 +73,7 @@ impl Ingest {
         content: &Result<Vec<Event>, Unreadable>,
     ) -> Result<UsageAck, sqlx::Error> {
         let mut tx = self.pool.begin().await?;
-        let known = lock_cursor(&mut tx, spool_id, &batch.data_plane_id).await?;
+        let known = lock_cursor(&mut tx, spool_id, batch).await?;
         let spool = batch.spool_id.clone();
         if batch.last_seq <= known {
             return Ok(UsageAck {
@@ -128,15 +128,18 @@ impl From<IngestError> for Status {
 }
 
 /// The last stored sequence. Whoever reports the same spool next waits here.
+/// The last sequence that is stored of this spool. One that took a new id goes on in the middle of its sequences, so
+/// nothing is missing before the first batch under an id.
 async fn lock_cursor(
     conn: &mut PgConnection,
     spool_id: Uuid,
-    data_plane_id: &str,
+    batch: &UsageBatch,
 ) -> Result<u64, sqlx::Error> {
     sqlx::query!(
-        "insert into usage_cursor (spool_id, data_plane_id) values ($1, $2) on conflict do nothing",
+        "insert into usage_cursor (spool_id, data_plane_id, last_seq) values ($1, $2, $3) on conflict do nothing",
         spool_id,
-        data_plane_id
+        batch.data_plane_id,
+        (batch.first_seq - 1).cast_signed()
     )
     .execute(&mut *conn)
     .await?;

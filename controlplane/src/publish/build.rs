@@ -21,9 +21,10 @@ use super::rows::{ComboRow, ConnectionRow, KeyRow, MemberRow, NodeRow, Rows, Set
 use crate::vault::{Cell, Vault};
 
 /// What a combo does when its `config` does not say.
-const MAX_RETRIES: u32 = 1;
 const RETRY_DELAY_MS: u32 = 2_000;
 const TIMEOUT_MS: u32 = 120_000;
+const CONCURRENCY_PER_MODEL: u32 = 3;
+const QUEUE_TIMEOUT_MS: u32 = 30_000;
 
 /// What it takes to turn secrets at rest into secrets on the wire.
 pub struct Secrets {
@@ -38,9 +39,12 @@ pub struct Secrets {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct ComboConfig {
-    max_retries: u32,
+    max_retries: Option<u32>,
     retry_delay_ms: u32,
     timeout_ms: u32,
+    concurrency_per_model: u32,
+    queue_timeout_ms: u32,
+    track_metrics: bool,
 }
 
 // === impl Secrets ===
@@ -74,9 +78,12 @@ impl Secrets {
 impl Default for ComboConfig {
     fn default() -> Self {
         Self {
-            max_retries: MAX_RETRIES,
+            max_retries: None,
             retry_delay_ms: RETRY_DELAY_MS,
             timeout_ms: TIMEOUT_MS,
+            concurrency_per_model: CONCURRENCY_PER_MODEL,
+            queue_timeout_ms: QUEUE_TIMEOUT_MS,
+            track_metrics: true,
         }
     }
 }
@@ -192,6 +199,7 @@ fn connection(row: ConnectionRow, secrets: &Secrets) -> Resource {
         base_url: row.base_url.unwrap_or_default(),
         default_model: row.default_model.unwrap_or_default(),
         allow_private_address: row.allow_private_address,
+        rate_limit_protection: row.rate_limit_protection,
         think_tags: think_tags(row.think_tags.as_deref()).to_owned(),
     };
     Resource {
@@ -224,6 +232,9 @@ fn combo(row: ComboRow, members: Vec<ComboMember>) -> Resource {
         max_retries: config.max_retries,
         retry_delay_ms: config.retry_delay_ms,
         timeout_ms: config.timeout_ms,
+        concurrency_per_model: config.concurrency_per_model,
+        queue_timeout_ms: config.queue_timeout_ms,
+        track_metrics: config.track_metrics,
     };
     Resource {
         id,

@@ -51,6 +51,7 @@ pub(super) struct ConnectionRow {
     pub base_url: Option<String>,
     pub think_tags: Option<String>,
     pub allow_private_address: bool,
+    pub rate_limit_protection: bool,
 }
 
 pub(super) struct AliasRow {
@@ -132,7 +133,8 @@ impl Rows {
             ConnectionRow,
             "select id, provider, auth_type, coalesce(name, display_name, email) as name, priority, is_active, api_key,
                     default_model, provider_specific_data->>'baseUrl' as base_url,
-                    provider_specific_data->>'thinkTags' as think_tags, allow_private_address
+                    provider_specific_data->>'thinkTags' as think_tags, allow_private_address,
+                    coalesce(rate_limit_protection, false) as \"rate_limit_protection!\"
              from provider_connection order by id"
         )
         .fetch_all(&mut *conn)

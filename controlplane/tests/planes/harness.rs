@@ -194,7 +194,7 @@ impl Data {
             store,
             keys,
             vitals: Box::new(Vitals::default),
-            execute: Box::new(|_| Ok(())),
+            execute: Box::new(|_| Box::pin(std::future::ready(Ok(None)))),
         };
         let (sender, standing) = watch::channel(Standing::default());
         let stop = CancellationToken::new();

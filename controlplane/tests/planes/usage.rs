@@ -97,6 +97,15 @@ async fn the_same_batch_at_two_replicas_counts_once() {
 }
 
 #[tokio::test]
+async fn a_spool_that_took_a_new_id_begins_without_a_gap() {
+    let database = Database::new(5).await;
+    let (ingest, spool) = (Ingest::new(&database), Uuid::now_v7());
+    ingest.store(&batch(spool, run(7..=8))).await.unwrap();
+    assert_eq!(database.count("usage_gap").await, 0);
+    assert_eq!(database.count("usage_event").await, 2);
+}
+
+#[tokio::test]
 async fn a_gap_is_written_down() {
     let database = Database::new(5).await;
     let (ingest, spool) = (Ingest::new(&database), Uuid::now_v7());

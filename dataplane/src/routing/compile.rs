@@ -48,6 +48,10 @@ struct Sorted<'a> {
     keys: BTreeMap<&'a str, &'a v1::ApiKey>,
     system_prompt: Option<&'a v1::SystemPrompt>,
     thinking_budget: Option<&'a v1::ThinkingBudget>,
+    routing: Option<&'a v1::Routing>,
+    resilience: Option<&'a v1::Resilience>,
+    policies: BTreeMap<&'a str, &'a v1::Policy>,
+    chains: BTreeMap<&'a str, &'a v1::FallbackChain>,
     /// Names of combos and aliases that cannot be used, and why.
     broken: Vec<(&'a str, String)>,
 }
@@ -124,6 +128,10 @@ impl<'a> Sorted<'a> {
                 (Some(Body::ApiKey(key)), None) => drop(sorted.keys.insert(id, key)),
                 (Some(Body::SystemPrompt(prompt)), None) => sorted.system_prompt = Some(prompt),
                 (Some(Body::ThinkingBudget(budget)), None) => sorted.thinking_budget = Some(budget),
+                (Some(Body::Routing(routing)), None) => sorted.routing = Some(routing),
+                (Some(Body::Resilience(resilience)), None) => sorted.resilience = Some(resilience),
+                (Some(Body::Policy(policy)), None) => drop(sorted.policies.insert(id, policy)),
+                (Some(Body::FallbackChain(chain)), None) => drop(sorted.chains.insert(id, chain)),
                 (None, _) => {
                     let fault = Fault::new(Code::Decode, "unknown kind of resource: upgrade this data plane");
                     report(errors, ResourceKind::Unspecified, id, fault);

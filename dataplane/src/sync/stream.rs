@@ -5,9 +5,11 @@ mod assembly;
 use self::assembly::{Assembly, Malformed};
 use super::Subscription;
 use super::apply::{Applied, Applier, Update};
+use futures::future::{BoxFuture, FutureExt, ready};
+use futures::stream::{FuturesUnordered, StreamExt};
 use proto::v1::{
-    Command, CommandResult, ConfigResult, ControlMessage, DataPlaneMessage, Goodbye, Heartbeat, Hello,
-    command, config_result::Verdict, control_message, data_plane_message::Body,
+    Command, CommandResult, ConfigResult, ConfigVersion, DataPlaneMessage, Goodbye, Heartbeat, Hello,
+    Welcome, command, config_result::Verdict, control_message, data_plane_message::Body,
 };
 use rand::RngExt;
 use runtime::backoff::Backoff;
@@ -124,12 +126,18 @@ impl Conversation<'_> {
         let mut assembly = Assembly::default();
         let mut silent_at = Instant::now() + SILENCE;
         let mut beat_at = Instant::now();
+        // some take their time, and the conversation goes on meanwhile
+        let mut running = FuturesUnordered::new();
         loop {
             let message = tokio::select! {
                 message = incoming.message() => message?.ok_or(StreamError::Closed)?,
                 () = sleep_until(beat_at) => {
                     send(&outgoing, Body::Heartbeat(self.heartbeat())).await?;
                     beat_at = Instant::now() + HEARTBEAT.mul_f64(rand::rng().random_range(0.8..1.2));
+                    continue;
+                }
+                Some(result) = running.next() => {
+                    send(&outgoing, Body::CommandResult(result)).await?;
                     continue;
                 }
                 () = sleep_until(silent_at) => return Err(StreamError::Silent),
@@ -165,7 +173,19 @@ impl Conversation<'_> {
                     self.remember(command_id);
                     return Ok(End::Resync);
                 }
-                other => self.answer(ControlMessage { body: other }),
+                Some(control_message::Body::Command(command)) => {
+                    running.push(self.execute(command));
+                    None
+                }
+                Some(control_message::Body::Welcome(welcome)) => {
+                    self.welcomed(&welcome);
+                    None
+                }
+                Some(control_message::Body::Ping(ping)) => {
+                    self.confirm(ping.head.as_ref());
+                    None
+                }
+                None => None,
             };
             if let Some(answer) = answer {
                 send(&outgoing, answer).await?;
@@ -238,43 +258,33 @@ impl Conversation<'_> {
         }
     }
 
-    /// What needs no waiting.
-    fn answer(&mut self, message: ControlMessage) -> Option<Body> {
-        match message.body? {
-            control_message::Body::Welcome(welcome) => {
-                self.applier.set_connected(true);
-                if let Some(head) = &welcome.head {
-                    self.applier.confirm(head);
-                }
-                tracing::info!(
-                    control_plane = welcome.control_plane_id,
-                    "connected to a control plane"
-                );
-                None
-            }
-            control_message::Body::Ping(ping) => {
-                if let Some(head) = &ping.head {
-                    self.applier.confirm(head);
-                }
-                None
-            }
-            control_message::Body::Command(command) => Some(Body::CommandResult(self.execute(command))),
-            control_message::Body::Update(_) => None,
+    fn welcomed(&self, welcome: &Welcome) {
+        self.applier.set_connected(true);
+        self.confirm(welcome.head.as_ref());
+        let control_plane = &welcome.control_plane_id;
+        tracing::info!(control_plane, "connected to a control plane");
+    }
+
+    fn confirm(&self, head: Option<&ConfigVersion>) {
+        if let Some(head) = head {
+            self.applier.confirm(head);
         }
     }
 
-    fn execute(&mut self, Command { command_id, op }: Command) -> CommandResult {
-        let outcome = match op {
-            _ if self.commands.contains(&command_id) => Ok(()),
+    fn execute(&mut self, Command { command_id, op }: Command) -> BoxFuture<'static, CommandResult> {
+        let carried_out = match op {
+            _ if self.commands.contains(&command_id) => ready(Ok(None)).boxed(),
             Some(op) => (self.subscription.execute)(op),
-            None => Err("this build does not know the command".to_owned()),
+            None => ready(Err("this build does not know the command".to_owned())).boxed(),
         };
         self.remember(command_id);
-        CommandResult {
+        let answered = carried_out.map(move |outcome| CommandResult {
             command_id,
             ok: outcome.is_ok(),
-            message: outcome.err().unwrap_or_default(),
-        }
+            message: outcome.as_ref().err().cloned().unwrap_or_default(),
+            answer: outcome.ok().flatten(),
+        });
+        answered.boxed()
     }
 
     fn remember(&mut self, command_id: u64) {

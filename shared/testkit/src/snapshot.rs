@@ -127,7 +127,10 @@ impl Snapshot {
             strategy: "priority".to_owned(),
             members,
             enabled: true,
-            max_retries: 0,
+            max_retries: None,
+            concurrency_per_model: 3,
+            queue_timeout_ms: 30_000,
+            track_metrics: true,
             retry_delay_ms: 0,
             timeout_ms: 120_000,
         };
