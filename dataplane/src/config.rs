@@ -1,6 +1,6 @@
 //! What an operator sets at boot. Nothing here is ever also a row in the database.
 
-use llm::guard::{Guard, InjectionMode, Mode};
+use llm::guard::{Guard, InjectionMode, Mode, ReplyMode, Rules};
 use runtime::secret::Secret;
 use runtime::telemetry::TelemetryConfig;
 use serde::Deserialize;
@@ -24,6 +24,8 @@ pub const FLAT: &[(&str, &str)] = &[
     ("INPUT_SANITIZER_MODE", "guard.mode"),
     ("PII_REDACTION_ENABLED", "guard.personal_data"),
     ("INJECTION_GUARD_MODE", "guard.injection"),
+    ("PII_RESPONSE_SANITIZATION", "guard.replies"),
+    ("PII_RESPONSE_SANITIZATION_MODE", "guard.reply_mode"),
 ];
 
 /// The process: where it listens and whom it knows.
@@ -102,18 +104,22 @@ pub struct MediaConfig {
     pub max_request_bytes: usize,
 }
 
-/// What requests are searched for. Nothing is, until one of these is set.
+/// What requests and replies are searched for.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct GuardConfig {
-    /// `false` switches all of it off.
+    /// `false` leaves requests unsearched, whatever follows.
     pub enabled: bool,
     /// What is done about findings in any dialect.
-    pub mode: Option<Mode>,
+    pub mode: Mode,
     /// What is done about injection in Chat Completions.
-    pub injection: Option<InjectionMode>,
-    /// Look for personal data too; `mode = "redact"` replaces it.
+    pub injection: InjectionMode,
+    /// Look for personal data in requests too; `mode = "redact"` replaces it.
     pub personal_data: bool,
+    /// Look for personal data in replies.
+    pub replies: bool,
+    /// What is done about it.
+    pub reply_mode: ReplyMode,
 }
 
 // === impl Config ===
@@ -183,16 +189,24 @@ impl Default for GuardConfig {
     fn default() -> Self {
         Self {
             enabled: true,
-            mode: None,
-            injection: None,
+            mode: Mode::Warn,
+            injection: InjectionMode::Warn,
             personal_data: false,
+            replies: false,
+            reply_mode: ReplyMode::Redact,
         }
     }
 }
 
 impl GuardConfig {
     pub fn guard(&self) -> Option<Guard> {
-        Guard::new(self.mode, self.injection, self.personal_data).filter(|_| self.enabled)
+        let rules = Rules {
+            mode: self.mode,
+            injection: self.injection,
+            personal: self.personal_data,
+        };
+        let requests = self.enabled.then_some(rules);
+        Guard::new(requests, self.replies.then_some(self.reply_mode))
     }
 }
 
@@ -251,5 +265,91 @@ impl Default for MediaConfig {
 impl MediaConfig {
     pub fn timeout(&self) -> Duration {
         Duration::from_millis(self.timeout_ms)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use figment::providers::Serialized;
+    use runtime::config::{Sources, load_from};
+    use std::collections::BTreeMap;
+
+    fn guard(environment: &[(&str, &str)]) -> Option<Guard> {
+        let sources = Sources {
+            file: None,
+            prefix: "OMNIROUTE_DATAPLANE__",
+            section: "dataplane",
+            flat: FLAT,
+            flags: Serialized::globals(BTreeMap::<String, String>::new()),
+        };
+        let environment = environment
+            .iter()
+            .map(|(name, value)| ((*name).into(), (*value).into()));
+        load_from::<Config>(sources, environment).unwrap().guard.guard()
+    }
+
+    #[test]
+    fn the_guard_warns_about_requests_until_it_is_told_otherwise() {
+        let rules = Rules::default();
+        for (environment, requests, replies) in [
+            (&[][..], Some(rules), None),
+            (&[("INPUT_SANITIZER_ENABLED", "true")], Some(rules), None),
+            (&[("INPUT_SANITIZER_ENABLED", "false")], None, None),
+            (
+                &[
+                    ("INPUT_SANITIZER_MODE", "redact"),
+                    ("PII_REDACTION_ENABLED", "true"),
+                ],
+                Some(Rules {
+                    mode: Mode::Redact,
+                    personal: true,
+                    ..rules
+                }),
+                None,
+            ),
+            (
+                &[("INJECTION_GUARD_MODE", "log"), ("INPUT_SANITIZER_MODE", "block")],
+                Some(Rules {
+                    mode: Mode::Block,
+                    injection: InjectionMode::Log,
+                    ..rules
+                }),
+                None,
+            ),
+            (
+                &[
+                    ("INJECTION_GUARD_MODE", "block"),
+                    ("PII_RESPONSE_SANITIZATION", "true"),
+                ],
+                Some(Rules {
+                    injection: InjectionMode::Block,
+                    ..rules
+                }),
+                Some(ReplyMode::Redact),
+            ),
+            (
+                &[
+                    ("INPUT_SANITIZER_ENABLED", "false"),
+                    ("PII_RESPONSE_SANITIZATION", "true"),
+                ],
+                None,
+                Some(ReplyMode::Redact),
+            ),
+            (&[("PII_RESPONSE_SANITIZATION_MODE", "block")], Some(rules), None),
+        ] {
+            assert_eq!(
+                guard(environment),
+                Guard::new(requests, replies),
+                "{environment:?}"
+            );
+        }
+        for (name, mode) in [("warn", ReplyMode::Warn), ("block", ReplyMode::Block)] {
+            let environment = [
+                ("PII_RESPONSE_SANITIZATION", "true"),
+                ("PII_RESPONSE_SANITIZATION_MODE", name),
+            ];
+            assert_eq!(guard(&environment), Guard::new(Some(rules), Some(mode)), "{name}");
+        }
     }
 }

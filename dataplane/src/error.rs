@@ -82,13 +82,17 @@ impl GatewayError {
             message: self.to_string(),
             code: None,
             param: None,
+            detections: None,
             request_id: request_id.to_owned(),
         };
         match self {
             Self::Upstream(error) => return upstream(error, request_id),
             Self::Draining => public.code = Some("SERVICE_UNAVAILABLE".to_owned()),
             Self::Exhausted(_) => public.code = Some("all_accounts_unavailable".to_owned()),
-            Self::Blocked(blocked) => public.code = blocked.code().map(str::to_owned),
+            Self::Blocked(blocked) => {
+                public.code = blocked.code().map(str::to_owned);
+                public.detections = blocked.detections();
+            }
             Self::Decode(error) => public.param.clone_from(&error.param),
             Self::Encode(error) => public.param.clone_from(&error.param),
             Self::Plan(_) => public.param = Some("model".to_owned()),

@@ -5,6 +5,7 @@
 use super::Gateway;
 use super::attempt::Account;
 use super::record::Record;
+use super::screen;
 use super::ticks::Ticks;
 use crate::error::GatewayError;
 use crate::upstream::Incoming;
@@ -255,5 +256,6 @@ impl Body for Relay {
 impl Drop for Relay {
     fn drop(&mut self) {
         self.record.observe(self.pump.progress());
+        screen::note_reply(&self.request_id, self.pump.progress());
     }
 }

@@ -5,6 +5,7 @@ use super::arrival::Arrival;
 use super::attempt::{Reply, Served};
 use super::record::Record;
 use super::relay::Relay;
+use super::screen;
 use super::ticks::{PROGRESS, Ticks};
 use crate::error::GatewayError;
 use axum::body::Body;
@@ -50,6 +51,7 @@ pub fn success(gateway: &Arc<Gateway>, arrival: &Arrival, served: Served, mut re
         Reply::Whole { body, progress } => {
             account.succeed(gateway);
             record.observe(&progress);
+            screen::note_reply(arrival.request_id(), &progress);
             Body::new(Whole {
                 bytes: Some(body),
                 record,

@@ -83,6 +83,8 @@ pub struct PublicError {
     /// Overrides the kind's own code.
     pub code: Option<String>,
     pub param: Option<String>,
+    /// How many turns of phrase the guard refused a request for; OpenAI's clients are told.
+    pub detections: Option<usize>,
     pub request_id: String,
 }
 
@@ -155,6 +157,7 @@ impl UpstreamError {
                 .clone()
                 .filter(|_| self.kind == ErrorKind::InvalidRequest),
             param: self.param.clone(),
+            detections: None,
             request_id: request_id.into(),
         }
     }

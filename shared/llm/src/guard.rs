@@ -1,16 +1,22 @@
-//! What a client's texts are searched for before they go anywhere: attempts to turn a model against its
-//! instructions, and personal data.
+//! What texts are searched for: a client's, before they go anywhere, for attempts to turn a model against its
+//! instructions and for personal data; a model's, before the client gets them, for personal data.
 //!
 //! Only names of what was found leave this module, never the text. A body that cannot be searched is let through:
 //! whoever reads it next says what is wrong with it.
 
 mod injection;
+mod mask;
+mod masking;
 mod personal;
 mod texts;
 
 pub use self::injection::{Pattern, Severity};
+pub use self::mask::{Mask, ReplyMode};
 pub use self::personal::Personal;
 
+use self::masking::redacted;
+use self::personal::Forms;
+use self::texts::Texts;
 use crate::dialect::Dialect;
 use crate::head::Head;
 use crate::rewrite::splice::Splice;
@@ -20,9 +26,10 @@ use serde_json::Value;
 use thiserror::Error;
 
 /// What is done about what is found in any dialect.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
+    #[default]
     Warn,
     /// Refuse what is of high severity.
     Block,
@@ -31,20 +38,30 @@ pub enum Mode {
 }
 
 /// What is done about injection in Chat Completions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum InjectionMode {
+    #[default]
     Warn,
+    /// As `Warn`, in a lower voice.
     Log,
     /// Refuse what is of high severity.
     Block,
 }
 
+/// What is done with requests.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Rules {
+    pub mode: Mode,
+    pub injection: InjectionMode,
+    /// Look for personal data too.
+    pub personal: bool,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Guard {
-    mode: Mode,
-    injection: InjectionMode,
-    personal: bool,
+    requests: Option<Rules>,
+    replies: Option<ReplyMode>,
 }
 
 /// What one request holds, and what is to happen with it.
@@ -52,6 +69,8 @@ pub struct Guard {
 pub struct Findings {
     pub patterns: Vec<Pattern>,
     pub personal: Vec<Personal>,
+    /// The operator wants to be told, but not to be warned.
+    pub quiet: bool,
     pub verdict: Result<Ask, Blocked>,
 }
 
@@ -66,58 +85,72 @@ pub enum Blocked {
 // === impl Guard ===
 
 impl Guard {
-    /// `None` when nobody asked for anything: then no request is searched.
-    pub fn new(mode: Option<Mode>, injection: Option<InjectionMode>, personal: bool) -> Option<Self> {
-        let idle = mode.is_none() && injection.is_none() && !personal;
-        (!idle).then_some(Self {
-            mode: mode.unwrap_or(Mode::Warn),
-            injection: injection.unwrap_or(InjectionMode::Warn),
-            personal,
-        })
+    /// `None` when there is nothing to look at.
+    pub fn new(requests: Option<Rules>, replies: Option<ReplyMode>) -> Option<Self> {
+        let idle = requests.is_none() && replies.is_none();
+        // built now, so that no request has to wait for it
+        if requests.is_some_and(|rules| rules.personal) {
+            Forms::in_requests();
+        }
+        if replies.is_some() {
+            Forms::in_replies();
+        }
+        (!idle).then_some(Self { requests, replies })
     }
 
+    /// Looks at a request; its reply will be looked at by the one who reads it.
     pub fn inspect(&self, ask: Ask) -> Findings {
-        let body = ask.body().clone();
-        let found = Head::read(&body).map(|head| texts::of(ask.dialect(), &head));
-        let raws = found.unwrap_or_default();
-        let texts: Vec<String> = raws
-            .iter()
-            .map(|raw| serde_json::from_str(raw.get()).unwrap_or_default())
-            .collect();
-        let patterns = injection::find(&texts.join("\n"));
-        if let Some(blocked) = self.blocked(ask.dialect(), &patterns) {
-            return Findings {
-                patterns,
+        let ask = ask.masked(self.replies);
+        match &self.requests {
+            Some(rules) => rules.inspect(ask),
+            None => Findings {
+                patterns: Vec::new(),
                 personal: Vec::new(),
-                verdict: Err(blocked),
-            };
-        }
-        let mut personal = Vec::new();
-        if !self.personal {
-            return Findings {
-                patterns,
-                personal,
+                quiet: false,
                 verdict: Ok(ask),
-            };
+            },
         }
-        let mut splice = Splice::new(&body);
-        for (raw, text) in raws.into_iter().zip(&texts) {
-            let redacted = personal::redact(text, &mut personal);
-            if let (Some(redacted), Mode::Redact) = (redacted, self.mode) {
-                splice.replace(raw, Value::from(redacted).to_string());
-            }
-        }
-        let changed = self.mode == Mode::Redact && !personal.is_empty();
-        let verdict = Ok(if changed {
-            ask.with_body(splice.into_bytes())
-        } else {
-            ask
-        });
+    }
+}
+
+// === impl Rules ===
+
+impl Rules {
+    fn inspect(&self, ask: Ask) -> Findings {
+        let body = ask.body().clone();
+        let head = Head::read(&body).ok();
+        let texts = head.as_ref().map(|head| Texts::of(ask.dialect(), head));
+        let texts = texts.unwrap_or_default();
+        let patterns = injection::find(&texts.joined());
+        let quiet = self.injection == InjectionMode::Log && ask.dialect() == Dialect::OpenAiChat;
+        let mut personal = Vec::new();
+        let verdict = match self.blocked(ask.dialect(), &patterns) {
+            Some(blocked) => Err(blocked),
+            None if self.personal => Ok(self.without_personal_data(ask, &texts, &mut personal)),
+            None => Ok(ask),
+        };
         Findings {
+            quiet: quiet && personal.is_empty(),
             patterns,
             personal,
             verdict,
         }
+    }
+
+    fn without_personal_data(&self, ask: Ask, texts: &Texts<'_>, found: &mut Vec<Personal>) -> Ask {
+        let body = ask.body().clone();
+        let mut splice = Splice::new(&body);
+        let forms = Forms::in_requests();
+        for raw in &texts.words {
+            let text: String = serde_json::from_str(raw.get()).unwrap_or_default();
+            if let (Some(redacted), Mode::Redact) = (redacted(forms, &text, found), self.mode) {
+                splice.replace(raw, Value::from(redacted).to_string());
+            }
+        }
+        if self.mode != Mode::Redact || found.is_empty() {
+            return ask;
+        }
+        ask.with_body(splice.into_bytes())
     }
 
     fn blocked(&self, dialect: Dialect, patterns: &[Pattern]) -> Option<Blocked> {
@@ -140,6 +173,14 @@ impl Blocked {
     pub fn code(self) -> Option<&'static str> {
         match self {
             Self::Injection { .. } => Some("SECURITY_001"),
+            Self::Suspicious => None,
+        }
+    }
+
+    /// How many turns of phrase it was blocked for, where the client is told.
+    pub fn detections(self) -> Option<usize> {
+        match self {
+            Self::Injection { detections } => Some(detections),
             Self::Suspicious => None,
         }
     }

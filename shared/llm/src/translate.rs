@@ -16,6 +16,7 @@ use crate::event::{Event, EventKind};
 use crate::finish::Finish;
 use crate::format::{Format, Framing};
 use crate::formats;
+use crate::guard::{Personal, ReplyMode};
 use crate::head::Head;
 use crate::remote::{self, Fetched, Wanted};
 use crate::request::Request;
@@ -46,6 +47,8 @@ pub struct Ask {
     include_usage: bool,
     /// What the configuration changes about it.
     rewrite: Option<Arc<Rewrite>>,
+    /// What is done about personal data in the reply.
+    mask: Option<ReplyMode>,
     /// Read in full only for an upstream of another dialect, and then once for all attempts.
     request: OnceLock<Result<Arc<Request>, DecodeError>>,
 }
@@ -93,6 +96,8 @@ pub struct Progress {
     pub output_bytes: u64,
     /// How long the reply has been under way, when the caller says so; some dialects report it.
     pub elapsed: Option<Duration>,
+    /// What personal data was found in it, where it is looked for.
+    pub personal: Vec<Personal>,
 }
 
 #[derive(Deserialize)]
@@ -138,6 +143,7 @@ impl Ask {
             framing,
             include_usage,
             rewrite: None,
+            mask: None,
             request: OnceLock::new(),
             body,
         })
@@ -146,6 +152,11 @@ impl Ask {
     /// The same request, to be changed on its way to every target.
     pub fn rewritten(self, rewrite: Option<Arc<Rewrite>>) -> Self {
         Self { rewrite, ..self }
+    }
+
+    /// The same request, whose reply is to be searched for personal data.
+    pub(crate) fn masked(self, mask: Option<ReplyMode>) -> Self {
+        Self { mask, ..self }
     }
 
     /// The same request with another body that says the same to routing.

@@ -7,5 +7,6 @@ mod cases;
 mod grammar;
 mod hostile;
 mod laws;
+mod masking;
 mod matrix;
 mod wire;

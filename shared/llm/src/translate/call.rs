@@ -8,6 +8,7 @@ use crate::error::UpstreamError;
 use crate::event::{Event, EventKind};
 use crate::format::{Format, Framing, ReplySeed};
 use crate::formats;
+use crate::guard::Mask;
 use crate::normalise::normalise;
 use crate::note::Notes;
 use crate::remote::Fetched;
@@ -30,6 +31,8 @@ pub struct Call {
     thinking: ThinkSplit,
     /// Stop sequences the upstream was not told.
     stop: StopMatch,
+    /// What is done about personal data.
+    mask: Mask,
     /// What the client asked for, where it had to be read.
     request: Option<Arc<Request>>,
     stream: bool,
@@ -50,6 +53,7 @@ impl Call {
             view: ClientView::default(),
             thinking: ThinkSplit::new(target.caps.think_tags),
             stop: StopMatch::default(),
+            mask: Mask::new(ask.mask),
             request: None,
             stream: ask.stream,
             include_usage: ask.include_usage,
@@ -63,6 +67,10 @@ impl Call {
                     upstream.patch_request(&body, target)?
                 }
             };
+            if call.mask.changes() {
+                // a reply that is written anew may have to repeat some of it
+                call.request = ask.shared_request().ok().cloned();
+            }
             return Ok(call);
         }
         let own = ask.shared_request()?;
@@ -112,6 +120,11 @@ impl Call {
         self.client == self.upstream && !self.thinking.is_on()
     }
 
+    /// Whether the reply's bytes are forwarded too.
+    fn relays(&self) -> bool {
+        self.passthrough() && !self.mask.changes()
+    }
+
     /// The dialect's headers for the upstream, names in lower case; `client` looks up a header of the client's.
     pub fn headers(&self, client: &dyn Fn(&'static str) -> Option<String>) -> Vec<(&'static str, String)> {
         let accept = if self.stream {
@@ -137,8 +150,12 @@ impl Call {
     /// The upstream streams, and so does the client.
     pub fn pump(&self, seed: &ReplySeed) -> Pump {
         let seed = self.seed(seed);
-        if self.passthrough() {
-            return Pump::relay(self.client().relay(&seed), seed);
+        if self.relays() {
+            let pump = Pump::relay(self.client().relay(&seed), seed);
+            return match self.mask.is_on() {
+                true => pump.watched(self.upstream().stream_decoder(), self.mask.clone()),
+                false => pump,
+            };
         }
         Pump::translate(
             self.upstream().stream_decoder(),
@@ -146,6 +163,7 @@ impl Call {
             self.view.clone(),
             self.thinking.clone(),
             self.stop.clone(),
+            self.mask.clone(),
             seed,
         )
     }
@@ -157,8 +175,11 @@ impl Call {
         seed: &ReplySeed,
         progress: &mut Progress,
     ) -> Result<Bytes, UpstreamError> {
-        if self.passthrough() {
+        if self.relays() {
             self.upstream().observe_reply(&body, progress)?;
+            if self.mask.is_on() {
+                self.viewed(self.upstream().decode_reply(&body)?, progress);
+            }
             return Ok(body);
         }
         let events = self.upstream().decode_reply(&body)?;
@@ -175,7 +196,7 @@ impl Call {
     ) -> Result<Bytes, UpstreamError> {
         let events = self.upstream().decode_reply(&body)?;
         let (mut sequencer, mut sequenced) = (Sequencer::new(), Vec::new());
-        self.viewed(events)
+        self.viewed(events, progress)
             .into_iter()
             .for_each(|event| sequencer.push(event, &mut sequenced));
         let mut encoder = self.client().stream_encoder(&self.seed(seed));
@@ -207,7 +228,7 @@ impl Call {
 
     fn folded(&self, events: Vec<Event>, progress: &mut Progress) -> Result<Reply, UpstreamError> {
         let mut fold = Fold::new();
-        for event in self.viewed(events) {
+        for event in self.viewed(events, progress) {
             progress.observe(&event);
             fold.push(event);
         }
@@ -218,16 +239,23 @@ impl Call {
         Ok(reply)
     }
 
-    fn viewed(&self, events: Vec<Event>) -> Vec<Event> {
-        let (mut thinking, mut stop, mut view) =
-            (self.thinking.clone(), self.stop.clone(), self.view.clone());
-        let (mut told, mut kept, mut viewed) = (Vec::new(), Vec::new(), Vec::with_capacity(events.len()));
+    fn viewed(&self, events: Vec<Event>, progress: &mut Progress) -> Vec<Event> {
+        let (mut thinking, mut stop, mut view, mut mask) = (
+            self.thinking.clone(),
+            self.stop.clone(),
+            self.view.clone(),
+            self.mask.clone(),
+        );
+        let (mut told, mut kept, mut viewed, mut masked) =
+            (Vec::new(), Vec::new(), Vec::new(), Vec::with_capacity(events.len()));
         for event in events {
             thinking.pass(event, &mut told);
             told.drain(..).for_each(|event| stop.pass(event, &mut kept));
             kept.drain(..).for_each(|event| view.pass(event, &mut viewed));
+            viewed.drain(..).for_each(|event| mask.pass(event, &mut masked));
         }
-        viewed
+        mask.report(&mut progress.personal);
+        masked
     }
 
     /// What the client asked for is known here, whatever the caller put in.

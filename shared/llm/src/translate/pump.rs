@@ -6,6 +6,7 @@ use super::stop_match::StopMatch;
 use crate::error::{ErrorKind, PublicError, UpstreamError};
 use crate::event::{Event, EventKind};
 use crate::format::{Relay, ReplySeed, StreamDecoder, StreamEncoder};
+use crate::guard::Mask;
 use crate::sequence::Sequencer;
 use crate::think_tags::ThinkSplit;
 use bytes::Bytes;
@@ -18,6 +19,8 @@ use std::time::Duration;
 /// one well-formed error, never with both and never with neither.
 pub struct Pump {
     way: Way,
+    /// Reads along with a relay.
+    watch: Option<Watch>,
     seed: ReplySeed,
     progress: Progress,
     /// The last word has been said, or the upstream has closed.
@@ -29,6 +32,14 @@ enum Way {
     Translate(Box<Translation>),
 }
 
+/// Looks for personal data in a stream of which no byte is changed.
+struct Watch {
+    decoder: Box<dyn StreamDecoder>,
+    mask: Mask,
+    decoded: Vec<Event>,
+    masked: Vec<Event>,
+}
+
 struct Translation {
     decoder: Box<dyn StreamDecoder>,
     sequencer: Sequencer,
@@ -36,10 +47,12 @@ struct Translation {
     view: ClientView,
     thinking: ThinkSplit,
     stop: StopMatch,
+    mask: Mask,
     decoded: Vec<Event>,
     told: Vec<Event>,
     kept: Vec<Event>,
     viewed: Vec<Event>,
+    masked: Vec<Event>,
     sequenced: Vec<Event>,
 }
 
@@ -56,6 +69,7 @@ impl Pump {
         view: ClientView,
         thinking: ThinkSplit,
         stop: StopMatch,
+        mask: Mask,
         seed: ReplySeed,
     ) -> Self {
         let translation = Translation {
@@ -65,10 +79,12 @@ impl Pump {
             view,
             thinking,
             stop,
+            mask,
             decoded: Vec::new(),
             told: Vec::new(),
             kept: Vec::new(),
             viewed: Vec::new(),
+            masked: Vec::new(),
             sequenced: Vec::new(),
         };
         Self::new(Way::Translate(Box::new(translation)), seed)
@@ -77,10 +93,22 @@ impl Pump {
     fn new(way: Way, seed: ReplySeed) -> Self {
         Self {
             way,
+            watch: None,
             seed,
             progress: Progress::default(),
             closed: false,
         }
+    }
+
+    /// The same, with a look at what goes by.
+    pub(super) fn watched(mut self, decoder: Box<dyn StreamDecoder>, mask: Mask) -> Self {
+        self.watch = Some(Watch {
+            decoder,
+            mask,
+            decoded: Vec::new(),
+            masked: Vec::new(),
+        });
+        self
     }
 
     pub fn progress(&self) -> &Progress {
@@ -100,6 +128,10 @@ impl Pump {
         if self.closed {
             return;
         }
+        if let Some(watch) = &mut self.watch {
+            watch.decoder.push(&chunk, &mut watch.decoded);
+            watch.look(&mut self.progress);
+        }
         match &mut self.way {
             Way::Relay(relay) => relay.push(chunk, out, &mut self.progress),
             Way::Translate(translation) => {
@@ -116,6 +148,10 @@ impl Pump {
             return;
         }
         let failed_before = self.progress.error.is_some();
+        if let Some(watch) = &mut self.watch {
+            watch.decoder.finish(&mut watch.decoded);
+            watch.look(&mut self.progress);
+        }
         match &mut self.way {
             Way::Relay(relay) => relay.finish(out, &mut self.progress),
             Way::Translate(translation) => {
@@ -176,15 +212,19 @@ impl Pump {
             told,
             kept,
             viewed,
+            mask,
+            masked,
             sequenced,
             ..
         } = &mut **translation;
         decoded.drain(..).for_each(|event| thinking.pass(event, told));
         told.drain(..).for_each(|event| stop.pass(event, kept));
         kept.drain(..).for_each(|event| view.pass(event, viewed));
-        viewed
+        viewed.drain(..).for_each(|event| mask.pass(event, masked));
+        masked
             .drain(..)
             .for_each(|event| sequencer.push(event, sequenced));
+        mask.report(&mut self.progress.personal);
         let mut bytes = Vec::new();
         for event in sequenced.drain(..) {
             self.progress.observe(&event);
@@ -197,6 +237,17 @@ impl Pump {
         if !bytes.is_empty() {
             out.push(bytes.into());
         }
+    }
+}
+
+// === impl Watch ===
+
+impl Watch {
+    fn look(&mut self, progress: &mut Progress) {
+        let (mask, masked) = (&mut self.mask, &mut self.masked);
+        self.decoded.drain(..).for_each(|event| mask.pass(event, masked));
+        masked.clear();
+        mask.report(&mut progress.personal);
     }
 }
 

@@ -17,6 +17,8 @@ struct Body<'a> {
     kind: &'static str,
     param: Option<&'a str>,
     code: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detections: Option<usize>,
 }
 
 /// Before the first byte: status and body.
@@ -36,9 +38,13 @@ fn envelope(error: &PublicError) -> Envelope<'_> {
     Envelope {
         error: Body {
             message: &error.message,
-            kind: error.kind.error_type(dialect),
+            kind: match error.detections {
+                Some(_) => "injection_detected",
+                None => error.kind.error_type(dialect),
+            },
             param: error.param.as_deref(),
             code: error.code.as_deref().or_else(|| error.kind.code(dialect)),
+            detections: error.detections,
         },
     }
 }
@@ -49,6 +55,25 @@ mod tests {
     use crate::error::ErrorKind;
 
     #[test]
+    fn a_refusal_of_the_guard_says_how_much_it_found() {
+        let error = PublicError {
+            upstream_status: None,
+            kind: ErrorKind::InvalidRequest,
+            message: "blocked".to_owned(),
+            code: Some("SECURITY_001".to_owned()),
+            param: None,
+            detections: Some(2),
+            request_id: "r".to_owned(),
+        };
+        let (status, body) = encode(&error);
+        assert_eq!(status, 400);
+        assert_eq!(
+            String::from_utf8(body).unwrap(),
+            r#"{"error":{"message":"blocked","type":"injection_detected","param":null,"code":"SECURITY_001","detections":2}}"#
+        );
+    }
+
+    #[test]
     fn every_key_is_always_there() {
         let mut error = PublicError {
             upstream_status: None,
@@ -56,6 +81,7 @@ mod tests {
             message: "no capacity".to_owned(),
             code: None,
             param: None,
+            detections: None,
             request_id: "r".to_owned(),
         };
         let (status, body) = encode(&error);

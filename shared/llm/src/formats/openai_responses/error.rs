@@ -88,6 +88,7 @@ mod tests {
             message: "no".to_owned(),
             code: None,
             param: None,
+            detections: None,
             request_id: "r".to_owned(),
         }
     }

@@ -123,6 +123,7 @@ fn an_error_after_the_first_byte_closes_nothing_and_is_the_last_word() {
         message: "cut".to_owned(),
         code: None,
         param: None,
+        detections: None,
         request_id: "req-1".to_owned(),
     };
     encoder.fail(&error, &mut out);
@@ -175,6 +176,7 @@ fn errors_have_this_dialects_envelope_and_status() {
         message: message.to_owned(),
         code: None,
         param: None,
+        detections: None,
         request_id: "req-1".to_owned(),
     };
     for (kind, message, status, body) in [
