@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
+mod clients;
 mod dialects;
 mod drain;
 mod edge;
@@ -10,6 +11,7 @@ mod failover;
 mod harness;
 mod media;
 mod refusals;
+mod replies;
 mod rewriting;
 mod scripted;
 mod streams;
