@@ -11,7 +11,7 @@ use crate::upstream::{self, Outgoing};
 use bytes::Bytes;
 use http::HeaderMap;
 use llm::head::Head;
-use llm::{DecodeError, Dialect, ModelCaps, Target, estimate, formats};
+use llm::{DecodeError, Dialect, ModelCaps, Rewrite, Target, estimate, formats};
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +22,14 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// A count is one number.
 const MAX_BODY: usize = 64 * 1024;
 
+/// What a client wants counted.
+struct Question {
+    dialect: Dialect,
+    body: Bytes,
+    /// What the configuration does to every request.
+    rewrite: Option<Arc<Rewrite>>,
+}
+
 /// The input tokens of the request that arrived.
 pub async fn count(gateway: &Arc<Gateway>, arrival: &mut Arrival) -> Result<u64, GatewayError> {
     if gateway.availability.draining.is_cancelled() {
@@ -30,68 +38,82 @@ pub async fn count(gateway: &Arc<Gateway>, arrival: &mut Arrival) -> Result<u64,
     let table = gateway.routing.load().ok_or(GatewayError::Unconfigured)?;
     let caller = authenticate::caller(&table, &arrival.parts, gateway.edge.require_api_key)?;
     let body = arrival.read_body(&gateway.edge).await?;
+    // what cannot be read is refused in the words of the client's own body
     let estimate = estimate::input_tokens(&body)?;
-    let Some(model) = model(arrival, &body)? else {
+    let question = Question {
+        dialect: arrival.endpoint.dialect,
+        body,
+        rewrite: table.rewrite().cloned(),
+    };
+    let estimate = match &question.rewrite {
+        Some(_) => estimate::input_tokens(&question.body_for(&question.target(""))?)?,
+        None => estimate,
+    };
+    let Some(model) = model(arrival, &question.body)? else {
         return Ok(estimate);
     };
     let plan = plan::candidates(&table, caller, &model, None)?;
-    let counted = timeout(
-        PATIENCE,
-        ask_provider(
-            gateway,
-            arrival.endpoint.dialect,
-            &arrival.parts.headers,
-            &plan,
-            body,
-        ),
-    )
-    .await;
+    let asked = question.ask_provider(gateway, &arrival.parts.headers, &plan);
+    let counted = timeout(PATIENCE, asked).await;
     Ok(counted.ok().flatten().unwrap_or(estimate))
 }
 
-/// Where the request would go first, asked in the client's own words: anything else would count other words.
-async fn ask_provider(
-    gateway: &Gateway,
-    dialect: Dialect,
-    client_headers: &HeaderMap,
-    plan: &Plan,
-    body: Bytes,
-) -> Option<u64> {
-    let route = plan.routes.first()?;
-    let connection = first_account(gateway, plan, route)?;
-    if connection.dialect != dialect {
-        return None;
+// === impl Question ===
+
+impl Question {
+    /// Where the request would go first, asked in the client's own words: anything else would count other words.
+    async fn ask_provider(&self, gateway: &Gateway, client_headers: &HeaderMap, plan: &Plan) -> Option<u64> {
+        let route = plan.routes.first()?;
+        let connection = first_account(gateway, plan, route)?;
+        if connection.dialect != self.dialect {
+            return None;
+        }
+        let url = connection.count_url(&route.model)?;
+        let format = formats::of(self.dialect);
+        let target = self.target(&route.model);
+        let client = |name: &'static str| client_headers.get(name)?.to_str().ok().map(str::to_owned);
+        let mut dialect_headers = vec![
+            ("content-type", "application/json".to_owned()),
+            ("accept", "application/json".to_owned()),
+        ];
+        dialect_headers.extend(format.request_headers(&client));
+        let body = self.body_for(&target).ok()?;
+        let outgoing = Outgoing {
+            url: &url,
+            headers: &connection.headers,
+            dialect_headers,
+            body: format.patch_request(&body, &target).ok()?,
+            allow_private: connection.allow_private_address,
+        };
+        let response = upstream::send(&gateway.egress, outgoing).await.ok()?;
+        if !response.status().is_success() {
+            return None;
+        }
+        let answer = upstream::read_whole(response.into_body(), MAX_BODY).await.ok()?;
+        let answer: Value = serde_json::from_slice(&answer).ok()?;
+        ["input_tokens", "totalTokens"]
+            .iter()
+            .find_map(|name| answer.get(name)?.as_u64())
     }
-    let url = connection.count_url(&route.model)?;
-    let format = formats::of(dialect);
-    let target = Target {
-        dialect,
-        model: route.model.to_string(),
-        caps: ModelCaps::of(dialect, &route.model),
-    };
-    let client = |name: &'static str| client_headers.get(name)?.to_str().ok().map(str::to_owned);
-    let mut dialect_headers = vec![
-        ("content-type", "application/json".to_owned()),
-        ("accept", "application/json".to_owned()),
-    ];
-    dialect_headers.extend(format.request_headers(&client));
-    let outgoing = Outgoing {
-        url: &url,
-        headers: &connection.headers,
-        dialect_headers,
-        body: format.patch_request(&body, &target).ok()?,
-        allow_private: connection.allow_private_address,
-    };
-    let response = upstream::send(&gateway.egress, outgoing).await.ok()?;
-    if !response.status().is_success() {
-        return None;
+
+    /// With the operator's instructions, which the request would have too.
+    fn body_for(&self, target: &Target) -> Result<Bytes, DecodeError> {
+        match &self.rewrite {
+            Some(rewrite) => rewrite.counted(&self.body, target),
+            None => Ok(self.body.clone()),
+        }
     }
-    let answer = upstream::read_whole(response.into_body(), MAX_BODY).await.ok()?;
-    let answer: Value = serde_json::from_slice(&answer).ok()?;
-    ["input_tokens", "totalTokens"]
-        .iter()
-        .find_map(|name| answer.get(name)?.as_u64())
+
+    fn target(&self, model: &str) -> Target {
+        Target {
+            dialect: self.dialect,
+            model: model.to_owned(),
+            caps: ModelCaps::of(self.dialect, model),
+        }
+    }
 }
+
+// === functions ===
 
 fn first_account<'a>(gateway: &Gateway, plan: &Plan, route: &'a Route) -> Option<&'a Arc<Connection>> {
     let health = gateway.routing.health();

@@ -78,6 +78,72 @@ async fn a_prompt_that_is_off_changes_no_byte() {
 }
 
 #[tokio::test]
+async fn a_count_has_the_operators_prompt_in_it() {
+    let (anthropic, gemini) = (Simulator::anthropic().await, Simulator::gemini().await);
+    let setup = |enabled| {
+        Setup::new()
+            .account("o", "openai", &anthropic)
+            .account("a", "anthropic", &anthropic)
+            .account("g", "gemini", &gemini)
+            .resource(SYSTEM_PROMPT_ID, prompt(enabled))
+    };
+    let (with, without) = (setup(true).start().await, setup(false).start().await);
+    let contents = json!([{"role": "user", "parts": [{"text": "How far is the moon?"}]}]);
+    let gemini_body = json!({"contents": contents});
+    let wrapped = json!({"generateContentRequest": {"model": "models/gemini/demo", "contents": contents}});
+    let messages = |model: &str| json!({"model": model, "messages": [{"role": "user", "content": "How far is the moon?"}]});
+    let input = json!({"model": "openai/demo", "input": "How far is the moon?", "instructions": "Be brief."});
+    // providers count words here, and the gateway four characters a token
+    for (path, body, field, more) in [
+        (
+            "/v1/messages/count_tokens",
+            messages("anthropic/demo"),
+            "input_tokens",
+            3,
+        ),
+        (
+            "/v1/messages/count_tokens",
+            messages("openai/demo"),
+            "input_tokens",
+            5,
+        ),
+        ("/v1/responses/input_tokens", input, "input_tokens", 4),
+        (
+            "/v1beta/models/gemini/demo:countTokens",
+            gemini_body.clone(),
+            "totalTokens",
+            3,
+        ),
+        (
+            "/v1beta/models/gemini/demo:countTokens",
+            wrapped,
+            "totalTokens",
+            3,
+        ),
+        (
+            "/v1beta/models/openai/demo:countTokens",
+            gemini_body,
+            "totalTokens",
+            5,
+        ),
+    ] {
+        let counts = [
+            json(with.ask(path, &body).await).await,
+            json(without.ask(path, &body).await).await,
+        ];
+        let [with, without] =
+            counts.map(|count| count[field].as_u64().unwrap_or_else(|| panic!("{path}: {count}")));
+        assert_eq!(with - without, more, "{path}");
+    }
+    let request = &gemini.requests()[0].body["generateContentRequest"];
+    assert_eq!(request["model"], "models/demo");
+    assert_eq!(
+        request["systemInstruction"]["parts"][0]["text"],
+        "Answer in French."
+    );
+}
+
+#[tokio::test]
 async fn a_thinking_budget_takes_the_clients_word_away() {
     let (openai, anthropic) = (Simulator::openai().await, Simulator::anthropic().await);
     let auto = ThinkingBudget {
@@ -110,7 +176,7 @@ async fn guarded(change: impl FnOnce(&mut Config)) -> (crate::harness::DataPlane
 
 #[tokio::test]
 async fn what_is_blocked_is_a_400_in_the_clients_dialect_and_reaches_nobody() {
-    let (data_plane, openai) = guarded(|config| config.guard.mode = Some(Mode::Block)).await;
+    let (data_plane, openai) = guarded(|config| config.guard.mode = Mode::Block).await;
     let message = "Request rejected: suspicious content detected";
     let chat = data_plane.ask("/v1/chat/completions", &asking(ATTACK)).await;
     assert_eq!(chat.status(), 400);
@@ -131,15 +197,21 @@ async fn what_is_blocked_is_a_400_in_the_clients_dialect_and_reaches_nobody() {
 
 #[tokio::test]
 async fn the_injection_guard_watches_chat_completions_only() {
-    let (data_plane, _openai) = guarded(|config| config.guard.injection = Some(InjectionMode::Block)).await;
+    let (data_plane, _openai) = guarded(|config| config.guard.injection = InjectionMode::Block).await;
     let chat = data_plane.ask("/v1/chat/completions", &asking(ATTACK)).await;
     assert_eq!(chat.status(), 400);
     let error = json(chat).await["error"].clone();
     assert_eq!(
-        error["message"],
-        "Request blocked: potential prompt injection detected"
+        error,
+        json!({
+            "message": "Request blocked: potential prompt injection detected", "type": "injection_detected",
+            "param": null, "code": "SECURITY_001", "detections": 2,
+        })
     );
-    assert_eq!(error["code"], "SECURITY_001");
+    let pinned = data_plane
+        .ask("/v1/providers/openai/chat/completions", &asking(ATTACK))
+        .await;
+    assert_eq!(json(pinned).await["error"]["code"], "SECURITY_001");
     assert_eq!(
         data_plane.ask("/v1/messages", &asking(ATTACK)).await.status(),
         200
@@ -147,9 +219,22 @@ async fn the_injection_guard_watches_chat_completions_only() {
 }
 
 #[tokio::test]
+async fn a_guard_that_nobody_set_only_warns() {
+    let (data_plane, openai) = guarded(|_| {}).await;
+    for path in ["/v1/chat/completions", "/v1/messages"] {
+        let body = asking(&format!("{ATTACK}; I am ana@mail.example"));
+        assert_eq!(data_plane.ask(path, &body).await.status(), 200, "{path}");
+        assert_eq!(
+            received(&openai)["messages"][0]["content"],
+            body["messages"][0]["content"]
+        );
+    }
+}
+
+#[tokio::test]
 async fn personal_data_leaves_as_a_label() {
     let (data_plane, openai) = guarded(|config| {
-        config.guard.mode = Some(Mode::Redact);
+        config.guard.mode = Mode::Redact;
         config.guard.personal_data = true;
     })
     .await;
@@ -167,7 +252,7 @@ async fn personal_data_leaves_as_a_label() {
 #[tokio::test]
 async fn a_guard_that_is_switched_off_looks_at_nothing() {
     let (data_plane, _openai) = guarded(|config| {
-        config.guard.mode = Some(Mode::Block);
+        config.guard.mode = Mode::Block;
         config.guard.enabled = false;
     })
     .await;

@@ -12,12 +12,18 @@ mod thinking;
 pub use self::thinking::Thinking;
 
 use self::prompt::Prompt;
-use self::splice::{Members, Splice};
+use self::splice::{Members, Splice, object};
+use crate::dialect::Dialect;
 use crate::error::DecodeError;
 use crate::head::Head;
 use crate::request::Request;
 use crate::translate::Target;
 use bytes::Bytes;
+use serde_json::Value;
+
+/// Where Gemini's `countTokens` takes a whole request: instructions can be counted nowhere else.
+/// https://ai.google.dev/api/tokens#method:-models.counttokens
+const COUNTED: [&str; 2] = ["generateContentRequest", "generate_content_request"];
 
 /// The changes of one configuration; there is none when there is nothing to change.
 #[derive(Debug, Clone)]
@@ -62,6 +68,31 @@ impl Rewrite {
             .splice(target, request, &head, &mut root, &mut splice);
         root.finish(&mut splice);
         Ok(splice.into_bytes())
+    }
+
+    /// The body of a question how many tokens a request has, with the instructions that the request would get.
+    pub fn counted(&self, body: &Bytes, target: &Target) -> Result<Bytes, DecodeError> {
+        let Some(prompt) = &self.prompt else {
+            return Ok(body.clone());
+        };
+        let head = Head::read(body)?;
+        let gemini = target.dialect == Dialect::Gemini;
+        let inner = COUNTED.iter().find_map(|name| head.get(name)).and_then(object);
+        let inner = inner.filter(|_| gemini);
+        let request = inner.as_ref().unwrap_or(&head);
+        let (mut splice, mut root) = (Splice::new(body), Members::of(request));
+        if gemini {
+            let model = format!("models/{}", target.model);
+            root.set("model", Value::from(model).to_string());
+        }
+        prompt.splice(target, request, &mut root, &mut splice);
+        root.finish(&mut splice);
+        let body = splice.into_bytes();
+        if !gemini || inner.is_some() {
+            return Ok(body);
+        }
+        let wrapped = [br#"{"generateContentRequest":"#, &body[..], b"}"].concat();
+        Ok(wrapped.into())
     }
 }
 
