@@ -8,11 +8,19 @@
 //! No caller may depend on the store to be there. Every operation has a deadline and fails with a
 //! [`StoreError`], and each use says what happens then.
 
+mod combo;
+mod health;
+mod load;
 mod memory;
 mod redis;
+mod session;
 
+pub use combo::ComboCount;
+pub use health::{HealthChanges, Standing, Subject, Transition};
+pub use load::{ConnectionLoad, LOAD_TTL};
 pub use memory::MemoryStore;
 pub use redis::RedisStore;
+pub use session::{MAX_SESSIONS, SESSION_IDLE, Session, SessionUse};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -70,6 +78,44 @@ pub trait StateStore: Send + Sync + 'static {
 
     /// Forgets failures and lock, after a success or by an administrator.
     async fn login_clear(&self, identity: &str) -> Result<(), StoreError>;
+
+    /// Notes what has begun or ceased to fail, each transition in one step.
+    ///
+    /// A rest or an open breaker that would end before the one already there is ignored, so that of two data planes
+    /// the one that was told to wait longer is believed. [`Standing::Fine`] always counts.
+    async fn note_health(&self, transitions: &[Transition]) -> Result<(), StoreError>;
+
+    /// What was noted after `version`, or everything that is not fine now: for a version of zero, for one that is
+    /// not this store's because it lost its memory, and for one so old that something since is forgotten. Only then
+    /// the answer is `complete`.
+    async fn health_since(&self, version: u64) -> Result<HealthChanges, StoreError>;
+
+    /// Whether the caller may probe a provider whose breaker is open. One may, in the whole cluster, until it
+    /// releases the probe or its lease ends; asking again as the same holder is refused too.
+    async fn claim_probe(&self, provider: &str, holder: &str, lease: Duration) -> Result<bool, StoreError>;
+
+    /// Ends the holder's own lease; another's stays.
+    async fn release_probe(&self, provider: &str, holder: &str) -> Result<(), StoreError>;
+
+    async fn add_combo_counts(&self, counts: &[ComboCount]) -> Result<(), StoreError>;
+
+    /// Of one combo or of all, ordered by combo and model.
+    async fn combo_counts(&self, combo: Option<&str>) -> Result<Vec<ComboCount>, StoreError>;
+
+    /// Forgets the counts of one combo, or all.
+    async fn clear_combo_counts(&self, combo: Option<&str>) -> Result<(), StoreError>;
+
+    /// Counts requests of conversations, which are forgotten after [`SESSION_IDLE`].
+    async fn touch_sessions(&self, uses: &[SessionUse]) -> Result<(), StoreError>;
+
+    /// The last active first, [`MAX_SESSIONS`] at most.
+    async fn sessions(&self) -> Result<Vec<Session>, StoreError>;
+
+    /// Replaces what this data plane reported before. Counts for [`LOAD_TTL`].
+    async fn report_loads(&self, data_plane: &str, loads: &[ConnectionLoad]) -> Result<(), StoreError>;
+
+    /// Summed over the data planes, ordered by provider and connection.
+    async fn loads(&self) -> Result<Vec<ConnectionLoad>, StoreError>;
 
     /// How long one round trip takes.
     async fn ping(&self) -> Result<Duration, StoreError>;

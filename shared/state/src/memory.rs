@@ -3,21 +3,41 @@
 //! Expired entries are dropped when they are met and swept whenever a map has doubled, so memory is bounded by
 //! what is alive.
 
+mod clock;
+mod health;
+mod session;
+
+use self::clock::Clock;
+use self::health::Health;
+use self::session::Sessions;
+use crate::combo::ComboCount;
+use crate::health::{HealthChanges, Transition};
+use crate::load::{self, ConnectionLoad, LOAD_TTL};
+use crate::session::{Session, SessionUse};
 use crate::{LoginStanding, StateStore, StoreError};
 use async_trait::async_trait;
 use bytes::Bytes;
 use parking_lot::Mutex;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 use tokio::time::Instant;
 
 const FIRST_SWEEP: usize = 1024;
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct MemoryStore {
+    clock: Clock,
     snapshot: Mutex<Option<Snapshot>>,
     revoked: Mutex<Expiring<()>>,
     logins: Mutex<Expiring<Logins>>,
+    health: Mutex<Health>,
+    /// Who probes a provider.
+    probes: Mutex<Expiring<String>>,
+    /// By combo and model. Bounded by what was ever configured.
+    combos: Mutex<BTreeMap<(String, String), ComboCount>>,
+    sessions: Mutex<Sessions>,
+    /// By data plane.
+    loads: Mutex<Expiring<Vec<ConnectionLoad>>>,
 }
 
 #[derive(Debug)]
@@ -41,6 +61,23 @@ struct Expiring<T> {
 }
 
 // === impl MemoryStore ===
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        let clock = Clock::default();
+        Self {
+            health: Mutex::new(Health::new(&clock)),
+            clock,
+            snapshot: Mutex::default(),
+            revoked: Mutex::default(),
+            logins: Mutex::default(),
+            probes: Mutex::default(),
+            combos: Mutex::default(),
+            sessions: Mutex::default(),
+            loads: Mutex::default(),
+        }
+    }
+}
 
 impl MemoryStore {
     pub fn new() -> Self {
@@ -118,6 +155,79 @@ impl StateStore for MemoryStore {
         Ok(())
     }
 
+    async fn note_health(&self, transitions: &[Transition]) -> Result<(), StoreError> {
+        self.health.lock().note(transitions, &self.clock);
+        Ok(())
+    }
+
+    async fn health_since(&self, version: u64) -> Result<HealthChanges, StoreError> {
+        Ok(self.health.lock().since(version, &self.clock))
+    }
+
+    async fn claim_probe(&self, provider: &str, holder: &str, lease: Duration) -> Result<bool, StoreError> {
+        let mut probes = self.probes.lock();
+        if probes.get(provider).is_some() {
+            return Ok(false);
+        }
+        probes.insert(provider, Instant::now() + lease, holder.to_owned());
+        Ok(true)
+    }
+
+    async fn release_probe(&self, provider: &str, holder: &str) -> Result<(), StoreError> {
+        let mut probes = self.probes.lock();
+        if probes.get(provider).is_some_and(|held| held == holder) {
+            probes.remove(provider);
+        }
+        Ok(())
+    }
+
+    async fn add_combo_counts(&self, counts: &[ComboCount]) -> Result<(), StoreError> {
+        let mut combos = self.combos.lock();
+        for count in counts {
+            let key = (count.combo.clone(), count.model.clone());
+            let held = combos.entry(key).or_insert_with(|| ComboCount {
+                combo: count.combo.clone(),
+                model: count.model.clone(),
+                ..ComboCount::default()
+            });
+            held.add(count);
+        }
+        Ok(())
+    }
+
+    async fn combo_counts(&self, combo: Option<&str>) -> Result<Vec<ComboCount>, StoreError> {
+        let combos = self.combos.lock();
+        let wanted = |count: &&ComboCount| combo.is_none_or(|combo| combo == count.combo);
+        Ok(combos.values().filter(wanted).cloned().collect())
+    }
+
+    async fn clear_combo_counts(&self, combo: Option<&str>) -> Result<(), StoreError> {
+        self.combos
+            .lock()
+            .retain(|_, count| combo.is_some_and(|combo| combo != count.combo));
+        Ok(())
+    }
+
+    async fn touch_sessions(&self, uses: &[SessionUse]) -> Result<(), StoreError> {
+        self.sessions.lock().touch(uses, self.clock.now_ms());
+        Ok(())
+    }
+
+    async fn sessions(&self) -> Result<Vec<Session>, StoreError> {
+        Ok(self.sessions.lock().list(self.clock.now_ms()))
+    }
+
+    async fn report_loads(&self, data_plane: &str, loads: &[ConnectionLoad]) -> Result<(), StoreError> {
+        self.loads
+            .lock()
+            .insert(data_plane, Instant::now() + LOAD_TTL, loads.to_vec());
+        Ok(())
+    }
+
+    async fn loads(&self) -> Result<Vec<ConnectionLoad>, StoreError> {
+        Ok(load::sum(self.loads.lock().alive().flatten().cloned()))
+    }
+
     async fn ping(&self) -> Result<Duration, StoreError> {
         Ok(Duration::ZERO)
     }
@@ -176,6 +286,12 @@ impl<T> Expiring<T> {
         self.entries.get_mut(key).map(|(_, value)| value)
     }
 
+    fn alive(&self) -> impl Iterator<Item = &T> {
+        let now = Instant::now();
+        let alive = self.entries.values().filter(move |(until, _)| *until > now);
+        alive.map(|(_, value)| value)
+    }
+
     fn remove(&mut self, key: &str) -> Option<T> {
         let (until, value) = self.entries.remove(key)?;
         (until > Instant::now()).then_some(value)
@@ -197,5 +313,18 @@ mod tests {
             tokio::time::advance(Duration::from_millis(1)).await;
         }
         assert!(store.revoked.lock().entries.len() <= FIRST_SWEEP);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_load_of_a_data_plane_that_stopped_reporting_is_forgotten() {
+        let store = MemoryStore::new();
+        store
+            .report_loads("d1", &[ConnectionLoad::default()])
+            .await
+            .unwrap();
+        tokio::time::advance(LOAD_TTL - Duration::from_millis(1)).await;
+        assert_eq!(store.loads().await.unwrap().len(), 1);
+        tokio::time::advance(Duration::from_millis(1)).await;
+        assert_eq!(store.loads().await.unwrap(), []);
     }
 }

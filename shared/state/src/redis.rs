@@ -4,10 +4,19 @@
 //! the deployment's prefix; every multi-step operation is one script over keys of one slot, so Redis Cluster
 //! would do as well.
 
+mod combo;
+mod health;
+mod load;
+mod session;
+
+use crate::combo::ComboCount;
+use crate::health::{HealthChanges, Transition};
+use crate::load::ConnectionLoad;
+use crate::session::{Session, SessionUse};
 use crate::{LoginStanding, StateStore, StoreError};
 use ::redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use ::redis::io::tcp::TcpSettings;
-use ::redis::{Client, FromRedisValue, IntoConnectionInfo, RedisError, Script};
+use ::redis::{Client, FromRedisValue, IntoConnectionInfo, RedisError, Script, ScriptInvocation};
 use async_trait::async_trait;
 use bytes::Bytes;
 use std::future::Future;
@@ -16,6 +25,8 @@ use std::time::{Duration, Instant};
 
 /// For operations a request waits for.
 const DEADLINE: Duration = Duration::from_millis(50);
+/// For what data planes exchange in the background and people look at.
+const UNHURRIED_DEADLINE: Duration = Duration::from_secs(1);
 /// For whole snapshots, which no request waits for.
 const SNAPSHOT_DEADLINE: Duration = Duration::from_secs(2);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -68,6 +79,15 @@ impl RedisStore {
 
     fn key(&self, name: &str) -> String {
         format!("{}:{name}", self.prefix)
+    }
+
+    fn unhurried(&self) -> Duration {
+        self.deadline.max(UNHURRIED_DEADLINE)
+    }
+
+    async fn invoke<T: FromRedisValue>(&self, call: ScriptInvocation<'_>) -> Result<T, StoreError> {
+        let mut connection = self.connection.clone();
+        within(self.unhurried(), call.invoke_async(&mut connection)).await
     }
 
     /// The count and the lock of one identity live in one slot.
@@ -146,6 +166,50 @@ impl StateStore for RedisStore {
         within(self.deadline, command.query_async(&mut connection)).await
     }
 
+    async fn note_health(&self, transitions: &[Transition]) -> Result<(), StoreError> {
+        health::note(self, transitions).await
+    }
+
+    async fn health_since(&self, version: u64) -> Result<HealthChanges, StoreError> {
+        health::since(self, version).await
+    }
+
+    async fn claim_probe(&self, provider: &str, holder: &str, lease: Duration) -> Result<bool, StoreError> {
+        health::claim_probe(self, provider, holder, lease).await
+    }
+
+    async fn release_probe(&self, provider: &str, holder: &str) -> Result<(), StoreError> {
+        health::release_probe(self, provider, holder).await
+    }
+
+    async fn add_combo_counts(&self, counts: &[ComboCount]) -> Result<(), StoreError> {
+        combo::add(self, counts).await
+    }
+
+    async fn combo_counts(&self, combo: Option<&str>) -> Result<Vec<ComboCount>, StoreError> {
+        combo::list(self, combo).await
+    }
+
+    async fn clear_combo_counts(&self, combo: Option<&str>) -> Result<(), StoreError> {
+        combo::clear(self, combo).await
+    }
+
+    async fn touch_sessions(&self, uses: &[SessionUse]) -> Result<(), StoreError> {
+        session::touch(self, uses).await
+    }
+
+    async fn sessions(&self) -> Result<Vec<Session>, StoreError> {
+        session::list(self).await
+    }
+
+    async fn report_loads(&self, data_plane: &str, loads: &[ConnectionLoad]) -> Result<(), StoreError> {
+        load::report(self, data_plane, loads).await
+    }
+
+    async fn loads(&self) -> Result<Vec<ConnectionLoad>, StoreError> {
+        load::list(self).await
+    }
+
     async fn ping(&self) -> Result<Duration, StoreError> {
         let mut connection = self.connection.clone();
         let asked = Instant::now();
@@ -185,6 +249,14 @@ async fn within<T: FromRedisValue>(
         Ok(answer) => answer.map_err(failed),
         Err(_) => Err(StoreError::Slow(deadline)),
     }
+}
+
+/// One member name for several texts, whatever is in them.
+fn joined(parts: &[&str]) -> String {
+    parts
+        .iter()
+        .map(|part| format!("{}:{part}", part.len()))
+        .collect()
 }
 
 fn failed(error: RedisError) -> StoreError {
