@@ -5,7 +5,7 @@ use llm::reply::{Fold, ReplyPart};
 use llm::{Dialect, FinishReason, Reply, formats};
 use reqwest::{RequestBuilder, Response};
 use serde_json::{Value, json};
-use testkit::{Behaviour, Simulator};
+use testkit::Simulator;
 
 pub const DIALECTS: [Dialect; 5] = [
     Dialect::OpenAiChat,
@@ -15,66 +15,92 @@ pub const DIALECTS: [Dialect; 5] = [
     Dialect::OllamaChat,
 ];
 
-/// A provider of one dialect, called `p`, behind a data plane of its own.
-pub struct Pair {
+/// A provider of each dialect behind one data plane. Every client has an account of its own at each, so that what
+/// one of them causes is nobody else's rest.
+pub struct World {
     pub data_plane: DataPlane,
-    pub provider: Simulator,
+    providers: Vec<Simulator>,
 }
 
-// === impl Pair ===
+// === impl World ===
 
-impl Pair {
-    pub async fn start(upstream: Dialect, setup: Setup) -> Self {
-        let (node_type, api_type, provider) = match upstream {
-            Dialect::OpenAiChat => ("openai-compatible", "chat", Simulator::openai().await),
-            Dialect::OpenAiResponses => ("openai-compatible", "responses", Simulator::responses().await),
-            Dialect::AnthropicMessages => ("anthropic-compatible", "", Simulator::anthropic().await),
-            Dialect::Gemini => ("gemini-compatible", "", Simulator::gemini().await),
-            Dialect::OllamaChat => ("ollama-compatible", "", Simulator::ollama().await),
-        };
-        let data_plane = setup.node("p", node_type, api_type, &provider).start().await;
-        Self { data_plane, provider }
+impl World {
+    pub async fn start(mut setup: Setup) -> Self {
+        let mut providers = Vec::new();
+        for upstream in DIALECTS {
+            let (node_type, api_type, provider) = match upstream {
+                Dialect::OpenAiChat => ("openai-compatible", "chat", Simulator::openai().await),
+                Dialect::OpenAiResponses => ("openai-compatible", "responses", Simulator::responses().await),
+                Dialect::AnthropicMessages => ("anthropic-compatible", "", Simulator::anthropic().await),
+                Dialect::Gemini => ("gemini-compatible", "", Simulator::gemini().await),
+                Dialect::OllamaChat => ("ollama-compatible", "", Simulator::ollama().await),
+            };
+            for client in DIALECTS {
+                setup = setup.node(&node(client, upstream), node_type, api_type, &provider);
+            }
+            providers.push(provider);
+        }
+        let data_plane = setup.start().await;
+        Self {
+            data_plane,
+            providers,
+        }
+    }
+
+    pub fn provider(&self, upstream: Dialect) -> &Simulator {
+        &self.providers[place(upstream)]
     }
 
     /// A question of a client of this dialect.
-    pub fn question(&self, client: Dialect, text: &str, stream: bool) -> RequestBuilder {
-        let body = body(client, text, stream).to_string();
-        self.data_plane
-            .post(path(client, stream))
-            .bearer_auth(KEY)
-            .body(body)
+    pub fn question(&self, client: Dialect, upstream: Dialect, text: &str, stream: bool) -> RequestBuilder {
+        let model = format!("{}/demo", node(client, upstream));
+        let body = body(client, &model, text, stream).to_string();
+        let path = path(client, &model, stream);
+        self.data_plane.post(&path).bearer_auth(KEY).body(body)
     }
 
-    pub async fn ask(&self, client: Dialect, text: &str, stream: bool) -> Response {
-        self.question(client, text, stream).send().await.unwrap()
-    }
-
-    pub fn script(&self, behaviour: Behaviour) {
-        self.provider.script(behaviour);
+    pub async fn ask(&self, client: Dialect, upstream: Dialect, text: &str, stream: bool) -> Response {
+        self.question(client, upstream, text, stream)
+            .send()
+            .await
+            .unwrap()
     }
 }
 
-fn path(client: Dialect, stream: bool) -> &'static str {
+pub fn pairs() -> impl Iterator<Item = (Dialect, Dialect)> {
+    let upstreams = |client| DIALECTS.into_iter().map(move |upstream| (client, upstream));
+    DIALECTS.into_iter().flat_map(upstreams)
+}
+
+fn place(dialect: Dialect) -> usize {
+    DIALECTS.iter().position(|known| *known == dialect).unwrap()
+}
+
+fn node(client: Dialect, upstream: Dialect) -> String {
+    format!("from-{}-to-{}", place(client), place(upstream))
+}
+
+fn path(client: Dialect, model: &str, stream: bool) -> String {
     match (client, stream) {
-        (Dialect::OpenAiChat, _) => "/v1/chat/completions",
-        (Dialect::OpenAiResponses, _) => "/v1/responses",
-        (Dialect::AnthropicMessages, _) => "/v1/messages",
-        (Dialect::Gemini, true) => "/v1beta/models/p/demo:streamGenerateContent?alt=sse",
-        (Dialect::Gemini, false) => "/v1beta/models/p/demo:generateContent",
-        (Dialect::OllamaChat, _) => "/v1/api/chat",
+        (Dialect::OpenAiChat, _) => "/v1/chat/completions".to_owned(),
+        (Dialect::OpenAiResponses, _) => "/v1/responses".to_owned(),
+        (Dialect::AnthropicMessages, _) => "/v1/messages".to_owned(),
+        (Dialect::Gemini, true) => format!("/v1beta/models/{model}:streamGenerateContent?alt=sse"),
+        (Dialect::Gemini, false) => format!("/v1beta/models/{model}:generateContent"),
+        (Dialect::OllamaChat, _) => "/v1/api/chat".to_owned(),
     }
 }
 
-fn body(client: Dialect, text: &str, stream: bool) -> Value {
+fn body(client: Dialect, model: &str, text: &str, stream: bool) -> Value {
     let messages = json!([{"role": "user", "content": text}]);
     match client {
-        Dialect::OpenAiResponses => json!({"model": "p/demo", "stream": stream, "input": text}),
+        Dialect::OpenAiResponses => json!({"model": model, "stream": stream, "input": text}),
         Dialect::Gemini => json!({"contents": [{"role": "user", "parts": [{"text": text}]}]}),
         Dialect::AnthropicMessages => {
-            json!({"model": "p/demo", "stream": stream, "max_tokens": 200, "messages": messages})
+            json!({"model": model, "stream": stream, "max_tokens": 200, "messages": messages})
         }
         Dialect::OpenAiChat | Dialect::OllamaChat => {
-            json!({"model": "p/demo", "stream": stream, "messages": messages})
+            json!({"model": model, "stream": stream, "messages": messages})
         }
     }
 }

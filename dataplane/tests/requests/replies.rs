@@ -1,10 +1,10 @@
 //! What a reply's client gets of it: personal data, where the operator has it looked for, and the form it asked for.
 
-use crate::clients::{DIALECTS, Pair, read};
+use crate::clients::{DIALECTS, World, pairs, read};
 use crate::harness::{Setup, header, json};
 use llm::guard::ReplyMode;
 use llm::{Dialect, FinishReason};
-use serde_json::json;
+use serde_json::Value;
 use testkit::Behaviour;
 
 /// The demo provider repeats what it is told.
@@ -22,68 +22,60 @@ fn masking(mode: ReplyMode) -> Setup {
 
 #[tokio::test]
 async fn personal_data_in_a_reply_is_a_label_for_every_client() {
-    for upstream in DIALECTS {
-        let pair = Pair::start(upstream, masking(ReplyMode::Redact)).await;
-        for client in DIALECTS {
-            for (stream, behaviour) in [
-                (false, Behaviour::default()),
-                (true, Behaviour::default()),
-                (
-                    true,
-                    Behaviour {
-                        split: true,
-                        ..Behaviour::default()
-                    },
-                ),
-                (
-                    true,
-                    Behaviour {
-                        whole: true,
-                        ..Behaviour::default()
-                    },
-                ),
-            ] {
-                pair.script(behaviour.clone());
-                let answer = pair.ask(client, SECRETS, stream).await;
-                assert_eq!(answer.status(), 200, "{client} <- {upstream}");
-                let bytes = answer.bytes().await.unwrap();
-                let (text, finish) = read(client, &bytes, stream);
-                assert!(
-                    text.contains(LABELS),
-                    "{client} <- {upstream}, {behaviour:?}: {text}"
-                );
-                assert_eq!(finish, Some(FinishReason::Stop), "{client} <- {upstream}");
-            }
+    let world = World::start(masking(ReplyMode::Redact)).await;
+    for (client, upstream) in pairs() {
+        let whole = Behaviour {
+            whole: true,
+            ..Behaviour::default()
+        };
+        for (stream, behaviour) in [
+            (false, Behaviour::default()),
+            (true, Behaviour::default()),
+            (true, whole),
+        ] {
+            world.provider(upstream).script(behaviour.clone());
+            let answer = world.ask(client, upstream, SECRETS, stream).await;
+            assert_eq!(answer.status(), 200, "{client} <- {upstream}");
+            let (text, finish) = read(client, &answer.bytes().await.unwrap(), stream);
+            assert!(
+                text.contains(LABELS),
+                "{client} <- {upstream}, {behaviour:?}: {text}"
+            );
+            assert_eq!(finish, Some(FinishReason::Stop), "{client} <- {upstream}");
         }
         // the provider got what the client wrote
-        let received = pair.provider.requests().pop().unwrap();
+        let received = world.provider(upstream).requests().pop().unwrap();
         assert!(received.body.to_string().contains(SECRETS));
     }
 }
 
 #[tokio::test]
 async fn a_reply_that_is_only_looked_at_keeps_its_bytes() {
-    let warned = Pair::start(Dialect::OpenAiChat, masking(ReplyMode::Warn)).await;
-    let plain = Pair::start(Dialect::OpenAiChat, Setup::new()).await;
+    let client = Dialect::OpenAiChat;
+    let worlds = [
+        World::start(masking(ReplyMode::Warn)).await,
+        World::start(Setup::new()).await,
+    ];
     for stream in [false, true] {
-        let text = async |pair: &Pair| {
-            let answer = pair.ask(Dialect::OpenAiChat, SECRETS, stream).await;
-            answer.text().await.unwrap()
-        };
-        let (warned, plain) = (text(&warned).await, text(&plain).await);
-        assert!(warned.contains("ana@mail") || stream, "{warned}");
-        assert_eq!(warned.len(), plain.len());
+        let mut said = Vec::new();
+        for world in &worlds {
+            let answer = world.ask(client, client, SECRETS, stream).await;
+            let (text, finish) = read(client, &answer.bytes().await.unwrap(), stream);
+            assert!(text.contains(SECRETS), "{text}");
+            said.push((text, finish));
+        }
+        assert_eq!(said[0], said[1]);
     }
 }
 
 #[tokio::test]
 async fn a_blocked_reply_ends_as_filtered_and_costs_no_account_its_health() {
-    let pair = Pair::start(Dialect::OpenAiChat, masking(ReplyMode::Block)).await;
+    let (world, client) = (World::start(masking(ReplyMode::Block)).await, Dialect::OpenAiChat);
     for _ in 0..3 {
         for stream in [false, true] {
-            let answer = pair.ask(Dialect::OpenAiChat, SECRETS, stream).await;
+            let answer = world.ask(client, client, SECRETS, stream).await;
             assert_eq!(answer.status(), 200);
-            let (text, finish) = read(Dialect::OpenAiChat, &answer.bytes().await.unwrap(), stream);
+            let (text, finish) = read(client, &answer.bytes().await.unwrap(), stream);
             assert!(text.ends_with("I am "), "{text}");
             assert_eq!(finish, Some(FinishReason::ContentFilter));
         }
@@ -92,40 +84,37 @@ async fn a_blocked_reply_ends_as_filtered_and_costs_no_account_its_health() {
 
 #[tokio::test]
 async fn the_body_says_whether_an_answer_is_a_stream_whatever_the_client_accepts() {
-    for upstream in DIALECTS {
-        let pair = Pair::start(upstream, Setup::new()).await;
-        for client in DIALECTS {
-            for (stream, accept) in [
-                (true, "application/json"),
-                (false, "text/event-stream"),
-                (false, "application/x-ndjson, text/event-stream"),
-            ] {
-                let mut said = Vec::new();
-                // the provider does as it is asked, and then the other thing
-                for other in [false, true] {
-                    pair.script(Behaviour {
-                        whole: stream && other,
-                        streamed: !stream && other,
-                        ..Behaviour::default()
-                    });
-                    let question = pair.question(client, "How far is the moon?", stream);
-                    let answer = question.header("accept", accept).send().await.unwrap();
-                    assert_eq!(answer.status(), 200, "{client} <- {upstream}");
-                    let kind = header(&answer, "content-type").unwrap().to_owned();
-                    let expected = match (stream, client) {
-                        (false, _) => "application/json",
-                        (true, Dialect::OllamaChat) => "application/x-ndjson",
-                        (true, _) => "text/event-stream",
-                    };
-                    assert!(kind.starts_with(expected), "{client} <- {upstream}: {kind}");
-                    let bytes = answer.bytes().await.unwrap();
-                    said.push(read(client, &bytes, stream));
-                    assert!(stream || serde_json::from_slice::<serde_json::Value>(&bytes).is_ok());
-                }
-                assert_eq!(said[0], said[1], "{client} <- {upstream}");
-                assert!(said[0].0.contains("How far is the moon?"), "{said:?}");
-                assert_eq!(said[0].1, Some(FinishReason::Stop));
+    let world = World::start(Setup::new()).await;
+    for (client, upstream) in pairs() {
+        for (stream, accept) in [
+            (true, "application/json"),
+            (false, "application/x-ndjson, text/event-stream"),
+        ] {
+            let mut said = Vec::new();
+            // the provider does as it is asked, and then the other thing
+            for other in [false, true] {
+                world.provider(upstream).script(Behaviour {
+                    whole: stream && other,
+                    streamed: !stream && other,
+                    ..Behaviour::default()
+                });
+                let question = world.question(client, upstream, "How far is the moon?", stream);
+                let answer = question.header("accept", accept).send().await.unwrap();
+                assert_eq!(answer.status(), 200, "{client} <- {upstream}");
+                let kind = header(&answer, "content-type").unwrap().to_owned();
+                let expected = match (stream, client) {
+                    (false, _) => "application/json",
+                    (true, Dialect::OllamaChat) => "application/x-ndjson",
+                    (true, _) => "text/event-stream",
+                };
+                assert!(kind.starts_with(expected), "{client} <- {upstream}: {kind}");
+                let bytes = answer.bytes().await.unwrap();
+                said.push(read(client, &bytes, stream));
+                assert!(stream || serde_json::from_slice::<Value>(&bytes).is_ok());
             }
+            assert_eq!(said[0], said[1], "{client} <- {upstream}");
+            assert!(said[0].0.contains("How far is the moon?"), "{said:?}");
+            assert_eq!(said[0].1, Some(FinishReason::Stop));
         }
     }
 }
@@ -135,44 +124,39 @@ const QUOTA: &str = r#"[{"error":{"code":429,"message":"quota","status":"RESOURC
 
 #[tokio::test]
 async fn every_client_learns_when_the_provider_wants_to_be_asked_again() {
-    for upstream in DIALECTS {
-        for (retry_after, body) in [(None, Some(QUOTA.to_owned())), (Some(38), None)] {
-            for (n, client) in DIALECTS.into_iter().enumerate() {
-                // an account that has to rest is not asked, so every client has one of its own
-                let pair = Pair::start(upstream, Setup::new()).await;
-                pair.script(Behaviour {
-                    fail: Some(429),
-                    retry_after,
-                    body: body.clone(),
-                    ..Behaviour::default()
-                });
-                let answer = pair.ask(client, "How far is the moon?", n % 2 == 0).await;
-                assert_eq!(answer.status(), 429, "{client} <- {upstream}");
-                assert_eq!(header(&answer, "content-type"), Some("application/json"));
-                let after: u64 = header(&answer, "retry-after")
-                    .unwrap_or_else(|| panic!("{client} <- {upstream}"))
-                    .parse()
-                    .unwrap();
-                assert!((38..=42).contains(&after), "{client} <- {upstream}: {after}");
-                let error = json(answer).await;
-                let (place, word) = match client {
-                    Dialect::OpenAiChat | Dialect::OpenAiResponses => ("/error/type", "rate_limit_error"),
-                    Dialect::AnthropicMessages => ("/error/type", "rate_limit_error"),
-                    Dialect::Gemini => ("/error/status", "RESOURCE_EXHAUSTED"),
-                    Dialect::OllamaChat => ("/error", ""),
-                };
-                let said = error.pointer(place).and_then(|said| said.as_str());
-                assert!(
-                    said.is_some_and(|said| said.contains(word)),
-                    "{client} <- {upstream}: {error}"
-                );
-                if body.is_some() {
-                    assert!(
-                        error.to_string().contains("quota"),
-                        "{client} <- {upstream}: {error}"
-                    );
+    for (retry_after, body) in [(None, Some(QUOTA.to_owned())), (Some(38), None)] {
+        let world = World::start(Setup::new()).await;
+        for (client, upstream) in pairs() {
+            world.provider(upstream).script(Behaviour {
+                fail: Some(429),
+                retry_after,
+                body: body.clone(),
+                ..Behaviour::default()
+            });
+            let stream = client != upstream;
+            let answer = world.ask(client, upstream, "How far is the moon?", stream).await;
+            assert_eq!(answer.status(), 429, "{client} <- {upstream}");
+            assert_eq!(header(&answer, "content-type"), Some("application/json"));
+            let after: u64 = header(&answer, "retry-after")
+                .unwrap_or_else(|| panic!("{client} <- {upstream}"))
+                .parse()
+                .unwrap();
+            // not before the provider said, and not before the account is back
+            assert!((38..=42).contains(&after), "{client} <- {upstream}: {after}");
+            let error = json(answer).await;
+            let (place, word) = match client {
+                Dialect::OpenAiChat | Dialect::OpenAiResponses | Dialect::AnthropicMessages => {
+                    ("/error/type", "rate_limit_error")
                 }
-            }
+                Dialect::Gemini => ("/error/status", "RESOURCE_EXHAUSTED"),
+                Dialect::OllamaChat => ("/error", "429"),
+            };
+            let said = error.pointer(place).and_then(Value::as_str);
+            assert!(
+                said.is_some_and(|said| said.contains(word)),
+                "{client} <- {upstream}: {error}"
+            );
+            assert!(body.is_none() || error.to_string().contains("quota"), "{error}");
         }
     }
 }
@@ -184,48 +168,36 @@ async fn a_providers_error_of_any_shape_has_the_clients_envelope() {
         body: Some(body.to_owned()),
         ..Behaviour::default()
     };
-    for upstream in DIALECTS {
-        for client in DIALECTS {
-            let pair = Pair::start(upstream, Setup::new()).await;
-            let message = async |behaviour: Behaviour| {
-                pair.script(behaviour);
-                let answer = pair.ask(client, "How far is the moon?", false).await;
-                let status = answer.status().as_u16();
-                let error = json(answer).await;
-                let message = match client {
-                    Dialect::OllamaChat => &error["error"],
-                    _ => &error["error"]["message"],
-                };
-                let said = message
-                    .as_str()
-                    .unwrap_or_else(|| panic!("{client}: {error}"))
-                    .to_owned();
-                assert_eq!(
-                    error["type"] == json!("error"),
-                    client == Dialect::AnthropicMessages
-                );
-                (status, said)
+    let page = Behaviour {
+        html: Some(502),
+        ..Behaviour::default()
+    };
+    // Anthropic and Google know no 502 of their own
+    for (behaviour, statuses, message) in [
+        (
+            failing(400, r#"{"error":{"message":"m","code":400}}"#),
+            400..=400,
+            "[400]: m",
+        ),
+        (failing(500, "\"plain\""), 500..=502, "[500]: plain"),
+        (page, 500..=502, "[502]: "),
+    ] {
+        let world = World::start(Setup::new()).await;
+        for (client, upstream) in pairs() {
+            world.provider(upstream).script(behaviour.clone());
+            let answer = world.ask(client, upstream, "How far is the moon?", false).await;
+            let status = answer.status().as_u16();
+            assert!(statuses.contains(&status), "{client} <- {upstream}: {status}");
+            let error = json(answer).await;
+            let said = match client {
+                Dialect::OllamaChat => &error["error"],
+                _ => &error["error"]["message"],
             };
-            let (status, said) = message(failing(400, r#"{"error":{"message":"m","code":400}}"#)).await;
-            assert_eq!(
-                (status, said.as_str()),
-                (400, "[400]: m"),
-                "{client} <- {upstream}"
-            );
-            let (status, said) = message(Behaviour {
-                html: Some(502),
-                ..Behaviour::default()
-            })
-            .await;
-            // Anthropic and Google know no 502 of their own
-            assert!([500, 502].contains(&status), "{client} <- {upstream}: {status}");
+            let said = said.as_str().unwrap_or_else(|| panic!("{client}: {error}"));
+            assert!(said.contains(message), "{client} <- {upstream}: {said}");
             assert!(!said.contains('<'), "{client} <- {upstream}: {said}");
-
-            let pair = Pair::start(upstream, Setup::new()).await;
-            pair.script(failing(500, "\"plain\""));
-            let answer = pair.ask(client, "How far is the moon?", false).await;
-            assert!(answer.status().is_server_error(), "{client} <- {upstream}");
-            assert!(json(answer).await.to_string().contains("plain"));
+            assert_eq!(error["type"] == "error", client == Dialect::AnthropicMessages);
         }
     }
+    assert_eq!(DIALECTS.len(), llm::formats::ALL.len());
 }
