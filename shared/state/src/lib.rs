@@ -3,7 +3,7 @@
 //!
 //! The trait is semantic, not key-value: each operation is one atomic step with a meaning, so that the two
 //! backends can be held to the same behaviour. Both are real: [`MemoryStore`] serves the single process,
-//! [`RedisStore`] a cluster. `tests/conformance.rs` runs one list of scenarios against both.
+//! [`RedisStore`] a cluster. `tests/conformance` runs one list of scenarios against both.
 //!
 //! No caller may depend on the store to be there. Every operation has a deadline and fails with a
 //! [`StoreError`], and each use says what happens then.

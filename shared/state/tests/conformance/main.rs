@@ -1,0 +1,117 @@
+//! One list of scenarios, both backends. A difference in what a caller can observe fails here.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "clippy takes what surrounds a test function for production code"
+)]
+
+mod cluster;
+mod combos;
+mod health;
+mod loads;
+mod logins;
+mod probes;
+mod sessions;
+mod snapshots;
+
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use state::{MemoryStore, RedisStore, StateStore};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use uuid::Uuid;
+
+type Scenario = (&'static str, fn(Arc<dyn StateStore>) -> BoxFuture<'static, ()>);
+
+const WINDOW: Duration = Duration::from_secs(60);
+/// Short enough to wait for, long enough not to pass by accident.
+const SHORT: Duration = Duration::from_millis(60);
+
+const SCENARIOS: &[&[Scenario]] = &[
+    snapshots::SCENARIOS,
+    logins::SCENARIOS,
+    health::SCENARIOS,
+    probes::SCENARIOS,
+    combos::SCENARIOS,
+    sessions::SCENARIOS,
+    loads::SCENARIOS,
+];
+
+#[tokio::test]
+async fn the_memory_store_conforms() {
+    for (name, scenario) in SCENARIOS.iter().copied().flatten() {
+        eprintln!("{name}");
+        scenario(Arc::new(MemoryStore::new())).await;
+    }
+}
+
+#[tokio::test]
+async fn the_redis_store_conforms() {
+    for (name, scenario) in SCENARIOS.iter().copied().flatten() {
+        eprintln!("{name}");
+        scenario(Arc::new(redis_store(&new_prefix()).await)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_is_not_there_fails_within_its_deadline() {
+    let store = RedisStore::connect("redis://127.0.0.1:1", "test").await.unwrap();
+    let asked = Instant::now();
+    store.session_revoked("s1").await.unwrap_err();
+    store
+        .claim_probe("openai", "d1", Duration::from_secs(60))
+        .await
+        .unwrap_err();
+    assert!(
+        asked.elapsed() < Duration::from_millis(500),
+        "{:?}",
+        asked.elapsed()
+    );
+}
+
+#[tokio::test]
+async fn an_address_that_cannot_be_read_is_refused_without_repeating_it() {
+    let error = RedisStore::connect("mysql://user:hunter2@host", "test")
+        .await
+        .err()
+        .unwrap()
+        .to_string();
+    assert!(
+        error.contains("REDIS_URL") && !error.contains("hunter2"),
+        "{error}"
+    );
+}
+
+async fn redis_store(prefix: &str) -> RedisStore {
+    let store = RedisStore::connect(&redis_url(), prefix).await.unwrap();
+    store.with_deadline(Duration::from_secs(5))
+}
+
+fn redis_url() -> String {
+    std::env::var("REDIS_URL").expect("REDIS_URL is not set: run this by `make test`")
+}
+
+fn new_prefix() -> String {
+    format!("test:{}", Uuid::now_v7())
+}
+
+fn bytes(text: &str) -> Bytes {
+    Bytes::copy_from_slice(text.as_bytes())
+}
+
+/// Until the store's own clock says that this much time has passed.
+async fn passed(store: &Arc<dyn StateStore>, time: Duration) {
+    let marker = Uuid::now_v7().to_string();
+    store.revoke_session(&marker, time).await.unwrap();
+    eventually(|| async { !store.session_revoked(&marker).await.unwrap() }).await;
+}
+
+/// Both backends run on real time here: Redis has no clock that could be paused.
+async fn eventually<F: Future<Output = bool>>(condition: impl Fn() -> F) {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !condition().await {
+        assert!(Instant::now() < deadline, "still not so after 10 s");
+        tokio::task::yield_now().await;
+    }
+}
