@@ -10,16 +10,20 @@ mod listing;
 mod names;
 mod penalty;
 mod resolve;
+mod running;
 mod table;
 #[cfg(test)]
 mod tests;
+mod tree;
 
 pub use access::{Globs, Scopes};
 pub use health::{Cooling, Health};
 pub use listing::ListedModel;
 pub use penalty::Penalty;
-pub use resolve::{Resolution, ResolveError};
-pub use table::{ApiKey, Combo, Connection, Provider, Route, Table};
+pub use resolve::ResolveError;
+pub use running::{Combos, Gate, Slot};
+pub use table::{ApiKey, Connection, Provider, Table};
+pub use tree::{Combo, Member, Node, Resolution, Route, Seat};
 
 use arc_swap::ArcSwapOption;
 use std::sync::Arc;
@@ -29,6 +33,7 @@ use std::sync::Arc;
 pub struct Routing {
     table: Arc<ArcSwapOption<Table>>,
     health: Arc<Health>,
+    combos: Arc<Combos>,
 }
 
 // === impl Routing ===
@@ -42,7 +47,13 @@ impl Routing {
     /// Replaces the running configuration. Requests in flight keep the one they loaded.
     pub fn store(&self, table: Table) {
         self.health.retain(|connection| table.has_connection(connection));
+        self.combos.retain(|combo| table.has_combo(combo));
         self.table.store(Some(Arc::new(table)));
+    }
+
+    /// What combos remember from table to table.
+    pub fn combos(&self) -> &Combos {
+        &self.combos
     }
 
     pub fn health(&self) -> &Health {

@@ -113,7 +113,7 @@ fn view(table: &Table, row: &ListedModel) -> ModelView {
     let route = table
         .resolve(&row.id)
         .ok()
-        .and_then(|resolution| resolution.routes.first().cloned());
+        .and_then(|resolution| resolution.routes().first().cloned());
     ModelView {
         name: format!("models/{}", row.id),
         display_name: row.root.clone(),

@@ -125,7 +125,7 @@ fn shown<'a>(table: &Table, row: &'a ListedModel) -> Shown<'a> {
     let route = table
         .resolve(&row.id)
         .ok()
-        .and_then(|resolution| resolution.routes.first().cloned());
+        .and_then(|resolution| resolution.routes().first().cloned());
     let caps = route.map(|route| ModelCaps::of(route.provider.spec.dialect, &route.model));
     let mut capabilities = vec!["completion", "tools"];
     capabilities.extend(caps.is_some_and(|caps| caps.images).then_some("vision"));

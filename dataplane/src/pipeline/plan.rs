@@ -1,7 +1,7 @@
 //! Where a request may go: the routes its model name stands for, minus what its key may not use.
 
 use super::authenticate::Caller;
-use crate::routing::{Combo, Connection, Resolution, ResolveError, Route, Table};
+use crate::routing::{Combo, Connection, ResolveError, Route, Table};
 use llm::ErrorKind;
 use std::sync::Arc;
 use thiserror::Error;
@@ -49,25 +49,26 @@ pub fn candidates(
     model: &str,
     provider: Option<&str>,
 ) -> Result<Plan, PlanError> {
-    let Resolution {
-        direct,
-        combo,
-        routes,
-    } = match provider {
+    let resolution = match provider {
         Some(provider) => table.resolve_at(provider, model)?,
         None => table.resolve(model)?,
     };
+    let combo = resolution.combo().cloned();
+    let (direct, routes) = (resolution.direct, resolution.routes());
     // a bare name says nothing about the provider that the address put before it
     let qualified = provider.and_then(|_| routes.first()).map(Route::name);
     let model = qualified.as_deref().unwrap_or(model);
-    let routes = match &caller.key {
+    let routes: Arc<[Route]> = match &caller.key {
         Some(key) if !key.models.is_unrestricted() && !key.models.names(model) => {
             let named = key.models.matches(model);
             let closed = combo.is_some() && !named;
-            let permitted = |route: &&Route| !closed && (direct && named || key.may_reach(route));
+            // what stands in for a model that was named with its provider has to be covered on its own
+            let own = |route: &Route| routes[0].is(route) || *model == *route.model;
+            let permitted =
+                |route: &&Route| !closed && (direct && named && own(route) || key.may_reach(route));
             routes.iter().filter(permitted).cloned().collect()
         }
-        _ => routes,
+        _ => routes.into(),
     };
     if routes.is_empty() {
         return Err(PlanError::NotAllowed {

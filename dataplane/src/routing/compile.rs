@@ -4,6 +4,7 @@
 //! nobody, a connection that cannot be opened is not called, a name that cannot be resolved answers with an error;
 //! everything else keeps working. Without readable settings no key is accepted.
 
+use super::Routing;
 use super::access::{Globs, Scopes};
 use super::listing;
 use super::names;
@@ -65,10 +66,12 @@ pub(super) struct Fault {
 // === impl Table ===
 
 impl Table {
+    /// `kept` is what outlives tables, and what the new one takes over from those before it.
     pub fn compile(
         version: ConfigVersion,
         resources: &[Resource],
         transport: &SealKey,
+        kept: &Routing,
     ) -> (Self, Vec<ResourceError>) {
         let mut errors = Vec::new();
         let sorted = Sorted::new(resources, &mut errors);
@@ -86,9 +89,16 @@ impl Table {
             bare: index_bare(&distinct),
             providers,
             names: HashMap::new(),
+            combos: sorted.combos.keys().map(|id| (*id).to_owned()).collect(),
             listing: Vec::new(),
         };
-        table.names = names::compile(&sorted.combos, &sorted.aliases, &table, &mut errors);
+        table.names = names::compile(
+            &sorted.combos,
+            &sorted.aliases,
+            &table,
+            kept.combos(),
+            &mut errors,
+        );
         table.names.extend(
             sorted
                 .broken
@@ -150,10 +160,6 @@ impl Fault {
             code,
             message: message.into(),
         }
-    }
-
-    pub(super) fn message(&self) -> &str {
-        &self.message
     }
 }
 

@@ -4,7 +4,8 @@
 //! model id that exactly one active provider has.
 
 use super::listing;
-use super::table::{Combo, Named, Provider, Route, Table};
+use super::table::{Named, Provider, Table};
+use super::tree::{Resolution, Route};
 use std::sync::Arc;
 use thiserror::Error;
 
@@ -13,15 +14,6 @@ const DEFAULT_PROVIDER: &str = "openai";
 
 /// How many choices an error names.
 const SUGGESTIONS: usize = 5;
-
-/// What a model name stands for: routes in the order they are tried, at least one.
-#[derive(Debug, Clone)]
-pub struct Resolution {
-    /// The client wrote the model itself, not a name that someone gave to it.
-    pub direct: bool,
-    pub combo: Option<Arc<Combo>>,
-    pub routes: Arc<[Route]>,
-}
 
 /// The texts are for the client and say what to write instead.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -63,12 +55,7 @@ impl Table {
             }
             None => {}
         }
-        let route = self.direct(model)?;
-        Ok(Resolution {
-            direct: true,
-            combo: None,
-            routes: Arc::from([route]),
-        })
+        self.direct(model).map(Resolution::of_model)
     }
 
     /// The provider behind a word that an address names: its id, its alias or, for a node, its prefix.
@@ -84,12 +71,7 @@ impl Table {
     pub fn resolve_at(&self, word: &str, model: &str) -> Result<Resolution, ResolveError> {
         check(model)?;
         let provider = self.provider(word)?;
-        let route = route(provider, provider.own_id(word, model)?)?;
-        Ok(Resolution {
-            direct: true,
-            combo: None,
-            routes: Arc::from([route]),
-        })
+        route(provider, provider.own_id(word, model)?).map(Resolution::of_model)
     }
 
     /// A name that is neither combo nor alias.
@@ -220,8 +202,5 @@ fn route(provider: &Arc<Provider>, model: &str) -> Result<Route, ResolveError> {
             provider: provider.id.to_string(),
         });
     }
-    Ok(Route {
-        provider: provider.clone(),
-        model: model.into(),
-    })
+    Ok(Route::new(provider, model))
 }

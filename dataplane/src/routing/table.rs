@@ -6,7 +6,8 @@
 
 use super::access::{Globs, Scopes};
 use super::listing::ListedModel;
-use super::resolve::{Resolution, ResolveError};
+use super::resolve::ResolveError;
+use super::tree::{Resolution, Route};
 use http::HeaderMap;
 use llm::think_tags::ThinkTags;
 use llm::{Dialect, ProviderSpec, Rewrite};
@@ -14,7 +15,6 @@ use proto::v1::ConfigVersion;
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
 use url::Url;
 use zeroize::Zeroizing;
 
@@ -29,6 +29,8 @@ pub struct Table {
     pub(super) providers: HashMap<String, Arc<Provider>>,
     /// Combos and aliases, resolved; consulted before anything else.
     pub(super) names: HashMap<String, Named>,
+    /// The ids of all combos, whether they are usable or not.
+    pub(super) combos: HashSet<String>,
     /// Model ids written without a provider, to the providers that are active and have them.
     pub(super) bare: HashMap<String, Vec<Arc<Provider>>>,
     pub(super) listing: Vec<ListedModel>,
@@ -86,21 +88,6 @@ pub struct Connection {
     pub think_tags: Option<ThinkTags>,
 }
 
-/// One place a request may go: a provider and the provider's own model id.
-#[derive(Debug, Clone)]
-pub struct Route {
-    pub provider: Arc<Provider>,
-    pub model: Arc<str>,
-}
-
-/// A named list of routes, tried in order.
-#[derive(Debug)]
-pub struct Combo {
-    pub name: Arc<str>,
-    /// How long the search for an answer may take; a running stream is not cut.
-    pub timeout: Option<Duration>,
-}
-
 /// What an exact name stands for.
 pub(super) enum Named {
     Routes(Resolution),
@@ -137,6 +124,10 @@ impl Table {
         &self.listing
     }
 
+    pub(super) fn has_combo(&self, id: &str) -> bool {
+        self.combos.contains(id)
+    }
+
     pub fn has_connection(&self, id: &str) -> bool {
         self.providers
             .values()
@@ -168,15 +159,6 @@ impl Connection {
 
     fn url(&self, path: &str) -> Option<Url> {
         Url::parse(&format!("{}{path}", self.base_url)).ok()
-    }
-}
-
-// === impl Route ===
-
-impl Route {
-    /// As clients write it.
-    pub fn name(&self) -> String {
-        format!("{}/{}", self.provider.prefix, self.model)
     }
 }
 

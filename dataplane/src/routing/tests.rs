@@ -105,7 +105,12 @@ fn key(id: &str, text: &str) -> Resource {
 }
 
 fn compile(resources: &[Resource]) -> (Table, Vec<ResourceError>) {
-    Table::compile(ConfigVersion::default(), resources, &transport())
+    Table::compile(
+        ConfigVersion::default(),
+        resources,
+        &transport(),
+        &Routing::default(),
+    )
 }
 
 fn table(resources: &[Resource]) -> Table {
@@ -117,7 +122,7 @@ fn table(resources: &[Resource]) -> Table {
 fn routes(table: &Table, model: &str) -> Result<Vec<String>, String> {
     let resolution = table.resolve(model).map_err(|error| error.to_string())?;
     Ok(resolution
-        .routes
+        .routes()
         .iter()
         .map(|route| format!("{} {}", route.provider.id, route.model))
         .collect())
@@ -251,7 +256,7 @@ fn accounts_are_tried_by_priority() {
         connection("a", "openai", 2),
     ]);
     let resolution = table.resolve("openai/x").unwrap();
-    let order: Vec<_> = resolution.routes[0]
+    let order: Vec<_> = resolution.routes()[0]
         .provider
         .connections
         .iter()
@@ -280,7 +285,7 @@ fn a_broken_name_answers_with_its_reason_and_never_means_something_else() {
     let (table, errors) = compile(&[
         settings(&[]),
         connection("c1", "openai", 1),
-        combo("gpt-4o", "weighted", &["openai/a"]),
+        combo("gpt-4o", "best", &["openai/a"]),
         combo("round", "priority", &["and-round"]),
         combo("and-round", "priority", &["round"]),
         alias("bad/alias", "openai/a"),
@@ -339,7 +344,7 @@ fn a_resource_that_cannot_be_used_is_quarantined_and_the_rest_applies() {
         assert!(found.contains(&expected), "{expected:?} in {found:?}");
     }
     assert_eq!(
-        table.resolve("openai/x").unwrap().routes[0]
+        table.resolve("openai/x").unwrap().routes()[0]
             .provider
             .connections
             .len(),
@@ -369,7 +374,7 @@ fn the_credential_is_in_the_prepared_headers_and_does_not_print() {
     let table = table(&[connection("c1", "openai", 1), connection("c2", "anthropic", 1)]);
     let header = |model: &str, name: &str| {
         let resolution = table.resolve(model).unwrap();
-        let connection = resolution.routes[0].provider.connections[0].clone();
+        let connection = resolution.routes()[0].provider.connections[0].clone();
         assert!(!format!("{connection:?}").contains("sk-upstream"));
         connection
             .headers

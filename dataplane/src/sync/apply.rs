@@ -133,7 +133,7 @@ impl Applier {
         let (routing, transport) = (self.routing.clone(), self.transport.clone());
         let compiling = tokio::task::spawn_blocking(move || {
             let resources = read(current.as_ref(), &update)?;
-            let (table, errors) = compile(&update.target, &resources, &transport)?;
+            let (table, errors) = compile(&update.target, &resources, &transport, &routing)?;
             // the table it replaces may be dropped here, and dropping a large one takes a while
             routing.store(table);
             Ok((resources, errors))
@@ -235,9 +235,10 @@ fn compile(
     version: &ConfigVersion,
     resources: &Resources,
     transport: &SealKey,
+    routing: &Routing,
 ) -> Result<(Table, Vec<ResourceError>), Refusal> {
     let (decoded, mut errors) = resources.decode();
-    let (table, quarantined) = Table::compile(version.clone(), &decoded, transport);
+    let (table, quarantined) = Table::compile(version.clone(), &decoded, transport, routing);
     errors.extend(quarantined);
     // Without usable settings no key would be accepted: worse than serving yesterday's configuration.
     let fatal = |error: &ResourceError| is_settings(error.resource.as_ref());

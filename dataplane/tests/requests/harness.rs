@@ -186,9 +186,11 @@ impl Setup {
             digest: Vec::new(),
         };
         let transport = ClusterKeys::derive(CLUSTER_SECRET).transport;
-        let (table, errors) = Table::compile(version, &self.snapshot.clone().build(), &transport);
-        assert_eq!(errors, []);
+        let resources = self.snapshot.clone().build();
         let data_plane = self.start_empty().await;
+        let routing = &data_plane.gateway.routing;
+        let (table, errors) = Table::compile(version, &resources, &transport, routing);
+        assert_eq!(errors, []);
         data_plane.gateway.routing.store(table);
         data_plane
     }

@@ -1,0 +1,215 @@
+//! What a model name stands for, as a tree: a route, a route and what stands in for it, or a combo of those.
+//!
+//! Routes are listed once, in the order of the configuration, and the tree refers to them by position: a combo that
+//! reaches a model twice still has one candidate for it. A tree is made when the configuration arrives and shared by
+//! all requests; what changes while they run is behind [`Seat`] and [`Combo::take_turn`].
+
+use super::running::{Gate, Running};
+use super::table::Provider;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// What a model name stands for: at least one route.
+#[derive(Debug, Clone)]
+pub struct Resolution {
+    /// The client wrote the model itself, not a name that someone gave to it. The first route is that model; others
+    /// stand in for it.
+    pub direct: bool,
+    tree: Arc<Tree>,
+}
+
+/// One place a request may go: a provider and the provider's own model id.
+#[derive(Debug, Clone)]
+pub struct Route {
+    pub provider: Arc<Provider>,
+    pub model: Arc<str>,
+    /// Nano-USD per million tokens of input, if anybody knows.
+    pub price: Option<u64>,
+}
+
+#[derive(Debug)]
+pub enum Node {
+    /// By its position in [`Resolution::routes`].
+    Route(usize),
+    /// A route, and those that stand in for it when it fails, in this order.
+    Chain(Vec<usize>),
+    Combo {
+        combo: Arc<Combo>,
+        /// At least one, in the order of the configuration.
+        members: Vec<Member>,
+    },
+}
+
+#[derive(Debug)]
+pub struct Member {
+    pub weight: f64,
+    pub seat: Arc<Seat>,
+    pub node: Node,
+}
+
+/// A named list of models, and how one of them is chosen.
+#[derive(Debug)]
+pub struct Combo {
+    /// Of the resource; the name may change.
+    pub id: Arc<str>,
+    pub name: Arc<str>,
+    /// One of [`proto::validate::STRATEGIES`].
+    pub strategy: &'static str,
+    /// How long the search for an answer may take; a running stream is not cut.
+    pub timeout: Option<Duration>,
+    /// On the same account; absent: once, when nothing else is left.
+    pub max_retries: Option<u32>,
+    pub retry_delay: Duration,
+    pub track_metrics: bool,
+    pub(super) running: Arc<Running>,
+}
+
+/// The place of a member in its combo: what its successes are counted by, and what it admits.
+#[derive(Debug)]
+pub struct Seat {
+    /// The combo's name.
+    pub combo: Arc<str>,
+    /// As the combo writes it.
+    pub model: Arc<str>,
+    pub track_metrics: bool,
+    pub(super) uses: Arc<AtomicU64>,
+    /// Only a round-robin combo keeps its members from taking too much at a time.
+    pub gate: Option<Gate>,
+}
+
+#[derive(Debug)]
+struct Tree {
+    root: Node,
+    routes: Vec<Route>,
+    /// Of each route: the seats it is under, the outermost first.
+    seats: Vec<Vec<Arc<Seat>>>,
+}
+
+// === impl Resolution ===
+
+impl Resolution {
+    /// Of a model as the client wrote it.
+    pub(super) fn of_model(route: Route) -> Self {
+        Self {
+            direct: true,
+            tree: Arc::new(Tree {
+                root: Node::Route(0),
+                routes: vec![route],
+                seats: vec![Vec::new()],
+            }),
+        }
+    }
+
+    /// `seats` has one entry per route.
+    pub(super) fn of_tree(direct: bool, root: Node, routes: Vec<Route>, seats: Vec<Vec<Arc<Seat>>>) -> Self {
+        Self {
+            direct,
+            tree: Arc::new(Tree { root, routes, seats }),
+        }
+    }
+
+    pub fn root(&self) -> &Node {
+        &self.tree.root
+    }
+
+    /// Every route once, in the order of the configuration.
+    pub fn routes(&self) -> &[Route] {
+        &self.tree.routes
+    }
+
+    /// The seats that a route is under, the outermost first: all of them were used when it answers.
+    pub fn seats(&self, route: usize) -> &[Arc<Seat>] {
+        self.tree.seats.get(route).map_or(&[], Vec::as_slice)
+    }
+
+    /// The combo that the name stands for, if it is one.
+    pub fn combo(&self) -> Option<&Arc<Combo>> {
+        match self.root() {
+            Node::Combo { combo, .. } => Some(combo),
+            Node::Route(_) | Node::Chain(_) => None,
+        }
+    }
+}
+
+// === impl Route ===
+
+impl Route {
+    pub(super) fn new(provider: &Arc<Provider>, model: &str) -> Self {
+        Self {
+            provider: provider.clone(),
+            model: model.into(),
+            price: None,
+        }
+    }
+
+    /// As clients write it.
+    pub fn name(&self) -> String {
+        format!("{}/{}", self.provider.prefix, self.model)
+    }
+
+    pub fn is(&self, other: &Self) -> bool {
+        self.provider.id == other.provider.id && self.model == other.model
+    }
+}
+
+// === impl Node ===
+
+impl Node {
+    /// The positions of all routes below, in order; one may occur more than once.
+    pub fn positions(&self) -> Vec<usize> {
+        let mut positions = Vec::new();
+        self.collect(&mut positions);
+        positions
+    }
+
+    fn collect(&self, positions: &mut Vec<usize>) {
+        match self {
+            Self::Route(position) => positions.push(*position),
+            Self::Chain(chain) => positions.extend(chain),
+            Self::Combo { members, .. } => {
+                members.iter().for_each(|member| member.node.collect(positions));
+            }
+        }
+    }
+
+    /// What the cheapest route below costs; of a chain it is the first, because the others only stand in.
+    pub fn price(&self, routes: &[Route]) -> Option<u64> {
+        let of = |position: &usize| routes.get(*position).and_then(|route| route.price);
+        match self {
+            Self::Route(position) => of(position),
+            Self::Chain(chain) => chain.first().and_then(of),
+            Self::Combo { members, .. } => members
+                .iter()
+                .filter_map(|member| member.node.price(routes))
+                .min(),
+        }
+    }
+}
+
+// === impl Combo ===
+
+impl Combo {
+    /// How many requests came before this one. Once per request: the next one gets the next number.
+    pub fn take_turn(&self) -> u64 {
+        self.running.turn.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// The turn that the next request would get.
+    pub fn next_turn(&self) -> u64 {
+        self.running.turn.load(Ordering::Relaxed)
+    }
+}
+
+// === impl Seat ===
+
+impl Seat {
+    /// Requests that this member answered in this combo since the process started.
+    pub fn uses(&self) -> u64 {
+        self.uses.load(Ordering::Relaxed)
+    }
+
+    pub fn succeeded(&self) {
+        self.uses.fetch_add(1, Ordering::Relaxed);
+    }
+}
