@@ -18,6 +18,8 @@ pub mod http;
 pub mod metrics;
 pub mod pipeline;
 pub mod routing;
+mod span;
 pub mod sync;
+pub mod tally;
 pub mod upstream;
 pub mod usage;

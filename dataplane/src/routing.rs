@@ -4,11 +4,13 @@
 //! `sync` stores a new one. [`Health`] outlives tables, because a cooldown must survive a configuration change.
 
 mod access;
+mod choice;
 mod compile;
-mod health;
+pub mod health;
 mod listing;
 mod names;
 mod penalty;
+mod resilience;
 mod resolve;
 mod running;
 mod table;
@@ -17,9 +19,11 @@ mod tests;
 mod tree;
 
 pub use access::{Globs, Scopes};
+pub use choice::{Choice, Hedging};
 pub use health::{Cooling, Health};
 pub use listing::ListedModel;
-pub use penalty::Penalty;
+pub use penalty::{Penalty, blames_provider};
+pub use resilience::{Profile, Resilience};
 pub use resolve::ResolveError;
 pub use running::{Combos, Gate, Slot};
 pub use table::{ApiKey, Connection, Provider, Table};
@@ -46,9 +50,9 @@ impl Routing {
 
     /// Replaces the running configuration. Requests in flight keep the one they loaded.
     pub fn store(&self, table: Table) {
-        self.health.retain(|connection| table.has_connection(connection));
         self.combos.retain(|combo| table.has_combo(combo));
         self.table.store(Some(Arc::new(table)));
+        self.health.tidy();
     }
 
     /// What combos remember from table to table.
@@ -56,7 +60,14 @@ impl Routing {
         &self.combos
     }
 
-    pub fn health(&self) -> &Health {
+    pub fn health(&self) -> &Arc<Health> {
         &self.health
+    }
+
+    /// How failures of an account count now, rather than when a request began.
+    pub fn profile(&self, oauth: bool) -> Profile {
+        let table = self.table.load();
+        let resilience = table.as_ref().map(|table| *table.resilience()).unwrap_or_default();
+        *resilience.profile(oauth)
     }
 }

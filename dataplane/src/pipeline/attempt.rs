@@ -1,37 +1,45 @@
-//! From a plan to an answer: one account after the other, until one answers.
+//! From a decision to an answer: one account after the other, in the order that was decided, until one answers.
 //!
 //! Nothing has been sent to the client yet, so any failure that is not the request's own may be made good by the
 //! next account. A stream counts as an answer only once its first event of output is there; from then on the reply
 //! belongs to that account, whatever becomes of it.
+//!
+//! Three bounds end the search: every account is tried once, a request has so many attempts, and it has a deadline.
 
+use super::Gateway;
+use super::choose::{Chosen, Step};
+use super::exchange::{Exchange, Reply};
+use super::findings::Findings;
+use super::lease::{Held, Lease};
 use super::media::Media;
-use super::{Gateway, plan::Plan, record::Record};
+use super::plan::Plan;
+use super::record::Record;
 use crate::error::GatewayError;
-use crate::routing::{Connection, Cooling, Penalty, Route};
-use crate::upstream::{self, Incoming, Outgoing};
-use bytes::Bytes;
-use chrono::Utc;
+use crate::routing::health::{Probe, Standing};
+use crate::routing::{Combo, Connection, Cooling, Hedging, Penalty, Route, Table, blames_provider};
+use futures::stream::{FuturesUnordered, StreamExt};
 use http::HeaderMap;
-use http::header::CONTENT_TYPE;
-use http::response;
-use http_body_util::BodyExt;
 use llm::translate::CallError;
-use llm::{
-    Ask, Call, EncodeError, ErrorKind, Framing, ModelCaps, Progress, Pump, ReplySeed, StreamWire, Target,
-    UpstreamError,
-};
+use llm::{Ask, Call, Framing, ModelCaps, Target, UpstreamError};
+use rand::RngExt;
+use std::slice::Iter;
 use std::sync::Arc;
 use std::time::Duration;
-use thiserror::Error;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until};
+
+/// Calls that are made for one request, those included that repeat or race another.
+pub const MAX_ATTEMPTS: usize = 10;
 
 /// Accounts of one provider that are tried for one request.
-const ACCOUNTS: usize = 5;
+const MAX_ACCOUNTS: usize = 5;
+
+/// Waits before a repetition are this much shorter or longer, so that not all come back at once.
+const JITTER: f64 = 0.1;
 
 /// An answer, and where it comes from.
 pub struct Served {
     pub reply: Reply,
-    pub account: Account,
+    pub lease: Lease,
     /// What translation cost, for a header.
     pub notes: Option<String>,
     pub stream: bool,
@@ -40,360 +48,361 @@ pub struct Served {
     pub deadline: Instant,
 }
 
-pub enum Reply {
-    /// In the client's dialect and complete: a unary answer, or a stream that was made from one.
-    Whole { body: Bytes, progress: Box<Progress> },
-    /// Its first event of output is in `ready`; the rest is in `body`.
-    Stream {
-        body: Incoming,
-        pump: Box<Pump>,
-        ready: Vec<Bytes>,
-    },
-}
-
-/// The account that answered, as far as its health is concerned.
-pub struct Account {
-    pub connection: Arc<Connection>,
-    pub model: Arc<str>,
-    pub started: Instant,
-}
-
-/// No account could be asked: those that are left all rest.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{message}")]
-pub struct Exhausted {
-    pub kind: ErrorKind,
-    pub message: String,
-    pub retry_after: Option<Duration>,
-}
-
 /// The search for an answer: what is fixed for all attempts, and what was learnt from those that failed.
 struct Search<'a> {
-    gateway: &'a Gateway,
+    table: &'a Table,
     plan: &'a Plan,
-    ask: &'a Ask,
-    client_headers: &'a HeaderMap,
-    seed: ReplySeed,
-    /// When the whole request has to be over.
-    deadline: Instant,
-    /// When looking for an answer has to stop.
-    until: Instant,
+    exchange: &'a Exchange<'a>,
     media: Media,
     findings: Findings,
+    /// When the whole request has to be over.
+    deadline: Instant,
+    attempts: usize,
+    tried: Vec<Step>,
+    /// Routes whose dialect cannot say it.
+    mute: Vec<usize>,
+    /// The last account that failed in a way that may pass.
+    passing: Option<Step>,
 }
 
-#[derive(Default)]
-struct Findings {
-    failure: Option<UpstreamError>,
-    unsupported: Option<EncodeError>,
-    /// Back first, and limited only if all that rest are.
-    resting: Option<Cooling>,
-    /// The last provider and model that were considered.
-    place: String,
+/// A call that may be sent now.
+struct Ready {
+    step: Step,
+    call: Call,
+    lease: Lease,
+    /// Its number in the record.
+    number: usize,
 }
 
-/// Tries the accounts of a plan in order and returns the first answer.
+/// Whether a call may wait for its turn at its account.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Patience {
+    Wait,
+    Now,
+}
+
+/// Tries the accounts in the order of the decision and returns the first answer.
 pub async fn first_success(
     gateway: &Gateway,
+    table: &Table,
     plan: &Plan,
+    chosen: &Chosen,
     ask: &Ask,
     client_headers: &HeaderMap,
     record: &mut Record,
 ) -> Result<Served, GatewayError> {
     let now = Instant::now();
     let deadline = now + gateway.upstream.total();
-    let until = plan
-        .combo
-        .as_ref()
-        .and_then(|combo| combo.timeout)
-        .map_or(deadline, |timeout| deadline.min(now + timeout));
-    let seed = record.seed(ask.model());
-    let findings = Findings::default();
-    let mut search = Search {
+    let combo = plan.resolution.combo();
+    let timeout = combo.and_then(|combo| combo.timeout);
+    let exchange = Exchange {
         gateway,
-        plan,
         ask,
         client_headers,
-        seed,
-        deadline,
-        until,
-        media: Media::default(),
-        findings,
+        seed: record.seed(ask.model()),
+        until: timeout.map_or(deadline, |timeout| deadline.min(now + timeout)),
     };
-    for route in plan.routes.iter() {
-        if let Some(served) = search.route(route, record).await? {
-            return Ok(served);
-        }
+    let mut search = Search {
+        table,
+        plan,
+        exchange: &exchange,
+        media: Media::default(),
+        findings: Findings::default(),
+        deadline,
+        attempts: 0,
+        tried: Vec::new(),
+        mute: Vec::new(),
+        passing: None,
+    };
+    let outcome = search.run(chosen, record).await;
+    if let Some(combo) = combo {
+        let failed = u64::try_from(search.attempts).unwrap_or(0).saturating_sub(u64::from(outcome.is_ok()));
+        gateway.tally.answered(combo, outcome.is_ok(), failed, now.elapsed());
     }
-    Err(search.findings.conclude())
+    outcome
 }
 
 // === impl Search ===
 
 impl Search<'_> {
-    /// Tries the accounts of one route. `None` means that the next route may do better.
-    async fn route(&mut self, route: &Route, record: &mut Record) -> Result<Option<Served>, GatewayError> {
-        let health = self.gateway.routing.health();
-        let mut tried = 0;
-        for connection in &route.provider.connections {
-            if !self.plan.may_use(connection) {
+    async fn run(&mut self, chosen: &Chosen, record: &mut Record) -> Result<Served, GatewayError> {
+        let mut steps = chosen.steps.iter();
+        while let Some(ready) = self.next(&mut steps, Patience::Wait).await? {
+            let served = match self.patience(&ready) {
+                Some(patience) => self.race(ready, patience, &mut steps, record).await?,
+                None => self.call(ready, record).await?,
+            };
+            if let Some(served) = served {
+                return Ok(served);
+            }
+        }
+        if let Some(served) = self.last_resort(record).await? {
+            return Ok(served);
+        }
+        self.findings.ruled_out(self.plan, &self.tried);
+        Err(std::mem::take(&mut self.findings).conclude(self.plan))
+    }
+
+    /// The next account that may be called, with what it is to be called with. Whatever is in the way of an account
+    /// is no failure: another one may be free.
+    async fn next(
+        &mut self,
+        steps: &mut Iter<'_, Step>,
+        patience: Patience,
+    ) -> Result<Option<Ready>, GatewayError> {
+        for step in steps {
+            let out_of_time = self.findings.has_failure() && Instant::now() >= self.exchange.until;
+            if self.attempts >= MAX_ATTEMPTS || out_of_time {
+                return Ok(None);
+            }
+            let plan = self.plan;
+            let (route, connection) = place(plan, *step);
+            if let Some(cooling) = connection.account.cooling(&route.model) {
+                self.findings.passes_over(route, cooling);
                 continue;
             }
-            if let Some(cooling) = health.cooling(&connection.id, &route.model) {
-                self.findings.rests(route, cooling);
+            let asked = |tried: &&Step| place(plan, **tried).0.provider.id == route.provider.id;
+            if self.mute.contains(&step.route) || self.tried.iter().filter(asked).count() >= MAX_ACCOUNTS {
                 continue;
             }
-            if tried == ACCOUNTS || self.findings.failure.is_some() && Instant::now() >= self.until {
-                break;
-            }
-            tried += 1;
-            // two accounts may be two servers, and need not take or answer the same
-            let target = target(route, connection);
-            let call = match self.media.call(self.gateway, self.ask, &target, self.until).await {
-                Ok(call) => call,
-                Err(CallError::Decode(error)) => return Err(error.into()),
-                // another model of the combo may speak a dialect that can say it
-                Err(CallError::Encode(error)) => {
-                    self.findings.unsupported = Some(error);
-                    return Ok(None);
-                }
-            };
-            let account = Account {
-                connection: connection.clone(),
-                model: route.model.clone(),
-                started: Instant::now(),
-            };
-            record.dispatch(self.plan, route, connection);
-            match self.attempt(&call, &account).await {
-                Ok(reply) => {
-                    record.attempt_answered(call.notes());
-                    let notes = call.notes().summary();
-                    let (stream, deadline) = (self.ask.stream(), self.deadline);
-                    return Ok(Some(Served {
-                        reply,
-                        account,
-                        notes,
-                        stream,
-                        framing: self.ask.framing(),
-                        deadline,
-                    }));
-                }
-                Err(error) => {
-                    record.attempt_failed(&error);
-                    if account.fail(self.gateway, &error) == Penalty::Final {
-                        return Err(error.into());
-                    }
-                    let rest = health.cooling(&connection.id, &route.model);
-                    self.findings.failed(route, error, rest);
-                }
+            if let Some(ready) = self.prepare(*step, patience).await? {
+                self.tried.push(*step);
+                return Ok(Some(ready));
             }
         }
         Ok(None)
     }
 
-    async fn attempt(&self, call: &Call, account: &Account) -> Result<Reply, UpstreamError> {
-        let config = &self.gateway.upstream;
-        let patience = if self.ask.stream() {
-            config.first_event()
-        } else {
-            config.unary()
-        };
-        let deadline = (Instant::now() + patience).min(self.until);
-        match timeout_at(deadline, self.converse(call, account)).await {
-            Ok(reply) => reply,
-            Err(_) => Err(UpstreamError::new(
-                ErrorKind::Timeout,
-                "the provider did not answer in time",
-            )),
-        }
-    }
-
-    /// Reasoning that another account encrypted, or long ago, is refused; without it the question can be answered.
-    async fn converse(&self, call: &Call, account: &Account) -> Result<Reply, UpstreamError> {
-        let refusal = match self.exchange(call, account).await {
-            Err(refusal) => refusal,
-            reply => return reply,
-        };
-        match call.without_reasoning(&refusal) {
-            Some(call) => self.exchange(&call, account).await,
-            None => Err(refusal),
-        }
-    }
-
-    async fn exchange(&self, call: &Call, account: &Account) -> Result<Reply, UpstreamError> {
-        let connection = &account.connection;
-        let url = connection
-            .chat_url(&account.model, self.ask.stream())
-            .ok_or_else(nowhere)?;
-        let client = |name: &'static str| self.client_headers.get(name)?.to_str().ok().map(str::to_owned);
-        let outgoing = Outgoing {
-            url: &url,
-            headers: &connection.headers,
-            dialect_headers: call.headers(&client),
-            body: call.body(),
-            allow_private: connection.allow_private_address,
-        };
-        let (head, body) = upstream::send(&self.gateway.egress, outgoing).await?.into_parts();
-        if !head.status.is_success() {
-            return Err(refusal(connection, &head, body).await);
-        }
-        if self.ask.stream() {
-            self.open_stream(call, account, &head, body).await
-        } else {
-            self.read_reply(call, account, &head, body).await
-        }
-    }
-
-    /// Reads on until the first event of output.
-    async fn open_stream(
-        &self,
-        call: &Call,
-        account: &Account,
-        head: &response::Parts,
-        mut body: Incoming,
-    ) -> Result<Reply, UpstreamError> {
-        let not_a_stream: &[&str] = match wire(account) {
-            StreamWire::Events => &["application/json", "text/html"],
-            // a stream of JSON may call itself JSON
-            StreamWire::Lines => &["text/html"],
-        };
-        if content_is(head, not_a_stream) {
-            let whole = upstream::read_whole(body, self.gateway.upstream.max_reply_bytes).await?;
-            let mut progress = measured(account);
-            let body = call.replay(whole, &self.seed, &mut progress)?;
-            return Ok(Reply::Whole { body, progress });
-        }
-        let mut pump = call.pump(&self.seed);
-        let mut ready = Vec::new();
-        while let Some(frame) = body.frame().await {
-            let frame = frame.map_err(|_| broke())?;
-            let Ok(data) = frame.into_data() else { continue };
-            pump.tick(account.started.elapsed());
-            pump.push(data, &mut ready);
-            let progress = pump.progress();
-            if progress.started {
-                return Ok(Reply::Stream {
-                    body,
-                    pump: Box::new(pump),
-                    ready,
-                });
+    async fn prepare(&mut self, step: Step, patience: Patience) -> Result<Option<Ready>, GatewayError> {
+        let plan = self.plan;
+        let (route, connection) = place(plan, step);
+        let gateway = self.exchange.gateway;
+        let until = self.exchange.until;
+        // two accounts may be two servers, and need not take or answer the same
+        let target = target(route, connection);
+        let call = match self.media.call(gateway, self.exchange.ask, &target, until).await {
+            Ok(call) => call,
+            Err(CallError::Decode(error)) => return Err(error.into()),
+            // another model of the combo may speak a dialect that can say it
+            Err(CallError::Encode(error)) => {
+                self.mute.push(step.route);
+                self.findings.cannot_say(error);
+                return Ok(None);
             }
-            if let Some(error) = &progress.error {
-                return Err(error.clone());
+        };
+        let Ok(probe) = self.admit(route).await else {
+            return Ok(None);
+        };
+        let seats = plan.resolution.seats(step.route);
+        let mut held = Held::default();
+        for gate in seats.iter().filter_map(|seat| seat.gate.as_ref()) {
+            let slot = match patience {
+                Patience::Wait => gate.enter(until).await,
+                Patience::Now => gate.try_enter(),
+            };
+            match slot {
+                Some(slot) => held.slots.push(slot),
+                None => return Ok(None),
             }
         }
-        pump.finish(&mut ready);
-        let progress = Box::new(pump.progress().clone());
-        match progress.error {
-            Some(error) => Err(error),
-            None => Ok(Reply::Whole {
-                body: ready.concat().into(),
-                progress,
-            }),
+        if connection.rate_limit_protection {
+            if patience == Patience::Now {
+                return Ok(None);
+            }
+            let limiter = connection.account.limiter();
+            match limiter.acquire(self.table.resilience().limits(), until).await {
+                Ok(permit) => held.permit = Some(permit),
+                Err(full) => {
+                    self.findings.passes_over(route, Cooling {
+                        until: Instant::now() + full.retry_after,
+                        limited: true,
+                        reason: "rate_limit_exceeded",
+                    });
+                    return Ok(None);
+                }
+            }
+        }
+        Ok(Some(Ready {
+            step,
+            call,
+            lease: Lease::new(connection, route, seats, probe, held),
+            number: 0,
+        }))
+    }
+
+    /// Whether the provider may be asked at all; the one who finds out whether it is back gets a probe.
+    async fn admit(&mut self, route: &Route) -> Result<Option<Probe>, ()> {
+        let breaker = &route.provider.breaker;
+        match breaker.standing() {
+            Standing::Closed => Ok(None),
+            Standing::Open { .. } => Err(()),
+            Standing::HalfOpen => {
+                let probe = breaker.claim_probe(&*self.exchange.gateway.store).await;
+                probe.map(Some).ok_or(())
+            }
         }
     }
 
-    async fn read_reply(
-        &self,
-        call: &Call,
-        account: &Account,
-        head: &response::Parts,
-        body: Incoming,
-    ) -> Result<Reply, UpstreamError> {
-        let whole = upstream::read_whole(body, self.gateway.upstream.max_reply_bytes).await?;
-        let mut progress = measured(account);
-        // some providers only stream, and not all of those say so
-        let streamed = content_is(head, &["text/event-stream"]) || wire(account).is_stream(&whole);
-        let body = if streamed {
-            call.fold(whole, &self.seed, &mut progress)?
-        } else {
-            call.reply(whole, &self.seed, &mut progress)?
+    /// Sends one call, again if the combo says so, and takes in what comes of it.
+    async fn call(&mut self, mut ready: Ready, record: &mut Record) -> Result<Option<Served>, GatewayError> {
+        let combo = self.plan.resolution.combo();
+        let mut repetitions = combo.and_then(|combo| combo.max_retries).unwrap_or(0);
+        loop {
+            self.dispatch(&mut ready, record, false);
+            let error = match self.exchange.attempt(&ready.call, &ready.lease).await {
+                Ok(reply) => return Ok(Some(self.answered(ready, reply, record))),
+                Err(error) => error,
+            };
+            let again = repetitions > 0 && self.may_repeat(&error);
+            if !again {
+                self.failed(&ready, error, record)?;
+                return Ok(None);
+            }
+            repetitions -= 1;
+            // before the account rests: it is to be asked again
+            record.attempt_failed(ready.number, &error);
+            wait(combo.map_or(Duration::ZERO, |combo| combo.retry_delay), self.exchange.until).await;
+        }
+    }
+
+    /// Sends a call and, if it takes unusually long, another one beside it. The first answer counts.
+    async fn race(
+        &mut self,
+        mut first: Ready,
+        patience: Duration,
+        steps: &mut Iter<'_, Step>,
+        record: &mut Record,
+    ) -> Result<Option<Served>, GatewayError> {
+        let exchange = self.exchange;
+        let send = |ready: Ready| async move {
+            let outcome = exchange.attempt(&ready.call, &ready.lease).await;
+            (ready, outcome)
         };
-        Ok(Reply::Whole { body, progress })
-    }
-}
-
-// === impl Account ===
-
-impl Account {
-    /// Draws the consequences of a failure for the account's health.
-    pub fn fail(&self, gateway: &Gateway, error: &UpstreamError) -> Penalty {
-        let penalty = Penalty::of(error, self.connection.oauth);
-        let limited = matches!(error.kind, ErrorKind::RateLimit | ErrorKind::Quota);
-        gateway.routing.health().punish(
-            &self.connection.id,
-            &self.model,
-            penalty,
-            limited,
-            error.retry_after,
-        );
-        penalty
-    }
-
-    pub fn succeed(&self, gateway: &Gateway) {
-        gateway
-            .routing
-            .health()
-            .forgive(&self.connection.id, &self.model, self.started);
-    }
-}
-
-// === impl Findings ===
-
-impl Findings {
-    fn rests(&mut self, route: &Route, cooling: Cooling) {
-        self.place = route.name();
-        self.resting = Some(match self.resting {
-            None => cooling,
-            Some(other) => Cooling {
-                until: other.until.min(cooling.until),
-                limited: other.limited && cooling.limited,
-            },
-        });
-    }
-
-    /// A provider that asks for patience without saying how long still has its account resting, and the client
-    /// may as well come back when that ends.
-    fn failed(&mut self, route: &Route, mut error: UpstreamError, rest: Option<Cooling>) {
-        self.place = route.name();
-        if matches!(
-            error.kind,
-            ErrorKind::RateLimit | ErrorKind::Quota | ErrorKind::Overloaded
-        ) {
-            let left = rest.map(|cooling| cooling.until.saturating_duration_since(Instant::now()));
-            error.retry_after = error.retry_after.or(left);
-        }
-        self.failure = Some(error);
-    }
-
-    /// The one error that tells the client most.
-    fn conclude(self) -> GatewayError {
-        match (self.resting, self.failure, self.unsupported) {
-            (None, Some(failure), _) => failure.into(),
-            (None, None, Some(unsupported)) => unsupported.into(),
-            (resting, failure, _) => exhausted(&self.place, resting, failure).into(),
+        self.dispatch(&mut first, record, false);
+        let mut numbers = vec![first.number];
+        let mut running = FuturesUnordered::new();
+        running.push(send(first));
+        let mut hedge_at = Some(Instant::now() + patience);
+        loop {
+            let (ready, outcome) = tokio::select! {
+                Some(ended) = running.next() => ended,
+                () = sleep_until(hedge_at.unwrap_or(exchange.until)), if hedge_at.is_some() => {
+                    hedge_at = None;
+                    if exchange.gateway.hedges.spend()
+                        && let Some(mut second) = self.next(steps, Patience::Now).await?
+                    {
+                        self.dispatch(&mut second, record, true);
+                        numbers.push(second.number);
+                        running.push(send(second));
+                    }
+                    continue;
+                }
+            };
+            match outcome {
+                Ok(reply) => {
+                    exchange.gateway.hedges.answered(&ready.lease.route, ready.lease.took());
+                    let losers = numbers.iter().filter(|number| **number != ready.number);
+                    losers.for_each(|number| record.attempt_cancelled(*number));
+                    return Ok(Some(self.answered(ready, reply, record)));
+                }
+                Err(error) => {
+                    numbers.retain(|number| *number != ready.number);
+                    self.failed(&ready, error, record)?;
+                    if running.is_empty() {
+                        return Ok(None);
+                    }
+                }
+            }
         }
     }
+
+    /// Of a combo that says nothing about repetition: once more, when nothing else is left and the failure may have
+    /// passed.
+    async fn last_resort(&mut self, record: &mut Record) -> Result<Option<Served>, GatewayError> {
+        let Some(combo) = self.plan.resolution.combo().filter(|combo| combo.max_retries.is_none()) else {
+            return Ok(None);
+        };
+        let Some(step) = self.passing else { return Ok(None) };
+        if !self.has_room(combo) || !self.exchange.gateway.repetitions.spend() {
+            return Ok(None);
+        }
+        wait(combo.retry_delay, self.exchange.until).await;
+        match self.prepare(step, Patience::Wait).await? {
+            Some(ready) => self.call(ready, record).await,
+            None => Ok(None),
+        }
+    }
+
+    /// How long to wait before a second call, if this one may be hedged.
+    fn patience(&self, ready: &Ready) -> Option<Duration> {
+        let hedging: &Hedging = self.table.choice().hedging.as_ref()?;
+        let ask = self.exchange.ask;
+        if ask.stream() || ask.uses_tools() {
+            return None;
+        }
+        let patience = self.exchange.gateway.hedges.patience(hedging, &ready.lease.route);
+        // one that is not waited for still teaches how long answers take
+        Some(patience.unwrap_or(Duration::MAX))
+    }
+
+    fn dispatch(&mut self, ready: &mut Ready, record: &mut Record, hedge: bool) {
+        self.attempts += 1;
+        self.exchange.gateway.repetitions.earn();
+        ready.lease.started = Instant::now();
+        ready.number = record.dispatch(self.plan, &ready.lease, hedge);
+    }
+
+    fn answered(&self, ready: Ready, reply: Reply, record: &mut Record) -> Served {
+        record.attempt_answered(ready.number, &ready.lease, ready.call.notes());
+        let ask = self.exchange.ask;
+        Served {
+            reply,
+            notes: ready.call.notes().summary(),
+            lease: ready.lease,
+            stream: ask.stream(),
+            framing: ask.framing(),
+            deadline: self.deadline,
+        }
+    }
+
+    /// An error means that no other account would do better.
+    fn failed(
+        &mut self,
+        ready: &Ready,
+        error: UpstreamError,
+        record: &mut Record,
+    ) -> Result<(), GatewayError> {
+        record.attempt_failed(ready.number, &error);
+        let lease = &ready.lease;
+        if lease.fail(self.exchange.gateway, &error) == Penalty::Final {
+            return Err(error.into());
+        }
+        if blames_provider(&error) {
+            self.passing = Some(ready.step);
+        }
+        let rest = lease.connection.account.cooling(&lease.route.model);
+        self.findings.failed(&lease.route, error, rest);
+        Ok(())
+    }
+
+    /// The same account, before it rests.
+    fn may_repeat(&self, error: &UpstreamError) -> bool {
+        let combo = self.plan.resolution.combo();
+        blames_provider(error)
+            && combo.is_some_and(|combo| self.has_room(combo))
+            && self.exchange.gateway.repetitions.spend()
+    }
+
+    /// Attempts and time are left for a repetition.
+    fn has_room(&self, combo: &Combo) -> bool {
+        self.attempts < MAX_ATTEMPTS && Instant::now() + combo.retry_delay < self.exchange.until
+    }
 }
 
-fn exhausted(place: &str, resting: Option<Cooling>, failure: Option<UpstreamError>) -> Exhausted {
-    let limited = resting.is_none_or(|cooling| cooling.limited)
-        && failure
-            .as_ref()
-            .is_none_or(|failure| failure.kind == ErrorKind::RateLimit);
-    let reason = failure.map_or_else(|| "Unavailable".to_owned(), |failure| failure.message);
-    let left = resting.map_or(Duration::ZERO, |cooling| {
-        cooling.until.saturating_duration_since(Instant::now())
-    });
-    Exhausted {
-        kind: if limited {
-            ErrorKind::RateLimit
-        } else {
-            ErrorKind::Unavailable
-        },
-        message: format!("[{place}] {reason} (reset after {})", in_words(left)),
-        retry_after: Some(left.max(Duration::from_secs(1))),
-    }
+/// Where a step leads to.
+fn place(plan: &Plan, step: Step) -> (&Route, &Arc<Connection>) {
+    let route = &plan.resolution.routes()[step.route];
+    (route, &route.provider.connections[step.connection])
 }
 
 fn target(route: &Route, connection: &Connection) -> Target {
@@ -405,89 +414,9 @@ fn target(route: &Route, connection: &Connection) -> Target {
     }
 }
 
-/// What a provider said with an error status, with the time it asks for.
-async fn refusal(connection: &Connection, head: &response::Parts, body: Incoming) -> UpstreamError {
-    let body = upstream::read_refusal(body).await;
-    let mut error = llm::formats::of(connection.dialect).decode_error(head.status.as_u16(), &body);
-    let hint = upstream::retry_hint(&head.headers, &error.message, Utc::now());
-    error.retry_after = error.retry_after.max(hint);
-    error
-}
-
-fn wire(account: &Account) -> StreamWire {
-    llm::formats::of(account.connection.dialect).streams_as()
-}
-
-/// Nothing seen yet, except how long it took.
-fn measured(account: &Account) -> Box<Progress> {
-    Box::new(Progress {
-        elapsed: Some(account.started.elapsed()),
-        ..Progress::default()
-    })
-}
-
-fn content_is(head: &response::Parts, kinds: &[&str]) -> bool {
-    let kind = head
-        .headers
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    kinds.iter().any(|known| {
-        kind.get(..known.len())
-            .is_some_and(|start| start.eq_ignore_ascii_case(known))
-    })
-}
-
-fn nowhere() -> UpstreamError {
-    UpstreamError::new(
-        ErrorKind::Unavailable,
-        "the provider has no address for this model",
-    )
-}
-
-fn broke() -> UpstreamError {
-    UpstreamError::new(
-        ErrorKind::StreamIncomplete,
-        "the connection to the provider broke before its first output",
-    )
-}
-
-/// `1h 2m 3s`, without the parts that are zero; rounded up, so that coming back then is not too early.
-fn in_words(duration: Duration) -> String {
-    let seconds = duration.as_millis().div_ceil(1000);
-    let parts = [
-        (seconds / 3600, "h"),
-        (seconds / 60 % 60, "m"),
-        (seconds % 60, "s"),
-    ];
-    let words: Vec<String> = parts
-        .iter()
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, unit)| format!("{count}{unit}"))
-        .collect();
-    if words.is_empty() {
-        "0s".to_owned()
-    } else {
-        words.join(" ")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_time_in_words_leaves_out_what_is_zero() {
-        let table = [
-            (0, "0s"),
-            (1, "1s"),
-            (999, "1s"),
-            (90_000, "1m 30s"),
-            (3_600_000, "1h"),
-            (3_723_001, "1h 2m 4s"),
-        ];
-        for (millis, words) in table {
-            assert_eq!(in_words(Duration::from_millis(millis)), words);
-        }
-    }
+/// With jitter, and not beyond the deadline.
+async fn wait(delay: Duration, until: Instant) {
+    let jitter = rand::rng().random_range(1.0 - JITTER..=1.0 + JITTER);
+    let left = until.saturating_duration_since(Instant::now());
+    sleep(delay.mul_f64(jitter).min(left)).await;
 }

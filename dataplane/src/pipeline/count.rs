@@ -63,8 +63,8 @@ pub async fn count(gateway: &Arc<Gateway>, arrival: &mut Arrival) -> Result<u64,
 impl Question {
     /// Where the request would go first, asked in the client's own words: anything else would count other words.
     async fn ask_provider(&self, gateway: &Gateway, client_headers: &HeaderMap, plan: &Plan) -> Option<u64> {
-        let route = plan.routes.first()?;
-        let connection = first_account(gateway, plan, route)?;
+        let (_, route) = plan.routes().next()?;
+        let connection = first_account(plan, route)?;
         if connection.dialect != self.dialect {
             return None;
         }
@@ -115,13 +115,12 @@ impl Question {
 
 // === functions ===
 
-fn first_account<'a>(gateway: &Gateway, plan: &Plan, route: &'a Route) -> Option<&'a Arc<Connection>> {
-    let health = gateway.routing.health();
+fn first_account<'a>(plan: &Plan, route: &'a Route) -> Option<&'a Arc<Connection>> {
     route
         .provider
         .connections
         .iter()
-        .find(|connection| plan.may_use(connection) && health.cooling(&connection.id, &route.model).is_none())
+        .find(|connection| plan.may_use(connection) && connection.account.cooling(&route.model).is_none())
 }
 
 fn model(arrival: &Arrival, body: &[u8]) -> Result<Option<String>, DecodeError> {

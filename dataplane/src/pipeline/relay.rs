@@ -3,7 +3,7 @@
 //! that leaves drops this body and with it the provider's connection, at once.
 
 use super::Gateway;
-use super::attempt::Account;
+use super::lease::Lease;
 use super::record::Record;
 use super::screen;
 use super::ticks::Ticks;
@@ -22,8 +22,8 @@ use tokio::time::{Instant, Sleep, sleep_until};
 /// After its last event a provider may take this long to end its body; in time, the connection can be used again.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// When the gateway itself ended an answer at a stop sequence, this is how long the provider may go on until it says
-/// what it used.
+/// When the gateway itself ended an answer, at a stop sequence or in front of personal data, this is how long the
+/// provider may go on until it says what it used.
 const DRAIN: Duration = Duration::from_secs(2);
 
 pub struct Relay {
@@ -42,7 +42,7 @@ pub struct Relay {
     deadline: Instant,
     /// Until the last of them is said; absent when the client asked for none.
     ticks: Option<Ticks>,
-    account: Account,
+    lease: Lease,
     request_id: String,
     record: Record,
 }
@@ -55,7 +55,7 @@ impl Relay {
         (body, pump, ready): (Incoming, Box<Pump>, Vec<Bytes>),
         deadline: Instant,
         ticks: Option<Ticks>,
-        account: Account,
+        lease: Lease,
         request_id: &str,
         mut record: Record,
     ) -> Self {
@@ -71,7 +71,7 @@ impl Relay {
             timer: Box::pin(sleep_until(first)),
             deadline,
             ticks,
-            account,
+            lease,
             request_id: request_id.to_owned(),
             record,
         };
@@ -83,7 +83,7 @@ impl Relay {
 
     fn push(&mut self, chunk: Bytes) {
         self.silent_since = None;
-        self.pump.tick(self.account.started.elapsed());
+        self.pump.tick(self.lease.started.elapsed());
         self.pump.push(chunk, &mut self.ready);
         if self.stopped() {
             self.deadline = self.deadline.min(Instant::now() + DRAIN);
@@ -132,13 +132,13 @@ impl Relay {
     }
 
     fn end_with(&mut self, error: &UpstreamError) {
-        self.account.fail(&self.gateway, error);
+        self.lease.fail(&self.gateway, error);
         self.record.broke_off(error);
         self.end();
     }
 
     fn succeed(&mut self) {
-        self.account.succeed(&self.gateway);
+        self.lease.succeed(&self.gateway);
         self.record.answered();
         self.end();
     }
@@ -186,7 +186,12 @@ impl Relay {
 
     fn stopped(&self) -> bool {
         let finish = self.pump.progress().finish.as_ref();
-        finish.is_some_and(|finish| finish.reason == FinishReason::StopSequence)
+        finish.is_some_and(|finish| {
+            matches!(
+                finish.reason,
+                FinishReason::StopSequence | FinishReason::ContentFilter
+            )
+        })
     }
 
     fn run_out_of_patience(&mut self) {

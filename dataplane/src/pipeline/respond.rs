@@ -2,7 +2,8 @@
 
 use super::Gateway;
 use super::arrival::Arrival;
-use super::attempt::{Reply, Served};
+use super::attempt::Served;
+use super::exchange::Reply;
 use super::record::Record;
 use super::relay::Relay;
 use super::screen;
@@ -40,7 +41,7 @@ pub fn success(gateway: &Arc<Gateway>, arrival: &Arrival, served: Served, mut re
     let attempts = record.attempts();
     let Served {
         reply,
-        account,
+        lease,
         notes,
         stream,
         framing,
@@ -49,7 +50,7 @@ pub fn success(gateway: &Arc<Gateway>, arrival: &Arrival, served: Served, mut re
     let mut ticking = false;
     let body = match reply {
         Reply::Whole { body, progress } => {
-            account.succeed(gateway);
+            lease.succeed(gateway);
             record.observe(&progress);
             screen::note_reply(arrival.request_id(), &progress);
             Body::new(Whole {
@@ -65,7 +66,7 @@ pub fn success(gateway: &Arc<Gateway>, arrival: &Arrival, served: Served, mut re
                 (body, pump, ready),
                 deadline,
                 ticks,
-                account,
+                lease,
                 arrival.request_id(),
                 record,
             );

@@ -6,8 +6,11 @@
 
 use super::Routing;
 use super::access::{Globs, Scopes};
+use super::health::Health;
 use super::listing;
 use super::names;
+use super::choice::Choice;
+use super::resilience::Resilience;
 use super::table::{ApiKey, Connection, Named, Provider, Table};
 use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use llm::ProviderSpec;
@@ -77,8 +80,9 @@ impl Table {
         let sorted = Sorted::new(resources, &mut errors);
         let settings = compile_settings(sorted.settings, transport, &mut errors);
         let nodes = compile_nodes(&sorted, &mut errors);
-        let mut connections = compile_connections(&sorted, &nodes, transport, &mut errors);
-        let providers = compile_providers(&nodes, &mut connections, &settings.blocked, &mut errors);
+        let health = kept.health();
+        let mut connections = compile_connections(&sorted, &nodes, transport, health, &mut errors);
+        let providers = compile_providers(&nodes, &mut connections, &settings.blocked, health, &mut errors);
         let distinct: Vec<Arc<Provider>> = distinct(&providers);
         let mut table = Self {
             version,
@@ -86,6 +90,8 @@ impl Table {
             pepper: settings.pepper,
             keys: compile_keys(&sorted, &mut errors),
             rewrite: compile_rewrite(&sorted),
+            choice: sorted.routing.map(Choice::from).unwrap_or_default(),
+            resilience: sorted.resilience.map(Resilience::from).unwrap_or_default(),
             bare: index_bare(&distinct),
             providers,
             names: HashMap::new(),
@@ -245,6 +251,7 @@ fn compile_connections(
     sorted: &Sorted<'_>,
     nodes: &BTreeMap<&str, Node<'_>>,
     transport: &SealKey,
+    health: &Health,
     errors: &mut Vec<ResourceError>,
 ) -> HashMap<String, Vec<Arc<Connection>>> {
     let mut by_provider: HashMap<String, Vec<Arc<Connection>>> = HashMap::new();
@@ -276,7 +283,7 @@ fn compile_connections(
                 }
             },
         };
-        match compile_connection(id, connection, spec, node_url, transport) {
+        match compile_connection((provider, id), connection, spec, node_url, transport, health) {
             Ok(compiled) => by_provider
                 .entry(provider.to_owned())
                 .or_default()
@@ -291,11 +298,12 @@ fn compile_connections(
 }
 
 fn compile_connection(
-    id: &str,
+    (provider, id): (&str, &str),
     connection: &v1::Connection,
     spec: &'static ProviderSpec,
     node_url: Option<&str>,
     transport: &SealKey,
+    health: &Health,
 ) -> Result<Connection, Fault> {
     let oauth = connection.auth_type == "oauth";
     let credential = open(
@@ -319,6 +327,7 @@ fn compile_connection(
         })?;
     Ok(Connection {
         id: id.into(),
+        account: health.account(provider, id),
         priority: connection.priority,
         oauth,
         dialect: spec.dialect,
@@ -327,6 +336,7 @@ fn compile_connection(
         fixed_url: spec.has_one_path().then_some(url),
         headers: compile_headers(spec, oauth, credential)?,
         allow_private_address: connection.allow_private_address,
+        rate_limit_protection: connection.rate_limit_protection,
         default_model: Some(connection.default_model.clone()).filter(|model| !model.is_empty()),
         think_tags: ThinkTags::named(&connection.think_tags),
     })
@@ -372,6 +382,7 @@ fn compile_providers(
     nodes: &BTreeMap<&str, Node<'_>>,
     connections: &mut HashMap<String, Vec<Arc<Connection>>>,
     blocked: &HashSet<String>,
+    health: &Health,
     errors: &mut Vec<ResourceError>,
 ) -> HashMap<String, Arc<Provider>> {
     let mut providers = HashMap::new();
@@ -383,6 +394,8 @@ fn compile_providers(
             is_node: false,
             blocked: blocked.contains(spec.id) || blocked.contains(spec.alias),
             connections: connections.remove(spec.id).unwrap_or_default(),
+            breaker: health.breaker(spec.id),
+            turn: health.turn(spec.id),
         });
         providers.insert(spec.alias.to_owned(), provider.clone());
         providers.insert(spec.id.to_owned(), provider);
@@ -396,6 +409,8 @@ fn compile_providers(
             is_node: true,
             blocked: blocked.contains(*id) || blocked.contains(&node.prefix),
             connections: connections.remove(*id).unwrap_or_default(),
+            breaker: health.breaker(id),
+            turn: health.turn(id),
         });
         providers.insert((*id).to_owned(), provider.clone());
         if !prefixes.insert(node.prefix.as_str()) {

@@ -1,239 +1,144 @@
-//! Which accounts rest, and until when. In memory and per process; read for every candidate, so the common case
-//! (nothing rests) costs one atomic load.
+//! What is known while running, and outlives the configuration: which accounts rest, which providers fail, whose
+//! turn it is.
+//!
+//! Compiled connections and providers hold their part of it, so a request looks nothing up. What one data plane
+//! finds out, the others hear through the state store within a fraction of a second; without the store each one
+//! knows what it found itself.
 
-use super::penalty::{Penalty, Rest, Scope};
+mod account;
+mod breaker;
+mod limiter;
+mod outbox;
+mod punishment;
+
+pub use account::{Account, Facts, InFlight};
+pub use breaker::{Breaker, PROBE_LEASE, Probe, Standing};
+pub use limiter::{Full, Limiter, Limits, Load, Permit};
+pub use punishment::Cooling;
+
+use outbox::Outbox;
 use parking_lot::RwLock;
+use state::ConnectionLoad;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
-use tokio::time::Instant;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-/// Rests end up to this fraction earlier or later, so that a fleet does not come back all at once.
-const JITTER: f64 = 0.1;
-
-/// The memory of failures, by connection id.
-#[derive(Default)]
+/// Everything that runs, by the ids of the configuration.
 pub struct Health {
-    accounts: RwLock<HashMap<String, Account>>,
-    /// `accounts.len()`, readable without the lock.
-    known: AtomicUsize,
+    /// By connection id.
+    accounts: Shelf<Account>,
+    /// By provider id.
+    breakers: Shelf<Breaker>,
+    /// By provider id: how many requests have chosen among its accounts.
+    turns: Shelf<AtomicU64>,
+    /// How many data planes share the limits of an account.
+    data_planes: Arc<AtomicU32>,
+    outbox: Arc<Outbox>,
 }
 
-/// An account, or one model of it, that must not be used yet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Cooling {
-    pub until: Instant,
-    /// A limit of the provider, as opposed to a failure.
-    pub limited: bool,
-}
-
-#[derive(Default)]
-struct Account {
-    whole: Standing,
-    models: HashMap<String, Standing>,
-}
-
-#[derive(Default, Clone, Copy)]
-struct Standing {
-    cooling: Option<Cooling>,
-    level: u32,
-    punished_at: Option<Instant>,
-}
+/// One kind of state, by id.
+struct Shelf<T>(RwLock<HashMap<String, Arc<T>>>);
 
 // === impl Health ===
 
 impl Health {
-    /// Why this account may not be used for this model now, if so.
-    pub fn cooling(&self, connection: &str, model: &str) -> Option<Cooling> {
-        if self.known.load(Ordering::Relaxed) == 0 {
-            return None;
-        }
-        let accounts = self.accounts.read();
-        let account = accounts.get(connection)?;
-        let now = Instant::now();
-        let whole = account.whole.cooling.filter(|cooling| cooling.until > now);
-        let model = account
-            .models
-            .get(model)
-            .and_then(|standing| standing.cooling)
-            .filter(|c| c.until > now);
-        match (whole, model) {
-            (Some(a), Some(b)) => Some(if a.until >= b.until { a } else { b }),
-            (whole, model) => whole.or(model),
-        }
+    /// The account of a connection.
+    pub fn account(&self, provider: &str, connection: &str) -> Arc<Account> {
+        self.accounts.get(connection, || {
+            Account::new(
+                provider,
+                connection,
+                self.data_planes.clone(),
+                self.outbox.clone(),
+            )
+        })
     }
 
-    /// Applies a penalty. One that already rests is left alone: twenty requests that fail together are one
-    /// failure.
-    pub fn punish(
-        &self,
-        connection: &str,
-        model: &str,
-        penalty: Penalty,
-        limited: bool,
-        hint: Option<Duration>,
-    ) {
-        let Penalty::Rest { scope, rest } = penalty else {
-            return;
-        };
-        let now = Instant::now();
-        let mut accounts = self.accounts.write();
-        let account = accounts.entry(connection.to_owned()).or_default();
-        let standing = match scope {
-            Scope::Account => &mut account.whole,
-            Scope::Model => account.models.entry(model.to_owned()).or_default(),
-        };
-        standing.punish(now, rest, limited, hint);
-        self.known.store(accounts.len(), Ordering::Relaxed);
+    pub fn breaker(&self, provider: &str) -> Arc<Breaker> {
+        self.breakers
+            .get(provider, || Breaker::new(provider, self.outbox.clone()))
     }
 
-    /// An attempt that began at `started` went well: what was held against the account before that is forgotten.
-    pub fn forgive(&self, connection: &str, model: &str, started: Instant) {
-        if self.known.load(Ordering::Relaxed) == 0 || !self.accounts.read().contains_key(connection) {
-            return;
-        }
-        let mut accounts = self.accounts.write();
-        let Some(account) = accounts.get_mut(connection) else {
-            return;
-        };
-        if account.whole.is_before(started) {
-            account.whole = Standing::default();
-        }
-        if account
-            .models
-            .get(model)
-            .is_some_and(|standing| standing.is_before(started))
-        {
-            account.models.remove(model);
-        }
-        if account.models.is_empty() && account.whole.punished_at.is_none() {
-            accounts.remove(connection);
-        }
-        self.known.store(accounts.len(), Ordering::Relaxed);
+    /// How many requests have chosen among a provider's accounts.
+    pub fn turn(&self, provider: &str) -> Arc<AtomicU64> {
+        self.turns.get(provider, AtomicU64::default)
     }
 
-    /// An operator's command: forget one connection, or all of them.
+    /// How busy the accounts are that calls wait for.
+    pub fn loads(&self) -> Vec<ConnectionLoad> {
+        let accounts = self.accounts.all();
+        let known = accounts.iter().map(|account| account.load());
+        known.flatten().collect()
+    }
+
+    /// How many data planes are ready, this one included.
+    pub fn set_data_planes(&self, ready: u32) {
+        self.data_planes.store(ready.max(1), Ordering::Relaxed);
+    }
+
+    /// An operator's command: forget what is held against one connection, or against all and their providers.
     pub fn clear(&self, connection: Option<&str>) {
-        let mut accounts = self.accounts.write();
         match connection {
-            Some(connection) => drop(accounts.remove(connection)),
-            None => accounts.clear(),
+            Some(connection) => {
+                if let Some(account) = self.accounts.find(connection) {
+                    account.clear();
+                }
+            }
+            None => {
+                self.accounts.all().iter().for_each(|account| account.clear());
+                self.breakers.all().iter().for_each(|breaker| breaker.reset());
+            }
         }
-        self.known.store(accounts.len(), Ordering::Relaxed);
     }
 
-    /// Forgets connections that left the configuration, so that the memory follows it.
-    pub fn retain(&self, exists: impl Fn(&str) -> bool) {
-        let mut accounts = self.accounts.write();
-        accounts.retain(|connection, _| exists(connection));
-        self.known.store(accounts.len(), Ordering::Relaxed);
+    /// Forgets what no configuration and no request holds any more.
+    pub fn tidy(&self) {
+        self.accounts.tidy();
+        self.breakers.tidy();
+        self.turns.tidy();
     }
 }
 
-// === impl Standing ===
-
-impl Standing {
-    fn punish(&mut self, now: Instant, rest: Rest, limited: bool, hint: Option<Duration>) {
-        if self.cooling.is_some_and(|cooling| cooling.until > now) {
-            return;
+impl Default for Health {
+    fn default() -> Self {
+        Self {
+            accounts: Shelf::default(),
+            breakers: Shelf::default(),
+            turns: Shelf::default(),
+            data_planes: Arc::new(AtomicU32::new(1)),
+            outbox: Arc::default(),
         }
-        let jitter = rand::random_range(1.0 - JITTER..=1.0 + JITTER);
-        let until = now + rest.duration(self.level, hint).mul_f64(jitter);
-        *self = Self {
-            cooling: Some(Cooling { until, limited }),
-            level: rest.raise(self.level),
-            punished_at: Some(now),
-        };
-    }
-
-    fn is_before(&self, instant: Instant) -> bool {
-        self.punished_at.is_some_and(|at| at <= instant)
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use llm::{ErrorKind, UpstreamError};
+// === impl Shelf ===
 
-    fn rate_limited() -> Penalty {
-        Penalty::of(&UpstreamError::new(ErrorKind::RateLimit, "slow down"), false)
+impl<T> Shelf<T> {
+    fn find(&self, id: &str) -> Option<Arc<T>> {
+        self.0.read().get(id).cloned()
     }
 
-    fn unauthorised() -> Penalty {
-        Penalty::of(&UpstreamError::new(ErrorKind::UpstreamAuth, "bad key"), false)
-    }
-
-    fn seconds_left(health: &Health, model: &str) -> Option<f64> {
-        health
-            .cooling("a", model)
-            .map(|cooling| (cooling.until - Instant::now()).as_secs_f64())
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_rate_limit_rests_one_model_and_a_bad_credential_the_account() {
-        let health = Health::default();
-        health.punish("a", "m", rate_limited(), true, None);
-        assert!(health.cooling("a", "m").is_some_and(|cooling| cooling.limited));
-        assert_eq!(health.cooling("a", "other"), None);
-        assert_eq!(health.cooling("b", "m"), None);
-
-        health.punish("a", "m", unauthorised(), false, None);
-        assert!(
-            health
-                .cooling("a", "other")
-                .is_some_and(|cooling| !cooling.limited)
-        );
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_rest_ends_within_its_jitter() {
-        let health = Health::default();
-        health.punish("a", "m", unauthorised(), false, None);
-        let left = seconds_left(&health, "m").unwrap();
-        assert!((108.0..=132.0).contains(&left), "{left}");
-        tokio::time::advance(Duration::from_secs(133)).await;
-        assert_eq!(health.cooling("a", "m"), None);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn twenty_failures_at_once_raise_the_level_by_one() {
-        let health = Health::default();
-        for _ in 0..20 {
-            health.punish("a", "m", rate_limited(), true, None);
+    fn get(&self, id: &str, new: impl FnOnce() -> T) -> Arc<T> {
+        if let Some(found) = self.find(id) {
+            return found;
         }
-        tokio::time::advance(Duration::from_secs(2)).await;
-        health.punish("a", "m", rate_limited(), true, None);
-        let left = seconds_left(&health, "m").unwrap();
-        assert!((1.8..=2.2).contains(&left), "{left}");
+        let mut all = self.0.write();
+        all.entry(id.to_owned())
+            .or_insert_with(|| Arc::new(new()))
+            .clone()
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn success_forgets_only_what_happened_before_it_began() {
-        let health = Health::default();
-        let before = Instant::now();
-        tokio::time::advance(Duration::from_millis(1)).await;
-        health.punish("a", "m", unauthorised(), false, None);
-        health.forgive("a", "m", before);
-        assert!(
-            health.cooling("a", "m").is_some(),
-            "a slow success must not undo a later failure"
-        );
-        tokio::time::advance(Duration::from_millis(1)).await;
-        health.forgive("a", "m", Instant::now());
-        assert_eq!(health.cooling("a", "m"), None);
-        assert_eq!(health.known.load(Ordering::Relaxed), 0);
+    fn all(&self) -> Vec<Arc<T>> {
+        self.0.read().values().cloned().collect()
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn an_operator_can_clear_one_or_all() {
-        let health = Health::default();
-        health.punish("a", "m", unauthorised(), false, None);
-        health.punish("b", "m", unauthorised(), false, None);
-        health.clear(Some("a"));
-        assert_eq!(health.cooling("a", "m"), None);
-        assert!(health.cooling("b", "m").is_some());
-        health.clear(None);
-        assert_eq!(health.cooling("b", "m"), None);
+    fn tidy(&self) {
+        self.0.write().retain(|_, held| Arc::strong_count(held) > 1);
+    }
+}
+
+impl<T> Default for Shelf<T> {
+    fn default() -> Self {
+        Self(RwLock::default())
     }
 }

@@ -4,8 +4,11 @@
 //! The kind decides. The words of the message only refine it, and never for an error of the request itself: a
 //! prompt that mentions "capacity" must not lock an account.
 
+use super::resilience::Profile;
 use llm::{ErrorKind, UpstreamError};
 use std::time::Duration;
+
+const UNKNOWN_REASON: &str = "unknown";
 
 /// The bounds of what a provider may ask for with a retry hint.
 const SHORTEST: Duration = Duration::from_secs(1);
@@ -14,21 +17,15 @@ const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 const CREDENTIAL: Rest = Rest::Fixed(Duration::from_secs(120));
 const UNKNOWN_MODEL: Rest = Rest::Fixed(Duration::from_secs(600));
 const ODD: Rest = Rest::Fixed(Duration::from_secs(5));
+/// Of a rate limit, before what the profile and the provider say.
 const RATE: Rest = Rest::Doubling {
     base: Duration::from_secs(1),
+    shortest: Duration::ZERO,
     longest: Duration::from_secs(120),
     steps: 15,
 };
-const TRANSIENT_API_KEY: Rest = Rest::Doubling {
-    base: Duration::from_secs(3),
-    longest: Duration::from_secs(60),
-    steps: 5,
-};
-const TRANSIENT_OAUTH: Rest = Rest::Doubling {
-    base: Duration::from_secs(5),
-    longest: Duration::from_secs(60),
-    steps: 8,
-};
+/// Unless the first one is longer already.
+const LONGEST_TRANSIENT: Duration = Duration::from_secs(60);
 
 /// The verdict on one failed attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +53,8 @@ pub enum Rest {
     /// `base * 2^level`, where every penalty raises the account's level by one, up to `steps`.
     Doubling {
         base: Duration,
+        /// Whatever the level says.
+        shortest: Duration,
         longest: Duration,
         steps: u32,
     },
@@ -64,8 +63,7 @@ pub enum Rest {
 // === impl Penalty ===
 
 impl Penalty {
-    pub fn of(error: &UpstreamError, oauth: bool) -> Self {
-        let transient = if oauth { TRANSIENT_OAUTH } else { TRANSIENT_API_KEY };
+    pub fn of(error: &UpstreamError, profile: &Profile) -> Self {
         match error.kind {
             ErrorKind::ContextLength
             | ErrorKind::TooLarge
@@ -79,11 +77,11 @@ impl Penalty {
             },
             ErrorKind::RateLimit if says_account(&error.message) => Self::Rest {
                 scope: Scope::Account,
-                rest: RATE,
+                rest: Rest::rate_limit(profile),
             },
             ErrorKind::RateLimit => Self::Rest {
                 scope: Scope::Model,
-                rest: RATE,
+                rest: Rest::rate_limit(profile),
             },
             _ if says(&error.message, &["request not allowed"]) => Self::Rest {
                 scope: Scope::Account,
@@ -126,7 +124,7 @@ impl Penalty {
             | ErrorKind::Unavailable
             | ErrorKind::Internal => Self::Rest {
                 scope: Scope::Account,
-                rest: transient,
+                rest: Rest::transient(profile),
             },
         }
     }
@@ -135,13 +133,41 @@ impl Penalty {
 // === impl Rest ===
 
 impl Rest {
+    fn rate_limit(profile: &Profile) -> Self {
+        match RATE {
+            Self::Doubling {
+                base, longest, steps, ..
+            } => Self::Doubling {
+                base,
+                shortest: profile.rate_limit,
+                longest,
+                steps,
+            },
+            fixed @ Self::Fixed(_) => fixed,
+        }
+    }
+
+    fn transient(profile: &Profile) -> Self {
+        Self::Doubling {
+            base: profile.transient,
+            shortest: Duration::ZERO,
+            longest: profile.transient.max(LONGEST_TRANSIENT),
+            steps: profile.max_level,
+        }
+    }
+
     /// The time to rest at this level, before jitter. A provider's own hint can only make it longer.
     pub fn duration(self, level: u32, hint: Option<Duration>) -> Duration {
         let own = match self {
             Self::Fixed(duration) => duration,
-            Self::Doubling { base, longest, steps } => {
+            Self::Doubling {
+                base,
+                shortest,
+                longest,
+                steps,
+            } => {
                 let factor = 1u32.checked_shl(level.min(steps)).unwrap_or(u32::MAX);
-                base.saturating_mul(factor).min(longest)
+                base.saturating_mul(factor).min(longest).max(shortest)
             }
         };
         hint.map_or(own, |hint| own.max(hint.clamp(SHORTEST, LONGEST)))
@@ -154,6 +180,52 @@ impl Rest {
             Self::Doubling { steps, .. } => (level + 1).min(steps),
         }
     }
+}
+
+/// Whether a provider as a whole may be failing: a network error, a timeout, a 5xx. A 501 is about the request, and
+/// what came inside a 2xx reply at least proves that someone answers.
+pub fn blames_provider(error: &UpstreamError) -> bool {
+    match error.status {
+        Some(status) => (500..600).contains(&status) && status != 501,
+        None => matches!(
+            error.kind,
+            ErrorKind::Timeout | ErrorKind::Upstream5xx | ErrorKind::StreamIncomplete
+        ),
+    }
+}
+
+/// Why an account rests, in the operator's view.
+pub fn reason(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::Quota => "quota_exhausted",
+        ErrorKind::RateLimit => "rate_limit_exceeded",
+        ErrorKind::Overloaded => "model_capacity",
+        ErrorKind::UpstreamAuth | ErrorKind::ClientAuth | ErrorKind::Permission => "auth_error",
+        ErrorKind::ModelNotFound | ErrorKind::NotFound | ErrorKind::MethodNotAllowed => "model_not_found",
+        ErrorKind::Timeout
+        | ErrorKind::Upstream5xx
+        | ErrorKind::MalformedUpstream
+        | ErrorKind::StreamIncomplete
+        | ErrorKind::Unavailable
+        | ErrorKind::Internal => "server_error",
+        _ => UNKNOWN_REASON,
+    }
+}
+
+/// The same word, if it is one of ours.
+pub fn reason_named(word: &str) -> &'static str {
+    let known = [
+        "quota_exhausted",
+        "rate_limit_exceeded",
+        "model_capacity",
+        "auth_error",
+        "model_not_found",
+        "server_error",
+    ];
+    known
+        .into_iter()
+        .find(|reason| *reason == word)
+        .unwrap_or(UNKNOWN_REASON)
 }
 
 /// A failure without a status was found by us in a 2xx reply, or never got that far.
@@ -182,6 +254,19 @@ fn says(message: &str, phrases: &[&str]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const TRANSIENT_API_KEY: Rest = Rest::Doubling {
+        base: Duration::from_secs(3),
+        shortest: Duration::ZERO,
+        longest: Duration::from_secs(60),
+        steps: 5,
+    };
+    const TRANSIENT_OAUTH: Rest = Rest::Doubling {
+        base: Duration::from_secs(5),
+        shortest: Duration::ZERO,
+        longest: Duration::from_secs(60),
+        steps: 8,
+    };
 
     fn error(kind: ErrorKind, status: Option<u16>, message: &str) -> UpstreamError {
         UpstreamError {
@@ -245,13 +330,13 @@ mod tests {
         ];
         for (kind, status, message, expected) in table {
             assert_eq!(
-                Penalty::of(&error(kind, status, message), false),
+                Penalty::of(&error(kind, status, message), &Profile::API_KEY),
                 expected,
                 "{kind:?} {status:?} {message}"
             );
         }
         assert_eq!(
-            Penalty::of(&error(K::Timeout, None, ""), true),
+            Penalty::of(&error(K::Timeout, None, ""), &Profile::OAUTH),
             account(TRANSIENT_OAUTH)
         );
     }

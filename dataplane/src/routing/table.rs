@@ -5,7 +5,10 @@
 //! else.
 
 use super::access::{Globs, Scopes};
+use super::choice::Choice;
+use super::health::{Account, Breaker};
 use super::listing::ListedModel;
+use super::resilience::Resilience;
 use super::resolve::ResolveError;
 use super::tree::{Resolution, Route};
 use http::HeaderMap;
@@ -15,6 +18,7 @@ use proto::v1::ConfigVersion;
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use url::Url;
 use zeroize::Zeroizing;
 
@@ -36,6 +40,8 @@ pub struct Table {
     pub(super) listing: Vec<ListedModel>,
     /// What happens to every request on its way out; absent when nothing does.
     pub(super) rewrite: Option<Arc<Rewrite>>,
+    pub(super) resilience: Resilience,
+    pub(super) choice: Choice,
 }
 
 /// A gateway API key. The key itself is nowhere, only its keyed hash is known.
@@ -66,12 +72,17 @@ pub struct Provider {
     pub blocked: bool,
     /// Enabled ones, in the order they are tried.
     pub connections: Vec<Arc<Connection>>,
+    pub breaker: Arc<Breaker>,
+    /// How many requests have chosen among the connections.
+    pub turn: Arc<AtomicU64>,
 }
 
 /// One account at a provider, ready to send: address and headers are prepared, the credential is inside them.
 #[derive(Debug)]
 pub struct Connection {
     pub id: Arc<str>,
+    /// What is known about it while it runs.
+    pub account: Arc<Account>,
     pub priority: i32,
     pub oauth: bool,
     pub dialect: Dialect,
@@ -83,6 +94,8 @@ pub struct Connection {
     /// Authorization and the provider's fixed headers; credentials are marked sensitive.
     pub headers: HeaderMap,
     pub allow_private_address: bool,
+    /// Calls wait for their turn at the account's limiter.
+    pub rate_limit_protection: bool,
     pub default_model: Option<String>,
     /// What the operator said about the server's thinking, against what the registry knows of its models.
     pub think_tags: Option<ThinkTags>,
@@ -116,8 +129,21 @@ impl Table {
         self.keys.get(&runtime::crypto::hash_key(pepper, text))
     }
 
+    pub fn key_by_id(&self, id: &str) -> Option<&Arc<ApiKey>> {
+        self.keys.values().find(|key| &*key.id == id)
+    }
+
     pub fn rewrite(&self) -> Option<&Arc<Rewrite>> {
         self.rewrite.as_ref()
+    }
+
+    /// How long failures count, and how much an account bears.
+    pub fn resilience(&self) -> &Resilience {
+        &self.resilience
+    }
+
+    pub fn choice(&self) -> &Choice {
+        &self.choice
     }
 
     pub fn listing(&self) -> &[ListedModel] {

@@ -1,5 +1,6 @@
 //! When a provider says one may come back. There are many ways to say it; the longest one heard counts.
 
+use crate::span;
 use chrono::{DateTime, Utc};
 use http::HeaderMap;
 use std::time::Duration;
@@ -14,9 +15,6 @@ const SPANS: &[&str] = &[
     "anthropic-ratelimit-input-tokens-reset",
     "anthropic-ratelimit-output-tokens-reset",
 ];
-
-/// Numbers above this are Unix times, not spans.
-const UNIX_TIMES: f64 = 1.7e9;
 
 /// Words before a span in the texts of several vendors: "try again in 20s", "retry after 5 seconds",
 /// "quota will reset after 2h7m23s".
@@ -33,71 +31,17 @@ pub fn retry_hint(headers: &HeaderMap, message: &str, now: DateTime<Utc>) -> Opt
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let millis = text("retry-after-ms")
         .and_then(|ms| ms.trim().parse::<f64>().ok())
-        .and_then(|ms| span(ms / 1e3));
-    let spans = SPANS.iter().filter_map(|name| parse(text(name)?, now));
+        .and_then(|ms| span::seconds(ms / 1e3));
+    let spans = SPANS.iter().filter_map(|name| span::parse(text(name)?, now));
     spans.chain(millis).chain(in_words(message)).max()
-}
-
-fn parse(text: &str, now: DateTime<Utc>) -> Option<Duration> {
-    let text = text.trim();
-    if let Ok(number) = text.parse::<f64>() {
-        return if number > UNIX_TIMES {
-            span(number - now.timestamp() as f64)
-        } else {
-            span(number)
-        };
-    }
-    let date = DateTime::parse_from_rfc3339(text).or_else(|_| DateTime::parse_from_rfc2822(text));
-    match date {
-        Ok(date) => (date.to_utc() - now).to_std().ok(),
-        Err(_) => units(text),
-    }
 }
 
 fn in_words(message: &str) -> Option<Duration> {
     let message = message.to_ascii_lowercase();
     PHRASES
         .iter()
-        .filter_map(|phrase| units(message.split_once(phrase)?.1))
+        .filter_map(|phrase| span::units(message.split_once(phrase)?.1))
         .max()
-}
-
-/// `1h2m3.5s`, `350ms`, `20 seconds`, a bare number of seconds.
-fn units(text: &str) -> Option<Duration> {
-    let mut total = Duration::ZERO;
-    let mut rest = text;
-    let mut any = false;
-    while let Some((number, after)) = number(rest) {
-        let trimmed = after.trim_start();
-        let letters = trimmed
-            .find(|c: char| !c.is_ascii_alphabetic())
-            .unwrap_or(trimmed.len());
-        let seconds = match &trimmed[..letters] {
-            "ms" | "millisecond" | "milliseconds" => number / 1e3,
-            "m" | "min" | "minute" | "minutes" => number * 60.0,
-            "h" | "hour" | "hours" => number * 3600.0,
-            "d" | "day" | "days" => number * 86_400.0,
-            "" | "s" | "sec" | "second" | "seconds" => number,
-            // a number with another word after it ends what came before
-            _ => break,
-        };
-        total = total.saturating_add(span(seconds)?);
-        any = true;
-        rest = &trimmed[letters..];
-    }
-    any.then_some(total)
-}
-
-fn number(text: &str) -> Option<(f64, &str)> {
-    let end = text
-        .find(|c: char| !c.is_ascii_digit() && c != '.')
-        .unwrap_or(text.len());
-    let number = text[..end].trim_end_matches('.');
-    Some((number.parse().ok()?, &text[end..]))
-}
-
-fn span(seconds: f64) -> Option<Duration> {
-    Duration::try_from_secs_f64(seconds).ok()
 }
 
 #[cfg(test)]

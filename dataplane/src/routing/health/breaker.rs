@@ -1,0 +1,244 @@
+//! Whether a provider as a whole is worth asking.
+//!
+//! ```text
+//! closed ──failures in a row──▶ open ──reset time──▶ half-open ──the probe answers──▶ closed
+//!                                 ▲                      │
+//!                                 └──────any failure─────┘
+//! ```
+//!
+//! Half-open lets one request of the whole fleet through. Its claim ends with its guard, and with a lease should
+//! the process die, so a probe that never comes back holds up nobody.
+
+use super::outbox::{Note, Outbox, Released};
+use crate::routing::resilience::Profile;
+use parking_lot::Mutex;
+use state::{StateStore, Subject};
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+/// After which a probe that nobody has heard of no longer counts.
+pub const PROBE_LEASE: Duration = Duration::from_secs(60);
+
+/// How long another data plane's claim is believed without asking again.
+const ELSEWHERE: Duration = Duration::from_secs(1);
+
+pub struct Breaker {
+    provider: Arc<str>,
+    /// Whether `state` is anything but closed without failures, readable without the lock.
+    troubled: AtomicBool,
+    state: Mutex<State>,
+    outbox: Arc<Outbox>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    Closed,
+    Open {
+        until: Instant,
+    },
+    /// The reset time is over and nobody has proved yet that the provider is back.
+    HalfOpen,
+}
+
+/// The right to ask a provider whose breaker is half-open. Dropped without a verdict, the next one may try.
+pub struct Probe {
+    breaker: Arc<Breaker>,
+    /// Absent when it was lost to another data plane.
+    holder: Option<String>,
+}
+
+enum State {
+    Closed {
+        failures: u32,
+    },
+    Open {
+        until: Instant,
+        failures: u32,
+        claim: Option<Claim>,
+    },
+}
+
+struct Claim {
+    until: Instant,
+    /// Absent when another data plane probes.
+    holder: Option<String>,
+}
+
+// === impl Breaker ===
+
+impl Breaker {
+    pub(super) fn new(provider: &str, outbox: Arc<Outbox>) -> Self {
+        Self {
+            provider: provider.into(),
+            troubled: AtomicBool::new(false),
+            state: Mutex::new(State::Closed { failures: 0 }),
+            outbox,
+        }
+    }
+
+    pub fn standing(&self) -> Standing {
+        if !self.troubled.load(Ordering::Acquire) {
+            return Standing::Closed;
+        }
+        match &*self.state.lock() {
+            State::Closed { .. } => Standing::Closed,
+            State::Open { until, .. } if *until > Instant::now() => Standing::Open { until: *until },
+            State::Open { .. } => Standing::HalfOpen,
+        }
+    }
+
+    /// Failures in a row.
+    pub fn failures(&self) -> u32 {
+        match &*self.state.lock() {
+            State::Closed { failures } | State::Open { failures, .. } => *failures,
+        }
+    }
+
+    /// The provider failed: a network error, a timeout, a 5xx.
+    pub fn failed(&self, profile: &Profile) {
+        let now = Instant::now();
+        let mut state = self.state.lock();
+        let failures = match &mut *state {
+            State::Closed { failures } => {
+                *failures = failures.saturating_add(1);
+                self.troubled.store(true, Ordering::Release);
+                if *failures < profile.breaker_threshold {
+                    return;
+                }
+                *failures
+            }
+            // a call that began before it opened tells nothing new
+            State::Open { until, .. } if *until > now => return,
+            State::Open { failures, .. } => failures.saturating_add(1),
+        };
+        let until = now + profile.breaker_reset;
+        *state = State::Open {
+            until,
+            failures,
+            claim: None,
+        };
+        self.outbox.note(self.subject(), Note::Open { until, failures });
+    }
+
+    /// The provider answered, to the end. Half-open, only the probe's word counts: an answer that began before
+    /// the trouble proves nothing.
+    pub fn succeeded(&self) {
+        if !self.troubled.load(Ordering::Acquire) {
+            return;
+        }
+        let now = Instant::now();
+        let mut state = self.state.lock();
+        match &*state {
+            State::Closed { .. } => self.close(&mut state),
+            State::Open { until, claim, .. } if *until <= now && is_here(claim.as_ref()) => {
+                self.close(&mut state);
+                self.outbox.note(self.subject(), Note::Fine);
+            }
+            State::Open { .. } => {}
+        }
+    }
+
+    /// The right to probe, if the breaker is half-open and nobody in the fleet has it. Without the state store,
+    /// one per data plane.
+    pub async fn claim_probe(self: &Arc<Self>, store: &dyn StateStore) -> Option<Probe> {
+        let probe = self.claim_here()?;
+        let holder = probe.holder.as_deref()?;
+        match store.claim_probe(&self.provider, holder, PROBE_LEASE).await {
+            Ok(true) | Err(_) => Some(probe),
+            Ok(false) => {
+                probe.lose();
+                None
+            }
+        }
+    }
+
+    /// An operator's command: as if nothing had happened, here and on the other data planes.
+    pub fn reset(&self) {
+        let mut state = self.state.lock();
+        let was_open = matches!(*state, State::Open { .. });
+        self.close(&mut state);
+        if was_open {
+            self.outbox.note(self.subject(), Note::Fine);
+        }
+    }
+
+    fn claim_here(self: &Arc<Self>) -> Option<Probe> {
+        let now = Instant::now();
+        let mut state = self.state.lock();
+        let State::Open { until, claim, .. } = &mut *state else {
+            return None;
+        };
+        if *until > now || claim.as_ref().is_some_and(|claim| claim.until > now) {
+            return None;
+        }
+        let holder = Uuid::now_v7().to_string();
+        *claim = Some(Claim {
+            until: now + PROBE_LEASE,
+            holder: Some(holder.clone()),
+        });
+        Some(Probe {
+            breaker: self.clone(),
+            holder: Some(holder),
+        })
+    }
+
+    fn subject(&self) -> Subject {
+        Subject::Provider {
+            provider: self.provider.to_string(),
+        }
+    }
+
+    fn close(&self, state: &mut State) {
+        *state = State::Closed { failures: 0 };
+        self.troubled.store(false, Ordering::Release);
+    }
+}
+
+impl fmt::Debug for Breaker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Breaker")
+            .field("provider", &self.provider)
+            .field("standing", &self.standing())
+            .finish_non_exhaustive()
+    }
+}
+
+// === impl Probe ===
+
+impl Probe {
+    /// Another data plane has the right.
+    fn lose(mut self) {
+        self.holder = None;
+        if let State::Open { claim, .. } = &mut *self.breaker.state.lock() {
+            *claim = Some(Claim {
+                until: Instant::now() + ELSEWHERE,
+                holder: None,
+            });
+        }
+    }
+}
+
+impl Drop for Probe {
+    fn drop(&mut self) {
+        let Some(holder) = self.holder.take() else {
+            return;
+        };
+        if let State::Open { claim, .. } = &mut *self.breaker.state.lock()
+            && claim
+                .as_ref()
+                .is_some_and(|claim| claim.holder.as_ref() == Some(&holder))
+        {
+            *claim = None;
+        }
+        let provider = self.breaker.provider.to_string();
+        self.breaker.outbox.release(Released { provider, holder });
+    }
+}
+
+fn is_here(claim: Option<&Claim>) -> bool {
+    claim.is_some_and(|claim| claim.holder.is_some())
+}
