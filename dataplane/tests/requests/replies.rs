@@ -5,6 +5,7 @@ use crate::harness::{Setup, header, json};
 use llm::guard::ReplyMode;
 use llm::{Dialect, FinishReason};
 use serde_json::Value;
+use std::time::Duration;
 use testkit::Behaviour;
 
 /// The demo provider repeats what it is told.
@@ -80,6 +81,22 @@ async fn a_blocked_reply_ends_as_filtered_and_costs_no_account_its_health() {
             assert_eq!(finish, Some(FinishReason::ContentFilter));
         }
     }
+}
+
+#[tokio::test]
+async fn nobody_waits_for_the_rest_of_a_blocked_reply() {
+    let (world, client) = (World::start(masking(ReplyMode::Block)).await, Dialect::OpenAiChat);
+    // the whole answer would take minutes
+    world.provider(client).script(Behaviour {
+        gap: Duration::from_millis(300),
+        ..Behaviour::default()
+    });
+    let long = format!("{SECRETS}{}", " and so on".repeat(300));
+    let answer = world.ask(client, client, &long, true).await;
+    let bytes = tokio::time::timeout(Duration::from_secs(20), answer.bytes());
+    let (text, finish) = read(client, &bytes.await.unwrap().unwrap(), true);
+    assert!(text.ends_with("I am "), "{text}");
+    assert_eq!(finish, Some(FinishReason::ContentFilter));
 }
 
 #[tokio::test]
