@@ -19,6 +19,19 @@ pub enum Dialect {
 }
 
 impl Dialect {
+    pub const ALL: [Self; 5] = [
+        Self::OpenAiChat,
+        Self::OpenAiResponses,
+        Self::AnthropicMessages,
+        Self::Gemini,
+        Self::OllamaChat,
+    ];
+
+    /// The dialect of a stable name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|dialect| dialect.name() == name)
+    }
+
     /// The stable name used in logs, metrics and usage events.
     pub const fn name(self) -> &'static str {
         match self {

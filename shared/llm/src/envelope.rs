@@ -15,14 +15,6 @@ use std::borrow::Cow;
 /// How every envelope begins.
 pub const PREFIX: &str = "gw1.";
 
-const DIALECTS: [Dialect; 5] = [
-    Dialect::OpenAiChat,
-    Dialect::OpenAiResponses,
-    Dialect::AnthropicMessages,
-    Dialect::Gemini,
-    Dialect::OllamaChat,
-];
-
 /// What the state is about, for dialects that have only one place for it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Subject {
@@ -100,9 +92,7 @@ pub fn wrap(opaque: &Opaque, subject: Subject) -> String {
 pub fn unwrap(text: &str) -> Option<(Opaque, Subject)> {
     let json = URL_SAFE_NO_PAD.decode(text.strip_prefix(PREFIX)?).ok()?;
     let sealed: Sealed<'_> = serde_json::from_slice(&json).ok()?;
-    let issuer = DIALECTS
-        .into_iter()
-        .find(|dialect| dialect.name() == sealed.issuer)?;
+    let issuer = Dialect::named(&sealed.issuer)?;
     let opaque = Opaque {
         issuer,
         payload: sealed.payload.into_owned(),
@@ -118,7 +108,7 @@ mod tests {
 
     #[test]
     fn foreign_state_survives_a_client_and_keeps_its_issuer() {
-        for issuer in DIALECTS.into_iter().filter(|issuer| *issuer != HOME) {
+        for issuer in Dialect::ALL.into_iter().filter(|issuer| *issuer != HOME) {
             let foreign = Opaque {
                 issuer,
                 payload: "enc+/=".to_owned(),

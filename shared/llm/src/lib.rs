@@ -30,6 +30,7 @@ pub mod normalise;
 pub mod note;
 pub mod provider;
 pub mod providers;
+pub mod recall;
 pub mod relay;
 pub mod remote;
 pub mod reply;

@@ -18,11 +18,14 @@ use crate::format::{Format, Framing};
 use crate::formats;
 use crate::guard::{Personal, ReplyMode};
 use crate::head::Head;
+use crate::recall::{self, Kept, Known};
 use crate::remote::{self, Fetched, Wanted};
 use crate::request::Request;
 use crate::rewrite::Rewrite;
+use crate::think_tags::ThinkTags;
 use crate::usage::Usage;
 use bytes::Bytes;
+use memchr::memmem;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::sync::{Arc, OnceLock};
@@ -33,6 +36,14 @@ use thiserror::Error;
 const BYTES_PER_TOKEN: u64 = 4;
 /// A string this long without a space is taken for inline media.
 const MEDIA_BYTES: usize = 2048;
+/// What a request with calls in it contains, in one dialect or the other.
+const CALLS: [&[u8]; 5] = [
+    b"tool_calls",
+    b"tool_use",
+    b"function_call",
+    b"functionCall",
+    b"tool_call\"",
+];
 /// What vendors charge for an image of common size.
 const TOKENS_PER_MEDIA: u64 = 1500;
 
@@ -49,6 +60,8 @@ pub struct Ask {
     rewrite: Option<Arc<Rewrite>>,
     /// What is done about personal data in the reply.
     mask: Option<ReplyMode>,
+    /// What earlier answers held that the client did not bring back.
+    known: Option<Known>,
     /// Read in full only for an upstream of another dialect, and then once for all attempts.
     request: OnceLock<Result<Arc<Request>, DecodeError>>,
 }
@@ -98,6 +111,8 @@ pub struct Progress {
     pub elapsed: Option<Duration>,
     /// What personal data was found in it, where it is looked for.
     pub personal: Vec<Personal>,
+    /// What the client may not bring back of it.
+    pub kept: Vec<Kept>,
 }
 
 #[derive(Deserialize)]
@@ -144,6 +159,7 @@ impl Ask {
             include_usage,
             rewrite: None,
             mask: None,
+            known: None,
             request: OnceLock::new(),
             body,
         })
@@ -157,6 +173,27 @@ impl Ask {
     /// The same request, whose reply is to be searched for personal data.
     pub(crate) fn masked(self, mask: Option<ReplyMode>) -> Self {
         Self { mask, ..self }
+    }
+
+    /// The calls in it whose turns an upstream of this kind would want back and the client did not bring; none for
+    /// one that gets the client's own bytes.
+    pub fn unsigned_calls(&self, target: &Target) -> Vec<String> {
+        if self.dialect == target.dialect && target.caps.think_tags == ThinkTags::Off {
+            return Vec::new();
+        }
+        if !CALLS.iter().any(|name| memmem::find(&self.body, name).is_some()) {
+            return Vec::new();
+        }
+        // a request that cannot be read is refused where it is sent
+        self.request()
+            .map(|request| recall::wanted(request, target.dialect, &target.caps))
+            .unwrap_or_default()
+    }
+
+    /// The same request, with what was kept of the answers in it.
+    pub fn recalling(self, known: Known) -> Self {
+        let known = (!known.is_empty()).then_some(known);
+        Self { known, ..self }
     }
 
     /// The same request with another body that says the same to routing.

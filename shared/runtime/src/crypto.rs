@@ -38,6 +38,8 @@ pub struct ClusterKeys {
     pub transport: SealKey,
     /// Seals the snapshot kept in the state store.
     pub snapshot: SealKey,
+    /// Seals what is remembered of answers in the state store.
+    pub turns: SealKey,
     /// With which a data plane joins a control plane.
     pub join_token: Secret<String>,
 }
@@ -102,6 +104,7 @@ impl ClusterKeys {
         Self {
             transport: SealKey::derive("omniroute 2026 snapshot credentials", cluster_secret),
             snapshot: SealKey::derive("omniroute 2026 stored snapshot", cluster_secret),
+            turns: SealKey::derive("omniroute 2026 remembered answers", cluster_secret),
             join_token: Secret::new(join_token),
         }
     }

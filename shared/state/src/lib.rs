@@ -116,6 +116,24 @@ pub trait StateStore: Send + Sync + 'static {
 
     /// Summed over the data planes, ordered by provider and connection.
     async fn loads(&self) -> Result<Vec<ConnectionLoad>, StoreError>;
+    /// Remembers what an answer held, for one tenant, under the id of a tool call in it, until `ttl` after it was
+    /// last recalled. What is there under the same id is replaced.
+    async fn keep_turn(
+        &self,
+        tenant: &str,
+        call: &str,
+        sealed: Bytes,
+        ttl: Duration,
+    ) -> Result<(), StoreError>;
+
+    /// What is remembered for these calls of this tenant's, in their order. What is found stays for another `ttl`.
+    /// A turn may be gone before its time: memory is bounded.
+    async fn recall_turns(
+        &self,
+        tenant: &str,
+        calls: &[String],
+        ttl: Duration,
+    ) -> Result<Vec<Option<Bytes>>, StoreError>;
 
     /// How long one round trip takes.
     async fn ping(&self) -> Result<Duration, StoreError>;

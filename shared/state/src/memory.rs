@@ -6,10 +6,12 @@
 mod clock;
 mod health;
 mod session;
+mod turns;
 
 use self::clock::Clock;
 use self::health::Health;
 use self::session::Sessions;
+use self::turns::Turns;
 use crate::combo::ComboCount;
 use crate::health::{HealthChanges, Transition};
 use crate::load::{self, ConnectionLoad, LOAD_TTL};
@@ -38,6 +40,7 @@ pub struct MemoryStore {
     sessions: Mutex<Sessions>,
     /// By data plane.
     loads: Mutex<Expiring<Vec<ConnectionLoad>>>,
+    turns: Mutex<Turns>,
 }
 
 #[derive(Debug)]
@@ -75,6 +78,7 @@ impl Default for MemoryStore {
             combos: Mutex::default(),
             sessions: Mutex::default(),
             loads: Mutex::default(),
+            turns: Mutex::default(),
         }
     }
 }
@@ -226,6 +230,32 @@ impl StateStore for MemoryStore {
 
     async fn loads(&self) -> Result<Vec<ConnectionLoad>, StoreError> {
         Ok(load::sum(self.loads.lock().alive().flatten().cloned()))
+    }
+
+    async fn keep_turn(
+        &self,
+        tenant: &str,
+        call: &str,
+        sealed: Bytes,
+        ttl: Duration,
+    ) -> Result<(), StoreError> {
+        self.turns
+            .lock()
+            .insert(tenant, call, sealed, Instant::now() + ttl);
+        Ok(())
+    }
+
+    async fn recall_turns(
+        &self,
+        tenant: &str,
+        calls: &[String],
+        ttl: Duration,
+    ) -> Result<Vec<Option<Bytes>>, StoreError> {
+        let (now, mut turns) = (Instant::now(), self.turns.lock());
+        Ok(calls
+            .iter()
+            .map(|call| turns.touch(tenant, call, now, now + ttl))
+            .collect())
     }
 
     async fn ping(&self) -> Result<Duration, StoreError> {

@@ -90,6 +90,12 @@ impl RedisStore {
         within(self.unhurried(), call.invoke_async(&mut connection)).await
     }
 
+    /// All turns of one tenant live in one slot. The tenant comes first and is an id of ours: whatever a client
+    /// sends for a call, it stays below it.
+    fn turn_key(&self, tenant: &str, call: &str) -> String {
+        self.key(&format!("{{turns:{tenant}}}:{call}"))
+    }
+
     /// The count and the lock of one identity live in one slot.
     fn login_keys(&self, identity: &str) -> [String; 2] {
         [
@@ -208,6 +214,46 @@ impl StateStore for RedisStore {
 
     async fn loads(&self) -> Result<Vec<ConnectionLoad>, StoreError> {
         load::list(self).await
+    }
+
+    async fn keep_turn(
+        &self,
+        tenant: &str,
+        call: &str,
+        sealed: Bytes,
+        ttl: Duration,
+    ) -> Result<(), StoreError> {
+        let mut connection = self.connection.clone();
+        let mut command = ::redis::cmd("SET");
+        command
+            .arg(self.turn_key(tenant, call))
+            .arg(sealed.as_ref())
+            .arg("PX")
+            .arg(milliseconds(ttl));
+        within(self.deadline, command.query_async(&mut connection)).await
+    }
+
+    async fn recall_turns(
+        &self,
+        tenant: &str,
+        calls: &[String],
+        ttl: Duration,
+    ) -> Result<Vec<Option<Bytes>>, StoreError> {
+        if calls.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut connection = self.connection.clone();
+        let mut commands = ::redis::pipe();
+        for call in calls {
+            commands
+                .cmd("GETEX")
+                .arg(self.turn_key(tenant, call))
+                .arg("PX")
+                .arg(milliseconds(ttl));
+        }
+        let found: Vec<Option<Vec<u8>>> =
+            within(self.deadline, commands.query_async(&mut connection)).await?;
+        Ok(found.into_iter().map(|turn| turn.map(Bytes::from)).collect())
     }
 
     async fn ping(&self) -> Result<Duration, StoreError> {

@@ -79,8 +79,11 @@ impl Call {
             rewrite.apply(&mut request, target);
         }
         fetched.inline(&mut request, target, &mut call.notes);
+        if let Some(known) = &ask.known {
+            known.restore(&mut request, target, &mut call.notes);
+        }
         let names = normalise(&mut request, target, &mut call.notes)?;
-        call.view = ClientView::new(ask.dialect, own, names);
+        call.view = ClientView::new(ask.dialect, own, names).keeping(target);
         call.request = Some(Arc::clone(own));
         if target.caps.max_stop == Some(0) && !request.stop.is_empty() {
             call.notes.info(
@@ -246,8 +249,12 @@ impl Call {
             self.view.clone(),
             self.mask.clone(),
         );
-        let (mut told, mut kept, mut viewed, mut masked) =
-            (Vec::new(), Vec::new(), Vec::new(), Vec::with_capacity(events.len()));
+        let (mut told, mut kept, mut viewed, mut masked) = (
+            Vec::new(),
+            Vec::new(),
+            Vec::new(),
+            Vec::with_capacity(events.len()),
+        );
         for event in events {
             thinking.pass(event, &mut told);
             told.drain(..).for_each(|event| stop.pass(event, &mut kept));
@@ -255,6 +262,7 @@ impl Call {
             viewed.drain(..).for_each(|event| mask.pass(event, &mut masked));
         }
         mask.report(&mut progress.personal);
+        progress.kept.extend(view.take_kept());
         masked
     }
 

@@ -8,7 +8,9 @@ use crate::caps::WireName;
 use crate::dialect::Dialect;
 use crate::event::{Event, EventKind, PartStart};
 use crate::names::{ToolNames, fit_id};
+use crate::recall::{Keeper, Kept};
 use crate::request::{ReasoningMode, Request, ToolKind};
+use crate::translate::Target;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,6 +29,8 @@ pub struct ClientView {
     /// Calls whose function arguments are being turned back into text, by choice and part.
     unwrapping: BTreeMap<(u32, u32), FreeformInput>,
     hidden: BTreeSet<(u32, u32)>,
+    /// What the client may not bring back, also where it is hidden from it.
+    keeper: Keeper,
 }
 
 // === impl ClientView ===
@@ -46,9 +50,23 @@ impl ClientView {
         }
     }
 
+    /// The same, keeping what this target wants back.
+    pub fn keeping(self, target: &Target) -> Self {
+        Self {
+            keeper: Keeper::of(target),
+            ..self
+        }
+    }
+
+    /// What is to be kept of the reply, once it is complete.
+    pub fn take_kept(&mut self) -> Vec<Kept> {
+        self.keeper.take()
+    }
+
     /// Appends what the client gets to see of one event.
     pub fn pass(&mut self, mut event: Event, out: &mut Vec<Event>) {
         let choice = event.choice;
+        self.keeper.observe(&event, CLIENT_ID);
         match &mut event.kind {
             EventKind::PartStart {
                 part,

@@ -7,10 +7,12 @@ use crate::error::{ErrorKind, PublicError, UpstreamError};
 use crate::event::{Event, EventKind};
 use crate::format::{Relay, ReplySeed, StreamDecoder, StreamEncoder};
 use crate::guard::Mask;
+use crate::recall::Kept;
 use crate::sequence::Sequencer;
 use crate::think_tags::ThinkSplit;
 use bytes::Bytes;
 use std::fmt;
+use std::mem;
 use std::time::Duration;
 
 /// Bytes of an upstream stream in, bytes for the client out, and a tally of what went by.
@@ -113,6 +115,11 @@ impl Pump {
 
     pub fn progress(&self) -> &Progress {
         &self.progress
+    }
+
+    /// What is to be kept of the reply; something once, when it is complete.
+    pub fn take_kept(&mut self) -> Vec<Kept> {
+        mem::take(&mut self.progress.kept)
     }
 
     /// How long the reply has been under way, before what comes next; some dialects report it.
@@ -220,6 +227,7 @@ impl Pump {
         decoded.drain(..).for_each(|event| thinking.pass(event, told));
         told.drain(..).for_each(|event| stop.pass(event, kept));
         kept.drain(..).for_each(|event| view.pass(event, viewed));
+        self.progress.kept.extend(view.take_kept());
         viewed.drain(..).for_each(|event| mask.pass(event, masked));
         masked
             .drain(..)

@@ -14,6 +14,7 @@ mod logins;
 mod probes;
 mod sessions;
 mod snapshots;
+mod turns;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -36,6 +37,7 @@ const SCENARIOS: &[&[Scenario]] = &[
     combos::SCENARIOS,
     sessions::SCENARIOS,
     loads::SCENARIOS,
+    turns::SCENARIOS,
 ];
 
 #[tokio::test]
