@@ -1,12 +1,31 @@
-//! State that several processes share and that may be lost: the last good snapshot, revoked sessions, failed
-//! logins.
+//! State that several processes share and that may be lost: the last good snapshot, who logged out or failed to
+//! log in, what fails and who tries it again, and what people look at: combos, conversations, loads.
 //!
 //! The trait is semantic, not key-value: each operation is one atomic step with a meaning, so that the two
 //! backends can be held to the same behaviour. Both are real: [`MemoryStore`] serves the single process,
 //! [`RedisStore`] a cluster. `tests/conformance` runs one list of scenarios against both.
 //!
-//! No caller may depend on the store to be there. Every operation has a deadline and fails with a
-//! [`StoreError`], and each use says what happens then.
+//! # When the store is gone
+//!
+//! No caller may depend on the store to be there. Every operation has a deadline and fails with a [`StoreError`]:
+//! what a request waits for within 50 ms, what runs in the background or answers people within 1 s, a snapshot
+//! within 2 s. No request fails because of it. A store that comes back may have lost its memory, and nothing it
+//! says may then be taken for more than it is.
+//!
+//! | use | while it is gone | when it comes back empty |
+//! |---|---|---|
+//! | last good snapshot | a data plane that starts needs a control plane; those that run do not notice | the next change of the configuration is stored |
+//! | revoked sessions | a session that logged out counts as live until it is back, and answers say so; the session epoch in Postgres still ends sessions | those that logged out before live until they expire |
+//! | failed logins | each control plane has only its own rate limit and its cap on hashing | locks and counts are forgotten |
+//! | health | each data plane goes by its own experience, keeps what it could not note, and notes it later; a reset by an administrator cannot be carried out and must say so | the answer is `complete`, so what others noted before is dropped; at worst each data plane meets a failing account once more |
+//! | probe of a provider | [`StateStore::claim_probe`] fails, which is neither yes nor no: one probe for each data plane instead of one in all | a second probe may start beside one that runs |
+//! | counts of combos | those that could not be added are lost once their holder drops them; an error may come after they were added, so adding again may count twice; routing does not look at them | they start from zero |
+//! | conversations | none are listed; routing does not need them, since the session hash alone decides what a conversation sticks to | they are listed from their next request on |
+//! | turns | a conversation goes on without the reasoning its client did not bring back; a request known to come too late does not wait | the same, once for each conversation |
+//! | loads | none are shown; limiters work from their own numbers | the next report, a few seconds later, fills it |
+//!
+//! A data plane notes its own transitions before it asks for those of others, and applies an answer only to what
+//! it knew when it asked: else a `complete` answer would drop what is on its way to the store.
 
 mod combo;
 mod health;

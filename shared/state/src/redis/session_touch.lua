@@ -21,6 +21,8 @@ for i = 3, #ARGV, 7 do
     held = cmsgpack.unpack(held)
     created, requests = held[6], held[8] + requests
   end
+  -- beyond this a number has gaps, and cannot be answered as one
+  requests = math.min(2 ^ 53, requests)
   redis.call('ZADD', seen, now, field)
   redis.call('HSET', known, field, cmsgpack.pack({
     ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4], ARGV[i + 5], created, now, requests,

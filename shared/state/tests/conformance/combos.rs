@@ -13,7 +13,10 @@ pub const SCENARIOS: &[Scenario] = &[
                 .add_combo_counts(&[model.clone(), whole.clone()])
                 .await
                 .unwrap();
-            store.add_combo_counts(&[whole.clone()]).await.unwrap();
+            store
+                .add_combo_counts(std::slice::from_ref(&whole))
+                .await
+                .unwrap();
             let twice = ComboCount {
                 requests: 2 * whole.requests,
                 successes: 2 * whole.successes,
@@ -102,6 +105,25 @@ pub const SCENARIOS: &[Scenario] = &[
         }
         .boxed()
     }),
+    (
+        "a count beyond all bounds does not make the others unreadable",
+        |store| {
+            async move {
+                let mut absurd = count("smart", "", 1, true);
+                absurd.requests = u64::MAX;
+                for _ in 0..2 {
+                    store
+                        .add_combo_counts(&[absurd.clone(), count("b", "", 1, true)])
+                        .await
+                        .unwrap();
+                }
+                let counts = store.combo_counts(None).await.unwrap();
+                assert!(counts[1].requests >= 1 << 53);
+                assert_eq!(counts[0].requests, 14);
+            }
+            .boxed()
+        },
+    ),
     ("one combo can be cleared, or all", |store| {
         async move {
             let counts = [

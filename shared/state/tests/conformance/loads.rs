@@ -32,7 +32,7 @@ pub const SCENARIOS: &[Scenario] = &[
         async move {
             let (c1, c2) = (load("openai", "c1", 1), load("openai", "c2", 2));
             store.report_loads("d1", &[c1.clone(), c2.clone()]).await.unwrap();
-            store.report_loads("d1", &[c2.clone()]).await.unwrap();
+            store.report_loads("d1", std::slice::from_ref(&c2)).await.unwrap();
             assert_eq!(store.loads().await.unwrap(), [c2]);
             store.report_loads("d1", &[]).await.unwrap();
             assert_eq!(store.loads().await.unwrap(), []);

@@ -18,7 +18,7 @@ mod turns;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use state::{MemoryStore, RedisStore, StateStore};
+use state::{ComboCount, MemoryStore, RedisStore, SessionUse, StateStore};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use uuid::Uuid;
@@ -70,6 +70,38 @@ async fn a_store_that_is_not_there_fails_within_its_deadline() {
         "{:?}",
         asked.elapsed()
     );
+}
+
+#[tokio::test]
+async fn what_no_request_waits_for_fails_soon_too() {
+    let store = RedisStore::connect("redis://127.0.0.1:1", "test").await.unwrap();
+    let asked = Instant::now();
+    let transitions = [health::open("openai", WINDOW, 1)];
+    let (counts, uses) = ([ComboCount::default()], [SessionUse::default()]);
+    let failed = tokio::join!(
+        store.note_health(&transitions),
+        store.health_since(0),
+        store.release_probe("openai", "d1"),
+        store.add_combo_counts(&counts),
+        store.combo_counts(None),
+        store.clear_combo_counts(None),
+        store.touch_sessions(&uses),
+        store.sessions(),
+        store.report_loads("d1", &[]),
+        store.loads(),
+    );
+    let waited = asked.elapsed();
+    assert!(waited < Duration::from_secs(3), "{waited:?}");
+    failed.0.unwrap_err();
+    failed.1.unwrap_err();
+    failed.2.unwrap_err();
+    failed.3.unwrap_err();
+    failed.4.unwrap_err();
+    failed.5.unwrap_err();
+    failed.6.unwrap_err();
+    failed.7.unwrap_err();
+    failed.8.unwrap_err();
+    failed.9.unwrap_err();
 }
 
 #[tokio::test]

@@ -86,6 +86,22 @@ pub const SCENARIOS: &[Scenario] = &[
         }
         .boxed()
     }),
+    (
+        "a count beyond all bounds does not make the others unreadable",
+        |store| {
+            async move {
+                for _ in 0..2 {
+                    store
+                        .touch_sessions(&[used("", "00ff", "c1", u64::MAX)])
+                        .await
+                        .unwrap();
+                }
+                let sessions = store.sessions().await.unwrap();
+                assert!(sessions[0].requests >= 1 << 53);
+            }
+            .boxed()
+        },
+    ),
     ("of too many conversations the idlest is forgotten", |store| {
         async move {
             store
