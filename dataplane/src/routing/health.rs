@@ -7,18 +7,20 @@
 
 mod account;
 mod breaker;
+mod exchange;
 mod limiter;
 mod outbox;
 mod punishment;
 
 pub use account::{Account, Facts, InFlight};
 pub use breaker::{Breaker, PROBE_LEASE, Probe, Standing};
+pub use exchange::exchange;
 pub use limiter::{Full, Limiter, Limits, Load, Permit};
 pub use punishment::Cooling;
 
-use outbox::Outbox;
-use parking_lot::RwLock;
-use state::ConnectionLoad;
+use outbox::{Note, Outbox};
+use parking_lot::{Mutex, RwLock};
+use state::Subject;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -34,6 +36,8 @@ pub struct Health {
     /// How many data planes share the limits of an account.
     data_planes: Arc<AtomicU32>,
     outbox: Arc<Outbox>,
+    /// What the fleet knows not to be fine, for what is configured later.
+    known: Mutex<HashMap<Subject, Note>>,
 }
 
 /// One kind of state, by id.
@@ -45,30 +49,41 @@ impl Health {
     /// The account of a connection.
     pub fn account(&self, provider: &str, connection: &str) -> Arc<Account> {
         self.accounts.get(connection, || {
-            Account::new(
-                provider,
-                connection,
-                self.data_planes.clone(),
-                self.outbox.clone(),
-            )
+            let sharers = self.data_planes.clone();
+            let account = Account::new(provider, connection, sharers, self.outbox.clone());
+            for (subject, note) in self.known.lock().iter() {
+                match subject {
+                    Subject::Connection { connection: of, .. } if of == connection => {
+                        account.hear(None, *note)
+                    }
+                    Subject::Model {
+                        connection: of,
+                        model,
+                        ..
+                    } if of == connection => account.hear(Some(model), *note),
+                    _ => {}
+                }
+            }
+            account
         })
     }
 
     pub fn breaker(&self, provider: &str) -> Arc<Breaker> {
-        self.breakers
-            .get(provider, || Breaker::new(provider, self.outbox.clone()))
+        self.breakers.get(provider, || {
+            let breaker = Breaker::new(provider, self.outbox.clone());
+            let subject = Subject::Provider {
+                provider: provider.to_owned(),
+            };
+            if let Some(note) = self.known.lock().get(&subject) {
+                breaker.hear(*note);
+            }
+            breaker
+        })
     }
 
     /// How many requests have chosen among a provider's accounts.
     pub fn turn(&self, provider: &str) -> Arc<AtomicU64> {
         self.turns.get(provider, AtomicU64::default)
-    }
-
-    /// How busy the accounts are that calls wait for.
-    pub fn loads(&self) -> Vec<ConnectionLoad> {
-        let accounts = self.accounts.all();
-        let known = accounts.iter().map(|account| account.load());
-        known.flatten().collect()
     }
 
     /// How many data planes are ready, this one included.
@@ -107,6 +122,7 @@ impl Default for Health {
             turns: Shelf::default(),
             data_planes: Arc::new(AtomicU32::new(1)),
             outbox: Arc::default(),
+            known: Mutex::default(),
         }
     }
 }

@@ -8,7 +8,7 @@ use super::punishment::{Cause, Cooling, Punishment};
 use crate::routing::penalty::{self, Penalty, Scope};
 use llm::{ErrorKind, UpstreamError};
 use parking_lot::{Mutex, RwLock};
-use state::{ConnectionLoad, Subject};
+use state::Subject;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
@@ -124,24 +124,6 @@ impl Account {
         InFlight(self.clone())
     }
 
-    /// How busy its limiter is, once a call has been through it.
-    pub(super) fn load(&self) -> Option<ConnectionLoad> {
-        let load = self.limiter.load();
-        (load.queued > 0 || load.running > 0 || load.done > 0).then(|| ConnectionLoad {
-            connection: self.connection.to_string(),
-            provider: self.provider.to_string(),
-            queued: load.queued,
-            running: load.running,
-            done: load.done,
-            limit: load.limit,
-            remaining: load.remaining,
-            reset_at_ms: load.reset_at.map(|at| {
-                let left = at.saturating_duration_since(Instant::now()).as_millis();
-                i64::try_from(u128::from(unix_ms()) + left).unwrap_or(i64::MAX)
-            }),
-        })
-    }
-
     /// Where calls wait for their turn, if the connection is protected.
     pub fn limiter(&self) -> &Arc<Limiter> {
         &self.limiter
@@ -226,13 +208,13 @@ impl Account {
     }
 
     /// Keeps what is still held according to the fleet, and what it does not know yet.
-    pub(super) fn keep(&self, known: impl Fn(&Subject) -> bool) {
+    pub(super) fn keep(&self, stays: impl Fn(&Subject) -> bool) {
         if self.punishments.load(Ordering::Acquire) == 0 {
             return;
         }
         let mut held = self.held.write();
         for place in held.places() {
-            if !known(&self.subject(place.as_deref())) {
+            if !stays(&self.subject(place.as_deref())) {
                 held.remove(place.as_deref());
             }
         }

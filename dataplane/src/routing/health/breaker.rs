@@ -166,6 +166,51 @@ impl Breaker {
         }
     }
 
+    /// What another data plane found.
+    pub(super) fn hear(&self, note: Note) {
+        let mut state = self.state.lock();
+        match (note, &mut *state) {
+            (Note::Open { until, failures }, State::Closed { .. }) => {
+                *state = State::Open {
+                    until,
+                    failures,
+                    claim: None,
+                };
+                self.troubled.store(true, Ordering::Release);
+            }
+            (
+                Note::Open { until, failures },
+                State::Open {
+                    until: mine,
+                    failures: counted,
+                    ..
+                },
+            ) => {
+                // one that is over says nothing about a later one, or about who probes
+                if until > Instant::now() {
+                    *mine = until.max(*mine);
+                    *counted = failures.max(*counted);
+                }
+            }
+            (Note::Fine | Note::Resting { .. }, _) => self.close(&mut state),
+        }
+    }
+
+    /// Keeps it open if the fleet has it so, or does not know yet.
+    pub(super) fn keep(&self, stays: impl Fn(&Subject) -> bool) {
+        let mut state = self.state.lock();
+        if matches!(*state, State::Open { .. }) && !stays(&self.subject()) {
+            self.close(&mut state);
+        }
+    }
+
+    /// Tells the fleet again that it is open.
+    pub(super) fn repeat(&self) {
+        if let State::Open { until, failures, .. } = *self.state.lock() {
+            self.outbox.note(self.subject(), Note::Open { until, failures });
+        }
+    }
+
     fn claim_here(self: &Arc<Self>) -> Option<Probe> {
         let now = Instant::now();
         let mut state = self.state.lock();

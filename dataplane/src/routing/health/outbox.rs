@@ -72,7 +72,7 @@ impl Outbox {
     }
 
     /// Puts back what could not be told, except where there is something newer by now.
-    pub fn put_back(&self, notes: HashMap<Subject, Note>) {
+    pub fn put_back(&self, notes: Vec<(Subject, Note)>) {
         let mut waiting = self.waiting.lock();
         for (subject, note) in notes {
             if let Entry::Vacant(vacant) = waiting.notes.entry(subject) {
