@@ -11,6 +11,8 @@ mod exchange;
 mod limiter;
 mod outbox;
 mod punishment;
+#[cfg(test)]
+mod tests;
 
 pub use account::{Account, Facts, InFlight};
 pub use breaker::{Breaker, PROBE_LEASE, Probe, Standing};

@@ -183,6 +183,8 @@ impl Conversation<'_> {
                 }
                 Some(control_message::Body::Ping(ping)) => {
                     self.confirm(ping.head.as_ref());
+                    let health = self.subscription.routing.health();
+                    health.set_data_planes(ping.ready_data_planes);
                     None
                 }
                 None => None,
