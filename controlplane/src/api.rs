@@ -7,8 +7,10 @@ pub mod aliases;
 pub mod audit;
 pub mod auth;
 pub mod catalog;
+pub mod combo_test;
 pub mod combos;
 pub mod data_planes;
+pub mod explain;
 mod guard;
 pub mod health;
 pub mod init;
@@ -138,7 +140,9 @@ fn routes() -> OpenApiRouter<Ctx> {
         .merge(aliases::router())
         .merge(catalog::router())
         .merge(combos::router())
+        .merge(combo_test::router())
         .merge(data_planes::router())
+        .merge(explain::router())
         .merge(health::router())
         .merge(init::router())
         .merge(usage::router())

@@ -21,7 +21,7 @@ use crate::{
     http::Limiter,
     ingest::Ingest,
     password::Passwords,
-    publish::{Commands, ControlPlane, Fleet, Publisher, Secrets},
+    publish::{ControlPlane, Fleet, Publisher, Secrets},
     session::Sessions,
     ui,
     vault::Vault,
@@ -84,7 +84,6 @@ pub async fn build(config: ApiConfig, deps: Deps) -> anyhow::Result<App> {
         newest,
         fleet.clone(),
         Ingest::new(&db),
-        Commands::new(),
         drain.clone(),
     );
     drain.spawn("publisher", publisher.run(drain.token()));

@@ -15,7 +15,7 @@ use state::StoreError;
 use thiserror::Error;
 use utoipa::ToSchema;
 
-use crate::{password::PasswordError, probe::ProbeError, vault::VaultError};
+use crate::{password::PasswordError, probe::ProbeError, publish::AskError, vault::VaultError};
 
 /// One rule that a value of the request breaks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -68,6 +68,8 @@ pub enum ApiError {
     #[error("the resource was changed in the meantime: read it again")]
     Stale,
 
+    #[error("no provider, combo or alias answers to `{0}`: GET /api/models/catalog lists what does")]
+    UnknownModel(String),
     #[error("there is no provider `{0}` that takes an API key")]
     UnknownProvider(String),
     #[error("{0}")]
@@ -91,6 +93,8 @@ pub enum ApiError {
     Database(#[source] sqlx::Error),
     #[error("the state store does not answer: try again")]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    NoAnswer(#[from] AskError),
     #[error("something went wrong inside: the log has it under the correlation id")]
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
@@ -175,6 +179,7 @@ impl ApiError {
             Self::Method => kind(StatusCode::METHOD_NOT_ALLOWED, "METHOD_001", "invalid_request"),
             Self::Conflict { .. } => kind(StatusCode::CONFLICT, "RESOURCE_002", "conflict"),
             Self::Stale => kind(StatusCode::PRECONDITION_FAILED, "PRECONDITION_001", "conflict"),
+            Self::UnknownModel(_) => kind(StatusCode::NOT_FOUND, "MODEL_001", "not_found"),
             Self::UnknownProvider(_) => kind(StatusCode::BAD_REQUEST, "PROVIDER_003", "invalid_request"),
             Self::NoModelListing(_) => kind(StatusCode::BAD_REQUEST, "PROVIDER_004", "invalid_request"),
             Self::NoUsableCredential(_) => kind(StatusCode::CONFLICT, "PROVIDER_005", "conflict"),
@@ -187,7 +192,7 @@ impl ApiError {
             ),
             Self::Upstream { .. } => kind(StatusCode::BAD_GATEWAY, "UPSTREAM_001", "upstream_error"),
             Self::UpstreamTimeout => kind(StatusCode::GATEWAY_TIMEOUT, "UPSTREAM_002", "upstream_error"),
-            Self::Draining | Self::Store(_) => {
+            Self::Draining | Self::Store(_) | Self::NoAnswer(_) => {
                 kind(StatusCode::SERVICE_UNAVAILABLE, "SERVER_002", "server_error")
             }
             Self::Database(source) if is_outage(source) => {
@@ -221,7 +226,7 @@ impl ApiError {
         match self {
             Self::LoginLocked { retry_after } | Self::RateLimited { retry_after } => Some(*retry_after),
             Self::Draining => Some(Duration::from_secs(5)),
-            Self::Store(_) => Some(Duration::from_secs(1)),
+            Self::Store(_) | Self::NoAnswer(_) => Some(Duration::from_secs(1)),
             Self::Database(source) if is_outage(source) => Some(Duration::from_secs(1)),
             _ => None,
         }

@@ -31,8 +31,8 @@ use tokio_util::sync::CancellationToken;
 use self::rows::Rows;
 pub use self::{
     build::Secrets,
-    fleet::{Applied, DataPlane, Fleet},
-    grpc::{Commands, ControlPlane},
+    fleet::{Applied, AskError, DataPlane, Fleet},
+    grpc::ControlPlane,
     published::Published,
     rows::Head,
 };

@@ -2,6 +2,7 @@
 //!
 //! Texts were chosen by strangers: a zero byte, which Postgres cannot hold, becomes the replacement character.
 
+use prost::Message;
 use proto::v1::{
     Attempt,
     usage_event::{Evidence, Phase},
@@ -40,29 +41,34 @@ pub(super) async fn insert(
         .iter()
         .map(|event| event.event.attempts.iter().map(describe).collect())
         .collect();
+    let decisions: Vec<Option<Vec<u8>>> = events
+        .iter()
+        .map(|event| event.event.decision.as_ref().map(Message::encode_to_vec))
+        .collect();
     sqlx::query!(
         r#"insert into usage_event
                (spool_id, data_plane_id, request_id, seq, client_request_id, phase, started_at, duration_ms, ttft_ms,
                 key_id, key_name, endpoint, client_dialect, upstream_dialect, model_requested, model_served, provider,
                 connection_id, combo, stream, http_status, outcome, error_code, input_uncached, input_cache_read,
                 input_cache_write, output_visible, output_reasoning, evidence, finish_reason, config_revision,
-                attempts, translation_losses, reached_provider)
+                attempts, translation_losses, reached_provider, decision)
            select $1, $2, request_id, seq, client_request_id, phase,
                   timestamptz 'epoch' + started_at_ms * interval '1 millisecond', duration_ms, ttft_ms,
                   key_id, key_name, endpoint, client_dialect, upstream_dialect, model_requested, model_served, provider,
                   connection_id, combo, stream, http_status, outcome, error_code, input_uncached, input_cache_read,
                   input_cache_write, output_visible, output_reasoning, evidence, finish_reason, config_revision,
-                  attempts, translation_losses, reached_provider
+                  attempts, translation_losses, reached_provider, decision
            from unnest($3::uuid[], $4::bigint[], $5::text[], $6::text[], $7::bigint[], $8::int[], $9::int[],
                        $10::uuid[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[],
                        $17::text[], $18::uuid[], $19::text[], $20::bool[], $21::int[], $22::text[], $23::text[],
                        $24::bigint[], $25::bigint[], $26::bigint[], $27::bigint[], $28::bigint[], $29::text[],
-                       $30::text[], $31::bigint[], $32::jsonb[], $33::int[], $34::bool[])
+                       $30::text[], $31::bigint[], $32::jsonb[], $33::int[], $34::bool[], $35::bytea[])
                 as event (request_id, seq, client_request_id, phase, started_at_ms, duration_ms, ttft_ms,
                           key_id, key_name, endpoint, client_dialect, upstream_dialect, model_requested, model_served,
                           provider, connection_id, combo, stream, http_status, outcome, error_code,
                           input_uncached, input_cache_read, input_cache_write, output_visible, output_reasoning,
-                          evidence, finish_reason, config_revision, attempts, translation_losses, reached_provider)
+                          evidence, finish_reason, config_revision, attempts, translation_losses, reached_provider,
+                          decision)
            on conflict (request_id) do nothing"#,
         spool_id,
         data_plane_id,
@@ -98,6 +104,7 @@ pub(super) async fn insert(
         &attempts,
         &ints(|event| event.event.translation_losses),
         &bools(|event| event.event.reached_provider),
+        &decisions as &[Option<Vec<u8>>],
     )
     .execute(conn)
     .await?;
@@ -112,6 +119,8 @@ fn describe(attempt: &Attempt) -> Value {
         "httpStatus": attempt.http_status,
         "outcome": text(&attempt.outcome),
         "durationMs": attempt.duration_ms,
+        "startedAfterMs": attempt.started_after_ms,
+        "hedge": attempt.hedge,
     })
 }
 

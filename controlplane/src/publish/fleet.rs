@@ -3,6 +3,7 @@
 //! A replica knows the data planes whose streams it holds from memory, and those of other replicas from the table,
 //! into which every replica writes its own. The table lags by moments and survives restarts.
 
+mod ask;
 mod membership;
 mod table;
 
@@ -10,19 +11,21 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use parking_lot::Mutex;
-use proto::v1::{ConfigVersion, DataPlaneState};
+use proto::v1::{Command, ConfigVersion, DataPlaneState};
 use serde_json::Value;
 use sqlx::PgPool;
 use tokio::{
-    sync::{Notify, watch},
+    sync::{Notify, mpsc, watch},
     time::{Instant, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use self::ask::Question;
 use super::Newest;
 use crate::db::Db;
 
+pub use self::ask::AskError;
 pub(super) use self::membership::Membership;
 
 /// How soon what changed is in the table; heartbeats alone are not worth a write each.
@@ -84,6 +87,8 @@ struct Shared {
     changed: watch::Sender<()>,
     /// Changes should reach the table now.
     urgent: Notify,
+    /// What data planes were asked and have not answered yet, by command.
+    questions: Mutex<HashMap<u64, Question>>,
 }
 
 /// A data plane whose stream this replica holds, or held until the table knows that it left.
@@ -106,6 +111,8 @@ struct Member {
     seen: Instant,
     /// The table does not know the newest of it.
     dirty: bool,
+    /// Commands put on it are sent to the data plane.
+    line: mpsc::Sender<Command>,
 }
 
 // === impl Fleet ===
@@ -120,6 +127,7 @@ impl Fleet {
             members: Mutex::default(),
             changed: watch::Sender::new(()),
             urgent: Notify::new(),
+            questions: Mutex::default(),
         }))
     }
 

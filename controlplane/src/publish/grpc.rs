@@ -4,16 +4,13 @@ use std::{pin::Pin, time::Duration};
 
 use futures::Stream;
 use proto::v1::{
-    Command, ControlMessage, DataPlaneMessage, Hello, UsageAck, UsageBatch, command,
+    ControlMessage, DataPlaneMessage, Hello, UsageAck, UsageBatch,
     control_server::{Control, ControlServer},
     data_plane_message::Body,
 };
 use runtime::{drain::Drain, secret::Secret};
 use subtle::ConstantTimeEq;
-use tokio::{
-    sync::{broadcast, mpsc},
-    time::timeout,
-};
+use tokio::{sync::mpsc, time::timeout};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming, metadata::MetadataMap};
 use uuid::Uuid;
@@ -25,11 +22,6 @@ use crate::ingest::{self, Ingest};
 const HELLO: Duration = Duration::from_secs(10);
 /// Chunks of 1 MiB that wait for a slow data plane; they are shared by all streams.
 const OUTGOING: usize = 4;
-const COMMANDS: usize = 64;
-
-/// Orders from operators to every data plane of this control plane.
-#[derive(Clone)]
-pub struct Commands(broadcast::Sender<Command>);
 
 /// The service. One per process.
 pub struct ControlPlane {
@@ -38,32 +30,7 @@ pub struct ControlPlane {
     newest: Newest,
     fleet: Fleet,
     ingest: Ingest,
-    commands: Commands,
     drain: Drain,
-}
-
-// === impl Commands ===
-
-impl Commands {
-    pub fn new() -> Self {
-        Self(broadcast::Sender::new(COMMANDS))
-    }
-
-    /// Sends to the data planes that are connected now.
-    pub fn send(&self, op: command::Op) {
-        let command = Command {
-            command_id: rand::random(),
-            op: Some(op),
-        };
-        // an error says that nobody is connected
-        let _ = self.0.send(command);
-    }
-}
-
-impl Default for Commands {
-    fn default() -> Self {
-        Self::new()
-    }
 }
 
 // === impl ControlPlane ===
@@ -76,7 +43,6 @@ impl ControlPlane {
         newest: Newest,
         fleet: Fleet,
         ingest: Ingest,
-        commands: Commands,
         drain: Drain,
     ) -> Self {
         Self {
@@ -85,7 +51,6 @@ impl ControlPlane {
             newest,
             fleet,
             ingest,
-            commands,
             drain,
         }
     }
@@ -135,12 +100,7 @@ impl Control for ControlPlane {
 
         let (outgoing, messages) = mpsc::channel(OUTGOING);
         let session = Session::new(&self.fleet, self.newest.clone(), hello, incarnation, outgoing);
-        let running = session.run(
-            self.replica,
-            incoming,
-            self.commands.0.subscribe(),
-            self.drain.token(),
-        );
+        let running = session.run(self.replica, incoming, self.drain.token());
         self.drain.spawn("data plane session", running);
         Ok(Response::new(ReceiverStream::new(messages)))
     }

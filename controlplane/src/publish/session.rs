@@ -11,7 +11,7 @@ use proto::v1::{
     resource_error::Code,
 };
 use tokio::{
-    sync::{broadcast, mpsc},
+    sync::mpsc,
     time::{Instant, interval, sleep_until, timeout},
 };
 use tokio_util::sync::CancellationToken;
@@ -32,6 +32,8 @@ const ANSWER: Duration = Duration::from_secs(60);
 pub(super) type Outgoing = mpsc::Sender<Result<ControlMessage, Status>>;
 
 pub(super) struct Session {
+    /// Dropped before the membership: who gets a command onto it is told when the stream ends.
+    commands: mpsc::Receiver<Command>,
     membership: Membership,
     fleet: Fleet,
     newest: Newest,
@@ -64,8 +66,10 @@ impl Session {
         incarnation: Uuid,
         outgoing: Outgoing,
     ) -> Self {
+        let (membership, commands) = fleet.join(&hello, incarnation);
         Self {
-            membership: fleet.join(&hello, incarnation),
+            commands,
+            membership,
             fleet: fleet.clone(),
             newest,
             outgoing,
@@ -83,10 +87,9 @@ impl Session {
         mut self,
         control_plane: Uuid,
         mut incoming: Streaming<DataPlaneMessage>,
-        commands: broadcast::Receiver<Command>,
         stop: CancellationToken,
     ) {
-        let talking = self.talk(control_plane, &mut incoming, commands);
+        let talking = self.talk(control_plane, &mut incoming);
         let end = match stop.run_until_cancelled(talking).await {
             Some(Ok(())) => return,
             Some(Err(status)) => status,
@@ -105,7 +108,6 @@ impl Session {
         &mut self,
         control_plane: Uuid,
         incoming: &mut Streaming<DataPlaneMessage>,
-        mut commands: broadcast::Receiver<Command>,
     ) -> Result<(), Status> {
         let head = self
             .newest
@@ -140,14 +142,7 @@ impl Session {
                 changed = self.newest.changed() => {
                     changed.map_err(|_| Status::unavailable("this control plane is stopping"))?;
                 }
-                command = commands.recv() => match command {
-                    Ok(command) => self.send(Body::Command(command)).await?,
-                    // an operator's command is not worth a data plane's stream
-                    Err(broadcast::error::RecvError::Lagged(missed)) => tracing::warn!(missed, "commands were not sent"),
-                    Err(broadcast::error::RecvError::Closed) => {
-                        return Err(Status::unavailable("this control plane is stopping"));
-                    }
-                },
+                Some(command) = self.commands.recv() => self.send(Body::Command(command)).await?,
                 _ = ping.tick() => {
                     let head = self.newest.borrow().as_ref().map(|published| published.version.clone());
                     let ready_data_planes = u32::try_from(self.fleet.ready_here()).unwrap_or(u32::MAX);
@@ -163,16 +158,7 @@ impl Session {
         match body {
             Some(data_plane_message::Body::Result(result)) => self.land(&result),
             Some(data_plane_message::Body::Heartbeat(heartbeat)) => self.membership.beat(&heartbeat),
-            Some(data_plane_message::Body::CommandResult(result)) => {
-                let data_plane = self.membership.id();
-                tracing::info!(
-                    data_plane,
-                    result.command_id,
-                    result.ok,
-                    result.message,
-                    "command carried out"
-                );
-            }
+            Some(data_plane_message::Body::CommandResult(result)) => self.membership.replied(result),
             Some(data_plane_message::Body::Goodbye(_)) => {
                 self.membership.goodbye();
                 return true;

@@ -8,8 +8,11 @@
 
 mod aliases;
 mod auth;
+mod combo_test;
 mod combos;
+mod data_plane;
 mod edge;
+mod explain;
 mod keys;
 mod observe;
 mod provider_nodes;

@@ -22,6 +22,7 @@ use runtime::{crypto::ClusterKeys, drain::Drain, secret::Secret};
 use serde_json::Value;
 use sqlx::{Connection, PgConnection};
 use state::{MemoryStore, StateStore};
+use tonic::service::Routes;
 use tower::ServiceExt;
 use uuid::Uuid;
 
@@ -45,6 +46,8 @@ pub struct Api {
     pub store: Arc<dyn StateStore>,
     pub drain: Drain,
     pub router: Router,
+    /// What data planes talk to.
+    pub grpc: Routes,
     pub first_run_password: Option<String>,
     /// Sent with every call.
     pub cookie: Mutex<Option<String>>,
@@ -146,6 +149,7 @@ impl Api {
             store,
             drain,
             router: app.router.merge(app.probes),
+            grpc: app.grpc,
             first_run_password: app.first_run_password.map(|password| password.expose().clone()),
             cookie: Mutex::default(),
             peer: "127.0.0.1:50000".parse().unwrap(),
@@ -161,6 +165,7 @@ impl Api {
             store: Arc::clone(&self.store),
             drain: Drain::new(),
             router: self.router.clone(),
+            grpc: self.grpc.clone(),
             first_run_password: None,
             cookie: Mutex::default(),
             peer: peer.parse().unwrap(),

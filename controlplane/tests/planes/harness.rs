@@ -5,7 +5,7 @@ use std::{net::SocketAddr, ops::Deref, sync::Arc, time::Duration};
 use controlplane::{
     db::{Audit, Db, Origin},
     ingest::Ingest,
-    publish::{Commands, ControlPlane, Fleet, Newest, Publisher, Secrets},
+    publish::{ControlPlane, Fleet, Newest, Publisher, Secrets},
     vault::Vault,
 };
 use dataplane::{
@@ -138,7 +138,6 @@ impl Control {
             newest.clone(),
             fleet.clone(),
             Ingest::new(db),
-            Commands::new(),
             drain.clone(),
         );
         drain.spawn("publisher", publisher.run(drain.token()));

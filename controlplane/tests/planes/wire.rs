@@ -1,14 +1,15 @@
 //! The conversation as it looks on the wire, held by hand.
 
 use bytes::Bytes;
+use controlplane::publish::AskError;
 use dataplane::control::{ControlPlanes, JoinToken};
 use prost::Message;
 use proto::{
     Resources,
     v1::{
-        ConfigResult, ConfigUpdate, ConfigVersion, ControlMessage, DataPlaneMessage, Hello, ResourceError,
-        ResourceList, config_result::Verdict, config_update::Mode, control_message, data_plane_message::Body,
-        resource_error::Code,
+        Command, CommandResult, ConfigResult, ConfigUpdate, ConfigVersion, ControlMessage, DataPlaneMessage,
+        Explain, Hello, ResourceError, ResourceList, config_result::Verdict, config_update::Mode,
+        control_message, data_plane_message::Body, resource_error::Code,
     },
 };
 use tokio::{
@@ -67,6 +68,19 @@ impl Peer {
                 let message = self.incoming.message().await.unwrap().unwrap();
                 if let Some(control_message::Body::Update(update)) = message.body {
                     return update;
+                }
+            }
+        };
+        timeout(limit, waiting).await.ok()
+    }
+
+    /// The next command that comes within `limit`.
+    async fn command(&mut self, limit: Duration) -> Option<Command> {
+        let waiting = async {
+            loop {
+                let message = self.incoming.message().await.unwrap().unwrap();
+                if let Some(control_message::Body::Command(command)) = message.body {
+                    return command;
                 }
             }
         };
@@ -282,4 +296,43 @@ async fn only_members_of_the_cluster_are_served() {
         .await
         .unwrap_err();
     assert_eq!(reported.code(), tonic::Code::Unauthenticated);
+}
+
+#[tokio::test]
+async fn a_question_ends_at_its_deadline_and_a_late_answer_is_nobodys() {
+    let database = Database::new(5).await;
+    let control = Control::start(&database).await;
+    let explain = async || {
+        let question = Explain {
+            model: "m".to_owned(),
+            ..Explain::default()
+        };
+        control.fleet.explain(question, Duration::from_millis(100)).await
+    };
+    assert_eq!(explain().await, Err(AskError::Nobody));
+    let version = ConfigVersion {
+        epoch: Uuid::now_v7().to_string(),
+        ..ConfigVersion::default()
+    };
+    let mut peer = Peer::connect(&control, Some(version)).await;
+    peer.update(SOON).await.unwrap();
+    let slow = explain().await.unwrap_err();
+    assert!(matches!(slow, AskError::Slow { .. }), "{slow}");
+
+    let command_id = peer.command(SOON).await.unwrap().command_id;
+    let late = CommandResult {
+        command_id,
+        ok: true,
+        ..CommandResult::default()
+    };
+    peer.outgoing
+        .send(DataPlaneMessage {
+            body: Some(Body::CommandResult(late)),
+        })
+        .await
+        .unwrap();
+    assert!(
+        matches!(explain().await, Err(AskError::Slow { .. })),
+        "the stream goes on"
+    );
 }

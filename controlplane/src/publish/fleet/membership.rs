@@ -3,13 +3,17 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use proto::v1::{
-    ConfigResult, ConfigVersion, DataPlaneState, Heartbeat, Hello, ResourceError, config_result::Verdict,
+    Command, CommandResult, ConfigResult, ConfigVersion, DataPlaneState, Heartbeat, Hello, ResourceError,
+    config_result::Verdict,
 };
 use serde_json::{Value, json};
-use tokio::time::Instant;
+use tokio::{sync::mpsc, time::Instant};
 use uuid::Uuid;
 
 use super::{Fleet, Member};
+
+/// Commands that wait for a slow data plane.
+const COMMANDS: usize = 64;
 
 static STREAMS: AtomicU64 = AtomicU64::new(1);
 
@@ -23,7 +27,13 @@ pub(in crate::publish) struct Membership {
 
 impl Fleet {
     /// A data plane said hello. Its older stream, if it has one here, no longer counts.
-    pub(in crate::publish) fn join(&self, hello: &Hello, incarnation: Uuid) -> Membership {
+    /// The commands for it come out of the receiver.
+    pub(in crate::publish) fn join(
+        &self,
+        hello: &Hello,
+        incarnation: Uuid,
+    ) -> (Membership, mpsc::Receiver<Command>) {
+        let (line, commands) = mpsc::channel(COMMANDS);
         let stream = STREAMS.fetch_add(1, Ordering::Relaxed);
         let member = Member {
             stream,
@@ -41,6 +51,7 @@ impl Fleet {
             connected: true,
             seen: Instant::now(),
             dirty: true,
+            line,
         };
         let replaced = self.0.members.lock().insert(hello.data_plane_id.clone(), member);
         if let Some(old) = replaced.filter(|old| old.connected && old.incarnation != incarnation) {
@@ -52,11 +63,12 @@ impl Fleet {
             );
         }
         self.announce();
-        Membership {
+        let membership = Membership {
             fleet: self.clone(),
             id: hello.data_plane_id.clone(),
             stream,
-        }
+        };
+        (membership, commands)
     }
 
     /// Data planes of this replica that take requests.
@@ -104,6 +116,18 @@ impl Membership {
         }
     }
 
+    /// It carried out a command, or would not.
+    pub(in crate::publish) fn replied(&self, result: CommandResult) {
+        tracing::debug!(
+            data_plane = self.id,
+            result.command_id,
+            result.ok,
+            result.message,
+            "command carried out"
+        );
+        self.fleet.answer(result);
+    }
+
     /// It is going away on purpose.
     pub(in crate::publish) fn goodbye(&self) {
         self.update(|member| member.state = DataPlaneState::Unspecified);
@@ -123,6 +147,7 @@ impl Membership {
 impl Drop for Membership {
     fn drop(&mut self) {
         self.update(|member| member.connected = false);
+        self.fleet.give_up_on(self.stream);
         self.fleet.announce();
     }
 }
