@@ -6,6 +6,7 @@
 pub mod aliases;
 pub mod audit;
 pub mod auth;
+pub mod availability;
 pub mod catalog;
 pub mod combo_test;
 pub mod combos;
@@ -16,9 +17,12 @@ pub mod health;
 pub mod init;
 pub mod keys;
 mod names;
+mod outages;
 pub mod provider_nodes;
 pub mod providers;
+pub mod rate_limits;
 pub mod require_login;
+pub mod resilience;
 pub mod settings;
 pub mod system_prompt;
 pub mod thinking_budget;
@@ -139,8 +143,11 @@ fn routes() -> OpenApiRouter<Ctx> {
         .merge(keys::router())
         .merge(aliases::router())
         .merge(catalog::router())
+        .merge(availability::router())
         .merge(combos::router())
         .merge(combo_test::router())
+        .merge(resilience::router())
+        .merge(rate_limits::router())
         .merge(data_planes::router())
         .merge(explain::router())
         .merge(health::router())

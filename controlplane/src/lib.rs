@@ -14,6 +14,7 @@ pub mod ingest;
 pub mod password;
 pub mod probe;
 pub mod publish;
+pub mod resilience;
 pub mod session;
 pub mod ui;
 pub mod vault;

@@ -1,10 +1,12 @@
 //! Health of the installation.
 //!
-//! `GET /api/monitoring/health` — anybody gets the verdict, an operator the findings.
+//! `GET /api/monitoring/health` — anybody gets the verdict, an operator the findings · `DELETE
+//! /api/monitoring/health` — closes every circuit breaker
 //!
 //! `degraded` still answers 200: the gateway works. Only without Postgres is it `unhealthy`, 503.
 
 use std::{
+    collections::BTreeMap,
     sync::LazyLock,
     time::{Duration, Instant},
 };
@@ -16,13 +18,19 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
+use serde_json::json;
 use tokio::time::timeout;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::data_planes::{self, DataPlaneView};
+use super::{
+    data_planes::{self, DataPlaneView},
+    outages::{self, BreakerStanding, BreakerView, LockoutView, Outages, Scope},
+    rate_limits::{self, Overview},
+};
 use crate::{
     api::Ctx,
+    db::Audit,
     error::ApiError,
     http::{Operator, Stamp},
 };
@@ -59,6 +67,31 @@ struct Findings {
     postgres: CheckView,
     redis: CheckView,
     data_planes: Vec<DataPlaneView>,
+    #[serde(flatten)]
+    traffic: Traffic,
+}
+
+/// How calls to providers go. Empty while Postgres or the state store is away.
+#[derive(Debug, Default, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct Traffic {
+    /// Circuit breakers, by provider.
+    provider_health: BTreeMap<String, BreakerStanding>,
+    /// Models that rest on a connection.
+    lockouts: Vec<LockoutView>,
+    /// Queues of protected connections, by `provider:connectionId`.
+    rate_limit_status: Overview,
+    #[serde(skip)]
+    breakers_open: usize,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = BreakersReset)]
+struct ResetView {
+    success: bool,
+    message: String,
+    reset_count: usize,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -83,7 +116,7 @@ struct CheckView {
 
 pub fn router() -> OpenApiRouter<Ctx> {
     LazyLock::force(&STARTED);
-    OpenApiRouter::new().routes(routes!(health))
+    OpenApiRouter::new().routes(routes!(health, reset))
 }
 
 /// Whether the installation works, and for an operator what does not.
@@ -97,7 +130,12 @@ async fn health(State(ctx): State<Ctx>, operator: Result<Operator, ApiError>) ->
     } else {
         Vec::new()
     };
-    let status = status(&postgres, &redis, &planes);
+    let traffic = if postgres.ok && redis.ok {
+        traffic(&ctx).await
+    } else {
+        Traffic::default()
+    };
+    let status = status(&postgres, &redis, &planes, &traffic);
     let findings = operator.is_ok().then(|| Findings {
         system: SystemView {
             version: env!("CARGO_PKG_VERSION"),
@@ -111,6 +149,7 @@ async fn health(State(ctx): State<Ctx>, operator: Result<Operator, ApiError>) ->
         postgres,
         redis,
         data_planes: planes,
+        traffic,
     });
     let code = if status == Status::Unhealthy {
         StatusCode::SERVICE_UNAVAILABLE
@@ -126,6 +165,47 @@ async fn health(State(ctx): State<Ctx>, operator: Result<Operator, ApiError>) ->
     (code, Json(view)).into_response()
 }
 
+/// Closes every circuit breaker.
+#[utoipa::path(delete, path = "/api/monitoring/health", tag = "monitoring",
+    responses((status = 200, body = ResetView), (status = 503)))]
+async fn reset(State(ctx): State<Ctx>, operator: Operator) -> Result<Json<ResetView>, ApiError> {
+    let mut breakers = Outages::read(&*ctx.store).await?;
+    breakers.retain(|outage| outage.scope() == Scope::ProviderBreaker);
+    let reset_count = breakers.count(Scope::ProviderBreaker);
+    breakers.end(&*ctx.store).await?;
+    let audit = Audit::of("resilience.breakers.reset").details(json!({ "breakers": reset_count }));
+    ctx.db.record(&operator.origin, audit).await?;
+    Ok(Json(ResetView {
+        success: true,
+        message: format!("closed {reset_count} circuit breakers"),
+        reset_count,
+    }))
+}
+
+async fn traffic(ctx: &Ctx) -> Traffic {
+    let reading = async {
+        let providers = outages::providers_in_use(ctx.db.pool()).await?;
+        let outages = Outages::read(&*ctx.store).await?;
+        let loads = ctx.store.loads().await?;
+        let breakers = outages.breakers(providers);
+        let named = |BreakerView { name, standing }| (name, standing);
+        Ok::<_, ApiError>(Traffic {
+            provider_health: breakers.into_iter().map(named).collect(),
+            lockouts: outages.lockouts(),
+            rate_limit_status: rate_limits::overview(&loads),
+            breakers_open: outages.count(Scope::ProviderBreaker),
+        })
+    };
+    match timeout(CHECK_TIMEOUT, reading).await {
+        Ok(Ok(traffic)) => traffic,
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "cannot read how calls to providers go");
+            Traffic::default()
+        }
+        Err(_) => Traffic::default(),
+    }
+}
+
 async fn fleet(ctx: &Ctx) -> Vec<DataPlaneView> {
     match timeout(CHECK_TIMEOUT, data_planes::all(ctx)).await {
         Ok(Ok(planes)) => planes,
@@ -137,7 +217,7 @@ async fn fleet(ctx: &Ctx) -> Vec<DataPlaneView> {
     }
 }
 
-fn status(postgres: &CheckView, redis: &CheckView, planes: &[DataPlaneView]) -> Status {
+fn status(postgres: &CheckView, redis: &CheckView, planes: &[DataPlaneView], traffic: &Traffic) -> Status {
     if !postgres.ok {
         return Status::Unhealthy;
     }
@@ -145,7 +225,7 @@ fn status(postgres: &CheckView, redis: &CheckView, planes: &[DataPlaneView]) -> 
         plane.status != "gone"
             && (plane.lag_ms > SILENT_AFTER_MS || plane.status == "degraded" || plane.spool_dropped > 0)
     };
-    if !redis.ok || planes.iter().any(trouble) {
+    if !redis.ok || planes.iter().any(trouble) || traffic.breakers_open > 0 {
         Status::Degraded
     } else {
         Status::Healthy

@@ -3,7 +3,7 @@
 use std::{fmt::Display, ops::RangeInclusive};
 
 use axum::{
-    extract::{FromRequest, Request},
+    extract::{FromRequest, OptionalFromRequest, Request},
     http::header,
 };
 use bytes::{Bytes, BytesMut};
@@ -67,6 +67,26 @@ impl<T: Body> FromRequest<Ctx> for Json<T> {
         }
         let bytes = read(request.into_body(), ctx.config.max_body_size_bytes).await?;
         parse(&bytes).map(Self)
+    }
+}
+
+impl<T: Body> OptionalFromRequest<Ctx> for Json<T> {
+    type Rejection = ApiError;
+
+    /// `None` for a request that announces no body.
+    async fn from_request(request: Request, ctx: &Ctx) -> Result<Option<Self>, ApiError> {
+        let headers = request.headers();
+        let announced = headers.contains_key(header::CONTENT_TYPE)
+            || headers.contains_key(header::TRANSFER_ENCODING)
+            || headers
+                .get(header::CONTENT_LENGTH)
+                .is_some_and(|length| length != "0");
+        if !announced {
+            return Ok(None);
+        }
+        <Self as FromRequest<Ctx>>::from_request(request, ctx)
+            .await
+            .map(Some)
     }
 }
 

@@ -8,6 +8,7 @@
 
 mod aliases;
 mod auth;
+mod availability;
 mod combo_test;
 mod combos;
 mod data_plane;
@@ -17,6 +18,8 @@ mod keys;
 mod observe;
 mod provider_nodes;
 mod providers;
+mod rate_limits;
+mod resilience;
 mod revisions;
 mod rewriting;
 mod secrets;

@@ -3,7 +3,10 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::support::Api;
+use crate::{
+    resilience::{connect, down, model, provider},
+    support::Api,
+};
 
 #[tokio::test]
 async fn a_stranger_learns_the_verdict_and_an_operator_the_findings() {
@@ -151,4 +154,33 @@ async fn the_request_log_is_newest_first_and_pages_without_gaps_between_equal_ti
     api.get("/api/usage/logs?limit=1001")
         .await
         .expect_error(400, "VALIDATION_001");
+}
+
+#[tokio::test]
+async fn an_open_breaker_degrades_the_health_until_it_is_reset() {
+    let api = Api::start().await;
+    let ids = connect(&api, &["openai"]).await;
+    let breaker = async || {
+        let health = api.get("/api/monitoring/health").await.expect(200).clone();
+        let state = health["providerHealth"]["openai"]["state"].clone();
+        (health["status"].clone(), state)
+    };
+    assert_eq!(breaker().await, (json!("healthy"), json!("CLOSED")));
+    let outages = [down(provider("openai")), down(model("openai", &ids[0], "gpt-4o"))];
+    api.store.note_health(&outages).await.unwrap();
+    assert_eq!(breaker().await, (json!("degraded"), json!("OPEN")));
+    let health = api.get("/api/monitoring/health").await.expect(200).clone();
+    assert_eq!(health["lockouts"][0]["model"], "gpt-4o");
+    assert_eq!(health["rateLimitStatus"], json!({}));
+
+    let reset = api.delete("/api/monitoring/health").await;
+    assert_eq!(
+        (&reset.expect(200)["success"], &reset.body["resetCount"]),
+        (&json!(true), &json!(1))
+    );
+    assert_eq!(breaker().await, (json!("healthy"), json!("CLOSED")));
+    assert_eq!(api.audited("resilience.breakers.reset").await, 1);
+    *api.cookie.lock() = None;
+    let stranger = api.delete("/api/monitoring/health").await;
+    stranger.expect_error(401, "AUTH_001");
 }

@@ -42,7 +42,7 @@ async fn a_connection_is_created_read_changed_and_deleted() {
     );
     assert_eq!(
         (&created["healthCheckInterval"], &created["rateLimitProtection"]),
-        (&json!(60), &json!(true))
+        (&json!(60), &json!(false))
     );
     assert!(created.get("lastError").is_none() && created.get("apiKey").is_none());
 

@@ -44,6 +44,7 @@ struct GroupView {
 
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = DecisionEntry)]
 struct EntryView {
     weight: Option<f64>,
     uses: Option<u64>,

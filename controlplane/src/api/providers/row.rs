@@ -42,7 +42,6 @@ pub struct Row {
 
 impl Row {
     pub fn view(self) -> ConnectionView {
-        let protected_by_default = self.auth_type == "apikey";
         ConnectionView {
             id: self.id,
             provider: self.provider,
@@ -61,7 +60,7 @@ impl Row {
             last_error_type: self.last_error_type,
             last_error_source: self.last_error_source,
             error_code: self.error_code,
-            rate_limit_protection: self.rate_limit_protection.unwrap_or(protected_by_default),
+            rate_limit_protection: self.rate_limit_protection.unwrap_or(false),
             health_check_interval: self.health_check_interval_min.unwrap_or(60),
             allow_private_address: self.allow_private_address,
             provider_specific_data: match self.provider_specific_data {
