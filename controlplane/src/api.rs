@@ -8,6 +8,7 @@ pub mod audit;
 pub mod auth;
 pub mod availability;
 pub mod catalog;
+pub mod combo_metrics;
 pub mod combo_test;
 pub mod combos;
 pub mod data_planes;
@@ -23,6 +24,7 @@ pub mod providers;
 pub mod rate_limits;
 pub mod require_login;
 pub mod resilience;
+pub mod sessions;
 pub mod settings;
 pub mod system_prompt;
 pub mod thinking_budget;
@@ -145,9 +147,11 @@ fn routes() -> OpenApiRouter<Ctx> {
         .merge(catalog::router())
         .merge(availability::router())
         .merge(combos::router())
+        .merge(combo_metrics::router())
         .merge(combo_test::router())
         .merge(resilience::router())
         .merge(rate_limits::router())
+        .merge(sessions::router())
         .merge(data_planes::router())
         .merge(explain::router())
         .merge(health::router())

@@ -15,6 +15,7 @@ mod data_plane;
 mod edge;
 mod explain;
 mod keys;
+mod metrics;
 mod observe;
 mod provider_nodes;
 mod providers;
