@@ -4,9 +4,10 @@ use crate::config::Config;
 use crate::control::ControlPlanes;
 use crate::http;
 use crate::metrics::Metrics;
-use crate::pipeline::{Availability, Gateway};
-use crate::routing::Routing;
+use crate::pipeline::{Availability, Gateway, Hedges, Repetitions, explain, probe, Recall};
+use crate::routing::{Routing, health};
 use crate::sync::{self, Execute, Identity, Subscription, Vitals};
+use crate::tally::Tally;
 use crate::usage::{self, Spool, SpoolConfig};
 use anyhow::Context;
 use axum::Router;
@@ -74,8 +75,14 @@ pub fn build(config: &Config, deps: Deps) -> anyhow::Result<App> {
         upstream: config.upstream.clone(),
         media: config.media.clone(),
         guard: config.guard.guard(),
+        recall: Recall::new(deps.store.clone(), deps.keys.turns.clone()),
         availability: Availability::default(),
+        store: deps.store.clone(),
+        tally: Tally::default(),
+        hedges: Hedges::default(),
+        repetitions: Repetitions::default(),
     });
+    let execute = execute(gateway.clone(), identity.id.clone(), deps.telemetry);
     let sync = Subscription {
         identity,
         control: deps.control,
@@ -83,7 +90,7 @@ pub fn build(config: &Config, deps: Deps) -> anyhow::Result<App> {
         store: deps.store,
         keys: deps.keys,
         vitals: vitals(gateway.clone()),
-        execute: execute(gateway.clone(), deps.telemetry),
+        execute,
     };
     Ok(App {
         router: http::router(gateway.clone())?,
@@ -113,7 +120,16 @@ impl App {
             "usage reporting",
             usage::report(gateway.spool.clone(), control, id, flush.clone()),
         );
+        let health = gateway.routing.health().clone();
+        drain.spawn(
+            "health exchange",
+            health::exchange(health, store.clone(), sync.identity.id.clone(), drain.token()),
+        );
         drain.spawn("readiness", watch_configuration(watched, configured));
+        drain.spawn(
+            "counts for operators",
+            publish_counts(gateway.clone(), drain.token()),
+        );
         drain.spawn("state store check", check_store(store, gateway, drain.token()));
         drain.spawn("configuration sync", sync.run(standing, drain.token()));
         flush
@@ -135,13 +151,14 @@ fn vitals(gateway: Arc<Gateway>) -> Box<dyn Fn() -> Vitals + Send + Sync> {
 }
 
 /// What an operator may ask of a running data plane.
-fn execute(gateway: Arc<Gateway>, telemetry: Option<TelemetryGuard>) -> Execute {
+fn execute(gateway: Arc<Gateway>, data_plane_id: String, telemetry: Option<TelemetryGuard>) -> Execute {
     let telemetry = telemetry.map(Arc::new);
-    Box::new(move |op| carry_out(gateway.clone(), telemetry.clone(), op).boxed())
+    Box::new(move |op| carry_out(gateway.clone(), data_plane_id.clone(), telemetry.clone(), op).boxed())
 }
 
 async fn carry_out(
     gateway: Arc<Gateway>,
+    data_plane_id: String,
     telemetry: Option<Arc<TelemetryGuard>>,
     op: Op,
 ) -> Result<Option<Answer>, String> {
@@ -159,7 +176,8 @@ async fn carry_out(
             Ok(None)
         }
         Op::Resync(_) => Err("a resynchronisation is not carried out here".to_owned()),
-        Op::Probe(_) | Op::Explain(_) => Err("this data plane does not know the command".to_owned()),
+        Op::Probe(asked) => Ok(Some(Answer::Probed(probe(&gateway, asked).await))),
+        Op::Explain(asked) => Ok(Some(Answer::Explained(explain(&gateway, &data_plane_id, &asked)))),
     }
 }
 
@@ -170,6 +188,10 @@ async fn watch_configuration(mut standing: watch::Receiver<sync::Standing>, conf
             return;
         }
     }
+}
+
+async fn publish_counts(gateway: Arc<Gateway>, stop: CancellationToken) {
+    gateway.tally.publish(&*gateway.store, stop).await;
 }
 
 /// Keeps `store_down` true to the state store, so that no request has to find out by itself.

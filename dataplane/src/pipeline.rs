@@ -6,28 +6,46 @@
 mod arrival;
 mod attempt;
 mod authenticate;
+mod choose;
 mod count;
+mod exchange;
+mod findings;
+mod explain;
+mod hedge;
+mod lease;
 mod media;
 mod plan;
+mod recall;
 mod record;
 mod relay;
+mod repetition;
 mod respond;
 mod screen;
+mod session;
 mod ticks;
 
 pub use arrival::{Arrival, ArrivalError, Endpoint};
-pub use attempt::Exhausted;
+pub use attempt::MAX_ATTEMPTS;
 pub use authenticate::{AuthError, Caller, caller};
 pub use count::count;
+pub use explain::{explain, probe};
+pub use findings::Exhausted;
+pub use hedge::Hedges;
+pub use repetition::Repetitions;
 pub use plan::PlanError;
+pub use recall::Recall;
 pub use respond::{failure, note_degraded};
 
 use crate::config::{EdgeConfig, MediaConfig, UpstreamConfig};
 use crate::error::GatewayError;
 use crate::metrics::Metrics;
 use crate::routing::Routing;
+use crate::tally::Tally;
 use crate::usage::Spool;
 use attempt::Served;
+use choose::Rotation;
+use session::Session;
+use state::StateStore;
 use axum::response::Response;
 use futures::FutureExt;
 use http::StatusCode;
@@ -49,7 +67,12 @@ pub struct Gateway {
     pub upstream: UpstreamConfig,
     pub media: MediaConfig,
     pub guard: Option<Guard>,
+    pub recall: Recall,
     pub availability: Availability,
+    pub store: Arc<dyn StateStore>,
+    pub tally: Tally,
+    pub hedges: Hedges,
+    pub repetitions: Repetitions,
 }
 
 /// How this data plane is doing, as far as it changes what clients get.
@@ -103,7 +126,21 @@ async fn run(
     let ask = screen::screened(gateway, arrival, ask)?.rewritten(table.rewrite().cloned());
 
     let plan = plan::candidates(&table, caller, ask.model(), arrival.provider.as_deref())?;
-    attempt::first_success(gateway, &plan, &ask, &arrival.parts.headers, record).await
+    let headers = &arrival.parts.headers;
+    let session = Session::of(&table, &plan, headers, &ask);
+    // a conversation keeps to its account only where it is asked to
+    let sticky = session.as_ref().filter(|_| table.choice().session_affinity);
+    let chosen = choose::choose(&plan, table.choice(), sticky.map_or(&[], Session::bytes), Rotation::Advance);
+    record.decided(chosen.decision.clone());
+    let ask = recall::recalled(gateway, &plan, ask, record.key_id()).await;
+    let mut served = attempt::first_success(gateway, &table, &plan, &chosen, &ask, headers, record).await?;
+    recall::kept(gateway, &mut served, record.key_id()).await;
+    if let Some(session) = &session {
+        let (connection, route) = (&served.lease.connection, &served.lease.route);
+        let seen = session.answered_by(&plan, &connection.id, &route.provider.id, &route.model);
+        gateway.tally.talked(seen);
+    }
+    Ok(served)
 }
 
 /// The one place where a failed request is logged.

@@ -4,12 +4,15 @@
 //! `sync` stores a new one. [`Health`] outlives tables, because a cooldown must survive a configuration change.
 
 mod access;
+mod chain;
 mod choice;
 mod compile;
 pub mod health;
 mod listing;
 mod names;
+mod pattern;
 mod penalty;
+mod policy;
 mod resilience;
 mod resolve;
 mod running;
@@ -17,12 +20,14 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod wildcard;
 
 pub use access::{Globs, Scopes};
 pub use choice::{Choice, Hedging};
 pub use health::{Cooling, Health};
 pub use listing::ListedModel;
 pub use penalty::{Penalty, blames_provider};
+pub use policy::{Judgement, Policies};
 pub use resilience::{Profile, Resilience};
 pub use resolve::ResolveError;
 pub use running::{Combos, Gate, Slot};
@@ -67,7 +72,10 @@ impl Routing {
     /// How failures of an account count now, rather than when a request began.
     pub fn profile(&self, oauth: bool) -> Profile {
         let table = self.table.load();
-        let resilience = table.as_ref().map(|table| *table.resilience()).unwrap_or_default();
+        let resilience = table
+            .as_ref()
+            .map(|table| *table.resilience())
+            .unwrap_or_default();
         *resilience.profile(oauth)
     }
 }

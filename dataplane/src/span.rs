@@ -3,6 +3,9 @@
 use chrono::{DateTime, Utc};
 use std::time::Duration;
 
+/// No wait is longer. Instants have an end, and what others write must not lead past it.
+const LONGEST: f64 = 366.0 * 86_400.0;
+
 /// Numbers above this are Unix times, not spans.
 const UNIX_TIMES: f64 = 1.7e9;
 
@@ -22,7 +25,7 @@ pub fn parse(text: &str, now: DateTime<Utc>) -> Option<Duration> {
     }
     let date = DateTime::parse_from_rfc3339(text).or_else(|_| DateTime::parse_from_rfc2822(text));
     match date {
-        Ok(date) => (date.to_utc() - now).to_std().ok(),
+        Ok(date) => seconds((date.to_utc() - now).as_seconds_f64()),
         Err(_) => units(text),
     }
 }
@@ -51,6 +54,7 @@ pub fn units(text: &str) -> Option<Duration> {
         rest = &trimmed[letters..];
     }
     any.then_some(total)
+        .and_then(|total| seconds(total.as_secs_f64()))
 }
 
 fn number(text: &str) -> Option<(f64, &str)> {
@@ -62,5 +66,22 @@ fn number(text: &str) -> Option<(f64, &str)> {
 }
 
 pub fn seconds(seconds: f64) -> Option<Duration> {
-    Duration::try_from_secs_f64(seconds).ok()
+    Duration::try_from_secs_f64(seconds.min(LONGEST)).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    proptest::proptest! {
+        #[test]
+        fn nothing_leads_past_the_end_of_time(number in "[0-9]{1,400}", unit in "|s|h|d|ms| hours") {
+            let now = DateTime::from_timestamp(1_790_000_000, 0).unwrap();
+            let year = Duration::from_secs(366 * 86_400);
+            for text in [format!("{number}{unit}"), format!("{number}{unit}{number}{unit}"), format!("{number}-01-01T00:00:00Z")] {
+                let wait = parse(&text, now).unwrap_or_default();
+                proptest::prop_assert!(wait <= year, "{wait:?} for {text}");
+            }
+        }
+    }
 }

@@ -11,7 +11,7 @@ use self::check::Check;
 pub use self::names::{MAX_DEPTH, names};
 pub use self::routing::{
     ACCOUNT_STRATEGIES, MAX_BACKOFF_LEVEL, MAX_COOLDOWN_MS, MAX_HEDGE_PERMILLE, MAX_POLICY_PRIORITY,
-    MAX_STICKY_LIMIT, POLICY_TYPES, fallback_chain, policy, resilience, routing,
+    MAX_STICKY_LIMIT, POLICY_TYPES, fallback_chain, is_utc, policy, resilience, routing,
 };
 use crate::{
     Issue,

@@ -116,8 +116,12 @@ pub async fn first_success(
     };
     let outcome = search.run(chosen, record).await;
     if let Some(combo) = combo {
-        let failed = u64::try_from(search.attempts).unwrap_or(0).saturating_sub(u64::from(outcome.is_ok()));
-        gateway.tally.answered(combo, outcome.is_ok(), failed, now.elapsed());
+        let failed = u64::try_from(search.attempts)
+            .unwrap_or(0)
+            .saturating_sub(u64::from(outcome.is_ok()));
+        gateway
+            .tally
+            .answered(combo, outcome.is_ok(), failed, now.elapsed());
     }
     outcome
 }
@@ -213,11 +217,14 @@ impl Search<'_> {
             match limiter.acquire(self.table.resilience().limits(), until).await {
                 Ok(permit) => held.permit = Some(permit),
                 Err(full) => {
-                    self.findings.passes_over(route, Cooling {
-                        until: Instant::now() + full.retry_after,
-                        limited: true,
-                        reason: "rate_limit_exceeded",
-                    });
+                    self.findings.passes_over(
+                        route,
+                        Cooling {
+                            until: Instant::now() + full.retry_after,
+                            limited: true,
+                            reason: "rate_limit_exceeded",
+                        },
+                    );
                     return Ok(None);
                 }
             }
@@ -261,7 +268,11 @@ impl Search<'_> {
             repetitions -= 1;
             // before the account rests: it is to be asked again
             record.attempt_failed(ready.number, &error);
-            wait(combo.map_or(Duration::ZERO, |combo| combo.retry_delay), self.exchange.until).await;
+            wait(
+                combo.map_or(Duration::ZERO, |combo| combo.retry_delay),
+                self.exchange.until,
+            )
+            .await;
         }
     }
 
@@ -300,7 +311,10 @@ impl Search<'_> {
             };
             match outcome {
                 Ok(reply) => {
-                    exchange.gateway.hedges.answered(&ready.lease.route, ready.lease.took());
+                    exchange
+                        .gateway
+                        .hedges
+                        .answered(&ready.lease.route, ready.lease.took());
                     let losers = numbers.iter().filter(|number| **number != ready.number);
                     losers.for_each(|number| record.attempt_cancelled(*number));
                     return Ok(Some(self.answered(ready, reply, record)));
@@ -319,7 +333,12 @@ impl Search<'_> {
     /// Of a combo that says nothing about repetition: once more, when nothing else is left and the failure may have
     /// passed.
     async fn last_resort(&mut self, record: &mut Record) -> Result<Option<Served>, GatewayError> {
-        let Some(combo) = self.plan.resolution.combo().filter(|combo| combo.max_retries.is_none()) else {
+        let Some(combo) = self
+            .plan
+            .resolution
+            .combo()
+            .filter(|combo| combo.max_retries.is_none())
+        else {
             return Ok(None);
         };
         let Some(step) = self.passing else { return Ok(None) };
@@ -405,7 +424,7 @@ fn place(plan: &Plan, step: Step) -> (&Route, &Arc<Connection>) {
     (route, &route.provider.connections[step.connection])
 }
 
-fn target(route: &Route, connection: &Connection) -> Target {
+pub(super) fn target(route: &Route, connection: &Connection) -> Target {
     let dialect = route.provider.spec.dialect;
     Target {
         dialect,

@@ -1,16 +1,20 @@
-//! Where a request may go: the routes its model name stands for, minus what its key may not use.
+//! Where a request may go: what its model name stands for, and what of it its key may use.
 
 use super::authenticate::Caller;
-use crate::routing::{Combo, Connection, ResolveError, Route, Table};
+use crate::routing::{Connection, Judgement, Resolution, ResolveError, Route, Table};
+use chrono::Utc;
+use decision::Verdict;
 use llm::ErrorKind;
 use std::sync::Arc;
 use thiserror::Error;
 
-/// Routes in the order they are tried: all within the caller's permissions, and at least one of them has a
-/// connection that the caller may use.
+/// What a model name stands for, and what of it the caller may use: at least one connection of one route.
 pub struct Plan {
-    pub combo: Option<Arc<Combo>>,
-    pub routes: Arc<[Route]>,
+    pub resolution: Resolution,
+    /// By the position of the route.
+    permitted: Vec<bool>,
+    /// What the administrators' policies say.
+    judgement: Judgement,
     caller: Caller,
 }
 
@@ -22,6 +26,8 @@ pub enum PlanError {
     NotAllowed { model: String },
     #[error("this API key may use none of the connections that serve \"{model}\"")]
     NoConnection { model: String },
+    #[error("Model \"{model}\" is refused by the policy \"{policy}\"")]
+    Refused { model: String, policy: Arc<str> },
 }
 
 // === impl PlanError ===
@@ -33,7 +39,9 @@ impl PlanError {
             Self::Resolve(ResolveError::Blocked { .. }) => ErrorKind::Permission,
             Self::Resolve(ResolveError::Broken { .. }) => ErrorKind::Unavailable,
             Self::Resolve(_) => ErrorKind::InvalidRequest,
-            Self::NotAllowed { .. } | Self::NoConnection { .. } => ErrorKind::Permission,
+            Self::NotAllowed { .. } | Self::NoConnection { .. } | Self::Refused { .. } => {
+                ErrorKind::Permission
+            }
         }
     }
 }
@@ -53,35 +61,48 @@ pub fn candidates(
         Some(provider) => table.resolve_at(provider, model)?,
         None => table.resolve(model)?,
     };
-    let combo = resolution.combo().cloned();
-    let (direct, routes) = (resolution.direct, resolution.routes());
+    let routes = resolution.routes();
     // a bare name says nothing about the provider that the address put before it
     let qualified = provider.and_then(|_| routes.first()).map(Route::name);
     let model = qualified.as_deref().unwrap_or(model);
-    let routes: Arc<[Route]> = match &caller.key {
+    let permitted: Vec<bool> = match &caller.key {
         Some(key) if !key.models.is_unrestricted() && !key.models.names(model) => {
             let named = key.models.matches(model);
-            let closed = combo.is_some() && !named;
+            let closed = resolution.combo().is_some() && !named;
             // what stands in for a model that was named with its provider has to be covered on its own
             let own = |route: &Route| routes[0].is(route) || *model == *route.model;
-            let permitted =
-                |route: &&Route| !closed && (direct && named && own(route) || key.may_reach(route));
-            routes.iter().filter(permitted).cloned().collect()
+            let covered =
+                |route: &Route| !closed && (resolution.direct && named && own(route) || key.may_reach(route));
+            routes.iter().map(covered).collect()
         }
-        _ => routes.into(),
+        _ => vec![true; routes.len()],
     };
-    if routes.is_empty() {
+    if !permitted.contains(&true) {
         return Err(PlanError::NotAllowed {
             model: model.to_owned(),
         });
     }
+    let key = caller.key.as_ref().map_or("", |key| &key.id);
+    let judgement = table.policies().judge(key, model, routes, Utc::now());
+    if let Some(policy) = judgement.deny {
+        return Err(PlanError::Refused {
+            model: model.to_owned(),
+            policy,
+        });
+    }
     let plan = Plan {
-        combo,
-        routes,
+        resolution,
+        permitted,
+        judgement,
         caller,
     };
-    let mut connections = plan.routes.iter().flat_map(|route| &route.provider.connections);
-    if !connections.any(|connection| plan.may_use(connection)) {
+    if !plan.routes().any(|(_, route)| {
+        route
+            .provider
+            .connections
+            .iter()
+            .any(|connection| plan.may_use(connection))
+    }) {
         return Err(PlanError::NoConnection {
             model: model.to_owned(),
         });
@@ -92,7 +113,42 @@ pub fn candidates(
 // === impl Plan ===
 
 impl Plan {
+    /// The routes that the caller may use, with their positions.
+    pub fn routes(&self) -> impl Iterator<Item = (usize, &Route)> {
+        let all = self.resolution.routes().iter().enumerate();
+        all.filter(|(position, _)| self.verdict(*position).is_none())
+    }
+
+    /// Why a route is out of the question, whatever its health.
+    pub fn verdict(&self, position: usize) -> Option<Verdict> {
+        let permitted = self.permitted.get(position).copied().unwrap_or(false);
+        if !permitted {
+            return Some(Verdict::NotPermitted);
+        }
+        self.judgement.refuses(position).map(|_| Verdict::RefusedByPolicy)
+    }
+
+    /// By a policy: 1 comes first, 0 after all that are preferred.
+    pub fn preference(&self, route: &Route) -> u32 {
+        let preferred = self
+            .judgement
+            .prefer
+            .iter()
+            .position(|provider| *provider == route.provider.id);
+        preferred.map_or(0, |position| u32::try_from(position + 1).unwrap_or(u32::MAX))
+    }
+
+    /// The longest answer that policies allow, in tokens.
+    pub fn max_tokens(&self) -> Option<u32> {
+        self.judgement.max_tokens
+    }
+
     pub fn may_use(&self, connection: &Connection) -> bool {
         self.caller.key.as_ref().is_none_or(|key| key.may_use(connection))
+    }
+
+    /// The key that the request came with, or nobody's.
+    pub fn tenant(&self) -> &str {
+        self.caller.key.as_ref().map_or("", |key| &key.id)
     }
 }

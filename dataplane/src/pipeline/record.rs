@@ -6,14 +6,14 @@
 
 use super::arrival::Arrival;
 use super::authenticate::Caller;
+use super::lease::Lease;
 use super::{Gateway, plan::Plan};
 use crate::error::GatewayError;
 use crate::metrics::Inflight;
-use crate::routing::{Connection, Route};
 use chrono::Utc;
 use http::StatusCode;
 use llm::{Ask, ErrorKind, Notes, Progress, ReplySeed, Severity, UpstreamError};
-use proto::v1::{Attempt, UsageEvent, usage_event::Evidence, usage_event::Phase};
+use proto::v1::{Attempt, Decision, UsageEvent, usage_event::Evidence, usage_event::Phase};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -28,10 +28,13 @@ pub struct Record {
     gateway: Arc<Gateway>,
     event: Box<UsageEvent>,
     started: Instant,
-    attempt_started: Instant,
+    /// Kept apart until the end: what a lost request would have cost does not depend on it.
+    decision: Option<Decision>,
     endpoint: &'static str,
-    /// Of the last attempt, as the metrics name it.
-    provider: &'static str,
+    /// Of each attempt, as the metrics name it.
+    providers: Vec<&'static str>,
+    /// The attempt that the reply comes from, or the last one.
+    current: usize,
     request_bytes: u64,
     _inflight: Inflight,
 }
@@ -57,9 +60,10 @@ impl Record {
             gateway: gateway.clone(),
             event: Box::new(event),
             started: now,
-            attempt_started: now,
+            decision: None,
             endpoint: arrival.endpoint.route,
-            provider: "",
+            providers: Vec::new(),
+            current: 0,
             request_bytes: 0,
             _inflight: gateway.metrics.begin(),
         }
@@ -88,6 +92,16 @@ impl Record {
         self.event.key_name = key.name.to_string();
     }
 
+    /// Why it goes where it goes.
+    pub fn decided(&mut self, decision: Decision) {
+        self.decision = Some(decision);
+    }
+
+    /// Empty without a key.
+    pub fn key_id(&self) -> &str {
+        &self.event.key_id
+    }
+
     pub fn asked(&mut self, ask: &Ask) {
         self.event.model_requested = ask.model().to_owned();
         self.event.stream = ask.stream();
@@ -96,45 +110,61 @@ impl Record {
 
     /// An attempt is about to leave. The first one is written down before it does: should this process die, the
     /// request is known to have cost something.
-    pub fn dispatch(&mut self, plan: &Plan, route: &Route, connection: &Connection) {
+    ///
+    /// Returns the attempt's number.
+    pub fn dispatch(&mut self, plan: &Plan, lease: &Lease, hedge: bool) -> usize {
+        let (route, connection) = (&lease.route, &lease.connection);
         let event = &mut *self.event;
-        event.model_served = route.model.to_string();
-        event.provider = route.provider.id.to_string();
-        event.connection_id = connection.id.to_string();
-        event.upstream_dialect = connection.dialect.name().to_owned();
+        let number = event.attempts.len();
         event.attempts.push(Attempt {
-            connection_id: event.connection_id.clone(),
-            provider: event.provider.clone(),
-            model: event.model_served.clone(),
+            connection_id: connection.id.to_string(),
+            provider: route.provider.id.to_string(),
+            model: route.model.to_string(),
             outcome: "cancelled".to_owned(),
+            hedge,
+            started_after_ms: millis(self.started.elapsed()),
             ..Attempt::default()
         });
-        self.provider = if route.provider.is_node {
+        self.providers.push(if route.provider.is_node {
             "node"
         } else {
             route.provider.spec.id
-        };
-        self.attempt_started = Instant::now();
+        });
+        // of two at a time the first counts, until one answers
+        if !hedge {
+            self.current = number;
+            event.upstream_dialect = connection.dialect.name().to_owned();
+            name_served(event, number);
+        }
         if event.reached_provider {
-            return;
+            return number;
         }
         event.reached_provider = true;
         // as long as nothing better is known: providers bill what they were sent
         event.evidence = Evidence::Estimated.into();
         event.input_uncached = self.request_bytes / BYTES_PER_TOKEN;
-        if let Some(combo) = &plan.combo {
+        if let Some(combo) = plan.resolution.combo() {
             event.combo = combo.name.to_string();
         }
         self.gateway.spool.begin(&self.event);
+        number
     }
 
-    pub fn attempt_failed(&mut self, error: &UpstreamError) {
-        self.close_attempt(error.status.unwrap_or(0), outcome(error));
+    pub fn attempt_failed(&mut self, number: usize, error: &UpstreamError) {
+        self.close_attempt(number, error.status.unwrap_or(0), outcome(error));
+    }
+
+    /// Another attempt was faster.
+    pub fn attempt_cancelled(&mut self, number: usize) {
+        self.close_attempt(number, 0, "cancelled");
     }
 
     /// The provider answered; what follows is for the client.
-    pub fn attempt_answered(&mut self, notes: &Notes) {
-        self.close_attempt(200, "ok");
+    pub fn attempt_answered(&mut self, number: usize, lease: &Lease, notes: &Notes) {
+        self.close_attempt(number, 200, "ok");
+        self.current = number;
+        self.event.upstream_dialect = lease.connection.dialect.name().to_owned();
+        name_served(&mut self.event, number);
         self.event.translation_losses = notes.count(Severity::Loss).try_into().unwrap_or(u32::MAX);
     }
 
@@ -168,7 +198,7 @@ impl Record {
 
     /// The stream ended with an error inside it.
     pub fn broke_off(&mut self, error: &UpstreamError) {
-        if let Some(attempt) = self.event.attempts.last_mut() {
+        if let Some(attempt) = self.event.attempts.get_mut(self.current) {
             attempt.outcome = "stream_error".to_owned();
         }
         self.close("stream_error", StatusCode::OK, kind_name(error.kind));
@@ -202,15 +232,16 @@ impl Record {
         }
     }
 
-    fn close_attempt(&mut self, status: u16, outcome: &'static str) {
-        let took = millis(self.attempt_started.elapsed());
-        let Some(attempt) = self.event.attempts.last_mut() else {
+    fn close_attempt(&mut self, number: usize, status: u16, outcome: &'static str) {
+        let after = millis(self.started.elapsed());
+        let Some(attempt) = self.event.attempts.get_mut(number) else {
             return;
         };
         attempt.http_status = status.into();
         attempt.outcome = outcome.to_owned();
-        attempt.duration_ms = took;
-        self.gateway.metrics.attempt(self.provider, outcome);
+        attempt.duration_ms = after.saturating_sub(attempt.started_after_ms);
+        let provider = self.providers.get(number).copied().unwrap_or_default();
+        self.gateway.metrics.attempt(provider, outcome);
     }
 
     fn close(&mut self, outcome: &str, status: StatusCode, code: &str) {
@@ -225,6 +256,7 @@ impl Drop for Record {
         let took = self.started.elapsed();
         let mut event = std::mem::take(&mut *self.event);
         event.duration_ms = millis(took);
+        event.decision = self.decision.take();
         let metrics = &self.gateway.metrics;
         metrics.request(self.endpoint, &event, took);
         self.gateway.spool.end(event);
@@ -253,6 +285,15 @@ fn outcome(error: &UpstreamError) -> &'static str {
         | ErrorKind::Unavailable
         | ErrorKind::Internal => "server_error",
     }
+}
+
+fn name_served(event: &mut UsageEvent, number: usize) {
+    let Some(attempt) = event.attempts.get(number) else {
+        return;
+    };
+    event.model_served.clone_from(&attempt.model);
+    event.provider.clone_from(&attempt.provider);
+    event.connection_id.clone_from(&attempt.connection_id);
 }
 
 fn kind_name(kind: ErrorKind) -> &'static str {

@@ -4,12 +4,14 @@
 
 use super::Gateway;
 use super::lease::Lease;
+use super::recall;
 use super::record::Record;
 use super::screen;
 use super::ticks::Ticks;
 use crate::error::GatewayError;
 use crate::upstream::Incoming;
 use bytes::Bytes;
+use futures::future::BoxFuture;
 use http_body::{Body, Frame};
 use llm::{ErrorKind, FinishReason, Pump, UpstreamError};
 use std::convert::Infallible;
@@ -42,6 +44,8 @@ pub struct Relay {
     deadline: Instant,
     /// Until the last of them is said; absent when the client asked for none.
     ticks: Option<Ticks>,
+    /// What has to be done before the client may have the end of its answer.
+    keeping: Option<BoxFuture<'static, ()>>,
     lease: Lease,
     request_id: String,
     record: Record,
@@ -71,11 +75,13 @@ impl Relay {
             timer: Box::pin(sleep_until(first)),
             deadline,
             ticks,
+            keeping: None,
             lease,
             request_id: request_id.to_owned(),
             record,
         };
         // the first bytes may already hold the end of it all
+        relay.keep();
         relay.tick();
         relay.look_for_error();
         relay
@@ -85,6 +91,7 @@ impl Relay {
         self.silent_since = None;
         self.pump.tick(self.lease.started.elapsed());
         self.pump.push(chunk, &mut self.ready);
+        self.keep();
         if self.stopped() {
             self.deadline = self.deadline.min(Instant::now() + DRAIN);
         }
@@ -95,10 +102,19 @@ impl Relay {
     /// The provider closed its body.
     fn finish(&mut self) {
         self.pump.finish(&mut self.ready);
+        self.keep();
         self.tick();
         self.look_for_error();
         if self.body.is_some() {
             self.succeed();
+        }
+    }
+
+    /// The client's next request may follow at once, and has to find what this answer held.
+    fn keep(&mut self) {
+        let kept = self.pump.take_kept();
+        if let Some(keeping) = recall::keeping(&self.gateway, self.record.key_id(), kept) {
+            self.keeping = Some(keeping);
         }
     }
 
@@ -221,6 +237,10 @@ impl Body for Relay {
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         let this = &mut *self;
         loop {
+            if let Some(keeping) = &mut this.keeping {
+                ready!(keeping.as_mut().poll(cx));
+                this.keeping = None;
+            }
             if let Some(chunk) = this.take_ready() {
                 return Poll::Ready(Some(Ok(Frame::data(chunk))));
             }

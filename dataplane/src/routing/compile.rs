@@ -6,12 +6,15 @@
 
 use super::Routing;
 use super::access::{Globs, Scopes};
+use super::chain::Chains;
+use super::choice::Choice;
 use super::health::Health;
 use super::listing;
 use super::names;
-use super::choice::Choice;
+use super::policy::Policies;
 use super::resilience::Resilience;
-use super::table::{ApiKey, Connection, Named, Provider, Table};
+use super::table::{ApiKey, Connection, Provider, Table};
+use super::wildcard::Wildcards;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use llm::ProviderSpec;
 use llm::provider::AuthScheme;
@@ -84,6 +87,8 @@ impl Table {
         let mut connections = compile_connections(&sorted, &nodes, transport, health, &mut errors);
         let providers = compile_providers(&nodes, &mut connections, &settings.blocked, health, &mut errors);
         let distinct: Vec<Arc<Provider>> = distinct(&providers);
+        let chains = Chains::compile(&sorted.chains, &providers, &mut errors);
+        let policies = Policies::compile(&sorted.policies, &providers);
         let mut table = Self {
             version,
             require_auth_for_models: settings.require_auth_for_models,
@@ -95,22 +100,19 @@ impl Table {
             bare: index_bare(&distinct),
             providers,
             names: HashMap::new(),
+            wildcards: Wildcards::default(),
+            chains,
+            policies,
             combos: sorted.combos.keys().map(|id| (*id).to_owned()).collect(),
             listing: Vec::new(),
         };
-        table.names = names::compile(
-            &sorted.combos,
-            &sorted.aliases,
-            &table,
-            kept.combos(),
-            &mut errors,
-        );
-        table.names.extend(
-            sorted
-                .broken
-                .iter()
-                .map(|(name, reason)| ((*name).to_owned(), Named::Broken(reason.clone()))),
-        );
+        let given = names::Given {
+            combos: &sorted.combos,
+            aliases: &sorted.aliases,
+            wildcards: sorted.routing.map_or(&[], |routing| &routing.wildcard_aliases),
+            broken: &sorted.broken,
+        };
+        (table.names, table.wildcards) = names::compile(&given, &table, kept.combos(), &mut errors);
         let combos = sorted
             .combos
             .values()
@@ -135,6 +137,8 @@ impl<'a> Sorted<'a> {
                 // a name stays taken, or it would come to mean something else
                 (Some(Body::Combo(combo)), Some(reason)) => sorted.broken.push((&combo.name, reason)),
                 (Some(Body::ModelAlias(_)), Some(reason)) => sorted.broken.push((id, reason)),
+                // a rule that cannot be read in full is still a rule
+                (Some(Body::Policy(policy)), Some(_)) => drop(sorted.policies.insert(id, policy)),
                 (Some(_), Some(_)) => {}
                 (Some(Body::Settings(settings)), None) => sorted.settings = Some(settings),
                 (Some(Body::ProviderNode(node)), None) => drop(sorted.nodes.insert(id, node)),

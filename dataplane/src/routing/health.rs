@@ -27,6 +27,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
+/// More than any installation has; what an account bears is divided by it.
+const MAX_DATA_PLANES: u32 = 10_000;
+
 /// Everything that runs, by the ids of the configuration.
 pub struct Health {
     /// By connection id.
@@ -90,7 +93,8 @@ impl Health {
 
     /// How many data planes are ready, this one included.
     pub fn set_data_planes(&self, ready: u32) {
-        self.data_planes.store(ready.max(1), Ordering::Relaxed);
+        self.data_planes
+            .store(ready.clamp(1, MAX_DATA_PLANES), Ordering::Relaxed);
     }
 
     /// An operator's command: forget what is held against one connection, or against all and their providers.

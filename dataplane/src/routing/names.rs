@@ -4,10 +4,12 @@
 //! followed at all, is remembered as such: it answers with an error and never means something else.
 
 use super::compile::{Fault, report};
+use super::pattern::Pattern;
 use super::resolve::ResolveError;
 use super::running::{Combos, Running};
 use super::table::{Named, Table};
 use super::tree::{Combo, Member, Node, Resolution, Route, Seat};
+use super::wildcard::Wildcards;
 use proto::v1::{self, ResourceError, ResourceKind, resource_error::Code};
 use proto::validate::STRATEGIES;
 use std::collections::{BTreeMap, HashMap};
@@ -16,6 +18,15 @@ use std::time::Duration;
 
 /// Members below one combo. Nesting multiplies, and nobody waits for the hundredth fallback.
 const MEMBERS: usize = 256;
+
+/// The resources that give names.
+pub(super) struct Given<'a> {
+    pub combos: &'a BTreeMap<&'a str, &'a v1::Combo>,
+    pub aliases: &'a BTreeMap<&'a str, &'a v1::ModelAlias>,
+    pub wildcards: &'a [v1::WildcardAlias],
+    /// Names of combos and aliases that cannot be used, and why.
+    pub broken: &'a [(&'a str, String)],
+}
 
 struct Names<'a> {
     /// By name, with their ids.
@@ -46,64 +57,81 @@ enum Failure {
 }
 
 pub(super) fn compile(
-    combos: &BTreeMap<&str, &v1::Combo>,
-    aliases: &BTreeMap<&str, &v1::ModelAlias>,
+    given: &Given<'_>,
     table: &Table,
     running: &Combos,
     errors: &mut Vec<ResourceError>,
-) -> HashMap<String, Named> {
-    let enabled = || {
-        combos
-            .iter()
-            .filter(|(_, combo)| combo.enabled)
-            .map(|(id, combo)| (*id, *combo))
-    };
-    let mut names = Names {
-        combos: enabled()
-            .map(|(id, combo)| (combo.name.as_str(), (id, combo)))
-            .collect(),
-        aliases,
-        endless: HashMap::new(),
-        table,
-        running,
-    };
-    for issue in proto::validate::names(enabled(), aliases.iter().map(|(id, alias)| (*id, *alias))) {
-        let name = match issue.resource.kind() {
-            ResourceKind::Combo => combos
-                .get_key_value(issue.resource.id.as_str())
-                .map(|(_, combo)| combo.name.as_str()),
-            _ => aliases
-                .get_key_value(issue.resource.id.as_str())
-                .map(|(id, _)| *id),
-        };
-        names
-            .endless
-            .extend(name.map(|name| (name, issue.message.clone())));
-        errors.push(issue.into());
-    }
-
+) -> (HashMap<String, Named>, Wildcards) {
+    let names = Names::new(given, table, running, errors);
     let mut compiled = HashMap::new();
-    for id in aliases.keys() {
-        let named = names.resolve(id).unwrap_or_else(Named::from);
-        compiled.insert((*id).to_owned(), named);
+    for name in given.aliases.keys().copied().chain(names.endless.keys().copied()) {
+        compiled.insert(name.to_owned(), names.resolve(name).unwrap_or_else(Named::from));
     }
-    for (id, combo) in enabled() {
-        let named = names.resolve(&combo.name).unwrap_or_else(|failure| {
+    for (name, (id, _)) in &names.combos {
+        let named = names.resolve(name).unwrap_or_else(|failure| {
+            // what is endless is reported already
             if let Failure::Broken(reason) = &failure
-                && !names.endless.contains_key(combo.name.as_str())
+                && !names.endless.contains_key(name)
             {
-                report(errors, ResourceKind::Combo, id, Fault::new(Code::Invalid, reason));
+                report(
+                    errors,
+                    ResourceKind::Combo,
+                    id,
+                    Fault::new(Code::Invalid, reason.clone()),
+                );
             }
             Named::from(failure)
         });
-        compiled.insert(combo.name.clone(), named);
+        compiled.insert((*name).to_owned(), named);
     }
-    compiled
+    let wildcards = given.wildcards.iter().map(|alias| {
+        let named = names.resolve(&alias.target).unwrap_or_else(Named::from);
+        (Pattern::new(&alias.pattern), named)
+    });
+    let wildcards = Wildcards::new(wildcards);
+    (compiled, wildcards)
 }
 
 // === impl Names ===
 
-impl Names<'_> {
+impl<'a> Names<'a> {
+    fn new(
+        given: &'a Given<'a>,
+        table: &'a Table,
+        running: &'a Combos,
+        errors: &mut Vec<ResourceError>,
+    ) -> Self {
+        let by_name = |enabled: bool| {
+            let combos = given
+                .combos
+                .iter()
+                .filter(move |(_, combo)| combo.enabled == enabled);
+            combos.map(|(id, combo)| (combo.name.as_str(), (*id, *combo)))
+        };
+        let broken = given.broken.iter().map(|(name, reason)| (*name, reason.clone()));
+        let mut names = Self {
+            combos: by_name(false).chain(by_name(true)).collect(),
+            aliases: given.aliases,
+            endless: broken.collect(),
+            table,
+            running,
+        };
+        let combos = given.combos.iter().map(|(id, combo)| (*id, *combo));
+        let aliases = given.aliases.iter().map(|(id, alias)| (*id, *alias));
+        for issue in proto::validate::names(combos.filter(|(_, combo)| combo.enabled), aliases) {
+            let id = issue.resource.id.as_str();
+            let name = match issue.resource.kind() {
+                ResourceKind::Combo => given.combos.get(id).map(|combo| combo.name.as_str()),
+                _ => given.aliases.get_key_value(id).map(|(alias, _)| *alias),
+            };
+            names
+                .endless
+                .extend(name.map(|name| (name, issue.message.clone())));
+            errors.push(issue.into());
+        }
+        names
+    }
+
     fn resolve(&self, name: &str) -> Result<Named, Failure> {
         let mut growth = Growth::default();
         let root = self.grow(name, &mut growth)?;
@@ -120,14 +148,20 @@ impl Names<'_> {
             return Err(Failure::Broken(reason.clone()));
         }
         if let Some((id, combo)) = self.combos.get(name) {
+            // the name stays taken, or it would come to mean something else
+            if !combo.enabled {
+                return Err(Failure::Nowhere(ResolveError::switched_off(name)));
+            }
             return self.members(id, combo, growth);
         }
         // an alias of a combo is that combo, with its deadline and its name in the records
         if let Some(alias) = self.aliases.get(name) {
             return self.grow(&alias.target, growth);
         }
-        let route = self.table.direct(name).map_err(Failure::Nowhere)?;
-        Ok(Node::Route(growth.add(route)))
+        let routes = self.table.direct(name).map_err(Failure::Nowhere)?.routes;
+        Ok(Node::of(
+            routes.into_iter().map(|route| growth.add(route)).collect(),
+        ))
     }
 
     /// Connections come and go, and that is what the other members are for.

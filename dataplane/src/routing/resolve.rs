@@ -1,7 +1,7 @@
 //! From the model name a client wrote to the routes it stands for.
 //!
-//! In order: combo or alias by exact name, `prefix/model` of a node, `provider/model` of the registry, and a bare
-//! model id that exactly one active provider has.
+//! In order: combo or alias by exact name, alias by pattern, `prefix/model` of a node, `provider/model` of the registry,
+//! and a bare model id that exactly one active provider has. Whatever model comes out is followed by its fallback chain.
 
 use super::listing;
 use super::table::{Named, Provider, Table};
@@ -34,28 +34,68 @@ pub enum ResolveError {
     Ambiguous { model: String, choices: Vec<String> },
     #[error("No credentials for provider: {provider}")]
     NoCredentials { provider: String },
+    #[error(
+        "No credentials for provider: {prefix}. No provider and no node has this name; GET /v1/models lists what \
+         this gateway serves."
+    )]
+    UnknownPrefix { prefix: String },
     #[error("Provider `{provider}` is blocked by an administrator")]
     Blocked { provider: String },
     #[error("`{name}` is misconfigured and cannot be used: {reason}")]
     Broken { name: String, reason: String },
 }
 
+/// A model, and what stands in for it.
+pub(super) struct Direct {
+    /// The first route is the model that was named.
+    pub own: bool,
+    pub routes: Vec<Route>,
+}
+
+// === impl ResolveError ===
+
+impl ResolveError {
+    pub(super) fn switched_off(combo: &str) -> Self {
+        Self::Unknown {
+            model: combo.to_owned(),
+            instead: "A combo has this name, and it is switched off: an administrator can switch it on; \
+                      GET /v1/models lists what this gateway serves."
+                .to_owned(),
+        }
+    }
+}
+
+// === impl Named ===
+
+impl Named {
+    fn resolve(&self, name: &str) -> Result<Resolution, ResolveError> {
+        match self {
+            Self::Routes(resolution) => Ok(resolution.clone()),
+            Self::Nowhere(error) => Err(error.clone()),
+            Self::Broken(reason) => Err(ResolveError::Broken {
+                name: name.to_owned(),
+                reason: reason.clone(),
+            }),
+        }
+    }
+}
+
 // === impl Table ===
 
 impl Table {
     pub fn resolve(&self, model: &str) -> Result<Resolution, ResolveError> {
-        match self.names.get(model) {
-            Some(Named::Routes(resolution)) => return Ok(resolution.clone()),
-            Some(Named::Nowhere(error)) => return Err(error.clone()),
-            Some(Named::Broken(reason)) => {
-                return Err(ResolveError::Broken {
-                    name: model.to_owned(),
-                    reason: reason.clone(),
-                });
-            }
-            None => {}
+        if let Some(named) = self.names.get(model) {
+            return named.resolve(model);
         }
-        self.direct(model).map(Resolution::of_model)
+        check(model)?;
+        let answers = model
+            .split_once('/')
+            .is_some_and(|(prefix, _)| self.answers(prefix));
+        if let Some(named) = self.wildcards.find(model, answers) {
+            return named.resolve(model);
+        }
+        let Direct { own, routes } = self.direct(model)?;
+        Ok(Resolution::of_routes(own, routes))
     }
 
     /// The provider behind a word that an address names: its id, its alias or, for a node, its prefix.
@@ -71,12 +111,37 @@ impl Table {
     pub fn resolve_at(&self, word: &str, model: &str) -> Result<Resolution, ResolveError> {
         check(model)?;
         let provider = self.provider(word)?;
-        route(provider, provider.own_id(word, model)?).map(Resolution::of_model)
+        let route = route(provider, provider.own_id(word, model)?)?;
+        Ok(Resolution::of_routes(true, vec![route]))
     }
 
     /// A name that is neither combo nor alias.
-    pub(super) fn direct(&self, model: &str) -> Result<Route, ResolveError> {
+    pub(super) fn direct(&self, model: &str) -> Result<Direct, ResolveError> {
         check(model)?;
+        let missing = match self.own(model) {
+            Ok(route) => {
+                let others = self.chains.behind(&route);
+                let routes = std::iter::once(route).chain(others).collect();
+                return Ok(Direct { own: true, routes });
+            }
+            Err(error @ (ResolveError::NoCredentials { .. } | ResolveError::Unknown { .. })) => error,
+            Err(error) => return Err(error),
+        };
+        let qualified = model
+            .split_once('/')
+            .filter(|(prefix, _)| self.providers.contains_key(*prefix));
+        let routes = match qualified {
+            Some((prefix, rest)) => self.chains.instead_of(Some(prefix), rest),
+            None => self.chains.instead_of(None, model),
+        };
+        match routes.is_empty() {
+            true => Err(missing),
+            false => Ok(Direct { own: false, routes }),
+        }
+    }
+
+    /// Where a model is without anything that stands in for it.
+    fn own(&self, model: &str) -> Result<Route, ResolveError> {
         match model.split_once('/') {
             // ids of open models have a slash of their own: `meta-llama/…`
             Some((prefix, _)) if self.bare.contains_key(model) && !self.is_active(prefix) => {
@@ -94,10 +159,8 @@ impl Table {
         let provider = self
             .providers
             .get(prefix)
-            .ok_or_else(|| ResolveError::NoCredentials {
-                provider: llm::providers::find(prefix)
-                    .map_or(prefix, |spec| spec.id)
-                    .to_owned(),
+            .ok_or_else(|| ResolveError::UnknownPrefix {
+                prefix: prefix.to_owned(),
             })?;
         route(provider, model)
     }
@@ -125,6 +188,13 @@ impl Table {
                 }),
             },
         }
+    }
+
+    /// Somebody is meant by this prefix, be it to be refused.
+    fn answers(&self, prefix: &str) -> bool {
+        self.providers
+            .get(prefix)
+            .is_some_and(|provider| provider.blocked || provider.is_active())
     }
 
     fn is_active(&self, prefix: &str) -> bool {

@@ -5,12 +5,15 @@
 //! else.
 
 use super::access::{Globs, Scopes};
+use super::chain::Chains;
 use super::choice::Choice;
 use super::health::{Account, Breaker};
 use super::listing::ListedModel;
+use super::policy::Policies;
 use super::resilience::Resilience;
 use super::resolve::ResolveError;
 use super::tree::{Resolution, Route};
+use super::wildcard::Wildcards;
 use http::HeaderMap;
 use llm::think_tags::ThinkTags;
 use llm::{Dialect, ProviderSpec, Rewrite};
@@ -33,6 +36,11 @@ pub struct Table {
     pub(super) providers: HashMap<String, Arc<Provider>>,
     /// Combos and aliases, resolved; consulted before anything else.
     pub(super) names: HashMap<String, Named>,
+    /// Aliases for families of names; consulted when no name fits exactly.
+    pub(super) wildcards: Wildcards,
+    /// Who stands in for whom.
+    pub(super) chains: Chains,
+    pub(super) policies: Policies,
     /// The ids of all combos, whether they are usable or not.
     pub(super) combos: HashSet<String>,
     /// Model ids written without a provider, to the providers that are active and have them.
@@ -140,6 +148,11 @@ impl Table {
     /// How long failures count, and how much an account bears.
     pub fn resilience(&self) -> &Resilience {
         &self.resilience
+    }
+
+    /// What administrators say about requests.
+    pub fn policies(&self) -> &Policies {
+        &self.policies
     }
 
     pub fn choice(&self) -> &Choice {

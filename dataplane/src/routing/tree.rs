@@ -89,16 +89,11 @@ struct Tree {
 // === impl Resolution ===
 
 impl Resolution {
-    /// Of a model as the client wrote it.
-    pub(super) fn of_model(route: Route) -> Self {
-        Self {
-            direct: true,
-            tree: Arc::new(Tree {
-                root: Node::Route(0),
-                routes: vec![route],
-                seats: vec![Vec::new()],
-            }),
-        }
+    /// Of a model, and what stands in for it. At least one route.
+    pub(super) fn of_routes(direct: bool, routes: Vec<Route>) -> Self {
+        let root = Node::of((0..routes.len()).collect());
+        let seats = vec![Vec::new(); routes.len()];
+        Self::of_tree(direct, root, routes, seats)
     }
 
     /// `seats` has one entry per route.
@@ -156,6 +151,13 @@ impl Route {
 // === impl Node ===
 
 impl Node {
+    pub(super) fn of(chain: Vec<usize>) -> Self {
+        match chain[..] {
+            [position] => Self::Route(position),
+            _ => Self::Chain(chain),
+        }
+    }
+
     /// The positions of all routes below, in order; one may occur more than once.
     pub fn positions(&self) -> Vec<usize> {
         let mut positions = Vec::new();

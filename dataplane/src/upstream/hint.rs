@@ -10,6 +10,9 @@ use http::HeaderMap;
 use llm::{ErrorKind, UpstreamError};
 use std::time::Duration;
 
+/// What a provider asks for beyond this is not believed.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// Words before a span in the texts of several vendors: "try again in 20s", "retry after 5 seconds",
 /// "quota will reset after 2h7m23s".
 const PHRASES: &[&str] = &[
@@ -43,7 +46,8 @@ pub fn retry_hint(headers: &HeaderMap, error: &UpstreamError, now: DateTime<Utc>
         }
     });
     let heard = [asked, millis, error.retry_after, in_words(&error.message)];
-    resets.chain(heard.into_iter().flatten()).max()
+    let longest = resets.chain(heard.into_iter().flatten()).max();
+    longest.map(|wait| wait.min(LONGEST))
 }
 
 /// The header beside one that tells when a limit resets, which tells how much of it is left. `None` if the header is
@@ -101,6 +105,7 @@ mod tests {
             ("x-ratelimit-reset", "1790000060000", Some(60.0)),
             ("x-ratelimit-reset-project-tokens", "12s", Some(12.0)),
             ("x-ratelimit-resets", "12s", None),
+            ("retry-after", "864000", Some(86_400.0)),
             ("anthropic-ratelimit-tokens-reset", &iso, Some(90.0)),
             ("anthropic-ratelimit-unified-5h-reset", "1790003600", Some(3600.0)),
             ("anthropic-ratelimit-tokens-limit", "40", None),

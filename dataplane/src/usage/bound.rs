@@ -1,10 +1,13 @@
 //! Events hold text that strangers chose; a record has a largest size.
 
+use prost::Message;
 use proto::v1::UsageEvent;
 
 /// What a client or a provider may put into one field of an event.
 pub(super) const TEXT_BYTES: usize = 512;
 pub(super) const ATTEMPTS: usize = 32;
+/// Why a request went where it went is worth so much; a combo of everything with accounts by the hundred is not.
+pub(super) const DECISION_BYTES: usize = 24 * 1024;
 
 /// Cuts an event to what is bound to fit into a record.
 pub(super) fn bound(event: &mut UsageEvent) {
@@ -27,6 +30,7 @@ pub(super) fn bound(event: &mut UsageEvent) {
     ];
     texts.into_iter().for_each(cut);
     event.attempts.truncate(ATTEMPTS);
+    event.decision.take_if(|decision| decision.encoded_len() > DECISION_BYTES);
     for attempt in &mut event.attempts {
         [
             &mut attempt.connection_id,

@@ -16,7 +16,7 @@ use runtime::metrics::Registry;
 use runtime::readiness::Readiness;
 use runtime::serve::{Limits, serve};
 use serde_json::{Value, json};
-use state::MemoryStore;
+use state::{MemoryStore, StateStore};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,6 +37,7 @@ pub struct Setup {
     pub config: Config,
     snapshot: Snapshot,
     accounts: i32,
+    store: Arc<dyn StateStore>,
     dir: TempDir,
 }
 
@@ -66,6 +67,7 @@ impl Setup {
             config,
             snapshot: Snapshot::new().key(KEY),
             accounts: 0,
+            store: Arc::new(MemoryStore::new()),
             dir,
         }
     }
@@ -73,6 +75,10 @@ impl Setup {
     pub fn config(mut self, change: impl FnOnce(&mut Config)) -> Self {
         change(&mut self.config);
         self
+    }
+
+    pub fn store(self, store: Arc<dyn StateStore>) -> Self {
+        Self { store, ..self }
     }
 
     pub fn key(mut self, text: &str, change: impl FnOnce(&mut v1::ApiKey)) -> Self {
@@ -143,11 +149,7 @@ impl Setup {
     pub async fn start_empty(self) -> DataPlane {
         let (registry, readiness) = (Registry::new(), Readiness::new());
         let control = ControlPlanes::at("http://127.0.0.1:1", JoinToken::new("none")).unwrap();
-        let (keys, store, telemetry) = (
-            ClusterKeys::derive(CLUSTER_SECRET),
-            Arc::new(MemoryStore::new()),
-            None,
-        );
+        let (keys, store, telemetry) = (ClusterKeys::derive(CLUSTER_SECRET), self.store, None);
         let deps = Deps {
             store,
             control,

@@ -10,6 +10,7 @@ mod edge;
 mod failover;
 mod harness;
 mod media;
+mod memory;
 mod refusals;
 mod replies;
 mod rewriting;

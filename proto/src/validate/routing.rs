@@ -137,8 +137,18 @@ pub fn policy(id: &str, body: &Policy) -> Vec<Issue> {
         check.that(minutes, "hours", "must be minutes of a day");
         let days = hours.days.iter().all(|day| (1..=7).contains(day));
         check.that(days, "hours.days", "must be 1 for Monday to 7 for Sunday");
+        check.that(
+            is_utc(&hours.tz),
+            "hours.tz",
+            "must be UTC: write the hours in UTC, other time zones are not known here",
+        );
     }
     check.issues
+}
+
+/// Whether these words for a time zone mean the one that everything here runs in.
+pub fn is_utc(tz: &str) -> bool {
+    ["", "utc", "etc/utc", "gmt", "z"].contains(&tz.to_ascii_lowercase().as_str())
 }
 
 /// The id of a chain is the model.
@@ -214,12 +224,13 @@ mod tests {
         let hours = Hours {
             from_minute: 1440,
             days: vec![0],
+            tz: "Europe/Berlin".to_owned(),
             ..Hours::default()
         };
         let never = Policy {
             hours: Some(hours),
             ..policy_of("routing")
         };
-        assert_eq!(fields(&policy("1", &never)), ["hours", "hours.days"]);
+        assert_eq!(fields(&policy("1", &never)), ["hours", "hours.days", "hours.tz"]);
     }
 }

@@ -54,6 +54,13 @@ pub fn decide(decision: &Decision) -> Result<Vec<u32>, DecideError> {
     let root = decision.root.as_ref().ok_or(DecideError::Missing("root"))?;
     entry::order(root, &mut draw, 0, &mut targets)?;
 
+    // a stable sort: what is preferred comes first, and otherwise the strategies decide
+    targets.sort_by_key(|index| {
+        let target = decision.targets.get(*index as usize);
+        // not preferred is 0, which wraps around to the end
+        target.map_or(u32::MAX, |target| target.preference.wrapping_sub(1))
+    });
+
     let mut order = Vec::new();
     let mut seen = vec![false; decision.targets.len()];
     for index in targets {

@@ -40,6 +40,7 @@ fn target(id: u32, accounts: u32) -> Target {
         model: "m".to_owned(),
         verdict: Verdict::Eligible.into(),
         turn: Some(0),
+        preference: 0,
         accounts: (0..accounts).map(|number| account(id * 10 + number)).collect(),
     }
 }
@@ -202,6 +203,18 @@ fn a_target_that_occurs_twice_is_tried_once() {
     decision.root.as_mut().unwrap().entries =
         vec![entry(1, 1.0, 0, 0), entry(0, 1.0, 0, 0), entry(1, 1.0, 0, 0)];
     assert_eq!(decide(&decision).unwrap(), [1, 0]);
+}
+
+#[test]
+fn what_a_policy_prefers_comes_first_in_the_order_of_the_strategy() {
+    let mut decision = combo("round-robin", alike(4));
+    decision.root.as_mut().unwrap().turn = Some(3);
+    decision.targets[0].preference = 1;
+    decision.targets[2].preference = 1;
+    assert_eq!(decide(&decision).unwrap(), [0, 2, 3, 1]);
+    decision.targets[2].preference = 2;
+    decision.targets[0].preference = 3;
+    assert_eq!(decide(&decision).unwrap(), [2, 0, 3, 1]);
 }
 
 #[test]

@@ -100,7 +100,7 @@ pub(crate) fn observe(events: Vec<Event>, progress: &mut Progress) -> Result<(),
 }
 
 /// What an encoder needs and may not make up: ids, time, and what the client asked for.
-#[derive(Debug, Clone)]
+#[derive(Default, Debug, Clone)]
 pub struct ReplySeed {
     /// Unique per request, `[0-9a-f]{32}`; encoders prefix it (`chatcmpl-`, `msg_`).
     pub id: String,

@@ -14,6 +14,7 @@
 //!   one, bytes pass through untouched and are only observed.
 
 pub mod caps;
+mod conversation;
 pub mod dialect;
 pub mod envelope;
 pub mod error;

@@ -248,6 +248,18 @@ impl Ask {
         text_bytes.div_ceil(BYTES_PER_TOKEN) + media * TOKENS_PER_MEDIA
     }
 
+    /// The client offers tools, so that an answer may set something in motion.
+    pub fn uses_tools(&self) -> bool {
+        let Ok(head) = Head::read(&self.body) else { return true };
+        ["tools", "functions", "toolConfig"].iter().any(|name| head.get(name).is_some())
+    }
+
+    /// What stays the same over the turns of a conversation: the model, the instructions, the first words of the user,
+    /// the names of the tools. 16 hexadecimal digits; absent when the request cannot be read.
+    pub fn conversation(&self) -> Option<String> {
+        self.request().ok().map(crate::conversation::fingerprint)
+    }
+
     /// The request in the neutral model.
     pub fn request(&self) -> Result<&Request, DecodeError> {
         self.shared_request().map(AsRef::as_ref)

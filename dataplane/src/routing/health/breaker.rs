@@ -54,6 +54,8 @@ pub struct Probe {
 enum State {
     Closed {
         failures: u32,
+        /// Absent when it was never open.
+        since: Option<Instant>,
     },
     Open {
         until: Instant,
@@ -75,7 +77,10 @@ impl Breaker {
         Self {
             provider: provider.into(),
             troubled: AtomicBool::new(false),
-            state: Mutex::new(State::Closed { failures: 0 }),
+            state: Mutex::new(State::Closed {
+                failures: 0,
+                since: None,
+            }),
             outbox,
         }
     }
@@ -94,16 +99,18 @@ impl Breaker {
     /// Failures in a row.
     pub fn failures(&self) -> u32 {
         match &*self.state.lock() {
-            State::Closed { failures } | State::Open { failures, .. } => *failures,
+            State::Closed { failures, .. } | State::Open { failures, .. } => *failures,
         }
     }
 
-    /// The provider failed: a network error, a timeout, a 5xx.
-    pub fn failed(&self, profile: &Profile) {
-        let now = Instant::now();
+    /// A call that began at `started` failed by the provider's fault: a network error, a timeout, a 5xx. One that
+    /// began before the breaker opened or closed last is old news: hundreds may hang when a provider goes down, and
+    /// they end when it may long be back.
+    pub fn failed(&self, profile: &Profile, started: Instant) {
         let mut state = self.state.lock();
         let failures = match &mut *state {
-            State::Closed { failures } => {
+            State::Closed { since, .. } if since.is_some_and(|since| started < since) => return,
+            State::Closed { failures, .. } => {
                 *failures = failures.saturating_add(1);
                 self.troubled.store(true, Ordering::Release);
                 if *failures < profile.breaker_threshold {
@@ -111,11 +118,10 @@ impl Breaker {
                 }
                 *failures
             }
-            // a call that began before it opened tells nothing new
-            State::Open { until, .. } if *until > now => return,
+            State::Open { until, .. } if started < *until => return,
             State::Open { failures, .. } => failures.saturating_add(1),
         };
-        let until = now + profile.breaker_reset;
+        let until = Instant::now() + profile.breaker_reset;
         *state = State::Open {
             until,
             failures,
@@ -124,21 +130,22 @@ impl Breaker {
         self.outbox.note(self.subject(), Note::Open { until, failures });
     }
 
-    /// The provider answered, to the end. Half-open, only the probe's word counts: an answer that began before
-    /// the trouble proves nothing.
-    pub fn succeeded(&self) {
+    /// A call that began at `started` was answered, to the end.
+    pub fn succeeded(&self, started: Instant) {
         if !self.troubled.load(Ordering::Acquire) {
             return;
         }
-        let now = Instant::now();
         let mut state = self.state.lock();
         match &*state {
-            State::Closed { .. } => self.close(&mut state),
-            State::Open { until, claim, .. } if *until <= now && is_here(claim.as_ref()) => {
-                self.close(&mut state);
+            State::Closed { since, .. } => {
+                let since = *since;
+                self.close(&mut state, since);
+            }
+            State::Open { until, .. } if started < *until => {}
+            State::Open { .. } => {
+                self.close(&mut state, Some(Instant::now()));
                 self.outbox.note(self.subject(), Note::Fine);
             }
-            State::Open { .. } => {}
         }
     }
 
@@ -160,7 +167,7 @@ impl Breaker {
     pub fn reset(&self) {
         let mut state = self.state.lock();
         let was_open = matches!(*state, State::Open { .. });
-        self.close(&mut state);
+        self.close(&mut state, Some(Instant::now()));
         if was_open {
             self.outbox.note(self.subject(), Note::Fine);
         }
@@ -192,7 +199,7 @@ impl Breaker {
                     *counted = failures.max(*counted);
                 }
             }
-            (Note::Fine | Note::Resting { .. }, _) => self.close(&mut state),
+            (Note::Fine | Note::Resting { .. }, _) => self.close(&mut state, Some(Instant::now())),
         }
     }
 
@@ -200,7 +207,7 @@ impl Breaker {
     pub(super) fn keep(&self, stays: impl Fn(&Subject) -> bool) {
         let mut state = self.state.lock();
         if matches!(*state, State::Open { .. }) && !stays(&self.subject()) {
-            self.close(&mut state);
+            self.close(&mut state, Some(Instant::now()));
         }
     }
 
@@ -237,8 +244,8 @@ impl Breaker {
         }
     }
 
-    fn close(&self, state: &mut State) {
-        *state = State::Closed { failures: 0 };
+    fn close(&self, state: &mut State, since: Option<Instant>) {
+        *state = State::Closed { failures: 0, since };
         self.troubled.store(false, Ordering::Release);
     }
 }
@@ -282,8 +289,4 @@ impl Drop for Probe {
         let provider = self.breaker.provider.to_string();
         self.breaker.outbox.release(Released { provider, holder });
     }
-}
-
-fn is_here(claim: Option<&Claim>) -> bool {
-    claim.is_some_and(|claim| claim.holder.is_some())
 }

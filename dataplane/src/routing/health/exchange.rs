@@ -19,15 +19,21 @@ const POLL: Duration = Duration::from_millis(200);
 /// How often the load of accounts is told; a third of how long it counts.
 const REPORT: Duration = Duration::from_secs(5);
 
+/// The store gives everything anew to whoever has not asked for longer than it remembers, a minute, and when it lost
+/// its memory. Who asked this long ago knows which.
+const LATELY: Duration = Duration::from_secs(50);
+
 /// Transitions in one call, so that a large outage does not make calls slow.
 const BATCH: usize = 100;
 
-struct Exchange {
+pub(super) struct Exchange {
     health: Arc<Health>,
-    store: Arc<dyn StateStore>,
+    pub(super) store: Arc<dyn StateStore>,
     data_plane: String,
     /// Up to which the others' findings are known here.
     version: u64,
+    /// When the store answered last.
+    answered_at: Option<Instant>,
 }
 
 /// Runs until `stop`, and tells the last news before it ends.
@@ -41,12 +47,7 @@ pub async fn exchange(
     polls.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut reports = interval(REPORT);
     reports.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut exchange = Exchange {
-        health,
-        store,
-        data_plane,
-        version: 0,
-    };
+    let mut exchange = Exchange::new(health, store, data_plane);
     loop {
         tokio::select! {
             () = exchange.health.outbox.news() => exchange.tell().await,
@@ -67,7 +68,17 @@ pub async fn exchange(
 // === impl Exchange ===
 
 impl Exchange {
-    async fn tell(&self) {
+    pub(super) fn new(health: Arc<Health>, store: Arc<dyn StateStore>, data_plane: String) -> Self {
+        Self {
+            health,
+            store,
+            data_plane,
+            version: 0,
+            answered_at: None,
+        }
+    }
+
+    pub(super) async fn tell(&self) {
         let Waiting { notes, released } = self.health.outbox.take();
         let mut untold = Vec::from_iter(notes);
         while !untold.is_empty() {
@@ -97,7 +108,7 @@ impl Exchange {
         self.store.note_health(&transitions).await
     }
 
-    async fn ask(&mut self) {
+    pub(super) async fn ask(&mut self) {
         let changes = match self.store.health_since(self.version).await {
             Ok(changes) => changes,
             Err(error) => {
@@ -105,12 +116,14 @@ impl Exchange {
                 return;
             }
         };
-        if changes.version < self.version {
+        let lately = self.answered_at.is_some_and(|at| at.elapsed() < LATELY);
+        if changes.complete && lately {
             tracing::info!("the state store lost its memory: telling it again what rests here");
             self.health.repeat();
         }
         self.health.hear(&changes);
         self.version = changes.version;
+        self.answered_at = Some(Instant::now());
     }
 
     async fn report(&self) {

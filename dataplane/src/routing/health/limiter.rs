@@ -72,7 +72,7 @@ struct State {
     queued: u32,
     running: u32,
     done: u64,
-    next_start: Option<Instant>,
+    started_at: Option<Instant>,
     bucket: Option<Bucket>,
     learned: learning::Learned,
 }
@@ -220,7 +220,8 @@ impl State {
             .bucket
             .filter(|bucket| bucket.left == 0 && bucket.refill_at > now)
             .map(|bucket| bucket.refill_at);
-        match empty.max(self.next_start) {
+        let gap = self.learned.gap.unwrap_or(limits.gap);
+        match empty.max(self.started_at.map(|at| at + gap)) {
             Some(at) if at > now => Turn::At(at),
             _ => Turn::Now,
         }
@@ -228,7 +229,7 @@ impl State {
 
     fn start(&mut self, limits: &Limits, now: Instant) {
         self.running += 1;
-        self.next_start = Some(now + self.learned.gap.unwrap_or(limits.gap));
+        self.started_at = Some(now);
         let standing = self.bucket.filter(|bucket| bucket.refill_at > now);
         let filled = || {
             let left = self.learned.size.of(limits.per_minute)?;

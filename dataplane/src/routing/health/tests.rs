@@ -53,3 +53,20 @@ async fn within(time: Duration, mut is_true: impl FnMut() -> bool) -> bool {
         advance(Duration::from_millis(1)).await;
     }
 }
+
+#[test]
+fn an_account_outlives_tables_for_as_long_as_anybody_holds_it() {
+    let health = Health::default();
+    let held = account(&health);
+    drop(health.account("openai", "b").begin());
+    let running = health.account("openai", "c").begin();
+    health.tidy();
+    assert!(Arc::ptr_eq(&held, &account(&health)));
+    assert_eq!(
+        health.account("openai", "b").facts().last_used_ms,
+        0,
+        "nobody held it"
+    );
+    assert_eq!(health.account("openai", "c").facts().in_flight, 1);
+    drop(running);
+}

@@ -7,7 +7,7 @@ const PROFILE: Profile = Profile::API_KEY;
 fn opened(health: &Health) -> Arc<Breaker> {
     let breaker = health.breaker("openai");
     for _ in 0..PROFILE.breaker_threshold {
-        breaker.failed(&PROFILE);
+        breaker.failed(&PROFILE, Instant::now());
     }
     breaker
 }
@@ -29,15 +29,15 @@ async fn it_opens_at_the_threshold_of_failures_in_a_row() {
         let health = Health::default();
         let breaker = health.breaker("openai");
         for _ in 1..profile.breaker_threshold {
-            breaker.failed(&profile);
+            breaker.failed(&profile, Instant::now());
         }
-        breaker.succeeded();
+        breaker.succeeded(Instant::now());
         assert_eq!(breaker.failures(), 0, "a success begins the count anew");
         for _ in 1..profile.breaker_threshold {
-            breaker.failed(&profile);
+            breaker.failed(&profile, Instant::now());
             assert_eq!(breaker.standing(), Standing::Closed);
         }
-        breaker.failed(&profile);
+        breaker.failed(&profile, Instant::now());
         let until = Instant::now() + profile.breaker_reset;
         assert_eq!(breaker.standing(), Standing::Open { until });
     }
@@ -47,12 +47,12 @@ async fn it_opens_at_the_threshold_of_failures_in_a_row() {
 async fn the_threshold_of_the_moment_counts() {
     let health = Health::default();
     let breaker = health.breaker("openai");
-    breaker.failed(&PROFILE);
+    breaker.failed(&PROFILE, Instant::now());
     let nervous = Profile {
         breaker_threshold: 2,
         ..PROFILE
     };
-    breaker.failed(&nervous);
+    breaker.failed(&nervous, Instant::now());
     assert!(matches!(breaker.standing(), Standing::Open { .. }));
 }
 
@@ -70,15 +70,26 @@ async fn it_is_half_open_exactly_when_the_reset_time_is_over() {
 #[tokio::test(start_paused = true)]
 async fn what_began_before_it_opened_changes_nothing() {
     let health = Health::default();
+    let before = Instant::now();
+    advance(Duration::from_secs(1)).await;
     let breaker = opened(&health);
     let standing = breaker.standing();
-    advance(Duration::from_secs(1)).await;
-    breaker.succeeded();
-    breaker.failed(&PROFILE);
+    breaker.succeeded(before);
+    breaker.failed(&PROFILE, before);
     assert_eq!(breaker.standing(), standing);
     advance(PROFILE.breaker_reset).await;
-    breaker.succeeded();
+    breaker.succeeded(before);
+    breaker.failed(&PROFILE, before);
     assert_eq!(breaker.standing(), Standing::HalfOpen, "nobody has probed");
+    breaker.succeeded(Instant::now());
+    for _ in 0..100 {
+        breaker.failed(&PROFILE, before);
+    }
+    assert_eq!(
+        breaker.standing(),
+        Standing::Closed,
+        "what hung until now is old news"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -86,7 +97,7 @@ async fn a_probe_that_answers_closes_it() {
     let (health, store) = (Health::default(), MemoryStore::new());
     let breaker = half_opened(&health).await;
     let held = probe(&breaker, &store).await.unwrap();
-    breaker.succeeded();
+    breaker.succeeded(Instant::now());
     drop(held);
     assert_eq!((breaker.standing(), breaker.failures()), (Standing::Closed, 0));
 }
@@ -96,7 +107,7 @@ async fn a_probe_that_fails_opens_it_for_another_reset_time() {
     let (health, store) = (Health::default(), MemoryStore::new());
     let breaker = half_opened(&health).await;
     let held = probe(&breaker, &store).await.unwrap();
-    breaker.failed(&PROFILE);
+    breaker.failed(&PROFILE, Instant::now());
     drop(held);
     let until = Instant::now() + PROFILE.breaker_reset;
     assert_eq!(breaker.standing(), Standing::Open { until });

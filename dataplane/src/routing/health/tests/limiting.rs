@@ -304,6 +304,15 @@ async fn headers_that_make_no_sense_are_not_learnt_from() {
             ],
         );
     }
+    let endless = [
+        ("x-ratelimit-limit-requests", "10"),
+        ("x-ratelimit-remaining-requests", "0"),
+        ("x-ratelimit-reset-requests", "18446744073709551615"),
+        ("retry-after", "18446744073709551615"),
+    ];
+    let other = self::limiter();
+    observe(&other, 429, &endless);
+    assert!(acquire(&other, OPEN).await.is_err());
     let before = Instant::now();
     for _ in 0..50 {
         drop(acquire(&limiter, OPEN).await.unwrap());

@@ -1,7 +1,8 @@
 use super::*;
+use crate::routing::health::exchange::Exchange;
 use crate::routing::health::{Standing, exchange};
 use futures::future::join_all;
-use state::{MemoryStore, StateStore, Subject, Transition};
+use state::{MemoryStore, RedisStore, StateStore, Subject, Transition};
 use tokio_util::sync::CancellationToken;
 
 const PROFILE: Profile = Profile::API_KEY;
@@ -59,7 +60,7 @@ async fn what_is_configured_later_begins_as_the_others_know_it() {
         &PROFILE,
     );
     for _ in 0..PROFILE.breaker_threshold {
-        here.breaker("openai").failed(&PROFILE);
+        here.breaker("openai").failed(&PROFILE, Instant::now());
     }
     assert!(!within(SOON, || false).await);
     let (there, _other) = data_plane(&store, "there");
@@ -83,7 +84,7 @@ async fn an_operators_reset_reaches_everybody() {
     let ((here, _stop), (there, _other)) = (data_plane(&store, "here"), data_plane(&store, "there"));
     punish(&account(&here), &bad_key(), &PROFILE);
     for _ in 0..PROFILE.breaker_threshold {
-        here.breaker("openai").failed(&PROFILE);
+        here.breaker("openai").failed(&PROFILE, Instant::now());
     }
     assert!(within(SOON, || account(&there).cooling("m").is_some()).await);
     let fine = |subject| Transition::new(subject, state::Standing::Fine);
@@ -112,7 +113,7 @@ async fn one_request_of_the_fleet_probes_and_its_verdict_is_everybodys() {
     let ((here, _stop), (there, _other)) = (data_plane(&store, "here"), data_plane(&store, "there"));
     let (a, b) = (here.breaker("openai"), there.breaker("openai"));
     for _ in 0..PROFILE.breaker_threshold {
-        a.failed(&PROFILE);
+        a.failed(&PROFILE, Instant::now());
     }
     assert!(within(SOON, || matches!(b.standing(), Standing::Open { .. })).await);
     advance(PROFILE.breaker_reset).await;
@@ -124,8 +125,8 @@ async fn one_request_of_the_fleet_probes_and_its_verdict_is_everybodys() {
     let claims = (0..100).map(|n| if n % 2 == 0 { &a } else { &b }.claim_probe(&*store));
     let probes: Vec<_> = join_all(claims).await.into_iter().flatten().collect();
     assert_eq!(probes.len(), 1);
-    a.failed(&PROFILE);
-    b.failed(&PROFILE);
+    a.failed(&PROFILE, Instant::now());
+    b.failed(&PROFILE, Instant::now());
     drop(probes);
     assert!(within(SOON, || matches!(b.standing(), Standing::Open { .. })).await);
 
@@ -134,7 +135,7 @@ async fn one_request_of_the_fleet_probes_and_its_verdict_is_everybodys() {
     let probe = b.claim_probe(&*store).await;
     assert!(probe.is_some(), "the one before was released");
     assert!(a.claim_probe(&*store).await.is_none());
-    b.succeeded();
+    b.succeeded(Instant::now());
     assert!(within(SOON, || a.standing() == Standing::Closed).await);
     assert_eq!(b.standing(), Standing::Closed);
 }
@@ -145,7 +146,7 @@ async fn a_probe_without_a_verdict_is_free_for_another_data_plane() {
     let ((here, _stop), (there, _other)) = (data_plane(&store, "here"), data_plane(&store, "there"));
     let (a, b) = (here.breaker("openai"), there.breaker("openai"));
     for _ in 0..PROFILE.breaker_threshold {
-        a.failed(&PROFILE);
+        a.failed(&PROFILE, Instant::now());
     }
     assert!(within(SOON, || matches!(b.standing(), Standing::Open { .. })).await);
     advance(PROFILE.breaker_reset).await;
@@ -165,4 +166,111 @@ async fn the_last_news_is_told_before_the_end() {
     punish(&account(&here), &bad_key(), &PROFILE);
     assert!(!within(SOON, || false).await);
     assert_eq!(store.health_since(0).await.unwrap().transitions.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_lost_its_memory_is_told_again() {
+    let health = Arc::new(Health::default());
+    let mut exchange = Exchange::new(health.clone(), Arc::new(MemoryStore::new()), "here".to_owned());
+    punish(&account(&health), &bad_key(), &PROFILE);
+    for _ in 0..PROFILE.breaker_threshold {
+        health.breaker("openai").failed(&PROFILE, Instant::now());
+    }
+    exchange.tell().await;
+    exchange.ask().await;
+
+    let anew = Arc::new(MemoryStore::new());
+    exchange.store = anew.clone();
+    exchange.ask().await;
+    assert!(
+        account(&health).cooling("m").is_some(),
+        "what was found here stays"
+    );
+    assert!(matches!(
+        health.breaker("openai").standing(),
+        Standing::Open { .. }
+    ));
+    exchange.tell().await;
+    assert_eq!(anew.health_since(0).await.unwrap().transitions.len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_fleet_has_forgotten_is_forgotten_here() {
+    let health = Arc::new(Health::default());
+    let store = Arc::new(MemoryStore::new());
+    let mut exchange = Exchange::new(health.clone(), store.clone(), "here".to_owned());
+    punish(&account(&health), &bad_key(), &PROFILE);
+    health.breaker("openai").failed(
+        &Profile {
+            breaker_threshold: 1,
+            ..PROFILE
+        },
+        Instant::now(),
+    );
+    exchange.tell().await;
+    let told = store.health_since(0).await.unwrap();
+    let fine: Vec<_> = told
+        .transitions
+        .into_iter()
+        .map(|transition| Transition::new(transition.subject, state::Standing::Fine))
+        .collect();
+    store.note_health(&fine).await.unwrap();
+    // found since, and not told yet
+    punish(&health.account("openai", "b"), &bad_key(), &PROFILE);
+    exchange.ask().await;
+    assert_eq!(account(&health).cooling("m"), None);
+    assert_eq!(health.breaker("openai").standing(), Standing::Closed);
+    assert!(health.account("openai", "b").cooling("m").is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_the_store_news_waits_and_only_the_latest_of_it() {
+    let health = Arc::new(Health::default());
+    let gone = RedisStore::connect("redis://127.0.0.1:1", "test").await.unwrap();
+    let mut exchange = Exchange::new(health.clone(), Arc::new(gone), "here".to_owned());
+    let account = account(&health);
+    punish(&account, &bad_key(), &PROFILE);
+    exchange.tell().await;
+    exchange.ask().await;
+    assert!(
+        account.cooling("m").is_some(),
+        "going on with what was found here"
+    );
+    account.forgive("m", Instant::now());
+    punish(&health.account("openai", "b"), &bad_key(), &PROFILE);
+    exchange.tell().await;
+
+    let back = Arc::new(MemoryStore::new());
+    exchange.store = back.clone();
+    exchange.tell().await;
+    let told = back.health_since(0).await.unwrap().transitions;
+    assert_eq!(told.len(), 1, "the first was forgiven meanwhile: {told:?}");
+    exchange.ask().await;
+    assert!(health.account("openai", "b").cooling("m").is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn operators_see_how_busy_protected_accounts_are() {
+    let store = Arc::new(MemoryStore::new());
+    let ((here, _stop), (there, _other)) = (data_plane(&store, "here"), data_plane(&store, "there"));
+    let limits = Default::default();
+    let deadline = Instant::now() + SOON;
+    let _a = account(&here).limiter().acquire(&limits, deadline).await.unwrap();
+    drop(
+        account(&there)
+            .limiter()
+            .acquire(&limits, deadline)
+            .await
+            .unwrap(),
+    );
+    let _idle = here.account("openai", "b");
+    assert!(!within(Duration::from_secs(6), || false).await);
+    let loads = store.loads().await.unwrap();
+    assert_eq!(loads.len(), 1);
+    let load = &loads[0];
+    assert_eq!(
+        (load.provider.as_str(), load.connection.as_str()),
+        ("openai", "a")
+    );
+    assert_eq!((load.running, load.queued, load.done), (1, 0, 1));
 }

@@ -1,0 +1,210 @@
+//! One attempt: a call to one account, up to its answer or the first output of its stream.
+
+use super::Gateway;
+use super::lease::Lease;
+use crate::routing::Connection;
+use crate::upstream::{self, Incoming, Outgoing};
+use bytes::Bytes;
+use chrono::Utc;
+use http::HeaderMap;
+use http::header::CONTENT_TYPE;
+use http::response;
+use http_body_util::BodyExt;
+use llm::{Ask, Call, ErrorKind, Progress, Pump, ReplySeed, StreamWire, UpstreamError};
+use tokio::time::{Instant, timeout_at};
+
+pub enum Reply {
+    /// In the client's dialect and complete: a unary answer, or a stream that was made from one.
+    Whole { body: Bytes, progress: Box<Progress> },
+    /// Its first event of output is in `ready`; the rest is in `body`.
+    Stream {
+        body: Incoming,
+        pump: Box<Pump>,
+        ready: Vec<Bytes>,
+    },
+}
+
+/// What is the same for all attempts of a request.
+pub struct Exchange<'a> {
+    pub gateway: &'a Gateway,
+    pub ask: &'a Ask,
+    pub client_headers: &'a HeaderMap,
+    pub seed: ReplySeed,
+    /// When looking for an answer has to stop.
+    pub until: Instant,
+}
+
+// === impl Exchange ===
+
+impl Exchange<'_> {
+    /// Sends a call and waits for the answer, or for the first output of a stream.
+    pub async fn attempt(&self, call: &Call, lease: &Lease) -> Result<Reply, UpstreamError> {
+        let config = &self.gateway.upstream;
+        let patience = if self.ask.stream() {
+            config.first_event()
+        } else {
+            config.unary()
+        };
+        let deadline = (Instant::now() + patience).min(self.until);
+        match timeout_at(deadline, self.converse(call, lease)).await {
+            Ok(reply) => reply,
+            Err(_) => Err(UpstreamError::new(
+                ErrorKind::Timeout,
+                "the provider did not answer in time",
+            )),
+        }
+    }
+
+    /// Reasoning that another lease encrypted, or long ago, is refused; without it the question can be answered.
+    async fn converse(&self, call: &Call, lease: &Lease) -> Result<Reply, UpstreamError> {
+        let refusal = match self.exchange(call, lease).await {
+            Err(refusal) => refusal,
+            reply => return reply,
+        };
+        match call.without_reasoning(&refusal) {
+            Some(call) => self.exchange(&call, lease).await,
+            None => Err(refusal),
+        }
+    }
+
+    async fn exchange(&self, call: &Call, lease: &Lease) -> Result<Reply, UpstreamError> {
+        let connection = &lease.connection;
+        let url = connection
+            .chat_url(&lease.route.model, self.ask.stream())
+            .ok_or_else(nowhere)?;
+        let client = |name: &'static str| self.client_headers.get(name)?.to_str().ok().map(str::to_owned);
+        let outgoing = Outgoing {
+            url: &url,
+            headers: &connection.headers,
+            dialect_headers: call.headers(&client),
+            body: call.body(),
+            allow_private: connection.allow_private_address,
+        };
+        let (head, body) = upstream::send(&self.gateway.egress, outgoing).await?.into_parts();
+        if connection.rate_limit_protection {
+            connection.account.limiter().observe(head.status, &head.headers);
+        }
+        if !head.status.is_success() {
+            return Err(refusal(connection, &head, body).await);
+        }
+        if self.ask.stream() {
+            self.open_stream(call, lease, &head, body).await
+        } else {
+            self.read_reply(call, lease, &head, body).await
+        }
+    }
+
+    /// Reads on until the first event of output.
+    async fn open_stream(
+        &self,
+        call: &Call,
+        lease: &Lease,
+        head: &response::Parts,
+        mut body: Incoming,
+    ) -> Result<Reply, UpstreamError> {
+        let not_a_stream: &[&str] = match wire(lease) {
+            StreamWire::Events => &["application/json", "text/html"],
+            // a stream of JSON may call itself JSON
+            StreamWire::Lines => &["text/html"],
+        };
+        if content_is(head, not_a_stream) {
+            let whole = upstream::read_whole(body, self.gateway.upstream.max_reply_bytes).await?;
+            let mut progress = measured(lease);
+            let body = call.replay(whole, &self.seed, &mut progress)?;
+            return Ok(Reply::Whole { body, progress });
+        }
+        let mut pump = call.pump(&self.seed);
+        let mut ready = Vec::new();
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|_| broke())?;
+            let Ok(data) = frame.into_data() else { continue };
+            pump.tick(lease.started.elapsed());
+            pump.push(data, &mut ready);
+            let progress = pump.progress();
+            if progress.started {
+                return Ok(Reply::Stream {
+                    body,
+                    pump: Box::new(pump),
+                    ready,
+                });
+            }
+            if let Some(error) = &progress.error {
+                return Err(error.clone());
+            }
+        }
+        pump.finish(&mut ready);
+        let progress = Box::new(pump.progress().clone());
+        match progress.error {
+            Some(error) => Err(error),
+            None => Ok(Reply::Whole {
+                body: ready.concat().into(),
+                progress,
+            }),
+        }
+    }
+
+    async fn read_reply(
+        &self,
+        call: &Call,
+        lease: &Lease,
+        head: &response::Parts,
+        body: Incoming,
+    ) -> Result<Reply, UpstreamError> {
+        let whole = upstream::read_whole(body, self.gateway.upstream.max_reply_bytes).await?;
+        let mut progress = measured(lease);
+        // some providers only stream, and not all of those say so
+        let streamed = content_is(head, &["text/event-stream"]) || wire(lease).is_stream(&whole);
+        let body = if streamed {
+            call.fold(whole, &self.seed, &mut progress)?
+        } else {
+            call.reply(whole, &self.seed, &mut progress)?
+        };
+        Ok(Reply::Whole { body, progress })
+    }
+}
+
+/// What a provider said with an error status, with the time it asks for.
+async fn refusal(connection: &Connection, head: &response::Parts, body: Incoming) -> UpstreamError {
+    let body = upstream::read_refusal(body).await;
+    let mut error = llm::formats::of(connection.dialect).decode_error(head.status.as_u16(), &body);
+    error.retry_after = upstream::retry_hint(&head.headers, &error, Utc::now());
+    error
+}
+
+fn wire(lease: &Lease) -> StreamWire {
+    llm::formats::of(lease.connection.dialect).streams_as()
+}
+
+/// Nothing seen yet, except how long it took.
+fn measured(lease: &Lease) -> Box<Progress> {
+    Box::new(Progress {
+        elapsed: Some(lease.started.elapsed()),
+        ..Progress::default()
+    })
+}
+
+fn content_is(head: &response::Parts, kinds: &[&str]) -> bool {
+    let kind = head
+        .headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    kinds.iter().any(|known| {
+        kind.get(..known.len())
+            .is_some_and(|start| start.eq_ignore_ascii_case(known))
+    })
+}
+
+fn nowhere() -> UpstreamError {
+    UpstreamError::new(
+        ErrorKind::Unavailable,
+        "the provider has no address for this model",
+    )
+}
+
+fn broke() -> UpstreamError {
+    UpstreamError::new(
+        ErrorKind::StreamIncomplete,
+        "the connection to the provider broke before its first output",
+    )
+}

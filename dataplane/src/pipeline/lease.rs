@@ -1,0 +1,77 @@
+//! The use of one account, from the moment a call is sent until its stream has ended. Whatever the call holds while it
+//! runs is in here and is given back when it is dropped.
+
+use super::Gateway;
+use crate::routing::health::{InFlight, Permit, Probe};
+use crate::routing::{Connection, Penalty, Route, Seat, Slot, blames_provider};
+use llm::UpstreamError;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+pub struct Lease {
+    pub connection: Arc<Connection>,
+    pub route: Route,
+    pub started: Instant,
+    /// The places in combos that the account is used for.
+    seats: Vec<Arc<Seat>>,
+    /// This call finds out whether the provider is back; without a verdict, the next one may.
+    _probe: Option<Probe>,
+    _held: Held,
+}
+
+/// What admits a call.
+#[derive(Default)]
+pub struct Held {
+    pub slots: Vec<Slot>,
+    pub permit: Option<Permit>,
+    pub in_flight: Option<InFlight>,
+}
+
+// === impl Lease ===
+
+impl Lease {
+    pub fn new(
+        connection: &Arc<Connection>,
+        route: &Route,
+        seats: &[Arc<Seat>],
+        probe: Option<Probe>,
+        mut held: Held,
+    ) -> Self {
+        held.in_flight = Some(connection.account.begin());
+        Self {
+            connection: connection.clone(),
+            route: route.clone(),
+            started: Instant::now(),
+            seats: seats.to_vec(),
+            _probe: probe,
+            _held: held,
+        }
+    }
+
+    /// Draws the consequences of a failure for everything that the call went through.
+    pub fn fail(&self, gateway: &Gateway, error: &UpstreamError) -> Penalty {
+        let profile = gateway.routing.profile(self.connection.oauth);
+        let penalty = Penalty::of(error, &profile);
+        if blames_provider(error) {
+            self.route.provider.breaker.failed(&profile, self.started);
+        }
+        self.connection.account.punish(&self.route.model, penalty, error);
+        gateway.tally.failed(&self.seats);
+        penalty
+    }
+
+    /// The answer is complete, so far as the provider is concerned.
+    pub fn succeed(&self, gateway: &Gateway) {
+        self.connection.account.forgive(&self.route.model, self.started);
+        self.route.provider.breaker.succeeded(self.started);
+        for seat in &self.seats {
+            seat.succeeded();
+        }
+        gateway.tally.succeeded(&self.seats, self.took());
+    }
+
+    pub fn took(&self) -> Duration {
+        self.started.elapsed()
+    }
+}
