@@ -126,6 +126,7 @@ async fn run(
     let ask = screen::screened(gateway, arrival, ask)?.rewritten(table.rewrite().cloned());
 
     let plan = plan::candidates(&table, caller, ask.model(), arrival.provider.as_deref())?;
+    let ask = ask.capped(plan.max_tokens());
     let headers = &arrival.parts.headers;
     let session = Session::of(&table, &plan, headers, &ask);
     // a conversation keeps to its account only where it is asked to

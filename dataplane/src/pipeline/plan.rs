@@ -139,8 +139,8 @@ impl Plan {
     }
 
     /// The longest answer that policies allow, in tokens.
-    pub fn max_tokens(&self) -> Option<u32> {
-        self.judgement.max_tokens
+    pub fn max_tokens(&self) -> Option<u64> {
+        self.judgement.max_tokens.map(u64::from)
     }
 
     pub fn may_use(&self, connection: &Connection) -> bool {

@@ -5,6 +5,7 @@
 //! the same thing, as a splice of the client's bytes: every other byte stays. Both are made from the request as the
 //! client sent it, so however many targets are tried, a change is made once.
 
+pub(crate) mod cap;
 mod prompt;
 pub(crate) mod splice;
 mod thinking;

@@ -58,6 +58,8 @@ pub struct Ask {
     include_usage: bool,
     /// What the configuration changes about it.
     rewrite: Option<Arc<Rewrite>>,
+    /// The longest answer that is allowed, in tokens.
+    cap: Option<u64>,
     /// What is done about personal data in the reply.
     mask: Option<ReplyMode>,
     /// What earlier answers held that the client did not bring back.
@@ -158,6 +160,7 @@ impl Ask {
             framing,
             include_usage,
             rewrite: None,
+            cap: None,
             mask: None,
             known: None,
             request: OnceLock::new(),
@@ -168,6 +171,11 @@ impl Ask {
     /// The same request, to be changed on its way to every target.
     pub fn rewritten(self, rewrite: Option<Arc<Rewrite>>) -> Self {
         Self { rewrite, ..self }
+    }
+
+    /// The same request, for an answer of at most so many tokens.
+    pub fn capped(self, cap: Option<u64>) -> Self {
+        Self { cap, ..self }
     }
 
     /// The same request, whose reply is to be searched for personal data.
@@ -250,8 +258,12 @@ impl Ask {
 
     /// The client offers tools, so that an answer may set something in motion.
     pub fn uses_tools(&self) -> bool {
-        let Ok(head) = Head::read(&self.body) else { return true };
-        ["tools", "functions", "toolConfig"].iter().any(|name| head.get(name).is_some())
+        let Ok(head) = Head::read(&self.body) else {
+            return true;
+        };
+        ["tools", "functions", "toolConfig"]
+            .iter()
+            .any(|name| head.get(name).is_some())
     }
 
     /// What stays the same over the turns of a conversation: the model, the instructions, the first words of the user,

@@ -14,6 +14,7 @@ use crate::note::Notes;
 use crate::remote::Fetched;
 use crate::reply::{Fold, Reply};
 use crate::request::Request;
+use crate::rewrite::cap;
 use crate::sequence::Sequencer;
 use crate::think_tags::ThinkSplit;
 use bytes::Bytes;
@@ -60,13 +61,14 @@ impl Call {
             framing: ask.framing,
         };
         if call.passthrough() {
-            call.body = match &ask.rewrite {
-                None => upstream.patch_request(&ask.body, target)?,
-                Some(rewrite) => {
-                    let body = rewrite.splice(&ask.body, target, || ask.request())?;
-                    upstream.patch_request(&body, target)?
-                }
-            };
+            let mut body = ask.body.clone();
+            if let Some(rewrite) = &ask.rewrite {
+                body = rewrite.splice(&body, target, || ask.request())?;
+            }
+            if let Some(cap) = ask.cap {
+                body = cap::spliced(cap, &body, target)?;
+            }
+            call.body = upstream.patch_request(&body, target)?;
             if call.mask.changes() {
                 // a reply that is written anew may have to repeat some of it
                 call.request = ask.shared_request().ok().cloned();
@@ -77,6 +79,9 @@ impl Call {
         let mut request = Request::clone(own);
         if let Some(rewrite) = &ask.rewrite {
             rewrite.apply(&mut request, target);
+        }
+        if let Some(cap) = ask.cap {
+            cap::apply(cap, &mut request);
         }
         fetched.inline(&mut request, target, &mut call.notes);
         if let Some(known) = &ask.known {
