@@ -28,7 +28,7 @@ fn probe(op: Op) -> Reply {
             latency_ms: 12,
         }
     };
-    Reply::Done(Answer::Probed(Probed {
+    Reply::done(Answer::Probed(Probed {
         answers: question.models.iter().map(answer).collect(),
     }))
 }

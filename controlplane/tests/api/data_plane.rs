@@ -17,7 +17,7 @@ use crate::support::{Api, CLUSTER_SECRET};
 
 /// What becomes of a command.
 pub enum Reply {
-    Done(Answer),
+    Done(Box<Answer>),
     Refused(&'static str),
     /// The connection is cut instead.
     Cut,
@@ -25,6 +25,14 @@ pub enum Reply {
 
 /// Leaves when dropped.
 pub struct DataPlane(JoinHandle<()>);
+
+// === impl Reply ===
+
+impl Reply {
+    pub fn done(answer: Answer) -> Self {
+        Self::Done(Box::new(answer))
+    }
+}
 
 // === impl DataPlane ===
 
@@ -78,7 +86,7 @@ async fn converse(
             continue;
         };
         let (answer, message) = match reply(op) {
-            Reply::Done(answer) => (Some(answer), String::new()),
+            Reply::Done(answer) => (Some(*answer), String::new()),
             Reply::Refused(why) => (None, why.to_owned()),
             Reply::Cut => return,
         };

@@ -152,7 +152,8 @@ async fn a_request_is_explained_by_its_id_and_by_the_one_its_client_saw() {
 #[tokio::test]
 async fn a_record_that_does_not_replay_says_why() {
     let api = Api::start().await;
-    let cases: [(fn(&mut Decision), &str); 3] = [
+    type Spoil = fn(&mut Decision);
+    let cases: [(Spoil, &str); 3] = [
         (|decision| decision.seed = None, "lacks"),
         (|decision| decision.order.reverse(), "order"),
         (
@@ -202,7 +203,7 @@ async fn a_dry_run_shows_what_a_data_plane_would_decide() {
             "smart" => (Some(decision()), String::new()),
             _ => (None, "no such model".to_owned()),
         };
-        Reply::Done(Answer::Explained(Explained {
+        Reply::done(Answer::Explained(Explained {
             decision,
             refusal,
             config_revision: 3,
@@ -246,11 +247,12 @@ async fn without_an_answer_a_dry_run_says_what_is_missing() {
     );
     assert_eq!(alone.header("retry-after"), "1");
 
-    let cases: [(fn(Op) -> Reply, &str); 3] = [
+    type Behaviour = fn(Op) -> Reply;
+    let cases: [(Behaviour, &str); 3] = [
         (|_| Reply::Cut, "left"),
         (|_| Reply::Refused("too old"), "too old"),
         (
-            |_| Reply::Done(Answer::Probed(Default::default())),
+            |_| Reply::done(Answer::Probed(Default::default())),
             "does not know",
         ),
     ];

@@ -68,6 +68,8 @@ struct CandidateView {
     /// `eligible`, `probe`, or what kept it out: `resting`, `rate-limited`, `breaker-open`, `not-permitted`,
     /// `refused-by-policy`.
     verdict: &'static str,
+    /// By a policy: 1 comes first; 0 = after all that are preferred.
+    preference: u32,
     /// When it may be used again.
     until: Option<Stamp>,
     in_flight: Option<u32>,
@@ -103,6 +105,7 @@ impl DecisionView {
                 connection_id: account.connection_id.clone(),
                 connection_name: names.get(&account.connection_id).cloned(),
                 verdict: verdict(target, account),
+                preference: target.preference,
                 until: stamp(Some(account.until_ms)),
                 in_flight: account.in_flight,
                 last_used: stamp(account.last_used_ms),
