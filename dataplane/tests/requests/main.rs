@@ -4,10 +4,12 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 mod clients;
+mod departures;
 mod dialects;
 mod drain;
 mod edge;
 mod failover;
+mod faithful;
 mod harness;
 mod media;
 mod memory;
