@@ -70,6 +70,12 @@ pub trait Format: Send + Sync + fmt::Debug {
         None
     }
 
+    /// The same for the wish to see a summary of the reasoning, which some accounts may not have.
+    fn without_refused_summary(&self, body: &Bytes, refusal: &UpstreamError) -> Option<Bytes> {
+        let _ = (body, refusal);
+        None
+    }
+
     /// What an upstream of this dialect said with a non-2xx status. Never fails: unknown shapes are classified
     /// by status, HTML is stripped, secrets are redacted.
     fn decode_error(&self, status: u16, body: &[u8]) -> UpstreamError;

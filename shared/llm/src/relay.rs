@@ -84,6 +84,8 @@ impl<T: Tap, C: Cut> FrameRelay<T, C> {
         }
         match C::parse(raw) {
             Some(Frame::Data { event, data }) => self.tap.read(event.as_deref(), &data, progress),
+            // several servers end every stream so, and clients take it for the end of an answer
+            Some(Frame::Done) if progress.error.is_some() => Fate::Drop,
             Some(Frame::Done) => {
                 self.tap.done(progress);
                 Fate::Forward

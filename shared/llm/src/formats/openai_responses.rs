@@ -85,6 +85,10 @@ impl Format for OpenAiResponses {
         retry::without_reasoning(body, refusal)
     }
 
+    fn without_refused_summary(&self, body: &Bytes, refusal: &UpstreamError) -> Option<Bytes> {
+        retry::without_summary(body, refusal)
+    }
+
     fn decode_error(&self, status: u16, body: &[u8]) -> UpstreamError {
         classify(status, body)
     }

@@ -405,6 +405,24 @@ fn an_adaptive_budget_grows_with_the_request() {
 }
 
 #[test]
+fn nothing_stays_nothing_however_hard_a_request_looks() {
+    let none = Thinking::named("adaptive", 0, "none").unwrap();
+    let mut body = user(Dialect::AnthropicMessages);
+    body["max_tokens"] = json!(200_000);
+    body["thinking"] = json!({"type": "enabled", "budget_tokens": 2_048});
+    body["messages"] = (0..11)
+        .map(|n: usize| json!({"role": if n.is_multiple_of(2) { "user" } else { "assistant" }, "content": "x".repeat(2_001)}))
+        .collect();
+    let body = thought(
+        none,
+        Dialect::AnthropicMessages,
+        "claude-3-7-sonnet-latest",
+        &body,
+    );
+    assert_eq!(body["thinking"], json!({"type": "disabled"}));
+}
+
+#[test]
 fn a_body_that_only_the_upstream_can_read_loses_what_it_said_about_thinking() {
     let body = r#"{"model":"m","messages":7,"reasoning_effort":"high"}"#;
     let rewrite = Rewrite::new("", Thinking::Custom(9_000)).unwrap();

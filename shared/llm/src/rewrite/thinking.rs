@@ -48,9 +48,11 @@ impl Thinking {
             "auto" => Self::Auto,
             "custom" => Self::Custom(custom_budget.min(MAX_BUDGET)),
             "adaptive" => Self::Adaptive(match effort {
+                // the first gateway of this name took it for medium; whoever sets none means no thinking, and no
+                // request looks so hard that it would become some
+                "none" => 0,
                 "low" => 1_024,
                 "high" => MAX_BUDGET,
-                // adapting nothing would be a custom budget of 0
                 _ => 10_240,
             }),
             _ => return None,

@@ -111,9 +111,17 @@ impl Call {
     }
 
     /// The same request without the model's earlier reasoning, when that is what the upstream refused: it was
-    /// encrypted for another account, or has expired. To be tried once.
+    /// encrypted for another account, or has expired. Or without a summary of the new, where the account may not have
+    /// one. To be tried once.
     pub fn without_reasoning(&self, refusal: &UpstreamError) -> Option<Self> {
-        let body = self.upstream().without_refused_reasoning(&self.body, refusal)?;
+        let upstream = self.upstream();
+        let body = upstream
+            .without_refused_reasoning(&self.body, refusal)
+            .or_else(|| {
+                // a client of the upstream's own dialect asked for it in so many words, and is told
+                let translated = self.client != self.upstream;
+                translated.then(|| upstream.without_refused_summary(&self.body, refusal))?
+            })?;
         Some(Self { body, ..self.clone() })
     }
 

@@ -46,6 +46,35 @@ fn called(calls: &[Value]) -> Value {
     json!({"model": "m", "messages": messages})
 }
 
+/// The way whose bytes are the upstream's own: nothing is written, and everything is still seen.
+#[test]
+fn t068_an_error_inside_a_stream_that_is_passed_on() {
+    let error = r#"data: {"id":"x","choices":[],"error":{"code":502,"message":"provider down","metadata":{"error_type":"provider_unavailable"}}}"#;
+    let text = r#"data: {"id":"x","object":"chat.completion.chunk","choices":[{"index":0,"delta":{"content":"x"}}]}"#;
+    let call = plain(OpenAiChat, OpenAiChat, true);
+    assert!(call.passthrough());
+    for (stream, started) in [
+        (format!("{error}\n\n"), false),
+        (format!("{text}\n\n{error}\n\n"), true),
+        (format!("{text}\n\n{error}\n\ndata: [DONE]\n\n"), true),
+    ] {
+        for (out, progress) in [
+            pump(&call, [stream.as_bytes()]),
+            pump(&call, stream.as_bytes().chunks(1)),
+        ] {
+            // before the first output the client has seen nothing, and another upstream may be asked
+            assert_eq!(progress.started, started, "{stream}");
+            let failure = progress.error.expect("the error is seen");
+            assert!(failure.message.contains("provider down"), "{failure}");
+            let (status, _) = formats::of(OpenAiChat).encode_error(&failure.public("id"));
+            assert!((500..600).contains(&status), "{status}");
+            assert!(!progress.ended, "{stream}");
+            let out = String::from_utf8(out).unwrap();
+            assert!(out.contains("provider down") && !out.contains("[DONE]"), "{out}");
+        }
+    }
+}
+
 #[test]
 fn t010_ids_with_illegal_characters_stay_apart_and_together() {
     let body = called(&[

@@ -5,6 +5,7 @@ use super::history::{self, Fate};
 use crate::error::UpstreamError;
 use crate::head::Head;
 use bytes::Bytes;
+use serde_json::{Map, Value};
 
 /// The body without earlier reasoning, when that is what was refused.
 pub fn without_reasoning(body: &Bytes, refusal: &UpstreamError) -> Option<Bytes> {
@@ -13,6 +14,24 @@ pub fn without_reasoning(body: &Bytes, refusal: &UpstreamError) -> Option<Bytes>
     }
     let input = history::treat(body, |_, _| Fate::Dropped)?;
     Some(Head::read(body).ok()?.with(&[("input", &input)]))
+}
+
+/// The body without the wish for a summary of the thoughts, when that is what was refused: the vendor gives them to
+/// verified organizations only, <https://help.openai.com/en/articles/10910291-api-organization-verification>.
+pub fn without_summary(body: &Bytes, refusal: &UpstreamError) -> Option<Bytes> {
+    let names_it = refusal.param.as_deref() == Some("reasoning.summary")
+        || refusal.message.to_ascii_lowercase().contains("reasoning summar");
+    if refusal.status != Some(400) || !names_it {
+        return None;
+    }
+    let head = Head::read(body).ok()?;
+    let mut reasoning: Map<String, Value> = serde_json::from_str(head.get("reasoning")?.get()).ok()?;
+    reasoning.remove("summary")?;
+    let reasoning = match reasoning.is_empty() {
+        true => Value::Null,
+        false => Value::from(reasoning),
+    };
+    Some(head.with(&[("reasoning", &reasoning.to_string())]))
 }
 
 /// Some servers word it without a code.
@@ -64,6 +83,30 @@ mod tests {
             ),
             None
         );
+    }
+
+    #[test]
+    fn a_summary_is_given_up_where_it_is_refused() {
+        let refused = br#"{"error":{"message":"Your organization must be verified to generate reasoning summaries.","type":"invalid_request_error","param":"reasoning.summary","code":"unsupported_value"}}"#;
+        let refusal = classify(400, refused);
+        for (body, expected) in [
+            (
+                r#"{"reasoning":{"effort":"low","summary":"auto"},"input":[1.0]}"#,
+                Some(r#"{"reasoning":{"effort":"low"},"input":[1.0]}"#),
+            ),
+            (
+                r#"{"reasoning":{"summary":"auto"}}"#,
+                Some(r#"{"reasoning":null}"#),
+            ),
+            (r#"{"reasoning":{"effort":"low"}}"#, None),
+            (r#"{"input":"hi"}"#, None),
+        ] {
+            let body = Bytes::from_static(body.as_bytes());
+            let without = without_summary(&body, &refusal);
+            assert_eq!(without.as_deref(), expected.map(str::as_bytes));
+            let other = classify(400, br#"{"error":{"message":"bad temperature"}}"#);
+            assert_eq!(without_summary(&body, &other), None);
+        }
     }
 
     #[test]

@@ -268,3 +268,24 @@ fn an_old_model_is_asked_for_structure_in_words_when_there_are_tools() {
     let new = chat(body, "gemini-3-flash");
     assert_eq!(new["generationConfig"]["responseMimeType"], "application/json");
 }
+
+#[test]
+fn a_conversation_that_says_nothing_is_refused() {
+    let body = json!({"model": "m", "messages": [{"role": "user", "content": ""}]});
+    let ask = Ask::read(Dialect::OpenAiChat, body.to_string().into()).unwrap();
+    let target = Target {
+        dialect: Dialect::Gemini,
+        model: "gemini-2.5-flash".to_owned(),
+        caps: ModelCaps::of(Dialect::Gemini, "gemini-2.5-flash"),
+    };
+    let error = ask.call(&target).unwrap_err().to_string();
+    assert_eq!(error, "messages must contain at least one item that is not empty");
+    let alone = chat(
+        json!({"messages": [{"role": "system", "content": "s"}]}),
+        "gemini-2.5-flash",
+    );
+    assert_eq!(
+        alone["contents"],
+        json!([{"role": "user", "parts": [{"text": " "}]}])
+    );
+}

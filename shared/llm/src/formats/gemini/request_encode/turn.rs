@@ -61,6 +61,13 @@ pub fn encode<'a>(
             }
         }
     }
+    // instructions can stand alone with a placeholder; a request that says nothing has nothing to be answered
+    if turns.is_empty() && request.system.is_empty() {
+        return Err(EncodeError::unsupported(
+            "messages",
+            "messages must contain at least one item that is not empty",
+        ));
+    }
     open_with_user(&mut turns, notes);
     if target.caps.call_signatures == CallSignatures::Required {
         sign_the_unsigned(&mut turns, notes);

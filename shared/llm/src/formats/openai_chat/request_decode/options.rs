@@ -102,12 +102,14 @@ fn logprobs(root: &Object<'_>) -> Result<Option<u8>, DecodeError> {
     Ok(wanted.then_some(top))
 }
 
-/// The vendor's `reasoning_effort`, OpenRouter's `reasoning` and Anthropic's `thinking`, in this order.
+/// The vendor's `reasoning_effort`, OpenRouter's `reasoning` and Anthropic's `thinking`, in this order. The vendor
+/// has no word for wanting to see the thoughts, so whoever speaks of them does, unless OpenRouter's says otherwise.
 fn reasoning(root: &Object<'_>) -> Result<Reasoning, DecodeError> {
     let mut reasoning = Reasoning {
         effort: root.text("reasoning_effort")?,
         ..Reasoning::default()
     };
+    let mut hidden = false;
     if let Some(wire) = root.object("reasoning")? {
         if reasoning.effort.is_none() {
             reasoning.effort = wire.text("effort")?;
@@ -118,6 +120,7 @@ fn reasoning(root: &Object<'_>) -> Result<Reasoning, DecodeError> {
             Some(false) => ReasoningMode::Off,
             None => ReasoningMode::Unset,
         };
+        hidden = wire.get("exclude")?.unwrap_or(false);
     }
     if let Some(wire) = root.object("thinking")? {
         reasoning.budget = reasoning.budget.or(wire.count("budget_tokens")?);
@@ -130,6 +133,9 @@ fn reasoning(root: &Object<'_>) -> Result<Reasoning, DecodeError> {
     }
     if reasoning.effort.as_deref() == Some("none") {
         reasoning.mode = ReasoningMode::Off;
+    }
+    if reasoning.effort.is_some() && reasoning.mode == ReasoningMode::Unset && !hidden {
+        reasoning.mode = ReasoningMode::On;
     }
     Ok(reasoning)
 }

@@ -426,7 +426,11 @@ fn reasoning_is_asked_for_in_three_ways() {
     let effort = |word: &str| Some(word.to_owned());
     assert_eq!(
         of("reasoning_effort", json!("xhigh")),
-        (ReasoningMode::Unset, effort("xhigh"), None)
+        (ReasoningMode::On, effort("xhigh"), None)
+    );
+    assert_eq!(
+        of("reasoning", json!({"effort": "low", "exclude": true})),
+        (ReasoningMode::Unset, effort("low"), None)
     );
     assert_eq!(
         of("reasoning_effort", json!("none")),

@@ -86,7 +86,7 @@ fn message(wire: &Object<'_>, request: &mut Request) -> Result<(), DecodeError> 
     let role = match wire.required_text("role")?.as_str() {
         "user" => Role::User,
         "assistant" => {
-            parts.into_iter().for_each(|part| said(part.kind, request));
+            said_once(parts).for_each(|kind| said(kind, request));
             return Ok(());
         }
         "system" => Role::System,
@@ -107,6 +107,22 @@ fn message(wire: &Object<'_>, request: &mut Request) -> Result<(), DecodeError> 
     }
     request.system.extend(parts);
     Ok(())
+}
+
+/// A text that turned out to be a refusal stands twice in what this gateway streamed: once as it came, and once as
+/// what it is. The model said it once.
+fn said_once(parts: Vec<Part>) -> impl Iterator<Item = PartKind> {
+    let mut before = None;
+    parts.into_iter().filter_map(move |part| {
+        if matches!(&part.kind, PartKind::Refusal(refusal) if before.as_ref() == Some(refusal)) {
+            return None;
+        }
+        before = match &part.kind {
+            PartKind::Text { text, .. } => Some(text.clone()),
+            _ => None,
+        };
+        Some(part.kind)
+    })
 }
 
 /// Goes on with the assistant's message, or begins one.

@@ -85,7 +85,7 @@ pub fn encode<'a>(
     notes: &mut Notes,
 ) -> Result<(Option<&'a str>, Vec<Item<'a>>), EncodeError> {
     let mut items = Vec::with_capacity(request.system.len() + request.messages.len());
-    let instructions = single_instruction(&request.system);
+    let mut instructions = single_instruction(&request.system);
     if instructions.is_none() {
         items.extend(request.system.iter().filter_map(|part| leading(part, target)));
     }
@@ -111,10 +111,29 @@ pub fn encode<'a>(
             }
         }
     }
+    if items.is_empty() && !continues(request) {
+        // instructions beside no input are refused, and other dialects know conversations of instructions alone
+        items.extend(request.system.iter().filter_map(|part| leading(part, target)));
+        instructions = None;
+    }
+    if items.is_empty() && !continues(request) {
+        return Err(EncodeError::unsupported(
+            "messages",
+            "messages must contain at least one item that is not empty",
+        ));
+    }
     Ok((instructions, items))
 }
 
 // === functions ===
+
+/// A request may go on from what the vendor keeps, without a word of its own.
+fn continues(request: &Request) -> bool {
+    let fields = request.extensions.get(&Dialect::OpenAiResponses);
+    ["previous_response_id", "conversation", "prompt"]
+        .iter()
+        .any(|name| fields.is_some_and(|fields| fields.contains_key(*name)))
+}
 
 /// Several blocks, or marked ones, stay blocks: they are what the client's cache prefixes are made of.
 fn single_instruction(system: &[Part]) -> Option<&str> {

@@ -1,6 +1,7 @@
 use super::*;
 use crate::caps::ModelCaps;
 use crate::note::Severity;
+use crate::request::{Message, Part, PartKind, Role};
 use crate::translate::{Ask, Target};
 use bytes::Bytes;
 use serde_json::json;
@@ -94,18 +95,27 @@ fn reasoning_that_nothing_follows_is_not_sent() {
     let own = crate::formats::openai_responses::reasoning::issued("rs_1", "blob");
     let request = Request {
         model: "m".to_owned(),
-        messages: vec![crate::request::Message::new(
-            crate::request::Role::Assistant,
-            vec![crate::request::Part::new(crate::request::PartKind::Reasoning {
-                text: String::new(),
-                opaque: Some(own),
-            })],
-        )],
+        messages: vec![
+            Message::new(Role::User, vec![Part::text("a")]),
+            Message::new(
+                Role::Assistant,
+                vec![Part::new(PartKind::Reasoning {
+                    text: String::new(),
+                    opaque: Some(own),
+                })],
+            ),
+        ],
         ..Request::default()
     };
     let body = encode(&request, &target("n"), &mut Notes::default()).unwrap();
     let body: Value = serde_json::from_slice(&body).unwrap();
-    assert_eq!(body["input"], json!([]));
+    let roles: Vec<&Value> = body["input"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| &item["role"])
+        .collect();
+    assert_eq!(roles, ["user"]);
 }
 
 #[test]
@@ -178,7 +188,7 @@ fn what_the_api_has_no_field_for_is_noted() {
         "gpt-5-mini",
         json!({"model": "m", "messages": [{"role": "user", "content": "a"}], "temperature": 0.2, "reasoning_effort": "xhigh"}),
     );
-    assert_eq!(body["reasoning"], json!({"effort": "high"}));
+    assert_eq!(body["reasoning"], json!({"effort": "high", "summary": "auto"}));
     assert!(body.get("temperature").is_none());
     assert_eq!(lost, ["temperature", "reasoning_effort"]);
 }
@@ -198,4 +208,64 @@ fn the_same_history_is_the_same_bytes() {
     let body = json!({"model": "m", "max_tokens": 50, "messages": [{"role": "user", "content": "a"}]});
     let once = sent(Dialect::AnthropicMessages, "gpt-5", body.clone()).0;
     assert_eq!(once, sent(Dialect::AnthropicMessages, "gpt-5", body).0);
+}
+
+#[test]
+fn a_conversation_that_says_nothing_is_refused_and_one_of_instructions_alone_is_not() {
+    let ask = |messages: Value| {
+        let body = json!({"model": "m", "messages": messages});
+        let ask = Ask::read(Dialect::OpenAiChat, Bytes::from(body.to_string())).unwrap();
+        ask.call(&target("n"))
+    };
+    for nothing in [
+        json!([{"role": "user", "content": ""}]),
+        json!([{"role": "user", "content": []}, {"role": "assistant", "content": null}]),
+    ] {
+        let error = ask(nothing.clone()).unwrap_err().to_string();
+        assert_eq!(
+            error, "messages must contain at least one item that is not empty",
+            "{nothing}"
+        );
+    }
+    let (body, _) = chat(json!({"model": "m", "messages": [{"role": "system", "content": "s"}]}));
+    assert_eq!(
+        body,
+        json!({"model": "n", "input": [
+            {"type": "message", "role": "developer", "content": [{"type": "input_text", "text": "s"}]},
+        ], "store": false})
+    );
+}
+
+#[test]
+fn a_client_that_names_an_effort_wants_to_see_the_thoughts() {
+    let reasoning = |client, body: Value| sent(client, "gpt-5", body).0["reasoning"].clone();
+    let messages = json!([{"role": "user", "content": "hi"}]);
+    for (asked, expected) in [
+        (json!({}), Value::Null),
+        (
+            json!({"reasoning_effort": "low"}),
+            json!({"effort": "low", "summary": "auto"}),
+        ),
+        (
+            json!({"reasoning": {"effort": "low"}}),
+            json!({"effort": "low", "summary": "auto"}),
+        ),
+        (
+            json!({"reasoning": {"effort": "low", "exclude": true}}),
+            json!({"effort": "low"}),
+        ),
+    ] {
+        let mut body = json!({"model": "m", "messages": messages});
+        body.as_object_mut()
+            .unwrap()
+            .extend(asked.as_object().unwrap().clone());
+        assert_eq!(reasoning(Dialect::OpenAiChat, body), expected, "{asked}");
+    }
+    // the others say apart whether they want to see
+    let anthropic =
+        json!({"model": "m", "max_tokens": 99, "messages": messages, "output_config": {"effort": "low"}});
+    assert_eq!(
+        reasoning(Dialect::AnthropicMessages, anthropic),
+        json!({"effort": "low"})
+    );
 }
