@@ -44,6 +44,8 @@ pub enum EventKind {
         raw: Value,
     },
     Logprobs(Value),
+    /// An image or a sound, whole and in base64; it belongs to no part.
+    Media(Media),
     PartStop {
         part: u32,
     },
@@ -53,6 +55,12 @@ pub enum EventKind {
     Error(UpstreamError),
     KeepAlive,
     End,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Media {
+    pub mime: String,
+    pub data: String,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -83,6 +91,7 @@ impl Event {
             EventKind::PartStart { .. }
                 | EventKind::Delta { .. }
                 | EventKind::Finish(_)
+                | EventKind::Media(_)
                 | EventKind::Opaque { .. }
         )
     }

@@ -33,6 +33,13 @@ pub trait Format: Send + Sync + fmt::Debug {
     /// byte for byte.
     fn patch_request(&self, body: &Bytes, target: &Target) -> Result<Bytes, DecodeError>;
 
+    /// Same dialect on both sides: makes good what the upstream would refuse the request for, where its vendor's
+    /// documentation says how. Everything else stays as it is.
+    fn mend_request(&self, body: Bytes, target: &Target, notes: &mut Notes) -> Bytes {
+        let _ = (target, notes);
+        body
+    }
+
     /// Headers of this dialect for an upstream, beside content type and credential, names in lower case. `client`
     /// finds a header of a client that speaks the same dialect; else it finds nothing.
     fn request_headers(

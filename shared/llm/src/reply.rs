@@ -1,7 +1,7 @@
 //! A whole reply, folded from the events of a stream. Unary translation is nothing but this fold.
 
 use crate::error::{ErrorKind, UpstreamError};
-use crate::event::{Event, EventKind, PartStart};
+use crate::event::{Event, EventKind, Media, PartStart};
 use crate::finish::Finish;
 use crate::request::{Opaque, ToolArguments, ToolCall};
 use crate::sequence::Sequencer;
@@ -27,6 +27,8 @@ pub struct Choice {
     pub parts: Vec<ReplyPart>,
     pub finish: Option<Finish>,
     pub logprobs: Option<Value>,
+    /// What is neither text nor call.
+    pub media: Vec<Media>,
 }
 
 #[derive(Debug, Clone)]
@@ -129,6 +131,7 @@ impl Choice {
                 }
             }
             EventKind::Logprobs(value) => self.logprobs = Some(joined(self.logprobs.take(), value)),
+            EventKind::Media(media) => self.media.push(media),
             EventKind::Finish(finish) => self.finish = Some(finish),
             _ => {}
         }

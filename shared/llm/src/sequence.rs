@@ -102,7 +102,11 @@ impl Sequencer {
             }
             EventKind::PartStop { part } => self.with_lane(choice, out, |lane, sink| lane.stop(part, sink)),
             EventKind::Finish(finish) => self.with_lane(choice, out, |lane, sink| lane.finish(finish, sink)),
-            EventKind::Start { .. } | EventKind::Usage(_) | EventKind::Logprobs(_) | EventKind::KeepAlive => {
+            EventKind::Start { .. }
+            | EventKind::Usage(_)
+            | EventKind::Logprobs(_)
+            | EventKind::Media(_)
+            | EventKind::KeepAlive => {
                 out.push(Event { choice, kind });
             }
         }

@@ -21,11 +21,13 @@ mod schema;
 mod signature;
 mod stream_decode;
 mod stream_encode;
+mod unsigned;
 mod usage;
 mod wire;
 
 pub(crate) use address::is_own as is_own_address;
 
+use crate::caps::CallSignatures;
 use crate::dialect::Dialect;
 use crate::error::{DecodeError, EncodeError, PublicError, UpstreamError, classify};
 use crate::event::Event;
@@ -73,6 +75,21 @@ impl Format for Gemini {
             Some(contents) => head.with(&[("contents", contents)]),
             None => body.clone(),
         })
+    }
+
+    fn mend_request(&self, body: Bytes, target: &Target, notes: &mut Notes) -> Bytes {
+        if target.caps.call_signatures != CallSignatures::Required || !unsigned::suspected(&body) {
+            return body;
+        }
+        let Ok(head) = Head::read(&body) else { return body };
+        let Some(contents) = head.get("contents").and_then(unsigned::marked) else {
+            return body;
+        };
+        notes.synth(
+            "contents",
+            "a tool call without signature was marked for the vendor to accept",
+        );
+        head.with(&[("contents", &contents)])
     }
 
     fn decode_reply(&self, body: &[u8]) -> Result<Vec<Event>, UpstreamError> {

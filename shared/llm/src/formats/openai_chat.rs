@@ -10,6 +10,7 @@ pub(super) mod data_url;
 mod error;
 mod finish;
 mod glimpse;
+mod image;
 pub(super) mod object;
 mod reasoning;
 mod relay;

@@ -56,13 +56,12 @@ impl Keeper {
                     so_far.push_str(text);
                 }
             }
-            EventKind::Opaque { part, opaque } => match self.piece(event.choice, *part, opaque.payload.len())
-            {
-                Some(Piece::Reasoning { state, .. } | Piece::Call { state, .. }) => {
+            EventKind::Opaque { part, opaque } => {
+                let piece = self.piece(event.choice, *part, opaque.payload.len());
+                if let Some(Piece::Reasoning { state, .. } | Piece::Call { state, .. }) = piece {
                     *state = Some(State::of(opaque));
                 }
-                _ => {}
-            },
+            }
             EventKind::End => {
                 let answers = mem::take(&mut self.choices).into_values();
                 let echoes = self.echoes;

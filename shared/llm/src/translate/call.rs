@@ -73,6 +73,8 @@ impl Call {
                 // a reply that is written anew may have to repeat some of it
                 call.request = ask.shared_request().ok().cloned();
             }
+            let body = std::mem::take(&mut call.body);
+            call.body = upstream.mend_request(body, target, &mut call.notes);
             return Ok(call);
         }
         let own = ask.shared_request()?;

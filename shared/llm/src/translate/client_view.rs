@@ -6,7 +6,7 @@ mod freeform;
 use self::freeform::FreeformInput;
 use crate::caps::WireName;
 use crate::dialect::Dialect;
-use crate::event::{Event, EventKind, PartStart};
+use crate::event::{Event, EventKind, Media, PartStart};
 use crate::names::{ToolNames, fit_id};
 use crate::recall::{Keeper, Kept};
 use crate::request::{ReasoningMode, Request, ToolKind};
@@ -16,6 +16,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Call ids that every dialect accepts: a client may go on with the same conversation at another provider.
 const CLIENT_ID: WireName = WireName::UpTo(64);
+
+/// Part ids that no decoder counts to, downwards from the one that thinking inside text has.
+const FIRST_PLACEHOLDER: u32 = u32::MAX;
 
 /// One per reply.
 #[derive(Debug, Clone, Default)]
@@ -29,6 +32,10 @@ pub struct ClientView {
     /// Calls whose function arguments are being turned back into text, by choice and part.
     unwrapping: BTreeMap<(u32, u32), FreeformInput>,
     hidden: BTreeSet<(u32, u32)>,
+    /// Whose replies these are; some dialects have a place for media.
+    client: Option<Dialect>,
+    /// Parts that were put in for media.
+    placeholders: u32,
     /// What the client may not bring back, also where it is hidden from it.
     keeper: Keeper,
 }
@@ -45,6 +52,7 @@ impl ClientView {
         Self {
             names,
             freeform: custom.map(|tool| tool.name.clone()).collect(),
+            client: Some(client),
             hides_reasoning: hides_reasoning(client) && !asks_to_think(request),
             ..Self::default()
         }
@@ -96,6 +104,9 @@ impl ClientView {
                     return;
                 }
             }
+            EventKind::Media(media) if !self.client.is_some_and(|client| shows(client, media)) => {
+                return self.say_that_media_is_missing(choice, media, out);
+            }
             EventKind::Opaque { part, .. } if self.hidden.contains(&(choice, *part)) => return,
             EventKind::PartStop { part } => {
                 let part = *part;
@@ -115,6 +126,23 @@ impl ClientView {
         out.push(event);
     }
 
+    /// Better a word in the text than a reply that seems whole.
+    fn say_that_media_is_missing(&mut self, choice: u32, media: &Media, out: &mut Vec<Event>) {
+        let kinds = ["image", "audio", "video"];
+        let what = kinds.into_iter().find(|kind| media.mime.starts_with(kind));
+        let what = what.unwrap_or("file");
+        self.placeholders += 1;
+        let part = FIRST_PLACEHOLDER - self.placeholders;
+        let kind = PartStart::Text;
+        let text = format!("[{what} omitted]");
+        let kinds = [
+            EventKind::PartStart { part, kind },
+            EventKind::Delta { part, text },
+            EventKind::PartStop { part },
+        ];
+        out.extend(kinds.map(|kind| Event { choice, kind }));
+    }
+
     fn restore_name(&self, name: &mut String) {
         let own = self.names.restore(name);
         if own != name {
@@ -129,6 +157,15 @@ impl ClientView {
 /// take the first block for the answer.
 fn hides_reasoning(client: Dialect) -> bool {
     matches!(client, Dialect::AnthropicMessages | Dialect::Gemini)
+}
+
+/// OpenRouter's extension of Chat Completions has a place for images, Gemini's API for anything.
+fn shows(client: Dialect, media: &Media) -> bool {
+    match client {
+        Dialect::Gemini => true,
+        Dialect::OpenAiChat => media.mime.starts_with("image/"),
+        Dialect::OpenAiResponses | Dialect::AnthropicMessages | Dialect::OllamaChat => false,
+    }
 }
 
 fn asks_to_think(request: &Request) -> bool {

@@ -86,7 +86,10 @@ impl StreamEncoder for Encoder {
             EventKind::End => self.end(out),
             EventKind::Error(error) => self.fail(&error.public(&self.seed.id), out),
             // a citation must carry an encrypted index, which other vendors' citations do not have
-            EventKind::KeepAlive | EventKind::Citation { .. } | EventKind::Logprobs(_) => {}
+            EventKind::KeepAlive
+            | EventKind::Citation { .. }
+            | EventKind::Logprobs(_)
+            | EventKind::Media(_) => {}
         }
     }
 

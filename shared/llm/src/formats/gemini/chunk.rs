@@ -1,6 +1,7 @@
 //! Contents and replies as this gateway writes them, to upstreams and to clients.
 
 use super::usage::ClientUsage;
+use crate::event::Media;
 use crate::format::ReplySeed;
 use crate::request::{ToolArguments, ToolCall};
 use serde::Serialize;
@@ -116,6 +117,16 @@ impl<'a> Part<'a> {
             thought: Some(true),
             thought_signature: signature,
             ..Self::text(text)
+        }
+    }
+
+    pub fn media(media: &'a Media) -> Self {
+        Self {
+            inline_data: Some(Blob {
+                mime_type: media.mime.as_str().into(),
+                data: media.data.as_str().into(),
+            }),
+            ..Self::default()
         }
     }
 

@@ -83,7 +83,15 @@ fn candidate(choice: &Choice, index: u32) -> Candidate<'_> {
         finish_reason: Some(finish::write(reason)),
         logprobs_result: choice.logprobs.as_ref().and_then(logprobs::write),
         grounding_metadata: grounding::of(choice),
-        ..Candidate::of(index, choice.parts.iter().map(part).collect())
+        ..Candidate::of(
+            index,
+            choice
+                .parts
+                .iter()
+                .map(part)
+                .chain(choice.media.iter().map(Part::media))
+                .collect(),
+        )
     }
 }
 

@@ -195,6 +195,7 @@ impl StreamEncoder for Encoder {
                     None => value.clone(),
                 });
             }
+            EventKind::Media(media) => self.say(choice, Part::media(media), out),
             EventKind::PartStop { part } => self.stop(choice, *part, out),
             EventKind::Finish(finish) => self.turns.entry(choice).or_default().finish = Some(finish.reason),
         }

@@ -424,3 +424,94 @@ fn what_only_google_can_go_on_from_is_refused_elsewhere() {
         assert!(ask.call(&target(Dialect::Gemini)).is_ok(), "{body}");
     }
 }
+
+#[test]
+fn an_image_in_a_reply_reaches_who_can_show_it_and_is_named_to_the_others() {
+    let reply = json!({"responseId": "r", "candidates": [{"index": 0, "finishReason": "STOP", "content": {
+    "role": "model", "parts": [
+        {"thought": true, "inlineData": {"mimeType": "image/png", "data": "draft"}},
+        {"text": "Look: "},
+        {"inlineData": {"mimeType": "image/png", "data": "aW1n"}},
+        {"inline_data": {"mime_type": "audio/pcm", "data": "c25k"}},
+    ]}}]});
+    let image = r#"{"type":"image_url","image_url":{"url":"data:image/png;base64,aW1n"}}"#;
+    for (client, said) in [
+        (Dialect::OpenAiChat, &[image, "[audio omitted]"][..]),
+        (Dialect::OpenAiResponses, &["[image omitted]", "[audio omitted]"]),
+        (
+            Dialect::AnthropicMessages,
+            &["[image omitted]", "[audio omitted]"],
+        ),
+        (Dialect::OllamaChat, &["[image omitted]", "[audio omitted]"]),
+    ] {
+        let body = json!({"model": "m", "stream": true, "max_tokens": 9, "input": "hi",
+            "messages": [{"role": "user", "content": "hi"}]});
+        let ask = Ask::read(client, body.to_string().into()).unwrap();
+        let call = ask.call(&target(Dialect::Gemini)).unwrap();
+        let seed = seed(Framing::Native);
+        let whole = call.reply(reply.to_string().into(), &seed, &mut Progress::default());
+        let whole = String::from_utf8(whole.unwrap().to_vec()).unwrap();
+        let (stream, progress) = pumped(&call, Framing::Native, &[&format!("data: {reply}\n\n")]);
+        assert!(progress.ended && progress.started, "{client}");
+        for text in [&whole, &stream] {
+            assert!(
+                text.contains("Look: ") && !text.contains("draft"),
+                "{client}: {text}"
+            );
+            for part in said {
+                assert!(text.contains(part), "{client}: {text}");
+            }
+        }
+    }
+}
+
+#[test]
+fn an_image_of_a_chat_upstream_is_a_part_of_the_clients_reply() {
+    let image = json!({"type": "image_url", "image_url": {"url": "data:image/png;base64,aW1n"}});
+    let message = json!({"role": "assistant", "content": "Look", "images": [image]});
+    let choice = |name: &str| json!({"index": 0, name: message, "finish_reason": "stop"});
+    let reply = json!({"id": "c", "object": "chat.completion", "choices": [choice("message")]});
+    let chunk = json!({"id": "c", "object": "chat.completion.chunk", "choices": [choice("delta")]});
+    let call = asked(Dialect::OpenAiChat, Framing::Native, false);
+    let seed = seed(Framing::Native);
+    let whole = call.reply(reply.to_string().into(), &seed, &mut Progress::default());
+    let whole = String::from_utf8(whole.unwrap().to_vec()).unwrap();
+    let frames = format!("data: {chunk}\n\ndata: [DONE]\n\n");
+    let (stream, _) = pumped(&call, Framing::Native, &[&frames]);
+    for text in [whole, stream] {
+        let part = r#"{"inlineData":{"mimeType":"image/png","data":"aW1n"}}"#;
+        assert!(text.contains(part), "{text}");
+    }
+}
+
+#[test]
+fn an_unsigned_call_is_marked_only_for_models_that_refuse_it() {
+    let body = json!({"contents": [
+        {"role": "user", "parts": [{"text": "hi"}]},
+        {"role": "model", "parts": [{"functionCall": {"name": "f", "args": {}}}]},
+        {"role": "user", "parts": [{"functionResponse": {"name": "f", "response": {}}}]},
+    ]})
+    .to_string();
+    for (model, marked) in [("gemini-3-pro-preview", true), ("gemini-2.5-flash", false)] {
+        let address = Address {
+            model: "m".to_owned(),
+            stream: false,
+            framing: Framing::Native,
+        };
+        let ask = Ask::read_at(Dialect::Gemini, address, body.clone().into()).unwrap();
+        let target = Target {
+            dialect: Dialect::Gemini,
+            model: model.to_owned(),
+            caps: ModelCaps::of(Dialect::Gemini, model),
+        };
+        let call = ask.call(&target).unwrap();
+        let sent = String::from_utf8(call.body().to_vec()).unwrap();
+        assert_eq!(
+            sent.contains("skip_thought_signature_validator"),
+            marked,
+            "{sent}"
+        );
+        assert_eq!(call.notes().summary().is_some(), marked, "{model}");
+        assert!(marked || sent == body, "{sent}");
+    }
+}

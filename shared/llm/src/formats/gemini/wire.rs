@@ -64,6 +64,17 @@ pub struct Part<'a> {
     pub thought_signature: Option<String>,
     #[serde(borrow, alias = "function_call")]
     pub function_call: Option<FunctionCall<'a>>,
+    #[serde(borrow, alias = "inline_data")]
+    pub inline_data: Option<Blob<'a>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Blob<'a> {
+    #[serde(borrow, alias = "mime_type")]
+    pub mime_type: Cow<'a, str>,
+    #[serde(borrow)]
+    pub data: Cow<'a, str>,
 }
 
 #[derive(Debug, Default, Deserialize)]

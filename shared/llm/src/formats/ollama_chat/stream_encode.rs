@@ -64,6 +64,7 @@ impl StreamEncoder for LineEncoder {
             EventKind::Start { .. }
             | EventKind::Opaque { .. }
             | EventKind::Citation { .. }
+            | EventKind::Media(_)
             | EventKind::KeepAlive => {}
         }
     }

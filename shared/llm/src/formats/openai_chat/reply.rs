@@ -4,7 +4,7 @@ use super::assembly::Assembly;
 use super::scalar::Scalar;
 use super::usage::UsageReport;
 use super::wire::Chunk;
-use super::{annotation, call_signature, finish, reasoning};
+use super::{annotation, call_signature, finish, image, reasoning};
 use crate::error::{ErrorKind, UpstreamError, classify_in_band};
 use crate::event::{Event, EventKind};
 use crate::finish::FinishReason;
@@ -48,6 +48,9 @@ struct WireMessage<'a> {
     reasoning_details: Vec<Value>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tool_calls: Vec<WireCall<'a>>,
+    /// OpenRouter's extension.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    images: Vec<Value>,
 }
 
 #[derive(Serialize)]
@@ -146,7 +149,8 @@ fn not_a_reply(body: &[u8]) -> UpstreamError {
 }
 
 fn wire_choice(index: usize, choice: &Choice) -> WireChoice<'_> {
-    let message = wire_message(&choice.parts);
+    let mut message = wire_message(&choice.parts);
+    message.images = choice.media.iter().map(image::write).collect();
     let reason = choice
         .finish
         .as_ref()

@@ -8,7 +8,7 @@ mod chunk;
 
 use self::chunk::{Call, Choice, Chunk, Delta};
 use super::usage::UsageReport;
-use super::{annotation, call_signature, error, finish, reasoning};
+use super::{annotation, call_signature, error, finish, image, reasoning};
 use crate::error::PublicError;
 use crate::event::{Event, EventKind, PartStart};
 use crate::finish::Finish;
@@ -340,6 +340,18 @@ impl StreamEncoder for ChunkEncoder {
                     self.delta(choice, Delta::default(), out);
                 }
                 self.turn(choice).logprobs = Some(value.clone());
+            }
+            EventKind::Media(media) => {
+                self.open(choice, false, out);
+                let images = Some([image::write(media)]);
+                self.delta(
+                    choice,
+                    Delta {
+                        images,
+                        ..Delta::default()
+                    },
+                    out,
+                );
             }
             EventKind::PartStop { part } => self.stop(choice, *part, out),
             EventKind::Finish(finish) => self.finish(choice, finish, out),

@@ -19,6 +19,7 @@ fn line(event: &Event) -> String {
         EventKind::Opaque { part, opaque } => format!("{part} {} signed {}", opaque.issuer, opaque.payload),
         EventKind::Citation { part, raw } => format!("{part} cites {raw}"),
         EventKind::Logprobs(value) => format!("logprobs {value}"),
+        EventKind::Media(media) => format!("{} {}", media.mime, media.data),
         EventKind::PartStop { part } => format!("{part} stops"),
         EventKind::Usage(usage) => format!(
             "usage {}/{} cached {} reasoning {}",

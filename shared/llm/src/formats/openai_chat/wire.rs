@@ -65,6 +65,7 @@ pub struct Delta<'a> {
     pub reasoning_details: Option<Vec<Value>>,
     pub thinking_blocks: Option<Vec<Value>>,
     pub annotations: Option<Vec<Value>>,
+    pub images: Option<Vec<Value>>,
     #[serde(borrow)]
     pub tool_calls: Option<Vec<ToolCall<'a>>>,
     #[serde(borrow)]

@@ -61,7 +61,8 @@ impl StreamEncoder for EventEncoder {
             EventKind::Opaque { part, opaque } => self.sign(*part, opaque, out),
             EventKind::Citation { part, raw } => self.cite(*part, raw),
             EventKind::Logprobs(value) => self.logprobs.extend(item::logprobs(Some(value))),
-            EventKind::PartStop { .. } => {}
+            // the dialect has no place for media, so that a word in the text stands for it
+            EventKind::PartStop { .. } | EventKind::Media(_) => {}
             EventKind::Usage(usage) => self.usage.merge(usage),
             EventKind::Finish(finish) => self.finish = Some(finish.clone()),
             EventKind::KeepAlive => frame::write_comment(out, "keep-alive"),

@@ -6,7 +6,7 @@ use super::super::{finish, logprobs, signature};
 use super::Sink;
 use crate::caps::WireName;
 use crate::error::{ErrorKind, UpstreamError};
-use crate::event::{EventKind, PartStart};
+use crate::event::{EventKind, Media, PartStart};
 use crate::finish::Finish;
 use crate::names;
 use crate::request::Opaque;
@@ -115,6 +115,17 @@ impl Turn {
         let opaque = signature.map(|text| signature::open(text).0);
         if let Some(call) = &part.function_call {
             return self.call(call, opaque, reply_id, sink);
+        }
+        if let Some(blob) = &part.inline_data {
+            // drafts of an image come as thoughts
+            if part.thought != Some(true) {
+                self.said_something = true;
+                sink.emit(EventKind::Media(Media {
+                    mime: blob.mime_type.clone().into_owned(),
+                    data: blob.data.clone().into_owned(),
+                }));
+            }
+            return;
         }
         let text = part.text.as_deref().unwrap_or_default();
         if part.thought == Some(true) {

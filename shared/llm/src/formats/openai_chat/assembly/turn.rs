@@ -2,6 +2,7 @@
 
 use super::super::call_signature;
 use super::super::finish;
+use super::super::image;
 use super::super::reasoning::{self, Detail};
 use super::super::wire::{Choice, Delta, ToolCall};
 use super::Sink;
@@ -79,6 +80,9 @@ impl Turn {
             if let Some(refusal) = delta.refusal.text() {
                 self.refused = true;
                 self.say(Prose::Refusal, refusal, sink);
+            }
+            for media in delta.images.iter().flatten().filter_map(image::read) {
+                sink.emit(EventKind::Media(media));
             }
             for call in delta.tool_calls.iter().flatten() {
                 self.call(call, reply_id, sink);

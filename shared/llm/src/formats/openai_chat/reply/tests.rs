@@ -40,6 +40,7 @@ fn replied(parts: Vec<ReplyPart>, reason: FinishReason) -> Value {
         parts,
         finish,
         logprobs: None,
+        media: Vec::new(),
     };
     encoded(&Reply {
         choices: vec![choice],

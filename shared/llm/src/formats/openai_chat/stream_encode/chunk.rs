@@ -42,6 +42,8 @@ pub struct Delta<'a> {
     pub tool_calls: Option<[Call<'a>; 1]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub annotations: Option<&'a [Value]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub images: Option<[Value; 1]>,
 }
 
 /// A fragment of a call. Only the first one carries id, type and name.

@@ -32,6 +32,7 @@ fn trace(events: &[Value]) -> Vec<String> {
         EventKind::Usage(usage) => format!("usage {:?} {:?}", usage.input_total, usage.output_total),
         EventKind::Finish(finish) => format!("finish {:?} {}", finish.reason, finish.native),
         EventKind::Error(error) => format!("error {:?} {}", error.kind, error.message),
+        EventKind::Media(media) => format!("{} {}", media.mime, media.data),
         EventKind::Logprobs(value) => format!("logprobs {value}"),
         EventKind::KeepAlive => "alive".to_owned(),
         EventKind::End => "end".to_owned(),
