@@ -13,12 +13,14 @@ pub mod combo_test;
 pub mod combos;
 pub mod data_planes;
 pub mod explain;
+pub mod fallback_chains;
 mod guard;
 pub mod health;
 pub mod init;
 pub mod keys;
 mod names;
 mod outages;
+pub mod policies;
 pub mod provider_nodes;
 pub mod providers;
 pub mod rate_limits;
@@ -147,6 +149,8 @@ fn routes() -> OpenApiRouter<Ctx> {
         .merge(catalog::router())
         .merge(availability::router())
         .merge(combos::router())
+        .merge(fallback_chains::router())
+        .merge(policies::router())
         .merge(combo_metrics::router())
         .merge(combo_test::router())
         .merge(resilience::router())

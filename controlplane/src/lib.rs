@@ -6,12 +6,14 @@
 
 pub mod api;
 pub mod app;
+pub mod combo_config;
 pub mod config;
 pub mod db;
 pub mod error;
 pub mod http;
 pub mod ingest;
 pub mod password;
+pub mod policy;
 pub mod probe;
 pub mod publish;
 pub mod resilience;

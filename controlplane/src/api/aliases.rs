@@ -249,12 +249,13 @@ mod tests {
 
     fn names(aliases: &[(&str, &str)]) -> Names {
         Names {
-            node_prefixes: ["vllm".to_owned()].into(),
+            nodes: [("vllm".to_owned(), "openai-compatible-1".to_owned())].into(),
             combos: ["premium".to_owned()].into(),
             aliases: aliases
                 .iter()
                 .map(|(a, b)| ((*a).to_owned(), (*b).to_owned()))
                 .collect(),
+            wildcards: Vec::new(),
         }
     }
 

@@ -214,7 +214,14 @@ async fn status(visitor: Visitor) -> Json<StatusView> {
 }
 
 fn identity(ip: Option<IpAddr>) -> String {
-    ip.map_or_else(|| "login:unknown".to_owned(), |ip| format!("login:{ip}"))
+    identity_of(ip.map(|ip| ip.to_string()))
+}
+
+fn identity_of(address: Option<String>) -> String {
+    address.map_or_else(
+        || "login:unknown".to_owned(),
+        |address| format!("login:{address}"),
+    )
 }
 
 /// Without the state store the shared counters are blind; the local rate limit and the cap on hashing remain.
@@ -241,6 +248,21 @@ async fn guard(ctx: &Ctx, address: &str) -> Result<(), ApiError> {
     }
 }
 
+/// Who may not try now, and for how long. Candidates are the addresses whose failures are on record inside the window:
+/// nobody else can be locked. While everybody is slowed down, that is among them.
+pub(super) async fn locked(ctx: &Ctx) -> Result<Vec<(String, Duration)>, ApiError> {
+    let addresses = sql::failed_inside(ctx.db.pool(), WINDOW).await?;
+    let mut identities = vec![EVERYBODY.to_owned()];
+    identities.extend(addresses.into_iter().map(identity_of));
+    let mut locked = Vec::new();
+    for identity in identities {
+        if let LoginStanding::Locked { until_in } = ctx.store.login_standing(&identity).await? {
+            locked.push((identity, until_in));
+        }
+    }
+    Ok(locked)
+}
+
 async fn count_failure(ctx: &Ctx, address: &str) {
     for (identity, max) in [(address, FAILURES_PER_ADDRESS), (EVERYBODY, FAILURES_OVERALL)] {
         if let Err(error) = ctx.store.login_failure(identity, WINDOW, max).await {
@@ -257,7 +279,12 @@ pub(super) fn equal(given: &str, expected: &str) -> bool {
 }
 
 mod sql {
+    use std::time::Duration;
+
     use sqlx::PgPool;
+
+    /// More than can fail inside one window before everybody is slowed down.
+    const NEWEST: i64 = 1_000;
 
     /// Another replica may have been first; its hash stays.
     pub(super) async fn keep_first_hash(pool: &PgPool, hash: &str) -> Result<(), sqlx::Error> {
@@ -268,5 +295,22 @@ mod sql {
         .execute(pool)
         .await?;
         Ok(())
+    }
+
+    /// Addresses from which a login failed, each once.
+    pub(super) async fn failed_inside(
+        pool: &PgPool,
+        window: Duration,
+    ) -> Result<Vec<Option<String>>, sqlx::Error> {
+        sqlx::query_scalar!(
+            "select distinct ip
+             from (select ip, at from audit_log where action = 'auth.login.failed' order by id desc limit $1) as newest
+             where at > now() - make_interval(secs => $2)
+             order by ip",
+            NEWEST,
+            window.as_secs_f64(),
+        )
+        .fetch_all(pool)
+        .await
     }
 }

@@ -4,8 +4,12 @@
 //!
 //! A member may name another combo. The graph is acyclic and at most three levels deep below any combo; it is
 //! checked inside the transaction that changes it. A rename follows every reference.
+//!
+//! `GET PUT PATCH /api/settings/combo-defaults` holds what combos share.
 
+mod defaults;
 mod graph;
+mod sql;
 
 use axum::{
     Json,
@@ -14,6 +18,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use chrono::{DateTime, Utc};
+use proto::validate::STRATEGIES;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sqlx::{PgConnection, types::Json as SqlJson};
@@ -25,6 +30,7 @@ use self::graph::Graph;
 use super::names::{self, Names};
 use crate::{
     api::Ctx,
+    combo_config::{ComboConfig, ComboDefaults, DEFAULT_STRATEGY},
     db::Audit,
     error::{ApiError, Violation},
     http::{
@@ -34,14 +40,6 @@ use crate::{
 };
 
 const WHAT: &str = "combo";
-const STRATEGIES: [&str; 6] = [
-    "priority",
-    "weighted",
-    "round-robin",
-    "random",
-    "least-used",
-    "cost-optimized",
-];
 
 /// A member, written as a bare string when it has no weight.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -57,29 +55,6 @@ struct WeightedMember {
     model: String,
     #[serde(default)]
     weight: f64,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
-struct ComboConfig {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    max_retries: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    retry_delay_ms: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    timeout_ms: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    health_check_enabled: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    health_check_timeout_ms: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    concurrency_per_model: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    queue_timeout_ms: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    max_combo_depth: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    track_metrics: Option<bool>,
 }
 
 #[derive(Clone, Debug)]
@@ -124,6 +99,7 @@ struct ComboBody {
     /// `^[a-zA-Z0-9_/.-]+$`; required on create.
     name: Option<String>,
     models: Option<Vec<Member>>,
+    /// Without it a new combo has the strategy of the combo defaults.
     strategy: Option<String>,
     config: Option<ComboConfig>,
     is_active: Option<bool>,
@@ -152,6 +128,7 @@ pub fn router() -> OpenApiRouter<Ctx> {
     OpenApiRouter::new()
         .routes(routes!(list, create))
         .routes(routes!(get, update, delete))
+        .merge(defaults::router())
 }
 
 // === impl Member ===
@@ -172,34 +149,25 @@ impl Member {
     }
 }
 
-// === impl ComboConfig ===
-
-impl ComboConfig {
-    fn check(&self, violations: &mut Violations) {
-        let limits = [
-            ("config.maxRetries", self.max_retries, 0..=10),
-            ("config.retryDelayMs", self.retry_delay_ms, 0..=60_000),
-            ("config.timeoutMs", self.timeout_ms, 1_000..=600_000),
-            (
-                "config.healthCheckTimeoutMs",
-                self.health_check_timeout_ms,
-                100..=60_000,
-            ),
-            ("config.concurrencyPerModel", self.concurrency_per_model, 1..=100),
-            ("config.queueTimeoutMs", self.queue_timeout_ms, 100..=600_000),
-            ("config.maxComboDepth", self.max_combo_depth, 1..=3),
-        ];
-        for (field, value, allowed) in limits {
-            if let Some(value) = value {
-                violations.range(field, value, allowed);
-            }
-        }
-    }
-}
-
 // === impl Row ===
 
 impl Row {
+    /// Nameless, without members.
+    fn new(defaults: &ComboDefaults) -> Self {
+        let now = Utc::now();
+        let strategy = defaults.strategy.as_deref().unwrap_or(DEFAULT_STRATEGY);
+        Self {
+            id: Uuid::now_v7(),
+            name: String::new(),
+            strategy: strategy.to_owned(),
+            is_active: true,
+            config: SqlJson(ComboConfig::default()),
+            members: SqlJson(Vec::new()),
+            created_at: now,
+            updated_at: now,
+        }
+    }
+
     fn view(self) -> ComboView {
         ComboView {
             id: self.id,
@@ -220,6 +188,16 @@ impl Row {
             .iter()
             .map(|member| member.model().to_owned())
             .collect()
+    }
+
+    fn audited(&self) -> Value {
+        json!({
+            "name": self.name,
+            "strategy": self.strategy,
+            "models": self.members,
+            "config": self.config,
+            "isActive": self.is_active,
+        })
     }
 
     fn apply(&mut self, body: ComboBody) {
@@ -268,7 +246,7 @@ impl Body for ComboBody {
             violations.one_of("strategy", strategy, &STRATEGIES);
         }
         if let Some(config) = &self.config {
-            config.check(violations);
+            config.check("config", violations);
         }
     }
 }
@@ -312,31 +290,23 @@ async fn create(
     wait: Wait,
     JsonBody(CreateBody(body)): JsonBody<CreateBody>,
 ) -> Result<Response, ApiError> {
-    let now = Utc::now();
-    let mut row = Row {
-        id: Uuid::now_v7(),
-        name: String::new(),
-        strategy: STRATEGIES[0].to_owned(),
-        is_active: true,
-        config: SqlJson(ComboConfig::default()),
-        members: SqlJson(Vec::new()),
-        created_at: now,
-        updated_at: now,
-    };
+    let mut tx = ctx.db.config_tx(&operator.origin).await?;
+    let defaults = sql::defaults(tx.conn()).await?;
+    let mut row = Row::new(&defaults);
     row.apply(body);
     row.check()?;
 
-    let mut tx = ctx.db.config_tx(&operator.origin).await?;
     let names = Names::load(tx.conn()).await?;
     name_is_free(&names, &row.name)?;
-    Graph::of(sql::all(tx.conn()).await?.iter())
+    Graph::of(sql::all(tx.conn()).await?.iter(), &defaults)
         .with(&row)
         .check(&row.name)?;
     sql::save(tx.conn(), &row).await?;
 
     let saved = find(tx.conn(), &row.id.to_string()).await?;
-    let details = json!({ "name": saved.name, "strategy": saved.strategy, "models": saved.models() });
-    let audit = Audit::of("combo.created").target(WHAT, saved.id).details(details);
+    let audit = Audit::of("combo.created")
+        .target(WHAT, saved.id)
+        .details(saved.audited());
     let mut view = saved.view();
     view.warnings = warnings(&names, &view);
     let committed = tx.commit(audit, view).await?;
@@ -363,22 +333,21 @@ async fn update(
     row.check()?;
 
     let names = Names::load(tx.conn()).await?;
+    let defaults = sql::defaults(tx.conn()).await?;
     let mut renamed_references = Vec::new();
     if row.name != before.name {
         name_is_free(&names, &row.name)?;
         renamed_references = sql::rename(tx.conn(), &before.name, &row.name).await?;
     }
     // After the rename: the graph is checked under the names it will have.
-    Graph::of(sql::all(tx.conn()).await?.iter().filter(|one| one.id != row.id))
+    let all = sql::all(tx.conn()).await?;
+    Graph::of(all.iter().filter(|one| one.id != row.id), &defaults)
         .with(&row)
         .check(&row.name)?;
     sql::save(tx.conn(), &row).await?;
 
     let saved = find(tx.conn(), &id).await?;
-    let details = json!({
-        "from": { "name": before.name, "strategy": before.strategy, "models": before.models(), "isActive": before.is_active },
-        "to": { "name": saved.name, "strategy": saved.strategy, "models": saved.models(), "isActive": saved.is_active },
-    });
+    let details = json!({ "from": before.audited(), "to": saved.audited() });
     let audit = Audit::of("combo.updated").target(WHAT, saved.id).details(details);
     let mut view = saved.view();
     view.warnings = warnings(&names, &view);
@@ -435,17 +404,11 @@ fn name_is_free(names: &Names, name: &str) -> Result<(), ApiError> {
 }
 
 fn warnings(names: &Names, view: &ComboView) -> Vec<String> {
-    let known = |model: &str| {
-        names.is_provider_model(model)
-            || names.combos.contains(model)
-            || names.aliases.contains_key(model)
-            || names::is_any_catalogued_id(model)
-    };
     let unknown = view
         .models
         .iter()
         .map(Member::model)
-        .filter(|model| !known(model));
+        .filter(|model| !names.is_known(model));
     unknown
         .map(|model| format!("no provider, combo or alias answers to `{model}`"))
         .collect()
@@ -456,118 +419,4 @@ async fn find(conn: &mut PgConnection, id: &str) -> Result<Row, ApiError> {
     sql::find(conn, uuid)
         .await?
         .ok_or_else(|| ApiError::not_found(WHAT, id))
-}
-
-// === sql ===
-
-mod sql {
-    use sqlx::{PgConnection, types::Json as SqlJson};
-    use uuid::Uuid;
-
-    use super::{ComboConfig, Member, Row, Value};
-
-    pub(super) async fn all(conn: &mut PgConnection) -> Result<Vec<Row>, sqlx::Error> {
-        sqlx::query_as!(
-            Row,
-            r#"select c.id, c.name, c.strategy, c.is_active, c.config as "config: SqlJson<ComboConfig>",
-                      (select coalesce(jsonb_agg(case when m.weight = 0 then to_jsonb(m.model)
-                                                      else jsonb_build_object('model', m.model, 'weight', m.weight)
-                                                 end order by m.position), '[]')
-                       from combo_member m where m.combo_id = c.id) as "members!: SqlJson<Vec<Member>>",
-                      c.created_at, c.updated_at
-               from combo c order by c.name"#
-        )
-        .fetch_all(conn)
-        .await
-    }
-
-    pub(super) async fn find(conn: &mut PgConnection, id: Uuid) -> Result<Option<Row>, sqlx::Error> {
-        sqlx::query_as!(
-            Row,
-            r#"select c.id, c.name, c.strategy, c.is_active, c.config as "config: SqlJson<ComboConfig>",
-                      (select coalesce(jsonb_agg(case when m.weight = 0 then to_jsonb(m.model)
-                                                      else jsonb_build_object('model', m.model, 'weight', m.weight)
-                                                 end order by m.position), '[]')
-                       from combo_member m where m.combo_id = c.id) as "members!: SqlJson<Vec<Member>>",
-                      c.created_at, c.updated_at
-               from combo c where c.id = $1"#,
-            id,
-        )
-        .fetch_optional(conn)
-        .await
-    }
-
-    pub(super) async fn save(conn: &mut PgConnection, row: &Row) -> Result<(), sqlx::Error> {
-        sqlx::query!(
-            "insert into combo (id, name, strategy, is_active, config) values ($1, $2, $3, $4, $5)
-             on conflict (id) do update set name = excluded.name, strategy = excluded.strategy,
-                 is_active = excluded.is_active, config = excluded.config",
-            row.id,
-            row.name,
-            row.strategy,
-            row.is_active,
-            serde_json::to_value(&row.config.0).unwrap_or(Value::Null),
-        )
-        .execute(&mut *conn)
-        .await?;
-        sqlx::query!("delete from combo_member where combo_id = $1", row.id)
-            .execute(&mut *conn)
-            .await?;
-        let models: Vec<String> = row.models();
-        let weights: Vec<f64> = row.members.iter().map(Member::weight).collect();
-        sqlx::query!(
-            "insert into combo_member (combo_id, position, model, weight)
-             select $1, m.position::int, m.model, m.weight
-             from unnest($2::text[], $3::float8[]) with ordinality as m (model, weight, position)",
-            row.id,
-            &models,
-            &weights,
-        )
-        .execute(conn)
-        .await?;
-        Ok(())
-    }
-
-    /// Combos and aliases that name `name`, as `combo:<name>` and `alias:<name>`.
-    pub(super) async fn references(conn: &mut PgConnection, name: &str) -> Result<Vec<String>, sqlx::Error> {
-        sqlx::query_scalar!(
-            r#"select 'combo:' || c.name as "reference!" from combo c
-                   where exists (select from combo_member m where m.combo_id = c.id and m.model = $1)
-               union all
-               select 'alias:' || alias from model_alias where target = $1
-               order by 1"#,
-            name,
-        )
-        .fetch_all(conn)
-        .await
-    }
-
-    pub(super) async fn rename(
-        conn: &mut PgConnection,
-        from: &str,
-        to: &str,
-    ) -> Result<Vec<String>, sqlx::Error> {
-        let references = references(&mut *conn, from).await?;
-        sqlx::query!("update combo_member set model = $2 where model = $1", from, to)
-            .execute(&mut *conn)
-            .await?;
-        sqlx::query!("update model_alias set target = $2 where target = $1", from, to)
-            .execute(conn)
-            .await?;
-        Ok(references)
-    }
-
-    /// Deletes a combo and everything that names it.
-    pub(super) async fn forget(conn: &mut PgConnection, id: Uuid, name: &str) -> Result<(), sqlx::Error> {
-        sqlx::query!("delete from combo_member where model = $1", name)
-            .execute(&mut *conn)
-            .await?;
-        sqlx::query!("delete from model_alias where target = $1", name)
-            .execute(&mut *conn)
-            .await?;
-        sqlx::query!("delete from combo where id = $1", id)
-            .execute(conn)
-            .await?;
-        Ok(())
-    }
 }

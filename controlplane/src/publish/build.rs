@@ -1,12 +1,15 @@
 //! From rows to resources. A pure function of the rows and the keys: two control planes that read the same revision
 //! build the same bytes.
 
+mod combos;
+mod routing;
+
 use std::collections::HashMap;
 
 use proto::{
     Resources, SETTINGS_ID, SYSTEM_PROMPT_ID, THINKING_BUDGET_ID,
     v1::{
-        ApiKey, Combo, ComboMember, Connection, ModelAlias, ProviderNode, Resource, SealedSecret, Settings,
+        ApiKey, ComboMember, Connection, ModelAlias, ProviderNode, Resource, SealedSecret, Settings,
         SystemPrompt, ThinkingBudget, resource::Body,
     },
 };
@@ -14,17 +17,11 @@ use runtime::{
     crypto::{self, SealKey, Sealed},
     secret::Secret,
 };
-use serde::Deserialize;
 use uuid::Uuid;
 
-use super::rows::{ComboRow, ConnectionRow, KeyRow, MemberRow, NodeRow, Rows, SettingRow};
+use self::combos::Cascade;
+use super::rows::{ConnectionRow, KeyRow, MemberRow, NodeRow, Rows, SettingRow};
 use crate::vault::{Cell, Vault};
-
-/// What a combo does when its `config` does not say.
-const RETRY_DELAY_MS: u32 = 2_000;
-const TIMEOUT_MS: u32 = 120_000;
-const CONCURRENCY_PER_MODEL: u32 = 3;
-const QUEUE_TIMEOUT_MS: u32 = 30_000;
 
 /// What it takes to turn secrets at rest into secrets on the wire.
 pub struct Secrets {
@@ -33,18 +30,6 @@ pub struct Secrets {
     pub transport: SealKey,
     /// Under which API keys are hashed: `API_KEY_SECRET`.
     pub pepper: Secret<String>,
-}
-
-/// The part of a combo's `config` that data planes act on.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct ComboConfig {
-    max_retries: Option<u32>,
-    retry_delay_ms: u32,
-    timeout_ms: u32,
-    concurrency_per_model: u32,
-    queue_timeout_ms: u32,
-    track_metrics: bool,
 }
 
 // === impl Secrets ===
@@ -73,21 +58,6 @@ impl Secrets {
     }
 }
 
-// === impl ComboConfig ===
-
-impl Default for ComboConfig {
-    fn default() -> Self {
-        Self {
-            max_retries: None,
-            retry_delay_ms: RETRY_DELAY_MS,
-            timeout_ms: TIMEOUT_MS,
-            concurrency_per_model: CONCURRENCY_PER_MODEL,
-            queue_timeout_ms: QUEUE_TIMEOUT_MS,
-            track_metrics: true,
-        }
-    }
-}
-
 pub(super) fn build(rows: Rows, secrets: &Secrets) -> Resources {
     let mut members: HashMap<Uuid, Vec<ComboMember>> = HashMap::new();
     for MemberRow {
@@ -106,16 +76,24 @@ pub(super) fn build(rows: Rows, secrets: &Secrets) -> Resources {
         body: Some(Body::ModelAlias(ModelAlias { target: row.target })),
     };
     let rewriting: Vec<Resource> = rows.settings.iter().filter_map(rewriting).collect();
+    let routing = [
+        routing::routing(&rows.settings),
+        routing::resilience(&rows.settings),
+    ];
+    let cascade = Cascade::of(&rows.settings, &rows.nodes);
     std::iter::once(settings(rows.settings, secrets))
         .chain(rewriting)
+        .chain(routing.into_iter().flatten())
         .chain(rows.nodes.into_iter().map(provider_node))
         .chain(rows.connections.into_iter().map(|row| connection(row, secrets)))
         .chain(rows.aliases.into_iter().map(alias))
         .chain(rows.combos.into_iter().map(|row| {
             let members = members.remove(&row.id).unwrap_or_default();
-            combo(row, members)
+            cascade.combo(row, members)
         }))
         .chain(rows.keys.into_iter().map(api_key))
+        .chain(rows.policies.into_iter().map(routing::policy))
+        .chain(rows.chains.into_iter().map(routing::fallback_chain))
         .collect()
 }
 
@@ -218,30 +196,6 @@ fn think_tags(stored: Option<&str>) -> &'static str {
     }
 }
 
-fn combo(row: ComboRow, members: Vec<ComboMember>) -> Resource {
-    let id = row.id.to_string();
-    let config = ComboConfig::deserialize(row.config).unwrap_or_else(|error| {
-        tracing::warn!(combo = id, %error, "a combo is published with the default settings");
-        ComboConfig::default()
-    });
-    let combo = Combo {
-        name: row.name,
-        strategy: row.strategy,
-        members,
-        enabled: row.is_active,
-        max_retries: config.max_retries,
-        retry_delay_ms: config.retry_delay_ms,
-        timeout_ms: config.timeout_ms,
-        concurrency_per_model: config.concurrency_per_model,
-        queue_timeout_ms: config.queue_timeout_ms,
-        track_metrics: config.track_metrics,
-    };
-    Resource {
-        id,
-        body: Some(Body::Combo(combo)),
-    }
-}
-
 fn api_key(row: KeyRow) -> Resource {
     let key = ApiKey {
         name: row.name,
@@ -258,3 +212,6 @@ fn api_key(row: KeyRow) -> Resource {
         body: Some(Body::ApiKey(key)),
     }
 }
+
+#[cfg(test)]
+mod tests;

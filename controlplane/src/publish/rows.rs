@@ -22,6 +22,8 @@ pub(super) struct Rows {
     pub combos: Vec<ComboRow>,
     pub members: Vec<MemberRow>,
     pub keys: Vec<KeyRow>,
+    pub policies: Vec<PolicyRow>,
+    pub chains: Vec<ChainRow>,
 }
 
 pub(super) struct SettingRow {
@@ -85,6 +87,21 @@ pub(super) struct KeyRow {
     pub expires_at: Option<DateTime<Utc>>,
 }
 
+pub(super) struct PolicyRow {
+    pub id: Uuid,
+    pub name: String,
+    pub r#type: String,
+    pub enabled: bool,
+    pub priority: i32,
+    pub conditions: Value,
+    pub actions: Value,
+}
+
+pub(super) struct ChainRow {
+    pub model: String,
+    pub chain: Value,
+}
+
 // === impl Head ===
 
 impl Head {
@@ -119,7 +136,10 @@ impl Rows {
         let settings = sqlx::query_as!(
             SettingRow,
             "select key, value from setting
-             where key in ('requireAuthForModels', 'blockedProviders', 'systemPrompt', 'thinkingBudget') order by key"
+             where key in ('requireAuthForModels', 'blockedProviders', 'systemPrompt', 'thinkingBudget',
+                           'fallbackStrategy', 'stickyRoundRobinLimit', 'wildcardAliases', 'sessionAffinity',
+                           'hedging', 'resilience', 'comboDefaults', 'providerOverrides')
+             order by key"
         )
         .fetch_all(&mut *conn)
         .await?;
@@ -161,6 +181,15 @@ impl Rows {
         )
         .fetch_all(&mut *conn)
         .await?;
+        let policies = sqlx::query_as!(
+            PolicyRow,
+            "select id, name, type, enabled, priority, conditions, actions from policy order by id"
+        )
+        .fetch_all(&mut *conn)
+        .await?;
+        let chains = sqlx::query_as!(ChainRow, "select model, chain from fallback_chain order by model")
+            .fetch_all(&mut *conn)
+            .await?;
         Ok(Self {
             head: Head {
                 epoch: head.epoch,
@@ -173,6 +202,8 @@ impl Rows {
             combos,
             members,
             keys,
+            policies,
+            chains,
         })
     }
 }

@@ -182,3 +182,103 @@ async fn a_member_that_nothing_answers_to_is_a_warning() {
         "{warnings:?}"
     );
 }
+
+#[tokio::test]
+async fn every_strategy_and_every_setting_of_a_combo_is_kept() {
+    let api = Api::start().await;
+    let config = json!({
+        "maxRetries": 0, "retryDelayMs": 0, "timeoutMs": 1000, "healthCheckEnabled": false,
+        "healthCheckTimeoutMs": 100, "concurrencyPerModel": 1, "queueTimeoutMs": 100, "maxComboDepth": 1,
+        "trackMetrics": false,
+    });
+    for strategy in [
+        "priority",
+        "weighted",
+        "round-robin",
+        "random",
+        "least-used",
+        "cost-optimized",
+    ] {
+        let members = json!([{ "model": "openai/a", "weight": 1.0 }, "openai/b"]);
+        let body = json!({ "name": strategy, "strategy": strategy, "models": members, "config": config });
+        let created = api.post("/api/combos", body).await;
+        assert_eq!(created.expect(201)["strategy"], strategy);
+        let path = format!("/api/combos/{}", created.body["id"].as_str().unwrap());
+        assert_eq!(api.get(&path).await.expect(200)["config"], config);
+        let none = api.put(&path, json!({ "config": {} })).await;
+        assert_eq!(none.expect(200)["config"], json!({}));
+        let all = api.patch(&path, json!({ "config": config })).await;
+        assert_eq!(all.expect(200)["config"], config);
+    }
+    assert_eq!(
+        (
+            api.audited("combo.created").await,
+            api.audited("combo.updated").await
+        ),
+        (6, 12)
+    );
+}
+
+#[tokio::test]
+async fn a_rename_follows_wildcards_and_policies_and_a_delete_leaves_policies_alone() {
+    let api = Api::start().await;
+    let path = create(&api, "inner", json!(["openai/gpt-4o"])).await;
+    let aliases =
+        json!([{ "pattern": "a-*", "target": "openai/x" }, { "pattern": "best-*", "target": "inner" }]);
+    api.put("/api/settings", json!({ "wildcardAliases": aliases }))
+        .await
+        .expect(200);
+    for policy in [
+        json!({ "name": "block", "type": "access", "actions": { "block_model": ["x", "inner", "inner*"] } }),
+        json!({ "name": "cap", "type": "budget", "conditions": { "model_pattern": "inner" },
+                "actions": { "max_tokens": 10 } }),
+        json!({ "name": "other", "type": "budget", "conditions": { "model_pattern": "inner-*" },
+                "actions": { "max_tokens": 10 } }),
+    ] {
+        api.post("/api/policies", policy).await.expect(201);
+    }
+
+    let renamed = api.patch(&path, json!({ "name": "core" })).await;
+    assert_eq!(
+        renamed.expect(200)["renamedReferences"],
+        json!(["policy:block", "policy:cap", "wildcard:best-*"])
+    );
+    let wildcards = api.get("/api/settings").await.body["wildcardAliases"].clone();
+    let expected =
+        json!([{ "pattern": "a-*", "target": "openai/x" }, { "pattern": "best-*", "target": "core" }]);
+    assert_eq!(wildcards, expected);
+    let policies = api.get("/api/policies").await.body["policies"].clone();
+    assert_eq!(
+        policies[0]["actions"]["block_model"],
+        json!(["x", "core", "inner*"])
+    );
+    assert_eq!(policies[1]["conditions"]["model_pattern"], "core");
+    assert_eq!(policies[2]["conditions"]["model_pattern"], "inner-*");
+
+    let refused = api.delete(&path).await;
+    let details = refused.expect_error(409, "RESOURCE_002")["details"].clone();
+    assert_eq!(details.as_array().unwrap().len(), 1);
+    assert_eq!(details[0]["field"], "wildcard:best-*");
+    api.delete(&format!("{path}?force=true")).await.expect(200);
+    let wildcards = api.get("/api/settings").await.body["wildcardAliases"].clone();
+    assert_eq!(wildcards, json!([{ "pattern": "a-*", "target": "openai/x" }]));
+    assert_eq!(api.get("/api/policies").await.body["policies"], policies);
+}
+
+#[tokio::test]
+async fn a_member_that_a_wildcard_covers_is_no_warning() {
+    let api = Api::start().await;
+    let aliases = json!([{ "pattern": "claude-*", "target": "openai/gpt-4o" }]);
+    api.put("/api/settings", json!({ "wildcardAliases": aliases }))
+        .await
+        .expect(200);
+    let answer = api
+        .post(
+            "/api/combos",
+            json!({ "name": "c", "models": ["Claude-next", "mistral-next"] }),
+        )
+        .await;
+    let warnings = answer.expect(201)["warnings"].as_array().unwrap();
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(warnings[0].as_str().unwrap().contains("mistral-next"));
+}

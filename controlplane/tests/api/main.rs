@@ -9,14 +9,17 @@
 mod aliases;
 mod auth;
 mod availability;
+mod combo_defaults;
 mod combo_test;
 mod combos;
 mod data_plane;
 mod edge;
 mod explain;
+mod fallback_chains;
 mod keys;
 mod metrics;
 mod observe;
+mod policies;
 mod provider_nodes;
 mod providers;
 mod rate_limits;

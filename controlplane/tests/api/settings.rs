@@ -58,3 +58,177 @@ async fn settings_merge_and_are_audited_with_old_and_new() {
             .expect_error(400, "VALIDATION_001");
     }
 }
+
+#[tokio::test]
+async fn routing_settings_have_defaults_merge_and_are_audited() {
+    let api = Api::start().await;
+    let before = api.get("/api/settings").await;
+    let hedging = json!({ "enabled": false, "maxSharePercent": 5.0, "minDelayMs": 100 });
+    for (key, value) in [
+        ("fallbackStrategy", json!("fill-first")),
+        ("stickyRoundRobinLimit", json!(3)),
+        ("wildcardAliases", json!([])),
+        ("sessionAffinity", json!(false)),
+        ("hedging", hedging.clone()),
+    ] {
+        assert_eq!(before.expect(200)[key], value, "{key}");
+    }
+
+    let aliases = json!([{ "pattern": "claude-*", "target": "openai/gpt-4o" }]);
+    let put = api
+        .put(
+            "/api/settings",
+            json!({ "fallbackStrategy": "round-robin", "stickyRoundRobinLimit": 0, "wildcardAliases": aliases,
+                    "sessionAffinity": true, "hedging": { "enabled": true } }),
+        )
+        .await;
+    assert_eq!(
+        put.expect(200)["hedging"],
+        json!({ "enabled": true, "maxSharePercent": 5.0, "minDelayMs": 100 })
+    );
+    let patch = api
+        .patch("/api/settings", json!({ "hedging": { "maxSharePercent": 2.5 } }))
+        .await;
+    let after = patch.expect(200);
+    assert_eq!(
+        after["hedging"],
+        json!({ "enabled": true, "maxSharePercent": 2.5, "minDelayMs": 100 })
+    );
+    assert_eq!(
+        (
+            &after["fallbackStrategy"],
+            &after["stickyRoundRobinLimit"],
+            &after["wildcardAliases"],
+            &after["sessionAffinity"]
+        ),
+        (&json!("round-robin"), &json!(0), &aliases, &json!(true))
+    );
+    assert_ne!(put.header("x-config-revision"), patch.header("x-config-revision"));
+
+    let audit = api.get("/api/compliance/audit-log?action=settings.updated").await;
+    let details = audit.expect(200)[1]["details"].as_object().unwrap();
+    assert_eq!(details.len(), 5, "{details:?}");
+    assert_eq!(details["hedging"]["from"], hedging);
+    assert_eq!(details["stickyRoundRobinLimit"], json!({ "from": 3, "to": 0 }));
+
+    let whole = api.put("/api/settings", after.clone()).await;
+    assert_eq!(
+        whole.expect(200)["hedging"],
+        after["hedging"],
+        "what was read can be written"
+    );
+    let audit = api.get("/api/compliance/audit-log?action=settings.updated").await;
+    assert_eq!(audit.expect(200)[0]["details"], json!({}));
+}
+
+#[tokio::test]
+async fn every_strategy_is_accepted_and_what_is_no_setting_is_refused() {
+    let api = Api::start().await;
+    for strategy in [
+        "fill-first",
+        "round-robin",
+        "p2c",
+        "random",
+        "least-used",
+        "cost-optimized",
+    ] {
+        let body = json!({ "fallbackStrategy": strategy });
+        let put = api.put("/api/settings", body).await;
+        assert_eq!(put.expect(200)["fallbackStrategy"], strategy);
+    }
+    let twice =
+        json!([{ "pattern": "a-*", "target": "openai/x" }, { "pattern": "A-*", "target": "openai/y" }]);
+    for (body, field) in [
+        (json!({ "fallbackStrategy": "best" }), "fallbackStrategy"),
+        (json!({ "stickyRoundRobinLimit": 1001 }), "stickyRoundRobinLimit"),
+        (json!({ "stickyRoundRobinLimit": -1 }), "stickyRoundRobinLimit"),
+        (json!({ "stickyRoundRobinLimit": "3" }), "stickyRoundRobinLimit"),
+        (json!({ "sessionAffinity": 1 }), "sessionAffinity"),
+        (json!({ "wildcardAliases": {} }), "wildcardAliases"),
+        (json!({ "wildcardAliases": twice }), "wildcardAliases.1.pattern"),
+        (
+            json!({ "wildcardAliases": [{ "pattern": "", "target": "openai/x" }] }),
+            "wildcardAliases.0.pattern",
+        ),
+        (
+            json!({ "wildcardAliases": [{ "pattern": "x", "target": "nobody/x" }] }),
+            "wildcardAliases.0.target",
+        ),
+        (
+            json!({ "hedging": { "maxSharePercent": 51 } }),
+            "hedging.maxSharePercent",
+        ),
+        (
+            json!({ "hedging": { "maxSharePercent": 0.25 } }),
+            "hedging.maxSharePercent",
+        ),
+        (
+            json!({ "hedging": { "minDelayMs": 60_001 } }),
+            "hedging.minDelayMs",
+        ),
+        (json!({ "hedging": { "share": 1 } }), "hedging.share"),
+        (json!({ "hedging": true }), "hedging"),
+        (json!({ "theme": "dark" }), "theme"),
+        (json!({ "logRetentionDays": 30 }), "logRetentionDays"),
+        (json!({ "comboDefaults": { "maxRetries": 1 } }), ""),
+    ] {
+        for answer in [
+            api.put("/api/settings", body.clone()).await,
+            api.patch("/api/settings", body.clone()).await,
+        ] {
+            let error = answer.expect_error(400, "VALIDATION_001");
+            assert_eq!(error["details"][0]["field"], field, "{body}");
+        }
+    }
+    let refused = api.put("/api/settings", json!({ "theme": "dark" })).await;
+    let message = refused.body["error"]["message"].as_str().unwrap();
+    assert!(
+        message.contains("unknown field `theme`") && message.contains("fallbackStrategy"),
+        "{message}"
+    );
+}
+
+#[tokio::test]
+async fn a_wildcard_may_lead_to_a_combo_and_outlive_what_it_leads_to() {
+    let api = Api::start().await;
+    let alias = json!([{ "pattern": "fast-*", "target": "premium" }]);
+    let body = json!({ "wildcardAliases": alias });
+    api.put("/api/settings", body.clone())
+        .await
+        .expect_error(400, "VALIDATION_001");
+    api.put(
+        "/api/models/alias",
+        json!({ "alias": "premium", "model": "openai/gpt-4o" }),
+    )
+    .await
+    .expect(200);
+    api.put("/api/settings", body.clone()).await.expect(200);
+    api.delete("/api/models/alias?alias=premium").await.expect(200);
+    api.put("/api/settings", body).await.expect(200);
+}
+
+#[tokio::test]
+async fn what_other_paths_stored_is_shown() {
+    let api = Api::start().await;
+    let before = api.get("/api/settings").await;
+    assert!(before.expect(200).get("comboDefaults").is_none());
+    api.put(
+        "/api/settings/combo-defaults",
+        json!({ "comboDefaults": { "maxRetries": 2 }, "providerOverrides": { "groq": { "timeoutMs": 1000 } } }),
+    )
+    .await
+    .expect(200);
+    api.put(
+        "/api/resilience",
+        json!({ "defaults": { "concurrentRequests": 4 } }),
+    )
+    .await
+    .expect(200);
+    let after = api.get("/api/settings").await;
+    assert_eq!(after.expect(200)["comboDefaults"], json!({ "maxRetries": 2 }));
+    assert_eq!(
+        after.body["providerOverrides"],
+        json!({ "groq": { "timeoutMs": 1000 } })
+    );
+    assert_eq!(after.body["rateLimitDefaults"]["concurrentRequests"], 4);
+}

@@ -134,7 +134,7 @@ impl Route {
         Self {
             provider: provider.clone(),
             model: model.into(),
-            price: None,
+            price: llm::pricing::find(&provider.id, &provider.prefix, model).map(|price| price.input),
         }
     }
 

@@ -29,6 +29,7 @@ pub mod head;
 pub mod names;
 pub mod normalise;
 pub mod note;
+pub mod pricing;
 pub mod provider;
 pub mod providers;
 pub mod recall;

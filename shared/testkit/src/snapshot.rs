@@ -115,17 +115,26 @@ impl Snapshot {
 
     /// Members in the order to try.
     pub fn combo(self, name: &str, members: &[&str]) -> Self {
-        let members = members
-            .iter()
-            .map(|model| v1::ComboMember {
-                model: (*model).to_owned(),
-                weight: 0.0,
-            })
-            .collect();
-        let combo = v1::Combo {
+        let members: Vec<_> = members.iter().map(|model| (*model, 0.0)).collect();
+        self.combo_with(name, "priority", &members, |_| {})
+    }
+
+    /// Members with their weights.
+    pub fn combo_with(
+        self,
+        name: &str,
+        strategy: &str,
+        members: &[(&str, f64)],
+        change: impl FnOnce(&mut v1::Combo),
+    ) -> Self {
+        let member = |(model, weight): &(&str, f64)| v1::ComboMember {
+            model: (*model).to_owned(),
+            weight: *weight,
+        };
+        let mut combo = v1::Combo {
             name: name.to_owned(),
-            strategy: "priority".to_owned(),
-            members,
+            strategy: strategy.to_owned(),
+            members: members.iter().map(member).collect(),
             enabled: true,
             max_retries: None,
             concurrency_per_model: 3,
@@ -134,7 +143,64 @@ impl Snapshot {
             retry_delay_ms: 0,
             timeout_ms: 120_000,
         };
+        change(&mut combo);
         self.with(&format!("combo-{name}"), Body::Combo(combo))
+    }
+
+    /// How a request chooses; once per snapshot.
+    pub fn routing(self, change: impl FnOnce(&mut v1::Routing)) -> Self {
+        let mut routing = v1::Routing {
+            account_strategy: "fill-first".to_owned(),
+            sticky_limit: 3,
+            ..v1::Routing::default()
+        };
+        change(&mut routing);
+        self.with(proto::ROUTING_ID, Body::Routing(routing))
+    }
+
+    /// How failures are answered; once per snapshot. As they are unless somebody changes them.
+    pub fn resilience(self, change: impl FnOnce(&mut v1::Resilience)) -> Self {
+        let profile = v1::resilience::Profile {
+            transient_cooldown_ms: 3_000,
+            rate_limit_cooldown_ms: 0,
+            max_backoff_level: 5,
+            breaker_threshold: 5,
+            breaker_reset_ms: 30_000,
+        };
+        let mut resilience = v1::Resilience {
+            oauth: Some(profile),
+            apikey: Some(profile),
+            defaults: Some(v1::resilience::RateDefaults {
+                requests_per_minute: 100,
+                min_gap_ms: 200,
+                concurrent_requests: 10,
+            }),
+        };
+        change(&mut resilience);
+        self.with(proto::RESILIENCE_ID, Body::Resilience(resilience))
+    }
+
+    /// An enabled policy of the given type; what it does is for `change` to say.
+    pub fn policy(self, name: &str, policy_type: &str, change: impl FnOnce(&mut v1::Policy)) -> Self {
+        let mut policy = v1::Policy {
+            name: name.to_owned(),
+            r#type: policy_type.to_owned(),
+            enabled: true,
+            priority: 100,
+            ..v1::Policy::default()
+        };
+        change(&mut policy);
+        self.with(&format!("policy-{name}"), Body::Policy(policy))
+    }
+
+    /// Providers that stand in for a model, in this order.
+    pub fn chain(self, model: &str, providers: &[&str]) -> Self {
+        let link = |provider: &&str| v1::FallbackLink {
+            provider: (*provider).to_owned(),
+            enabled: true,
+        };
+        let links = providers.iter().map(link).collect();
+        self.with(model, Body::FallbackChain(v1::FallbackChain { links }))
     }
 
     /// A gateway key that may do everything clients do.

@@ -3,42 +3,62 @@
 use std::collections::HashMap;
 
 use super::Row;
-use crate::error::ApiError;
+use crate::{
+    combo_config::{ComboDefaults, MAX_DEPTH},
+    error::ApiError,
+};
 
-/// Levels of combos below a combo.
-const MAX_DEPTH: usize = 3;
+/// Combos by name.
+pub struct Graph {
+    combos: HashMap<String, Node>,
+    /// Levels below a combo that does not say how many.
+    max_depth: u32,
+}
 
-/// Combo name to the models it names.
-pub struct Graph(HashMap<String, Vec<String>>);
+struct Node {
+    models: Vec<String>,
+    max_depth: Option<u32>,
+}
 
 // === impl Graph ===
 
 impl Graph {
-    pub fn of<'a>(rows: impl Iterator<Item = &'a Row>) -> Self {
-        Self(rows.map(|row| (row.name.clone(), row.models())).collect())
+    pub fn of<'a>(rows: impl Iterator<Item = &'a Row>, defaults: &ComboDefaults) -> Self {
+        Self {
+            combos: rows.map(|row| (row.name.clone(), Node::of(row))).collect(),
+            max_depth: defaults.config.max_combo_depth.unwrap_or(MAX_DEPTH),
+        }
     }
 
     pub fn with(mut self, row: &Row) -> Self {
-        self.0.insert(row.name.clone(), row.models());
+        self.combos.insert(row.name.clone(), Node::of(row));
         self
     }
 
-    /// Refuses a graph in which `changed` reaches itself, or some combo reaches too deep. Only combos that reach
-    /// `changed` can have become deeper, but all are few: each is walked.
+    /// Refuses a graph in which `changed` reaches itself, or some combo reaches too deep.
     pub fn check(&self, changed: &str) -> Result<(), ApiError> {
-        self.depth(changed, &mut vec![changed])?;
-        for name in self.0.keys() {
-            self.depth(name, &mut vec![name])?;
-        }
-        Ok(())
+        self.walk_from(changed)?;
+        self.check_all()
     }
 
-    fn depth<'a>(&'a self, name: &str, path: &mut Vec<&'a str>) -> Result<(), ApiError>
+    /// Only combos that reach a changed one can have become deeper, but all are few: each is walked.
+    pub fn check_all(&self) -> Result<(), ApiError> {
+        self.combos.keys().try_for_each(|name| self.walk_from(name))
+    }
+
+    fn walk_from(&self, root: &str) -> Result<(), ApiError> {
+        let own = self.combos.get(root).and_then(|node| node.max_depth);
+        let max_depth = own.unwrap_or(self.max_depth);
+        self.walk(root, max_depth as usize, &mut vec![root])
+    }
+
+    fn walk<'a>(&'a self, name: &str, max_depth: usize, path: &mut Vec<&'a str>) -> Result<(), ApiError>
     where
         Self: 'a,
     {
-        for model in self.0.get(name).into_iter().flatten() {
-            if !self.0.contains_key(model) {
+        let models = self.combos.get(name).map(|node| &node.models);
+        for model in models.into_iter().flatten() {
+            if !self.combos.contains_key(model) {
                 continue;
             }
             if path.contains(&model.as_str()) {
@@ -47,17 +67,28 @@ impl Graph {
                     path.join("` > `")
                 )));
             }
-            if path.len() > MAX_DEPTH {
+            if path.len() > max_depth {
                 return Err(ApiError::ComboDepth(format!(
-                    "`{}` > `{model}` is deeper than {MAX_DEPTH} levels of combos below the first",
+                    "`{}` > `{model}` is deeper than the levels of combos allowed below the first: {max_depth}",
                     path.join("` > `")
                 )));
             }
             path.push(model);
-            self.depth(model, path)?;
+            self.walk(model, max_depth, path)?;
             path.pop();
         }
         Ok(())
+    }
+}
+
+// === impl Node ===
+
+impl Node {
+    fn of(row: &Row) -> Self {
+        Self {
+            models: row.models(),
+            max_depth: row.config.max_combo_depth,
+        }
     }
 }
 
@@ -65,14 +96,22 @@ impl Graph {
 mod tests {
     use super::*;
 
-    fn check(edges: &[(&str, &[&str])]) -> Result<(), ApiError> {
-        let graph = edges.iter().map(|(name, models)| {
-            (
-                (*name).to_owned(),
-                models.iter().map(|m| (*m).to_owned()).collect(),
-            )
+    fn graph(edges: &[(&str, &[&str])]) -> Graph {
+        let combos = edges.iter().map(|(name, models)| {
+            let node = Node {
+                models: models.iter().map(|m| (*m).to_owned()).collect(),
+                max_depth: None,
+            };
+            ((*name).to_owned(), node)
         });
-        Graph(graph.collect()).check(edges[0].0)
+        Graph {
+            combos: combos.collect(),
+            max_depth: MAX_DEPTH,
+        }
+    }
+
+    fn check(edges: &[(&str, &[&str])]) -> Result<(), ApiError> {
+        graph(edges).check(edges[0].0)
     }
 
     #[test]
@@ -113,5 +152,17 @@ mod tests {
             matches!(check(four), Err(ApiError::ComboDepth(_))),
             "also when the deepest is not the changed one"
         );
+    }
+
+    #[test]
+    fn a_combo_may_be_stricter_than_the_defaults_and_laxer() {
+        let chain: &[(&str, &[&str])] = &[("a", &["b"]), ("b", &["c"]), ("c", &[])];
+        let mut strict = graph(chain);
+        strict.max_depth = 1;
+        assert!(matches!(strict.check_all(), Err(ApiError::ComboDepth(_))));
+        strict.combos.get_mut("a").unwrap().max_depth = Some(2);
+        assert!(strict.check_all().is_ok());
+        strict.combos.get_mut("b").unwrap().max_depth = Some(1);
+        assert!(strict.check_all().is_ok());
     }
 }

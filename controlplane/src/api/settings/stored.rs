@@ -1,0 +1,119 @@
+//! The settings of this slice as rows: a key each, so that a change of one is no change of the others.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::Value;
+use sqlx::PgExecutor;
+use utoipa::ToSchema;
+
+use super::WildcardAlias;
+
+/// What is stored, with defaults filled in. A field is named as its key.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Stored {
+    /// Listing models asks for a key.
+    pub require_auth_for_models: bool,
+    /// Provider ids that are hidden and route nowhere.
+    pub blocked_providers: Vec<String>,
+    /// How one of a provider's accounts is chosen.
+    pub fallback_strategy: String,
+    /// Consecutive requests of one account before the next one's turn; round-robin.
+    pub sticky_round_robin_limit: u32,
+    /// For names that are no combo, no provider's model and no alias.
+    pub wildcard_aliases: Vec<WildcardAlias>,
+    /// Requests of one conversation stay with one account.
+    pub session_affinity: bool,
+    /// A second attempt beside one that takes unusually long.
+    pub hedging: HedgingView,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct HedgingView {
+    pub enabled: bool,
+    /// Of all requests.
+    pub max_share_percent: f64,
+    /// Never sooner than this, however fast a model usually is.
+    pub min_delay_ms: u32,
+}
+
+// === impl Stored ===
+
+impl Stored {
+    pub async fn load(executor: impl PgExecutor<'_>) -> Result<Self, sqlx::Error> {
+        let rows = sqlx::query!(
+            "select key, value from setting
+             where key in ('requireAuthForModels', 'blockedProviders', 'fallbackStrategy', 'stickyRoundRobinLimit',
+                           'wildcardAliases', 'sessionAffinity', 'hedging')"
+        )
+        .fetch_all(executor)
+        .await?;
+        let mut values: HashMap<String, Value> = rows.into_iter().map(|row| (row.key, row.value)).collect();
+        let values = &mut values;
+        Ok(Self {
+            require_auth_for_models: take(values, "requireAuthForModels").unwrap_or(false),
+            blocked_providers: take(values, "blockedProviders").unwrap_or_default(),
+            fallback_strategy: take(values, "fallbackStrategy").unwrap_or_else(|| "fill-first".to_owned()),
+            sticky_round_robin_limit: take(values, "stickyRoundRobinLimit").unwrap_or(3),
+            wildcard_aliases: take(values, "wildcardAliases").unwrap_or_default(),
+            session_affinity: take(values, "sessionAffinity").unwrap_or(false),
+            hedging: take(values, "hedging").unwrap_or_default(),
+        })
+    }
+
+    /// Key, value here, value there, of everything that differs.
+    pub fn differences(&self, other: &Self) -> Vec<(String, Value, Value)> {
+        let fields = |stored: &Self| match serde_json::json!(stored) {
+            Value::Object(fields) => fields,
+            _ => serde_json::Map::new(),
+        };
+        let mut others = fields(other);
+        fields(self)
+            .into_iter()
+            .filter_map(|(key, from)| {
+                let to = others.remove(&key)?;
+                (from != to).then_some((key, from, to))
+            })
+            .collect()
+    }
+}
+
+// === impl HedgingView ===
+
+impl Default for HedgingView {
+    fn default() -> Self {
+        Self {
+            enabled: false,
+            max_share_percent: 5.0,
+            min_delay_ms: 100,
+        }
+    }
+}
+
+pub async fn put(executor: impl PgExecutor<'_>, key: &str, value: &Value) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "insert into setting (key, value) values ($1, $2) on conflict (key) do update set value = excluded.value",
+        key,
+        value,
+    )
+    .execute(executor)
+    .await?;
+    Ok(())
+}
+
+/// The rows of other slices that are shown among the settings, by key.
+pub async fn others(executor: impl PgExecutor<'_>) -> Result<HashMap<String, Value>, sqlx::Error> {
+    let rows = sqlx::query!(
+        "select key, value from setting
+         where key in ('comboDefaults', 'providerOverrides', 'resilience', 'systemPrompt', 'thinkingBudget')"
+    )
+    .fetch_all(executor)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.key, row.value)).collect())
+}
+
+fn take<T: DeserializeOwned>(values: &mut HashMap<String, Value>, key: &str) -> Option<T> {
+    serde_json::from_value(values.remove(key)?).ok()
+}
