@@ -129,7 +129,7 @@ impl Hours {
         if self.days.len() > 7 || self.days.iter().any(|day| !(1..=7).contains(day)) {
             violations.add("conditions.hours.days", "must be 1 for Monday to 7 for Sunday");
         }
-        if self.tz != "UTC" {
+        if !proto::validate::is_utc(&self.tz) {
             violations.add("conditions.hours.tz", "must be UTC: write the hours in UTC");
         }
     }

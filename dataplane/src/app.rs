@@ -4,7 +4,7 @@ use crate::config::Config;
 use crate::control::ControlPlanes;
 use crate::http;
 use crate::metrics::Metrics;
-use crate::pipeline::{Availability, Gateway, Hedges, Repetitions, explain, probe, Recall};
+use crate::pipeline::{Availability, Gateway, Hedges, Recall, Repetitions, explain, probe};
 use crate::routing::{Routing, health};
 use crate::sync::{self, Execute, Identity, Subscription, Vitals};
 use crate::tally::Tally;

@@ -9,8 +9,8 @@ mod authenticate;
 mod choose;
 mod count;
 mod exchange;
-mod findings;
 mod explain;
+mod findings;
 mod hedge;
 mod lease;
 mod media;
@@ -31,9 +31,9 @@ pub use count::count;
 pub use explain::{explain, probe};
 pub use findings::Exhausted;
 pub use hedge::Hedges;
-pub use repetition::Repetitions;
 pub use plan::PlanError;
 pub use recall::Recall;
+pub use repetition::Repetitions;
 pub use respond::{failure, note_degraded};
 
 use crate::config::{EdgeConfig, MediaConfig, UpstreamConfig};
@@ -43,15 +43,15 @@ use crate::routing::Routing;
 use crate::tally::Tally;
 use crate::usage::Spool;
 use attempt::Served;
-use choose::Rotation;
-use session::Session;
-use state::StateStore;
 use axum::response::Response;
+use choose::Rotation;
 use futures::FutureExt;
 use http::StatusCode;
 use llm::guard::Guard;
 use record::Record;
 use runtime::egress::Egress;
+use session::Session;
+use state::StateStore;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -131,7 +131,12 @@ async fn run(
     let session = Session::of(&table, &plan, headers, &ask);
     // a conversation keeps to its account only where it is asked to
     let sticky = session.as_ref().filter(|_| table.choice().session_affinity);
-    let chosen = choose::choose(&plan, table.choice(), sticky.map_or(&[], Session::bytes), Rotation::Advance);
+    let chosen = choose::choose(
+        &plan,
+        table.choice(),
+        sticky.map_or(&[], Session::bytes),
+        Rotation::Advance,
+    );
     record.decided(chosen.decision.clone());
     let ask = recall::recalled(gateway, &plan, ask, record.key_id()).await;
     let mut served = attempt::first_success(gateway, &table, &plan, &chosen, &ask, headers, record).await?;

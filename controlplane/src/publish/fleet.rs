@@ -87,6 +87,8 @@ struct Shared {
     changed: watch::Sender<()>,
     /// Changes should reach the table now.
     urgent: Notify,
+    /// Held while the table is written: who waits for it finds written what another took to write.
+    writing: tokio::sync::Mutex<()>,
     /// What data planes were asked and have not answered yet, by command.
     questions: Mutex<HashMap<u64, Question>>,
 }
@@ -127,6 +129,7 @@ impl Fleet {
             members: Mutex::default(),
             changed: watch::Sender::new(()),
             urgent: Notify::new(),
+            writing: tokio::sync::Mutex::default(),
             questions: Mutex::default(),
         }))
     }
@@ -203,6 +206,7 @@ impl Fleet {
     }
 
     async fn flush(&self) -> Result<(), sqlx::Error> {
+        let _writing = self.0.writing.lock().await;
         let dirty: Vec<(String, Member)> = {
             let mut members = self.0.members.lock();
             let dirty = members.iter_mut().filter(|(_, member)| member.dirty);

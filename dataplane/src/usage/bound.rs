@@ -30,7 +30,9 @@ pub(super) fn bound(event: &mut UsageEvent) {
     ];
     texts.into_iter().for_each(cut);
     event.attempts.truncate(ATTEMPTS);
-    event.decision.take_if(|decision| decision.encoded_len() > DECISION_BYTES);
+    event
+        .decision
+        .take_if(|decision| decision.encoded_len() > DECISION_BYTES);
     for attempt in &mut event.attempts {
         [
             &mut attempt.connection_id,

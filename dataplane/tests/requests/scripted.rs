@@ -5,9 +5,10 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
+use parking_lot::Mutex;
 use serde_json::Value;
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
@@ -56,11 +57,11 @@ impl Upstream {
 
     /// The body of the newest request.
     pub fn received(&self) -> Value {
-        self.script.received.lock().unwrap().last().unwrap().clone()
+        self.script.received.lock().last().unwrap().clone()
     }
 
     fn queue(&self, kind: &'static str, body: String) {
-        self.script.answers.lock().unwrap().push_back((kind, body));
+        self.script.answers.lock().push_back((kind, body));
     }
 }
 
@@ -76,6 +77,6 @@ async fn answer(State(script): State<Arc<Script>>, body: Bytes) -> Response {
         .lock()
         .unwrap()
         .push(serde_json::from_slice(&body).unwrap());
-    let (kind, body) = script.answers.lock().unwrap().pop_front().unwrap();
+    let (kind, body) = script.answers.lock().pop_front().unwrap();
     ([(CONTENT_TYPE, kind)], body).into_response()
 }

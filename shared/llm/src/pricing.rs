@@ -11,8 +11,14 @@ const LIST: &str = include_str!("pricing.tsv");
 
 const NANO_DIGITS: usize = 9;
 
-static PRICES: LazyLock<HashMap<(&str, &str), Price>> =
-    LazyLock::new(|| LIST.lines().skip(1).filter_map(row).collect());
+/// By provider, then by model.
+static PRICES: LazyLock<HashMap<&str, HashMap<&str, Price>>> = LazyLock::new(|| {
+    let mut prices: HashMap<&str, HashMap<&str, Price>> = HashMap::new();
+    for ((provider, model), price) in LIST.lines().skip(1).filter_map(row) {
+        prices.entry(provider).or_default().insert(model, price);
+    }
+    prices
+});
 
 /// Nano-USD per million tokens of each kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +35,11 @@ pub struct Price {
 pub fn find(id: &str, alias: &str, model: &str) -> Option<&'static Price> {
     let short = model.rsplit('/').next().unwrap_or(model);
     let providers = [id, alias, id.trim_end_matches("-cn")];
-    let at = |model| providers.iter().find_map(|provider| PRICES.get(&(*provider, model)));
+    let at = |model: &str| {
+        providers
+            .iter()
+            .find_map(|provider| PRICES.get(*provider)?.get(model))
+    };
     at(model).or_else(|| at(short))
 }
 

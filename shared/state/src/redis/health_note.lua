@@ -3,12 +3,8 @@
 for i = 1, #ARGV, 11 do
   local subject, standing, ends = ARGV[i], ARGV[i + 5], now + tonumber(ARGV[i + 6])
   local held = redis.call('HGET', health, subject)
-  local outlasts = false
-  if held and standing ~= 'fine' then
-    held = cmsgpack.unpack(held)
-    outlasts = held.standing == standing and held.ends > ends
-  end
-  if not outlasts then
+  held = held and cmsgpack.unpack(held)
+  if not (held and held.standing == standing and held.ends > ends) then
     redis.call('ZADD', order, redis.call('HINCRBY', health, 'version', 1), subject)
     redis.call('ZADD', forget, ends + tonumber(ARGV[i + 10]), subject)
     redis.call('HSET', health, subject, cmsgpack.pack({

@@ -118,7 +118,10 @@ async fn what_redis_has_forgotten_in_the_course_of_time_makes_an_old_question_a_
     assert!(!after.complete);
 
     age(&format!("{prefix}:{{health}}:forget")).await;
-    assert!(store.health_since(before).await.unwrap().complete);
+    // and still does when nothing is left to be forgotten
+    for _ in 0..2 {
+        assert!(store.health_since(before).await.unwrap().complete);
+    }
     assert!(!store.health_since(after.version).await.unwrap().complete);
     let left: usize = redis::cmd("HLEN")
         .arg(format!("{prefix}:{{health}}"))
