@@ -75,7 +75,6 @@ async fn answer(State(script): State<Arc<Script>>, body: Bytes) -> Response {
     script
         .received
         .lock()
-        .unwrap()
         .push(serde_json::from_slice(&body).unwrap());
     let (kind, body) = script.answers.lock().pop_front().unwrap();
     ([(CONTENT_TYPE, kind)], body).into_response()
