@@ -293,7 +293,8 @@ impl Search<'_> {
         let mut numbers = vec![first.number];
         let mut running = FuturesUnordered::new();
         running.push(send(first));
-        let mut hedge_at = Some(Instant::now() + patience);
+        // one that is not hedged waits for ever
+        let mut hedge_at = Instant::now().checked_add(patience);
         loop {
             let (ready, outcome) = tokio::select! {
                 Some(ended) = running.next() => ended,
