@@ -1,5 +1,9 @@
 //! Resources in, resolutions out.
 
+mod combos;
+mod names;
+mod policies;
+
 use super::*;
 use llm::providers;
 use proto::v1::{
@@ -111,6 +115,12 @@ fn compile(resources: &[Resource]) -> (Table, Vec<ResourceError>) {
         &transport(),
         &Routing::default(),
     )
+}
+
+/// As the tables before it left what is kept.
+fn recompiled(resources: &[Resource], kept: &Routing) -> Table {
+    let resources = [&[settings(&[])], resources].concat();
+    Table::compile(ConfigVersion::default(), &resources, &transport(), kept).0
 }
 
 fn table(resources: &[Resource]) -> Table {
