@@ -47,10 +47,6 @@ impl PlanError {
 }
 
 /// The plan for a model name, or for a model at the one provider that the request's address names.
-///
-/// A key that names the combo or alias itself may use all of it. Under any other pattern every member has to be
-/// within the patterns on its own, as `provider id/model` or `prefix/model`: a name that somebody gave to a model
-/// must not open a model that the key does not cover.
 pub fn candidates(
     table: &Table,
     caller: Caller,
@@ -65,17 +61,9 @@ pub fn candidates(
     // a bare name says nothing about the provider that the address put before it
     let qualified = provider.and_then(|_| routes.first()).map(Route::name);
     let model = qualified.as_deref().unwrap_or(model);
-    let permitted: Vec<bool> = match &caller.key {
-        Some(key) if !key.models.is_unrestricted() && !key.models.names(model) => {
-            let named = key.models.matches(model);
-            let closed = resolution.combo().is_some() && !named;
-            // what stands in for a model that was named with its provider has to be covered on its own
-            let own = |route: &Route| routes[0].is(route) || *model == *route.model;
-            let covered =
-                |route: &Route| !closed && (resolution.direct && named && own(route) || key.may_reach(route));
-            routes.iter().map(covered).collect()
-        }
-        _ => vec![true; routes.len()],
+    let permitted = match &caller.key {
+        Some(key) => key.covers(&resolution, model),
+        None => vec![true; routes.len()],
     };
     if !permitted.contains(&true) {
         return Err(PlanError::NotAllowed {

@@ -158,7 +158,7 @@ impl<'a> Names<'a> {
         if let Some(alias) = self.aliases.get(name) {
             return self.grow(&alias.target, growth);
         }
-        let routes = self.table.direct(name).map_err(Failure::Nowhere)?.routes;
+        let routes = self.table.direct(name).map_err(Failure::Nowhere)?;
         Ok(Node::of(
             routes.into_iter().map(|route| growth.add(route)).collect(),
         ))

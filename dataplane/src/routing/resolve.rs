@@ -45,13 +45,6 @@ pub enum ResolveError {
     Broken { name: String, reason: String },
 }
 
-/// A model, and what stands in for it.
-pub(super) struct Direct {
-    /// The first route is the model that was named.
-    pub own: bool,
-    pub routes: Vec<Route>,
-}
-
 // === impl ResolveError ===
 
 impl ResolveError {
@@ -94,8 +87,7 @@ impl Table {
         if let Some(named) = self.wildcards.find(model, answers) {
             return named.resolve(model);
         }
-        let Direct { own, routes } = self.direct(model)?;
-        Ok(Resolution::of_routes(own, routes))
+        self.direct(model).map(Resolution::of_model)
     }
 
     /// The provider behind a word that an address names: its id, its alias or, for a node, its prefix.
@@ -112,17 +104,16 @@ impl Table {
         check(model)?;
         let provider = self.provider(word)?;
         let route = route(provider, provider.own_id(word, model)?)?;
-        Ok(Resolution::of_routes(true, vec![route]))
+        Ok(Resolution::of_model(vec![route]))
     }
 
-    /// A name that is neither combo nor alias.
-    pub(super) fn direct(&self, model: &str) -> Result<Direct, ResolveError> {
+    /// What a name that is neither combo nor alias leads to: the model, and what stands in for it.
+    pub(super) fn direct(&self, model: &str) -> Result<Vec<Route>, ResolveError> {
         check(model)?;
         let missing = match self.own(model) {
             Ok(route) => {
                 let others = self.chains.behind(&route);
-                let routes = std::iter::once(route).chain(others).collect();
-                return Ok(Direct { own: true, routes });
+                return Ok(std::iter::once(route).chain(others).collect());
             }
             Err(error @ (ResolveError::NoCredentials { .. } | ResolveError::Unknown { .. })) => error,
             Err(error) => return Err(error),
@@ -136,7 +127,7 @@ impl Table {
         };
         match routes.is_empty() {
             true => Err(missing),
-            false => Ok(Direct { own: false, routes }),
+            false => Ok(routes),
         }
     }
 

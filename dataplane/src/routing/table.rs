@@ -212,6 +212,26 @@ impl ApiKey {
         self.connections.is_empty() || self.connections.contains(&*connection.id)
     }
 
+    /// Which routes of what a client wrote this key opens, by their position.
+    ///
+    /// A key that names the combo or alias itself may use all of it. Under any other pattern every member has to be
+    /// within the patterns on its own, as `provider id/model` or `prefix/model`: a name that somebody gave to a model
+    /// must not open a model that the key does not cover, and neither must what stands in for it.
+    pub fn covers(&self, resolution: &Resolution, written: &str) -> Vec<bool> {
+        let routes = resolution.routes();
+        let given = !resolution.direct;
+        if self.models.is_unrestricted() || given && self.models.names(written) {
+            return vec![true; routes.len()];
+        }
+        let named = self.models.matches(written);
+        let closed = resolution.combo().is_some() && !named;
+        let own = |route: &Route| !given && named && route.is_called(written);
+        routes
+            .iter()
+            .map(|route| !closed && (own(route) || self.may_reach(route)))
+            .collect()
+    }
+
     /// Whether a route may be used under any of the names its model has.
     pub fn may_reach(&self, route: &Route) -> bool {
         self.models.matches_qualified(&route.provider.id, &route.model)

@@ -13,8 +13,8 @@ use std::time::Duration;
 /// What a model name stands for: at least one route.
 #[derive(Debug, Clone)]
 pub struct Resolution {
-    /// The client wrote the model itself, not a name that someone gave to it. The first route is that model; others
-    /// stand in for it.
+    /// The client wrote the model itself, not a name that someone gave to it. What [`Route::is_called`] so is that
+    /// model; other routes stand in for it.
     pub direct: bool,
     tree: Arc<Tree>,
 }
@@ -89,11 +89,11 @@ struct Tree {
 // === impl Resolution ===
 
 impl Resolution {
-    /// Of a model, and what stands in for it. At least one route.
-    pub(super) fn of_routes(direct: bool, routes: Vec<Route>) -> Self {
+    /// Of a model as the client wrote it, and what stands in for it. At least one route.
+    pub(super) fn of_model(routes: Vec<Route>) -> Self {
         let root = Node::of((0..routes.len()).collect());
         let seats = vec![Vec::new(); routes.len()];
-        Self::of_tree(direct, root, routes, seats)
+        Self::of_tree(true, root, routes, seats)
     }
 
     /// `seats` has one entry per route.
@@ -141,6 +141,15 @@ impl Route {
     /// As clients write it.
     pub fn name(&self) -> String {
         format!("{}/{}", self.provider.prefix, self.model)
+    }
+
+    /// With or without a provider before it, this is how clients write this route.
+    pub fn is_called(&self, written: &str) -> bool {
+        let Some(provider) = written.strip_suffix(&*self.model) else {
+            return false;
+        };
+        let qualifies = |word: &str| provider.strip_suffix('/') == Some(word);
+        provider.is_empty() || qualifies(&self.provider.prefix) || qualifies(&self.provider.id)
     }
 
     pub fn is(&self, other: &Self) -> bool {
