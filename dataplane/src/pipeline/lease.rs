@@ -16,7 +16,7 @@ pub struct Lease {
     /// The places in combos that the account is used for.
     seats: Vec<Arc<Seat>>,
     /// This call finds out whether the provider is back; without a verdict, the next one may.
-    _probe: Option<Probe>,
+    probe: Option<Probe>,
     _held: Held,
 }
 
@@ -44,7 +44,7 @@ impl Lease {
             route: route.clone(),
             started: Instant::now(),
             seats: seats.to_vec(),
-            _probe: probe,
+            probe,
             _held: held,
         }
     }
@@ -53,12 +53,19 @@ impl Lease {
     pub fn fail(&self, gateway: &Gateway, error: &UpstreamError) -> Penalty {
         let profile = gateway.routing.profile(self.connection.oauth);
         let penalty = Penalty::of(error, &profile);
-        if blames_provider(error) {
+        let is_news = self.connection.account.punish(&self.route.model, penalty, error);
+        if blames_provider(error) && (is_news || self.tells_of_provider()) {
             self.route.provider.breaker.failed(&profile, self.started);
         }
-        self.connection.account.punish(&self.route.model, penalty, error);
         gateway.tally.failed(&self.seats);
         penalty
+    }
+
+    /// Many calls that fail together at one account are one failure, as long as another account of the provider has
+    /// not been heard: it may answer them all.
+    fn tells_of_provider(&self) -> bool {
+        let rests = |connection: &Arc<Connection>| connection.account.cooling(&self.route.model).is_some();
+        self.probe.is_some() || self.route.provider.connections.iter().all(rests)
     }
 
     /// The answer is complete, so far as the provider is concerned.

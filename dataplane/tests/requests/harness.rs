@@ -6,7 +6,7 @@ use dataplane::config::Config;
 use dataplane::control::{ControlPlanes, JoinToken};
 use dataplane::http;
 use dataplane::pipeline::Gateway;
-use dataplane::routing::Table;
+use dataplane::routing::{Table, health};
 use prost::Message;
 use proto::v1::{self, ConfigVersion, UsageEvent};
 use reqwest::{RequestBuilder, Response};
@@ -201,6 +201,15 @@ impl Setup {
 // === impl DataPlane ===
 
 impl DataPlane {
+    /// Starts what tells other data planes on the same store what this one finds out, and what counts for operators.
+    pub fn share(&self, id: &str) {
+        let (gateway, stop) = (self.gateway.clone(), self.stop.clone());
+        let health = gateway.routing.health().clone();
+        let (store, token) = (gateway.store.clone(), stop.clone());
+        tokio::spawn(health::exchange(health, store, id.to_owned(), token));
+        tokio::spawn(async move { gateway.tally.publish(&*gateway.store, stop).await });
+    }
+
     pub fn post(&self, path: &str) -> RequestBuilder {
         self.client
             .post(format!("{}{path}", self.url))

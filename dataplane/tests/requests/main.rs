@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
+mod choosing;
 mod clients;
 mod departures;
 mod dialects;
@@ -13,10 +14,12 @@ mod faithful;
 mod harness;
 mod media;
 mod memory;
+mod outage;
 mod refusals;
 mod replies;
 mod rewriting;
 mod scripted;
+mod storm;
 mod streams;
 mod thinking;
 mod usage;

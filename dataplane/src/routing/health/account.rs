@@ -129,10 +129,10 @@ impl Account {
         &self.limiter
     }
 
-    /// Applies a penalty for a failed call. One that already rests is left alone.
-    pub fn punish(&self, model: &str, penalty: Penalty, error: &UpstreamError) {
+    /// Applies a penalty for a failed call. One that already rests is left alone. Whether it rests because of this.
+    pub fn punish(&self, model: &str, penalty: Penalty, error: &UpstreamError) -> bool {
         let Penalty::Rest { scope, rest } = penalty else {
-            return;
+            return false;
         };
         let now = Instant::now();
         self.recent.lock().fail(now);
@@ -147,12 +147,14 @@ impl Account {
             Scope::Model => Some(model),
         };
         let Some(punishment) = Punishment::after(held.get(place), now, rest, cause) else {
-            return;
+            return false;
         };
-        if held.set(place, punishment, now) {
+        let rests = held.set(place, punishment, now);
+        if rests {
             self.outbox.note(self.subject(place), punishment.note());
         }
         self.count(&held);
+        rests
     }
 
     /// A call that began at `started` went well: what was held against the account before that is forgotten.
