@@ -7,6 +7,7 @@ use axum::{
     http::header,
 };
 use bytes::{Bytes, BytesMut};
+use axum::body::HttpBody as _;
 use http_body_util::BodyExt;
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::{Map, Value};
@@ -73,15 +74,9 @@ impl<T: Body> FromRequest<Ctx> for Json<T> {
 impl<T: Body> OptionalFromRequest<Ctx> for Json<T> {
     type Rejection = ApiError;
 
-    /// `None` for a request that announces no body.
+    /// `None` for a request without a body, whatever type it says the body has: many clients always say one.
     async fn from_request(request: Request, ctx: &Ctx) -> Result<Option<Self>, ApiError> {
-        let headers = request.headers();
-        let announced = headers.contains_key(header::CONTENT_TYPE)
-            || headers.contains_key(header::TRANSFER_ENCODING)
-            || headers
-                .get(header::CONTENT_LENGTH)
-                .is_some_and(|length| length != "0");
-        if !announced {
+        if request.body().is_end_stream() {
             return Ok(None);
         }
         <Self as FromRequest<Ctx>>::from_request(request, ctx)
