@@ -273,3 +273,25 @@ async fn a_policy_refuses_a_model_by_itself_and_as_a_member() {
     assert_eq!(data_plane.chat("smart", false).await.status(), 200);
     assert_eq!((openai.requests().len(), anthropic.requests().len()), (0, 1));
 }
+
+#[tokio::test]
+async fn a_herd_that_fails_at_one_account_is_answered_by_the_next() {
+    // more than open a breaker
+    const HERD: usize = 12;
+    let (first, second) = (Simulator::openai().await, Simulator::openai().await);
+    for _ in 0..HERD {
+        first.script(Behaviour {
+            fail: Some(500),
+            ..slow(500)
+        });
+    }
+    let setup = Setup::new()
+        .account("first", "openai", &first)
+        .account("second", "openai", &second);
+    let data_plane = Arc::new(setup.start().await);
+    let herd: Vec<_> = (0..HERD).map(|_| chat(&data_plane, "openai/demo")).collect();
+    for one in herd {
+        assert_eq!(one.await.unwrap(), 200);
+    }
+    assert!(first.requests().len() > 5, "they were there together");
+}
