@@ -290,6 +290,7 @@ impl Search<'_> {
             (ready, outcome)
         };
         self.dispatch(&mut first, record, false);
+        let (route, began) = (first.lease.route.clone(), first.lease.started);
         let mut numbers = vec![first.number];
         let mut running = FuturesUnordered::new();
         running.push(send(first));
@@ -300,7 +301,7 @@ impl Search<'_> {
                 Some(ended) = running.next() => ended,
                 () = sleep_until(hedge_at.unwrap_or(exchange.until)), if hedge_at.is_some() => {
                     hedge_at = None;
-                    if exchange.gateway.hedges.spend()
+                    if exchange.gateway.hedges.spend(&route)
                         && let Some(mut second) = self.next(steps, Patience::Now).await?
                     {
                         self.dispatch(&mut second, record, true);
@@ -312,10 +313,7 @@ impl Search<'_> {
             };
             match outcome {
                 Ok(reply) => {
-                    exchange
-                        .gateway
-                        .hedges
-                        .answered(&ready.lease.route, ready.lease.took());
+                    exchange.gateway.hedges.answered(&route, began.elapsed());
                     let losers = numbers.iter().filter(|number| **number != ready.number);
                     losers.for_each(|number| record.attempt_cancelled(*number));
                     return Ok(Some(self.answered(ready, reply, record)));

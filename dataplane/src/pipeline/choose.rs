@@ -38,9 +38,10 @@ pub struct Step {
 /// Turns a tree of routes into groups of a decision.
 struct Gathering<'a> {
     resolution: &'a Resolution,
-    rotation: Rotation,
     /// Some group draws.
     draws: bool,
+    /// Some group inside another one has turns.
+    rotates: bool,
 }
 
 /// Two clocks at one moment: cooldowns are kept in one, and told in the other.
@@ -55,12 +56,11 @@ pub fn choose(plan: &Plan, choice: &Choice, session: &[u8], rotation: Rotation) 
     let clocks = Clocks::now();
     let mut gathering = Gathering {
         resolution: &plan.resolution,
-        rotation,
         draws: false,
+        rotates: false,
     };
-    let root = gathering.root();
+    let root = gathering.root(rotation);
     let strategy = choice.account_strategy;
-    let mut turns: Vec<(&str, u64)> = Vec::new();
     let mut several = false;
     let targets = plan
         .resolution
@@ -70,16 +70,8 @@ pub fn choose(plan: &Plan, choice: &Choice, session: &[u8], rotation: Rotation) 
         .map(|(position, route)| {
             let accounts = &route.provider.connections;
             several |= accounts.len() > 1;
-            let turn = (strategy == "round-robin" && accounts.len() > 1).then(|| {
-                // once per request, however many models of the provider it may go to
-                let known = turns
-                    .iter()
-                    .find(|(provider, _)| *provider == &*route.provider.id);
-                match known.map(|(_, turn)| *turn) {
-                    Some(turn) => turn,
-                    None => take_turn(route, rotation, &mut turns),
-                }
-            });
+            let turn = (strategy == "round-robin" && accounts.len() > 1)
+                .then(|| route.provider.turn.load(Ordering::Relaxed));
             Target {
                 provider: route.provider.id.to_string(),
                 model: route.model.to_string(),
@@ -94,7 +86,8 @@ pub fn choose(plan: &Plan, choice: &Choice, session: &[u8], rotation: Rotation) 
         });
     let targets: Vec<Target> = targets.collect();
     let draws = gathering.draws || several && matches!(strategy, "random" | "p2c");
-    let gathered = Decision {
+    let rotates = gathering.rotates || targets.iter().any(|target| target.turn.is_some());
+    let mut gathered = Decision {
         root: Some(root),
         targets,
         account_strategy: strategy.to_owned(),
@@ -103,6 +96,9 @@ pub fn choose(plan: &Plan, choice: &Choice, session: &[u8], rotation: Rotation) 
         session: session.to_vec(),
         ..Decision::default()
     };
+    if rotates && rotation == Rotation::Advance {
+        take_turns(&mut gathered, &plan.resolution);
+    }
     // what is gathered here is complete; should it ever not be, the order of the configuration still answers
     let decision = decision::record(gathered.clone()).unwrap_or_else(|error| {
         tracing::error!(%error, "a decision could not be made: the order of the configuration is used");
@@ -124,17 +120,17 @@ pub fn choose(plan: &Plan, choice: &Choice, session: &[u8], rotation: Rotation) 
 // === impl Gathering ===
 
 impl Gathering<'_> {
-    fn root(&mut self) -> Group {
+    fn root(&mut self, rotation: Rotation) -> Group {
         match self.resolution.root() {
             Node::Route(position) => priority(std::iter::once(*position)),
             Node::Chain(positions) => priority(positions.iter().copied()),
-            Node::Combo { combo, members } => self.combo(combo, members),
+            Node::Combo { combo, members } => self.combo(combo, members, rotation),
         }
     }
 
-    fn combo(&mut self, combo: &Combo, members: &[Member]) -> Group {
+    fn combo(&mut self, combo: &Combo, members: &[Member], rotation: Rotation) -> Group {
         self.draws |= matches!(combo.strategy, "weighted" | "random");
-        let turn = (combo.strategy == "round-robin").then(|| match self.rotation {
+        let turn = (combo.strategy == "round-robin").then(|| match rotation {
             Rotation::Advance => combo.take_turn(),
             Rotation::Peek => combo.next_turn(),
         });
@@ -150,7 +146,10 @@ impl Gathering<'_> {
         let leads_to = match &member.node {
             Node::Route(position) => LeadsTo::Target(index(*position)),
             Node::Chain(positions) => LeadsTo::Group(priority(positions.iter().copied())),
-            Node::Combo { combo, members } => LeadsTo::Group(self.combo(combo, members)),
+            Node::Combo { combo, members } => {
+                self.rotates |= combo.strategy == "round-robin";
+                LeadsTo::Group(self.combo(combo, members, Rotation::Peek))
+            }
         };
         let price = || {
             member
@@ -213,13 +212,44 @@ fn breaker(route: &Route) -> Verdict {
     }
 }
 
-fn take_turn<'a>(route: &'a Route, rotation: Rotation, turns: &mut Vec<(&'a str, u64)>) -> u64 {
-    let turn = match rotation {
-        Rotation::Advance => route.provider.turn.fetch_add(1, Ordering::Relaxed),
-        Rotation::Peek => route.provider.turn.load(Ordering::Relaxed),
+/// Takes a turn in the rotations that the request goes through on its way to its first target, and in no others. One
+/// that every third request goes through would otherwise move on by three each time, and might never leave its place.
+fn take_turns(gathered: &mut Decision, resolution: &Resolution) {
+    if let Some(first) = first_target(gathered)
+        && let Some(root) = &mut gathered.root
+    {
+        take_inner_turns(root, resolution.root(), first);
+    }
+    let Some(first) = first_target(gathered).filter(|first| gathered.targets[*first].turn.is_some()) else {
+        return;
     };
-    turns.push((&route.provider.id, turn));
-    turn
+    let provider = &resolution.routes()[first].provider;
+    let turn = provider.turn.fetch_add(1, Ordering::Relaxed);
+    // once per request, however many models of the provider it may go to
+    let same = gathered.targets.iter_mut();
+    same.filter(|target| *target.provider == *provider.id)
+        .for_each(|target| target.turn = Some(turn));
+}
+
+/// Of the combos inside `group`, whose own turn is taken.
+fn take_inner_turns(group: &mut Group, node: &Node, first: usize) {
+    let Node::Combo { members, .. } = node else { return };
+    for (entry, member) in group.entries.iter_mut().zip(members) {
+        let (Some(LeadsTo::Group(inner)), Node::Combo { combo, .. }) = (&mut entry.leads_to, &member.node)
+        else {
+            continue;
+        };
+        if !member.node.positions().contains(&first) {
+            continue;
+        }
+        inner.turn = inner.turn.map(|_| combo.take_turn());
+        take_inner_turns(inner, &member.node, first);
+    }
+}
+
+fn first_target(gathered: &Decision) -> Option<usize> {
+    let order = decision::decide(gathered).ok()?;
+    decision::locate(gathered, *order.first()?).map(|(target, _)| target)
 }
 
 fn priority(positions: impl Iterator<Item = usize>) -> Group {

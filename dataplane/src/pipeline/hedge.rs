@@ -2,13 +2,13 @@
 //! is cancelled and accounted for.
 //!
 //! Only for whole answers without tools, where two attempts are worth no more than one, and only after the time that
-//! nineteen of twenty answers of the same model took. Two bounds keep it from making trouble worse: the extra calls
-//! are at most a share of all requests, in any stretch of them, and when many requests are slow nothing is hedged,
-//! because then it is not the one account that is slow.
+//! nineteen of twenty answers of the same model took. Three bounds keep it from making trouble worse: the extra calls
+//! are at most a share of all requests, in any stretch of them; when many requests are slow nothing is hedged, because
+//! then it is not the one account that is slow; and after one extra call there is no other before something answered.
 
 use crate::routing::{Hedging, Route};
 use parking_lot::Mutex;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,8 +22,9 @@ const MAX_ROUTES: usize = 1024;
 const RECENT: u32 = 100;
 /// Of those, so many slow ones are common.
 const COMMON: u32 = 10;
-/// In thousandths: one hedge.
-const ONE: u32 = 1000;
+/// Requests of which the extra calls are a share. Slow answers come in bursts: a shorter stretch would leave many of
+/// them alone although the share is not used up.
+const WINDOW: u64 = 200;
 
 /// What a data plane knows about hedging.
 #[derive(Debug, Default)]
@@ -33,9 +34,12 @@ pub struct Hedges(Mutex<State>);
 struct State {
     /// How long answers took, by provider and model.
     took: HashMap<(Arc<str>, Arc<str>), Samples>,
-    /// Thousandths of a hedge that may be spent: every request adds its share, and nothing is saved up beyond one, so
-    /// any stretch of N requests has at most its share of N, and one.
-    allowance: u32,
+    /// In thousandths, as it was last configured.
+    share: u32,
+    /// So many began.
+    requests: u64,
+    /// How many requests there were when each of the latest extra calls was sent.
+    sent: VecDeque<u64>,
     /// Requests and slow ones among them, of this stretch and the one before.
     recent: [Stretch; 2],
 }
@@ -51,6 +55,8 @@ struct Stretch {
 struct Samples {
     ring: Vec<u32>,
     next: usize,
+    /// An extra call was sent, and since then nothing answered.
+    doubtful: bool,
 }
 
 // === impl Hedges ===
@@ -59,34 +65,43 @@ impl Hedges {
     /// A request that might be hedged begins: how long to wait before it is. `None`: not this one.
     pub fn patience(&self, hedging: &Hedging, route: &Route) -> Option<Duration> {
         let mut state = self.0.lock();
-        state.allowance = (state.allowance + hedging.max_share_permille).min(ONE);
+        state.share = hedging.max_share_permille;
         state.begin();
-        let samples = state
-            .took
-            .get(&(route.provider.id.clone(), route.model.clone()))?;
+        let samples = state.took.get(&key(route))?;
         samples.slow().map(|slow| slow.max(hedging.min_delay))
     }
 
     /// The wait is over and there is no answer: whether to send a second call now.
-    pub fn spend(&self) -> bool {
+    pub fn spend(&self, route: &Route) -> bool {
         let mut state = self.0.lock();
         state.recent[0].slow += 1;
-        if state.is_common() || state.allowance < ONE {
+        if state.is_common() || !state.has_share_left() {
             return false;
         }
-        state.allowance -= ONE;
+        let Some(samples) = state.took.get_mut(&key(route)) else {
+            return false;
+        };
+        if std::mem::replace(&mut samples.doubtful, true) {
+            return false;
+        }
+        let now = state.requests;
+        state.sent.push_back(now);
         true
     }
 
-    /// A whole answer came.
+    /// A request whose first call went to `route` got its answer after so long, from that call or from the extra one.
+    /// In the second case the first call took longer still. It must not drop out of what is known for that: the bound
+    /// would sink until ordinary answers were above it.
     pub fn answered(&self, route: &Route, took: Duration) {
         let mut state = self.0.lock();
-        let key = (route.provider.id.clone(), route.model.clone());
+        let key = key(route);
         if state.took.len() >= MAX_ROUTES && !state.took.contains_key(&key) {
             return;
         }
         let millis = u32::try_from(took.as_millis()).unwrap_or(u32::MAX);
-        state.took.entry(key).or_default().push(millis);
+        let samples = state.took.entry(key).or_default();
+        samples.push(millis);
+        samples.doubtful = false;
     }
 }
 
@@ -98,6 +113,24 @@ impl State {
             self.recent = [Stretch::default(), self.recent[0]];
         }
         self.recent[0].requests += 1;
+        self.requests += 1;
+    }
+
+    fn has_share_left(&mut self) -> bool {
+        let share = u64::from(self.share);
+        if share == 0 {
+            return false;
+        }
+        // at least as long as it takes to have a share in one call
+        let window = WINDOW.max(1000_u64.div_ceil(share));
+        while self
+            .sent
+            .front()
+            .is_some_and(|sent| sent + window <= self.requests)
+        {
+            self.sent.pop_front();
+        }
+        (self.sent.len() as u64 + 1) * 1000 <= window * share
     }
 
     fn is_common(&self) -> bool {
@@ -123,8 +156,12 @@ impl Samples {
             return None;
         }
         let mut sorted = self.ring.clone();
-        let rank = (sorted.len() * 19 / 20).min(sorted.len() - 1);
-        let (_, slow, _) = sorted.select_nth_unstable(rank);
+        let rank = (sorted.len() * 19).div_ceil(20);
+        let (_, slow, _) = sorted.select_nth_unstable(rank - 1);
         Some(Duration::from_millis(u64::from(*slow)))
     }
+}
+
+fn key(route: &Route) -> (Arc<str>, Arc<str>) {
+    (route.provider.id.clone(), route.model.clone())
 }

@@ -12,6 +12,7 @@ mod edge;
 mod failover;
 mod faithful;
 mod harness;
+mod hedging;
 mod media;
 mod memory;
 mod outage;
