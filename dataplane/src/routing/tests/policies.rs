@@ -109,7 +109,7 @@ fn the_conditions_of_a_policy_narrow_it() {
             narrow(policy);
         });
         assert_eq!(
-            refused(&judge(&[blocking.clone()], "k1", "smart")),
+            refused(&judge(std::slice::from_ref(&blocking), "k1", "smart")),
             expected,
             "{blocking:?}"
         );
