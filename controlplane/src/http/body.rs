@@ -2,12 +2,12 @@
 
 use std::{fmt::Display, ops::RangeInclusive};
 
+use axum::body::HttpBody as _;
 use axum::{
     extract::{FromRequest, OptionalFromRequest, Request},
     http::header,
 };
 use bytes::{Bytes, BytesMut};
-use axum::body::HttpBody as _;
 use http_body_util::BodyExt;
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::{Map, Value};

@@ -21,6 +21,7 @@ mod replies;
 mod rewriting;
 mod scripted;
 mod storm;
+mod strategies;
 mod streams;
 mod thinking;
 mod usage;
