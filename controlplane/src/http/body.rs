@@ -74,9 +74,15 @@ impl<T: Body> FromRequest<Ctx> for Json<T> {
 impl<T: Body> OptionalFromRequest<Ctx> for Json<T> {
     type Rejection = ApiError;
 
-    /// `None` for a request without a body, whatever type it says the body has: many clients always say one.
+    /// `None` for a request that announces no body.
     async fn from_request(request: Request, ctx: &Ctx) -> Result<Option<Self>, ApiError> {
-        if request.body().is_end_stream() {
+        let headers = request.headers();
+        let announced = headers.contains_key(header::CONTENT_TYPE)
+            || headers.contains_key(header::TRANSFER_ENCODING)
+            || headers
+                .get(header::CONTENT_LENGTH)
+                .is_some_and(|length| length != "0");
+        if !announced {
             return Ok(None);
         }
         <Self as FromRequest<Ctx>>::from_request(request, ctx)
