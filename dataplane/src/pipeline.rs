@@ -44,7 +44,7 @@ use crate::tally::Tally;
 use crate::usage::Spool;
 use attempt::Served;
 use axum::response::Response;
-use choose::Rotation;
+use choose::{Chosen, Rotation};
 use futures::FutureExt;
 use http::StatusCode;
 use llm::guard::Guard;
@@ -131,15 +131,15 @@ async fn run(
     let session = Session::of(&table, &plan, headers, &ask);
     // a conversation keeps to its account only where it is asked to
     let sticky = session.as_ref().filter(|_| table.choice().session_affinity);
-    let chosen = choose::choose(
+    let Chosen { decision, steps } = choose::choose(
         &plan,
         table.choice(),
         sticky.map_or(&[], Session::bytes),
         Rotation::Advance,
     );
-    record.decided(chosen.decision.clone());
+    record.decided(decision);
     let ask = recall::recalled(gateway, &plan, ask, record.key_id()).await;
-    let mut served = attempt::first_success(gateway, &table, &plan, &chosen, &ask, headers, record).await?;
+    let mut served = attempt::first_success(gateway, &table, &plan, &steps, &ask, headers, record).await?;
     recall::kept(gateway, &mut served, record.key_id()).await;
     if let Some(session) = &session {
         let (connection, route) = (&served.lease.connection, &served.lease.route);

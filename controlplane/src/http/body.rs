@@ -2,7 +2,6 @@
 
 use std::{fmt::Display, ops::RangeInclusive};
 
-use axum::body::HttpBody as _;
 use axum::{
     extract::{FromRequest, OptionalFromRequest, Request},
     http::header,

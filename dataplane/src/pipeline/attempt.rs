@@ -7,7 +7,7 @@
 //! Three bounds end the search: every account is tried once, a request has so many attempts, and it has a deadline.
 
 use super::Gateway;
-use super::choose::{Chosen, Step};
+use super::choose::Step;
 use super::exchange::{Exchange, Reply};
 use super::findings::Findings;
 use super::lease::{Held, Lease};
@@ -86,7 +86,7 @@ pub async fn first_success(
     gateway: &Gateway,
     table: &Table,
     plan: &Plan,
-    chosen: &Chosen,
+    steps: &[Step],
     ask: &Ask,
     client_headers: &HeaderMap,
     record: &mut Record,
@@ -114,7 +114,7 @@ pub async fn first_success(
         mute: Vec::new(),
         passing: None,
     };
-    let outcome = search.run(chosen, record).await;
+    let outcome = search.run(steps, record).await;
     if let Some(combo) = combo {
         let failed = u64::try_from(search.attempts)
             .unwrap_or(0)
@@ -129,8 +129,8 @@ pub async fn first_success(
 // === impl Search ===
 
 impl Search<'_> {
-    async fn run(&mut self, chosen: &Chosen, record: &mut Record) -> Result<Served, GatewayError> {
-        let mut steps = chosen.steps.iter();
+    async fn run(&mut self, steps: &[Step], record: &mut Record) -> Result<Served, GatewayError> {
+        let mut steps = steps.iter();
         while let Some(ready) = self.next(&mut steps, Patience::Wait).await? {
             let served = match self.patience(&ready) {
                 Some(patience) => self.race(ready, patience, &mut steps, record).await?,

@@ -87,7 +87,7 @@ pub fn choose(plan: &Plan, choice: &Choice, session: &[u8], rotation: Rotation) 
     let targets: Vec<Target> = targets.collect();
     let draws = gathering.draws || several && matches!(strategy, "random" | "p2c");
     let rotates = gathering.rotates || targets.iter().any(|target| target.turn.is_some());
-    let mut gathered = Decision {
+    let mut decision = Decision {
         root: Some(root),
         targets,
         account_strategy: strategy.to_owned(),
@@ -97,16 +97,13 @@ pub fn choose(plan: &Plan, choice: &Choice, session: &[u8], rotation: Rotation) 
         ..Decision::default()
     };
     if rotates && rotation == Rotation::Advance {
-        take_turns(&mut gathered, &plan.resolution);
+        take_turns(&mut decision, &plan.resolution);
     }
     // what is gathered here is complete; should it ever not be, the order of the configuration still answers
-    let decision = decision::record(gathered.clone()).unwrap_or_else(|error| {
+    if let Err(error) = decision::record(&mut decision) {
         tracing::error!(%error, "a decision could not be made: the order of the configuration is used");
-        Decision {
-            order: in_order(&gathered),
-            ..gathered
-        }
-    });
+        decision.order = in_order(&decision);
+    }
     let steps = decision
         .order
         .iter()

@@ -16,10 +16,10 @@ pub enum Divergence {
 }
 
 /// Decides, and makes the decision a record: with its order, and a checksum over everything in it.
-pub fn record(mut decision: Decision) -> Result<Decision, DecideError> {
-    decision.order = decide(&decision)?;
-    decision.checksum = checksum(&decision);
-    Ok(decision)
+pub fn record(decision: &mut Decision) -> Result<(), DecideError> {
+    decision.order = decide(decision)?;
+    decision.checksum = checksum(decision);
+    Ok(())
 }
 
 /// Decides again from what was recorded. Fails loudly when the record lacks an input, another order comes out, or

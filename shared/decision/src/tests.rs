@@ -398,7 +398,8 @@ fn a_hundred_thousand_recorded_decisions_replay_to_the_same_choice() {
     let decisions = any_decision();
     for n in 0..100_000 {
         let made = decisions.new_tree(&mut runner).unwrap().current();
-        let recorded = record(made).unwrap();
+        let mut recorded = made;
+        record(&mut recorded).unwrap();
         // as they lie in the database
         let read = <Decision as prost::Message>::decode(&*prost::Message::encode_to_vec(&recorded)).unwrap();
         assert_eq!(replay(&read), Ok(()), "decision {n}");
@@ -425,7 +426,8 @@ proptest! {
 
     #[test]
     fn a_record_that_lost_an_input_does_not_replay(decision in any_decision()) {
-        let recorded = record(decision).unwrap();
+        let mut recorded = decision;
+        record(&mut recorded).unwrap();
         for (name, altered) in losses(&recorded) {
             prop_assert!(replay(&altered).is_err(), "{} is gone and nobody noticed", name);
         }

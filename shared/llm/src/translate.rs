@@ -189,13 +189,18 @@ impl Ask {
         if self.dialect == target.dialect && target.caps.think_tags == ThinkTags::Off {
             return Vec::new();
         }
-        if !CALLS.iter().any(|name| memmem::find(&self.body, name).is_some()) {
+        if !self.names_calls() {
             return Vec::new();
         }
         // a request that cannot be read is refused where it is sent
         self.request()
             .map(|request| recall::wanted(request, target.dialect, &target.caps))
             .unwrap_or_default()
+    }
+
+    /// Whether its history may hold calls; false is certain.
+    pub fn names_calls(&self) -> bool {
+        CALLS.iter().any(|name| memmem::find(&self.body, name).is_some())
     }
 
     /// The same request, with what was kept of the answers in it.
