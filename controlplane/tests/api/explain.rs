@@ -34,7 +34,7 @@ fn decision() -> Decision {
         ..Entry::default()
     };
     let resting = account("c-1", Verdict::Resting, 1_767_225_600_000);
-    let decision = Decision {
+    let mut decision = Decision {
         root: Some(Group {
             name: "smart".to_owned(),
             strategy: "weighted".to_owned(),
@@ -53,7 +53,8 @@ fn decision() -> Decision {
         seed: Some(u64::MAX),
         ..Decision::default()
     };
-    decision::record(decision).unwrap()
+    decision::record(&mut decision).unwrap();
+    decision
 }
 
 /// Stores one finished request, and gives its id.

@@ -320,7 +320,13 @@ impl Search<'_> {
                 }
                 Err(error) => {
                     numbers.retain(|number| *number != ready.number);
-                    self.failed(&ready, error, record)?;
+                    let failed = self.failed(&ready, error, record);
+                    if failed.is_err() {
+                        numbers
+                            .iter()
+                            .for_each(|number| record.attempt_cancelled(*number));
+                    }
+                    failed?;
                     if running.is_empty() {
                         return Ok(None);
                     }
@@ -356,6 +362,14 @@ impl Search<'_> {
         let hedging: &Hedging = self.table.choice().hedging.as_ref()?;
         let ask = self.exchange.ask;
         if ask.stream() || ask.uses_tools() {
+            return None;
+        }
+        // a combo that asks the same account again does not ask another one meanwhile
+        let combo = self.plan.resolution.combo();
+        if combo
+            .and_then(|combo| combo.max_retries)
+            .is_some_and(|retries| retries > 0)
+        {
             return None;
         }
         let patience = self.exchange.gateway.hedges.patience(hedging, &ready.lease.route);
