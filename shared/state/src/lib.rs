@@ -1,5 +1,6 @@
 //! State that several processes share and that may be lost: the last good snapshot, who logged out or failed to
-//! log in, what fails and who tries it again, and what people look at: combos, conversations, loads.
+//! log in, what fails and who tries it again, which request runs already and what was answered before, and what
+//! people look at: combos, conversations, loads.
 //!
 //! The trait is semantic, not key-value: each operation is one atomic step with a meaning, so that the two
 //! backends can be held to the same behaviour. Both are real: [`MemoryStore`] serves the single process,
@@ -22,19 +23,30 @@
 //! | counts of combos | those that could not be added are lost once their holder drops them; an error may come after they were added, so adding again may count twice; routing does not look at them | they start from zero |
 //! | conversations | none are listed; routing does not need them, since the session hash alone decides what a conversation sticks to | they are listed from their next request on |
 //! | turns | a conversation goes on without the reasoning its client did not bring back; a request known to come too late does not wait | the same, once for each conversation |
+//! | claims | a data plane knows only its own: of duplicates that reach several, each carries one out | the same for those that run then |
+//! | cached answers | each data plane has only its own memory; a request known to come too late does not wait | answers are asked for anew |
+//! | counts of the cache | those that could not be added are lost once their holder drops them | they start from zero |
 //! | loads | none are shown; limiters work from their own numbers | the next report, a few seconds later, fills it |
 //!
 //! A data plane notes its own transitions before it asks for those of others, and applies an answer only to what
 //! it knew when it asked: else a `complete` answer would drop what is on its way to the store.
 
+mod cache;
+mod claim;
 mod combo;
+mod entry;
 mod health;
 mod load;
 mod memory;
 mod redis;
 mod session;
 
+pub use cache::{
+    CACHE_REPORT_TTL, CacheCounts, CacheHoldings, CacheReport, CacheStats, CachedAnswer, MAX_CACHED_ANSWERS,
+};
+pub use claim::Claim;
 pub use combo::ComboCount;
+pub use entry::EntryKey;
 pub use health::{HealthChanges, Standing, Subject, Transition};
 pub use load::{ConnectionLoad, LOAD_TTL};
 pub use memory::MemoryStore;
@@ -153,6 +165,38 @@ pub trait StateStore: Send + Sync + 'static {
         calls: &[String],
         ttl: Duration,
     ) -> Result<Vec<Option<Bytes>>, StoreError>;
+
+    /// Claims a request for `holder`, unless another has it or it is answered. Asking again as the same holder is
+    /// granted again, so that a holder may repeat a question whose answer was lost.
+    async fn claim_request(&self, key: &EntryKey, holder: &str, lease: Duration)
+    -> Result<Claim, StoreError>;
+
+    /// Keeps a claim for another `lease`; `false` when it is not the holder's any more.
+    async fn renew_claim(&self, key: &EntryKey, holder: &str, lease: Duration) -> Result<bool, StoreError>;
+
+    /// Ends a claim with an answer, to be remembered for `window`; `false` when it is not the holder's any more, and
+    /// then nothing is stored.
+    async fn answer_claim(
+        &self,
+        key: &EntryKey,
+        holder: &str,
+        answer: Bytes,
+        window: Duration,
+    ) -> Result<bool, StoreError>;
+
+    /// Ends a claim without an answer: the next one that asks is granted it.
+    async fn release_claim(&self, key: &EntryKey, holder: &str) -> Result<bool, StoreError>;
+
+    /// Keeps an answer until `ttl` is over, or until there are too many.
+    async fn cache_answer(&self, key: &EntryKey, sealed: Bytes, ttl: Duration) -> Result<(), StoreError>;
+
+    async fn cached_answer(&self, key: &EntryKey) -> Result<Option<CachedAnswer>, StoreError>;
+
+    /// Adds the counts, unless they are of a generation that is over, and replaces what this data plane said it
+    /// holds. Counts of a newer generation start from zero.
+    async fn report_cache(&self, data_plane: &str, report: &CacheReport) -> Result<(), StoreError>;
+
+    async fn cache_stats(&self, generation: u64) -> Result<CacheStats, StoreError>;
 
     /// How long one round trip takes.
     async fn ping(&self) -> Result<Duration, StoreError>;

@@ -3,16 +3,23 @@
 //! Expired entries are dropped when they are met and swept whenever a map has doubled, so memory is bounded by
 //! what is alive.
 
+mod bounded;
+mod cache;
+mod claims;
 mod clock;
 mod health;
 mod session;
-mod turns;
 
+use self::bounded::Bounded;
+use self::cache::Cache;
+use self::claims::Claims;
 use self::clock::Clock;
 use self::health::Health;
 use self::session::Sessions;
-use self::turns::Turns;
+use crate::cache::{CacheReport, CacheStats, CachedAnswer};
+use crate::claim::Claim;
 use crate::combo::ComboCount;
+use crate::entry::EntryKey;
 use crate::health::{HealthChanges, Transition};
 use crate::load::{self, ConnectionLoad, LOAD_TTL};
 use crate::session::{Session, SessionUse};
@@ -25,6 +32,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 const FIRST_SWEEP: usize = 1024;
+/// What the turns of all tenants may take together.
+const MAX_TURN_BYTES: usize = 64 << 20;
 
 #[derive(Debug)]
 pub struct MemoryStore {
@@ -40,7 +49,10 @@ pub struct MemoryStore {
     sessions: Mutex<Sessions>,
     /// By data plane.
     loads: Mutex<Expiring<Vec<ConnectionLoad>>>,
-    turns: Mutex<Turns>,
+    /// By tenant and call.
+    turns: Mutex<Bounded<(String, String)>>,
+    claims: Mutex<Claims>,
+    cache: Mutex<Cache>,
 }
 
 #[derive(Debug)]
@@ -78,7 +90,11 @@ impl Default for MemoryStore {
             combos: Mutex::default(),
             sessions: Mutex::default(),
             loads: Mutex::default(),
-            turns: Mutex::default(),
+            turns: Mutex::new(Bounded::new(MAX_TURN_BYTES, usize::MAX, |(tenant, call)| {
+                tenant.len() + call.len()
+            })),
+            claims: Mutex::default(),
+            cache: Mutex::default(),
         }
     }
 }
@@ -239,9 +255,8 @@ impl StateStore for MemoryStore {
         sealed: Bytes,
         ttl: Duration,
     ) -> Result<(), StoreError> {
-        self.turns
-            .lock()
-            .insert(tenant, call, sealed, Instant::now() + ttl);
+        let key = (tenant.to_owned(), call.to_owned());
+        self.turns.lock().insert(key, sealed, Instant::now() + ttl);
         Ok(())
     }
 
@@ -254,8 +269,53 @@ impl StateStore for MemoryStore {
         let (now, mut turns) = (Instant::now(), self.turns.lock());
         Ok(calls
             .iter()
-            .map(|call| turns.touch(tenant, call, now, now + ttl))
+            .map(|call| turns.touch(&(tenant.to_owned(), call.clone()), now, now + ttl))
             .collect())
+    }
+
+    async fn claim_request(
+        &self,
+        key: &EntryKey,
+        holder: &str,
+        lease: Duration,
+    ) -> Result<Claim, StoreError> {
+        Ok(self.claims.lock().claim(key, holder, lease))
+    }
+
+    async fn renew_claim(&self, key: &EntryKey, holder: &str, lease: Duration) -> Result<bool, StoreError> {
+        Ok(self.claims.lock().renew(key, holder, lease))
+    }
+
+    async fn answer_claim(
+        &self,
+        key: &EntryKey,
+        holder: &str,
+        answer: Bytes,
+        window: Duration,
+    ) -> Result<bool, StoreError> {
+        Ok(self.claims.lock().answer(key, holder, answer, window))
+    }
+
+    async fn release_claim(&self, key: &EntryKey, holder: &str) -> Result<bool, StoreError> {
+        Ok(self.claims.lock().release(key, holder))
+    }
+
+    async fn cache_answer(&self, key: &EntryKey, sealed: Bytes, ttl: Duration) -> Result<(), StoreError> {
+        self.cache.lock().insert(key, sealed, ttl);
+        Ok(())
+    }
+
+    async fn cached_answer(&self, key: &EntryKey) -> Result<Option<CachedAnswer>, StoreError> {
+        Ok(self.cache.lock().find(key))
+    }
+
+    async fn report_cache(&self, data_plane: &str, report: &CacheReport) -> Result<(), StoreError> {
+        self.cache.lock().report(data_plane, report);
+        Ok(())
+    }
+
+    async fn cache_stats(&self, generation: u64) -> Result<CacheStats, StoreError> {
+        Ok(self.cache.lock().stats(generation))
     }
 
     async fn ping(&self) -> Result<Duration, StoreError> {
@@ -314,6 +374,10 @@ impl<T> Expiring<T> {
             self.entries.remove(key);
         }
         self.entries.get_mut(key).map(|(_, value)| value)
+    }
+
+    fn until(&self, key: &str) -> Option<Instant> {
+        self.entries.get(key).map(|(until, _)| *until)
     }
 
     fn alive(&self) -> impl Iterator<Item = &T> {

@@ -4,12 +4,17 @@
 //! the deployment's prefix; every multi-step operation is one script over keys of one slot, so Redis Cluster
 //! would do as well.
 
+mod cache;
+mod claim;
 mod combo;
 mod health;
 mod load;
 mod session;
 
+use crate::cache::{CacheReport, CacheStats, CachedAnswer};
+use crate::claim::Claim;
 use crate::combo::ComboCount;
+use crate::entry::EntryKey;
 use crate::health::{HealthChanges, Transition};
 use crate::load::ConnectionLoad;
 use crate::session::{Session, SessionUse};
@@ -254,6 +259,49 @@ impl StateStore for RedisStore {
         let found: Vec<Option<Vec<u8>>> =
             within(self.deadline, commands.query_async(&mut connection)).await?;
         Ok(found.into_iter().map(|turn| turn.map(Bytes::from)).collect())
+    }
+
+    async fn claim_request(
+        &self,
+        key: &EntryKey,
+        holder: &str,
+        lease: Duration,
+    ) -> Result<Claim, StoreError> {
+        claim::claim(self, key, holder, lease).await
+    }
+
+    async fn renew_claim(&self, key: &EntryKey, holder: &str, lease: Duration) -> Result<bool, StoreError> {
+        claim::renew(self, key, holder, lease).await
+    }
+
+    async fn answer_claim(
+        &self,
+        key: &EntryKey,
+        holder: &str,
+        answer: Bytes,
+        window: Duration,
+    ) -> Result<bool, StoreError> {
+        claim::answer(self, key, holder, &answer, window).await
+    }
+
+    async fn release_claim(&self, key: &EntryKey, holder: &str) -> Result<bool, StoreError> {
+        claim::release(self, key, holder).await
+    }
+
+    async fn cache_answer(&self, key: &EntryKey, sealed: Bytes, ttl: Duration) -> Result<(), StoreError> {
+        cache::insert(self, key, sealed, ttl).await
+    }
+
+    async fn cached_answer(&self, key: &EntryKey) -> Result<Option<CachedAnswer>, StoreError> {
+        cache::find(self, key).await
+    }
+
+    async fn report_cache(&self, data_plane: &str, report: &CacheReport) -> Result<(), StoreError> {
+        cache::report(self, data_plane, report).await
+    }
+
+    async fn cache_stats(&self, generation: u64) -> Result<CacheStats, StoreError> {
+        cache::stats(self, generation).await
     }
 
     async fn ping(&self) -> Result<Duration, StoreError> {

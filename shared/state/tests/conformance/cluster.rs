@@ -1,10 +1,13 @@
 //! What only several stores on one Redis can show, and a Redis that forgets.
 
 use crate::health::{fine, model, open, provider, resting, subjects};
-use crate::{WINDOW, bytes, new_prefix, redis_store, redis_url};
+use crate::{WINDOW, bytes, entry_key, new_prefix, redis_store, redis_url};
 use futures::future::join_all;
 use redis::aio::MultiplexedConnection;
-use state::{ComboCount, ConnectionLoad, LoginStanding, SessionUse, Standing, StateStore};
+use state::{
+    CacheHoldings, CacheReport, CacheStats, Claim, ComboCount, ConnectionLoad, LoginStanding, SessionUse,
+    Standing, StateStore,
+};
 
 #[tokio::test]
 async fn deployments_that_share_a_redis_do_not_see_each_other() {
@@ -20,6 +23,11 @@ async fn deployments_that_share_a_redis_do_not_see_each_other() {
         .await
         .unwrap();
 
+    one.claim_request(&entry_key(), "d1", WINDOW).await.unwrap();
+    one.cache_answer(&entry_key(), bytes("answer"), WINDOW)
+        .await
+        .unwrap();
+
     assert_eq!(other.load_snapshot().await.unwrap(), None);
     assert!(!other.session_revoked("s1").await.unwrap());
     assert_eq!(
@@ -31,6 +39,75 @@ async fn deployments_that_share_a_redis_do_not_see_each_other() {
     assert_eq!(other.combo_counts(None).await.unwrap(), []);
     assert_eq!(other.sessions().await.unwrap(), []);
     assert_eq!(other.loads().await.unwrap(), []);
+    let claim = other.claim_request(&entry_key(), "d2", WINDOW).await.unwrap();
+    assert_eq!(claim, Claim::Granted);
+    assert_eq!(other.cached_answer(&entry_key()).await.unwrap(), None);
+    assert_eq!(other.cache_stats(1).await.unwrap(), CacheStats::default());
+}
+
+#[tokio::test]
+async fn of_stores_of_one_deployment_one_carries_a_request_out_and_all_get_its_answer() {
+    let prefix = new_prefix();
+    let stores = join_all((0..8).map(|_| redis_store(&prefix))).await;
+    let claims = join_all((0..64).map(|n| {
+        let store = &stores[n % stores.len()];
+        async move { store.claim_request(&entry_key(), &n.to_string(), WINDOW).await }
+    }))
+    .await;
+    let granted: Vec<_> = (0..claims.len())
+        .filter(|n| *claims[*n].as_ref().unwrap() == Claim::Granted)
+        .collect();
+    let [holder] = granted[..] else {
+        panic!("{granted:?}");
+    };
+    let answered = stores[0]
+        .answer_claim(&entry_key(), &holder.to_string(), bytes("answer"), WINDOW)
+        .await;
+    assert!(answered.unwrap());
+    for store in &stores {
+        let claim = store.claim_request(&entry_key(), "late", WINDOW).await.unwrap();
+        assert_eq!(claim, Claim::Answered(bytes("answer")));
+    }
+}
+
+#[tokio::test]
+async fn the_holdings_of_a_data_plane_that_stopped_reporting_are_forgotten_by_redis() {
+    let prefix = new_prefix();
+    let store = redis_store(&prefix).await;
+    let holdings = CacheHoldings {
+        entries: 1,
+        ..CacheHoldings::default()
+    };
+    let report = CacheReport {
+        generation: 1,
+        holdings,
+        ..CacheReport::default()
+    };
+    store.report_cache("d1", &report).await.unwrap();
+    age(&format!("{prefix}:{{cache}}:ends")).await;
+    assert_eq!(store.cache_stats(1).await.unwrap().holdings.entries, 0);
+
+    store.report_cache("d2", &report).await.unwrap();
+    assert_eq!(store.cache_stats(1).await.unwrap().holdings.entries, 1);
+    let keys = ["{cache}:reports", "{cache}:ends"];
+    assert_expire(&prefix, &keys, state::CACHE_REPORT_TTL).await;
+}
+
+#[tokio::test]
+async fn nothing_about_answers_stays_in_redis_for_ever_but_their_counts() {
+    let prefix = new_prefix();
+    let store = redis_store(&prefix).await;
+    let key = entry_key();
+    store.cache_answer(&key, bytes("answer"), WINDOW).await.unwrap();
+    store.claim_request(&key, "d1", WINDOW).await.unwrap();
+    let name = format!("1:{}:tenant", "01".repeat(32));
+    let keys = [
+        format!("answer:{name}"),
+        format!("claim:{name}"),
+        "{cache}:index".to_owned(),
+    ];
+    let keys: Vec<_> = keys.iter().map(String::as_str).collect();
+    assert_expire(&prefix, &keys, WINDOW + std::time::Duration::from_secs(1)).await;
 }
 
 #[tokio::test]

@@ -6,6 +6,8 @@
     reason = "clippy takes what surrounds a test function for production code"
 )]
 
+mod cache;
+mod claims;
 mod cluster;
 mod combos;
 mod health;
@@ -18,7 +20,7 @@ mod turns;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use state::{ComboCount, MemoryStore, RedisStore, SessionUse, StateStore};
+use state::{CacheReport, ComboCount, EntryKey, MemoryStore, RedisStore, SessionUse, StateStore};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use uuid::Uuid;
@@ -38,6 +40,8 @@ const SCENARIOS: &[&[Scenario]] = &[
     sessions::SCENARIOS,
     loads::SCENARIOS,
     turns::SCENARIOS,
+    claims::SCENARIOS,
+    cache::SCENARIOS,
 ];
 
 #[tokio::test]
@@ -65,6 +69,10 @@ async fn a_store_that_is_not_there_fails_within_its_deadline() {
         .claim_probe("openai", "d1", Duration::from_secs(60))
         .await
         .unwrap_err();
+    let (key, answer) = (entry_key(), bytes("answer"));
+    store.claim_request(&key, "d1", WINDOW).await.unwrap_err();
+    store.answer_claim(&key, "d1", answer, WINDOW).await.unwrap_err();
+    store.cached_answer(&key).await.unwrap_err();
     assert!(
         asked.elapsed() < Duration::from_millis(500),
         "{:?}",
@@ -78,6 +86,7 @@ async fn what_no_request_waits_for_fails_soon_too() {
     let asked = Instant::now();
     let transitions = [health::open("openai", WINDOW, 1)];
     let (counts, uses) = ([ComboCount::default()], [SessionUse::default()]);
+    let (key, report) = (entry_key(), CacheReport::default());
     let failed = tokio::join!(
         store.note_health(&transitions),
         store.health_since(0),
@@ -89,6 +98,11 @@ async fn what_no_request_waits_for_fails_soon_too() {
         store.sessions(),
         store.report_loads("d1", &[]),
         store.loads(),
+        store.renew_claim(&key, "d1", WINDOW),
+        store.release_claim(&key, "d1"),
+        store.cache_answer(&key, bytes("answer"), WINDOW),
+        store.report_cache("d1", &report),
+        store.cache_stats(1),
     );
     let waited = asked.elapsed();
     assert!(waited < Duration::from_secs(3), "{waited:?}");
@@ -102,6 +116,11 @@ async fn what_no_request_waits_for_fails_soon_too() {
     failed.7.unwrap_err();
     failed.8.unwrap_err();
     failed.9.unwrap_err();
+    failed.10.unwrap_err();
+    failed.11.unwrap_err();
+    failed.12.unwrap_err();
+    failed.13.unwrap_err();
+    failed.14.unwrap_err();
 }
 
 #[tokio::test]
@@ -128,6 +147,14 @@ fn redis_url() -> String {
 
 fn new_prefix() -> String {
     format!("test:{}", Uuid::now_v7())
+}
+
+fn entry_key() -> EntryKey {
+    EntryKey {
+        generation: 1,
+        tenant: "tenant".to_owned(),
+        hash: [1; 32],
+    }
 }
 
 fn bytes(text: &str) -> Bytes {
