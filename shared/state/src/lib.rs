@@ -1,6 +1,6 @@
-//! State that several processes share and that may be lost: the last good snapshot, who logged out or failed to
-//! log in, what fails and who tries it again, which request runs already and what was answered before, and what
-//! people look at: combos, conversations, loads.
+//! State that several processes share and that may be lost: what API keys may still send and spend, the last good
+//! snapshot, who logged out or failed to log in, what fails and who tries it again, which request runs already and
+//! what was answered before, and what people look at: combos, conversations, loads.
 //!
 //! The trait is semantic, not key-value: each operation is one atomic step with a meaning, so that the two
 //! backends can be held to the same behaviour. Both are real: [`MemoryStore`] serves the single process,
@@ -15,6 +15,7 @@
 //!
 //! | use | while it is gone | when it comes back empty |
 //! |---|---|---|
+//! | limits of API keys | each data plane admits its own share, a quarter more than exact, and of a budget a fiftieth of what was left of it | buckets are full again, for one burst more at most; what was spent is raised to what the ledger knows |
 //! | last good snapshot | a data plane that starts needs a control plane; those that run do not notice | the next change of the configuration is stored |
 //! | revoked sessions | a session that logged out counts as live until it is back, and answers say so; the session epoch in Postgres still ends sessions | those that logged out before live until they expire |
 //! | failed logins | each control plane has only its own rate limit and its cap on hashing | locks and counts are forgotten |
@@ -31,6 +32,7 @@
 //! A data plane notes its own transitions before it asks for those of others, and applies an answer only to what
 //! it knew when it asked: else a `complete` answer would drop what is on its way to the store.
 
+mod admission;
 mod cache;
 mod claim;
 mod combo;
@@ -41,6 +43,10 @@ mod memory;
 mod redis;
 mod session;
 
+pub use admission::{
+    Admission, Budget, BudgetStanding, LAPSED_REMEMBERED, Limit, PERIOD_REMEMBERED, Rate, RateStanding,
+    Refund, Renewal, Ruling, Settled, Settlement, Spending, Verdict,
+};
 pub use cache::{
     CACHE_REPORT_TTL, CacheCounts, CacheHoldings, CacheReport, CacheStats, CachedAnswer, MAX_CACHED_ANSWERS,
 };
@@ -197,6 +203,29 @@ pub trait StateStore: Send + Sync + 'static {
     async fn report_cache(&self, data_plane: &str, report: &CacheReport) -> Result<(), StoreError>;
 
     async fn cache_stats(&self, generation: u64) -> Result<CacheStats, StoreError>;
+
+    /// Whether a request of an API key fits into all of its limits; if so, it takes its part of each, in one step.
+    ///
+    /// Concurrency is looked at first, then budgets, then rates; the first that it does not fit into is named.
+    async fn admit(&self, asked: &Admission) -> Result<Ruling, StoreError>;
+
+    /// Ends requests, each once however often it is called: releases what they reserved, spends what they cost, and
+    /// gives back what they did not use. The answers are in the order of the settlements. After an error any part of
+    /// them may have been settled, so all are to be settled again.
+    async fn settle(&self, settlements: &[Settlement]) -> Result<Vec<Settled>, StoreError>;
+
+    /// Lets requests run for another `lease` from now. What is not known as running stays so.
+    async fn renew(&self, renewals: &[Renewal], lease: Duration) -> Result<(), StoreError>;
+
+    /// Raises what is counted as spent to what is known to be; never lowers it. What running requests have reserved
+    /// counts as known already, because a source may hear of the end of a request before this store does.
+    async fn raise_spending(&self, known: &[Spending]) -> Result<(), StoreError>;
+
+    /// What is spent and reserved in these periods of a key, in their order.
+    async fn spending(&self, key: &str, periods: &[&str]) -> Result<Vec<BudgetStanding>, StoreError>;
+
+    /// Forgets what is known of an API key that exists no longer.
+    async fn forget_key(&self, key: &str) -> Result<(), StoreError>;
 
     /// How long one round trip takes.
     async fn ping(&self) -> Result<Duration, StoreError>;

@@ -3,6 +3,7 @@
 //! Expired entries are dropped when they are met and swept whenever a map has doubled, so memory is bounded by
 //! what is alive.
 
+mod admission;
 mod bounded;
 mod cache;
 mod claims;
@@ -10,12 +11,14 @@ mod clock;
 mod health;
 mod session;
 
+use self::admission::Admissions;
 use self::bounded::Bounded;
 use self::cache::Cache;
 use self::claims::Claims;
 use self::clock::Clock;
 use self::health::Health;
 use self::session::Sessions;
+use crate::admission::{Admission, BudgetStanding, Renewal, Ruling, Settled, Settlement, Spending};
 use crate::cache::{CacheReport, CacheStats, CachedAnswer};
 use crate::claim::Claim;
 use crate::combo::ComboCount;
@@ -53,6 +56,7 @@ pub struct MemoryStore {
     turns: Mutex<Bounded<(String, String)>>,
     claims: Mutex<Claims>,
     cache: Mutex<Cache>,
+    admissions: Mutex<Admissions>,
 }
 
 #[derive(Debug)]
@@ -95,6 +99,7 @@ impl Default for MemoryStore {
             })),
             claims: Mutex::default(),
             cache: Mutex::default(),
+            admissions: Mutex::default(),
         }
     }
 }
@@ -316,6 +321,33 @@ impl StateStore for MemoryStore {
 
     async fn cache_stats(&self, generation: u64) -> Result<CacheStats, StoreError> {
         Ok(self.cache.lock().stats(generation))
+    }
+
+    async fn admit(&self, asked: &Admission) -> Result<Ruling, StoreError> {
+        Ok(self.admissions.lock().admit(asked, &self.clock))
+    }
+
+    async fn settle(&self, settlements: &[Settlement]) -> Result<Vec<Settled>, StoreError> {
+        Ok(self.admissions.lock().settle(settlements, &self.clock))
+    }
+
+    async fn renew(&self, renewals: &[Renewal], lease: Duration) -> Result<(), StoreError> {
+        self.admissions.lock().renew(renewals, lease, &self.clock);
+        Ok(())
+    }
+
+    async fn raise_spending(&self, known: &[Spending]) -> Result<(), StoreError> {
+        self.admissions.lock().raise_spending(known, &self.clock);
+        Ok(())
+    }
+
+    async fn spending(&self, key: &str, periods: &[&str]) -> Result<Vec<BudgetStanding>, StoreError> {
+        Ok(self.admissions.lock().spending(key, periods, &self.clock))
+    }
+
+    async fn forget_key(&self, key: &str) -> Result<(), StoreError> {
+        self.admissions.lock().forget(key);
+        Ok(())
     }
 
     async fn ping(&self) -> Result<Duration, StoreError> {

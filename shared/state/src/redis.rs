@@ -4,6 +4,7 @@
 //! the deployment's prefix; every multi-step operation is one script over keys of one slot, so Redis Cluster
 //! would do as well.
 
+mod admission;
 mod cache;
 mod claim;
 mod combo;
@@ -11,6 +12,7 @@ mod health;
 mod load;
 mod session;
 
+use crate::admission::{Admission, BudgetStanding, Renewal, Ruling, Settled, Settlement, Spending};
 use crate::cache::{CacheReport, CacheStats, CachedAnswer};
 use crate::claim::Claim;
 use crate::combo::ComboCount;
@@ -302,6 +304,30 @@ impl StateStore for RedisStore {
 
     async fn cache_stats(&self, generation: u64) -> Result<CacheStats, StoreError> {
         cache::stats(self, generation).await
+    }
+
+    async fn admit(&self, asked: &Admission) -> Result<Ruling, StoreError> {
+        admission::admit(self, asked).await
+    }
+
+    async fn settle(&self, settlements: &[Settlement]) -> Result<Vec<Settled>, StoreError> {
+        admission::settle(self, settlements).await
+    }
+
+    async fn renew(&self, renewals: &[Renewal], lease: Duration) -> Result<(), StoreError> {
+        admission::renew(self, renewals, lease).await
+    }
+
+    async fn raise_spending(&self, known: &[Spending]) -> Result<(), StoreError> {
+        admission::raise_spending(self, known).await
+    }
+
+    async fn spending(&self, key: &str, periods: &[&str]) -> Result<Vec<BudgetStanding>, StoreError> {
+        admission::spending(self, key, periods).await
+    }
+
+    async fn forget_key(&self, key: &str) -> Result<(), StoreError> {
+        admission::forget_key(self, key).await
     }
 
     async fn ping(&self) -> Result<Duration, StoreError> {

@@ -6,6 +6,8 @@
     reason = "clippy takes what surrounds a test function for production code"
 )]
 
+mod admission;
+mod budgets;
 mod cache;
 mod claims;
 mod cluster;
@@ -13,7 +15,9 @@ mod combos;
 mod health;
 mod loads;
 mod logins;
+mod model;
 mod probes;
+mod rates;
 mod sessions;
 mod snapshots;
 mod turns;
@@ -42,6 +46,9 @@ const SCENARIOS: &[&[Scenario]] = &[
     turns::SCENARIOS,
     claims::SCENARIOS,
     cache::SCENARIOS,
+    admission::SCENARIOS,
+    rates::SCENARIOS,
+    budgets::SCENARIOS,
 ];
 
 #[tokio::test]
@@ -65,6 +72,7 @@ async fn a_store_that_is_not_there_fails_within_its_deadline() {
     let store = RedisStore::connect("redis://127.0.0.1:1", "test").await.unwrap();
     let asked = Instant::now();
     store.session_revoked("s1").await.unwrap_err();
+    store.admit(&admission::asked("k", "r1")).await.unwrap_err();
     store
         .claim_probe("openai", "d1", Duration::from_secs(60))
         .await
