@@ -83,12 +83,16 @@ impl GatewayError {
             code: None,
             param: None,
             detections: None,
+            details: Vec::new(),
             request_id: request_id.to_owned(),
         };
         match self {
             Self::Upstream(error) => return upstream(error, request_id),
             Self::Draining => public.code = Some("SERVICE_UNAVAILABLE".to_owned()),
-            Self::Exhausted(_) => public.code = Some("all_accounts_unavailable".to_owned()),
+            Self::Exhausted(exhausted) => {
+                public.code = Some("all_accounts_unavailable".to_owned());
+                public.details.clone_from(&exhausted.details);
+            }
             Self::Blocked(blocked) => {
                 public.code = blocked.code().map(str::to_owned);
                 public.detections = blocked.detections();

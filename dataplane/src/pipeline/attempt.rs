@@ -190,7 +190,7 @@ impl Search<'_> {
             // another model of the combo may speak a dialect that can say it
             Err(CallError::Encode(error)) => {
                 self.mute.push(step.route);
-                self.findings.cannot_say(error);
+                self.findings.cannot_say(route, error);
                 return Ok(None);
             }
         };

@@ -6,7 +6,7 @@ use super::plan::Plan;
 use crate::error::GatewayError;
 use crate::routing::health::Standing;
 use crate::routing::{Cooling, Route};
-use llm::{EncodeError, ErrorKind, UpstreamError};
+use llm::{Detail, Dialect, EncodeError, ErrorKind, UpstreamError};
 use std::time::Duration;
 use thiserror::Error;
 use tokio::time::Instant;
@@ -18,6 +18,8 @@ pub struct Exhausted {
     pub kind: ErrorKind,
     pub message: String,
     pub retry_after: Option<Duration>,
+    /// Of a combo: what became of each attempt, and of the members that were not asked.
+    pub details: Vec<Detail>,
 }
 
 #[derive(Default)]
@@ -30,6 +32,7 @@ pub struct Findings {
     passed_over: Option<Cooling>,
     /// The last provider and model that were considered.
     place: String,
+    details: Vec<Detail>,
 }
 
 // === impl Findings ===
@@ -56,6 +59,7 @@ impl Findings {
     pub fn ruled_out(&mut self, plan: &Plan, tried: &[Step]) {
         for (position, route) in plan.routes() {
             let broken = broken(route);
+            let mut rest: Option<Cooling> = None;
             for (number, connection) in route.provider.connections.iter().enumerate() {
                 let step = Step {
                     route: position,
@@ -65,14 +69,17 @@ impl Findings {
                     continue;
                 }
                 if let Some(cooling) = broken.or_else(|| connection.account.cooling(&route.model)) {
+                    rest = rest.filter(|rest| rest.until <= cooling.until).or(Some(cooling));
                     self.passes_over(route, cooling);
                 }
             }
+            self.was_not_asked(route, rest);
         }
     }
 
     /// The target's dialect cannot say what the client asks for; another may.
-    pub fn cannot_say(&mut self, error: EncodeError) {
+    pub fn cannot_say(&mut self, route: &Route, error: EncodeError) {
+        self.note(route, ErrorKind::Unsupported, None, error.message.clone());
         self.unsupported = Some(error);
     }
 
@@ -89,6 +96,7 @@ impl Findings {
             let left = rest.map(|cooling| cooling.until.saturating_duration_since(Instant::now()));
             error.retry_after = error.retry_after.or(left);
         }
+        self.note(route, error.kind, error.status, error.message.clone());
         self.failure = Some(error);
     }
 
@@ -102,6 +110,7 @@ impl Findings {
                     kind: ErrorKind::Unavailable,
                     message: format!("[{}] no account can be asked now", self.place),
                     retry_after: None,
+                    details: self.told(plan),
                 }
                 .into(),
             };
@@ -117,9 +126,54 @@ impl Findings {
                     .into_iter()
                     .chain(back(plan))
                     .min();
-                exhausted(&self.place, limited, failure, back).into()
+                let details = self.told(plan);
+                Exhausted {
+                    details,
+                    ..exhausted(&self.place, limited, failure, back)
+                }
+                .into()
             }
         }
+    }
+
+    /// Who asked for a model knows which one it was.
+    fn told(&mut self, plan: &Plan) -> Vec<Detail> {
+        match plan.resolution.combo() {
+            Some(_) => std::mem::take(&mut self.details),
+            None => Vec::new(),
+        }
+    }
+
+    /// Nothing is to be told of a member that is known to have failed.
+    fn was_not_asked(&mut self, route: &Route, rest: Option<Cooling>) {
+        let name = route.name();
+        if self.details.iter().any(|detail| detail.model == name) {
+            return;
+        }
+        let (kind, message) = match rest {
+            Some(rest) => {
+                let left = rest.until.saturating_duration_since(Instant::now());
+                let kind = match rest.limited {
+                    true => ErrorKind::RateLimit,
+                    false => ErrorKind::Unavailable,
+                };
+                let message = format!("not asked: {} (reset after {})", rest.reason, in_words(left));
+                (kind, message)
+            }
+            None => (
+                ErrorKind::Unavailable,
+                "not asked: no account was free in time".to_owned(),
+            ),
+        };
+        self.note(route, kind, None, message);
+    }
+
+    fn note(&mut self, route: &Route, kind: ErrorKind, status: Option<u16>, message: String) {
+        self.details.push(Detail {
+            model: route.name(),
+            status: status.unwrap_or_else(|| kind.status(Dialect::OpenAiChat)),
+            message,
+        });
     }
 }
 
@@ -138,6 +192,7 @@ fn exhausted(place: &str, limited: bool, failure: Option<UpstreamError>, back: O
         },
         message,
         retry_after: left.map(|left| left.max(Duration::from_secs(1))),
+        details: Vec::new(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Which account a request goes to, and what is in the way of it.
 
-use crate::harness::{DataPlane, KEY, Setup, header, until};
+use crate::harness::{DataPlane, KEY, Setup, header, json, until};
 use proto::v1::{self, resource::Body};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -92,6 +92,41 @@ async fn when_every_candidate_is_limited_the_earliest_recovery_is_told_at_once()
     assert!((30..=44).contains(&after), "{after}");
     let asked = [&openai, &anthropic, &third].map(|simulator| simulator.requests().len());
     assert_eq!(asked, [1, 1, 1], "nobody who rests is asked");
+}
+
+#[tokio::test]
+async fn a_combo_that_nobody_answers_for_tells_of_each_member_without_its_secrets() {
+    let (setup, openai, anthropic) = two_providers().await;
+    let secret = "sk-proj-aBcDeFgHiJkLmNoPqRsTuVwXyZ0123456789";
+    let body = json!({ "error": { "message": format!("the key {secret} is at fault") } });
+    openai.script(Behaviour {
+        body: Some(body.to_string()),
+        ..Behaviour::status(500)
+    });
+    anthropic.script(limited(60));
+    let body = combo("smart", &["openai/demo", "anthropic/demo"], |combo| {
+        combo.max_retries = Some(0)
+    });
+    let data_plane = setup.resource("combo-smart", body).start().await;
+    let response = data_plane.chat("smart", false).await;
+    assert_eq!(response.status(), 503);
+    let error = json(response).await["error"].clone();
+    let details = error["details"].as_array().unwrap();
+    let told: Vec<_> = details
+        .iter()
+        .map(|detail| {
+            (
+                detail["model"].as_str().unwrap(),
+                detail["status"].as_u64().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(told, [("openai/demo", 500), ("anthropic/demo", 429)], "{error}");
+    assert!(
+        details[0]["message"].as_str().unwrap().contains("is at fault"),
+        "{error}"
+    );
+    assert!(!error.to_string().contains(secret), "{error}");
 }
 
 #[tokio::test]

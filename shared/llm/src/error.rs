@@ -8,6 +8,7 @@ pub use classify::{classify, classify_in_band};
 pub use redact::redact;
 
 use crate::dialect::Dialect;
+use serde::Serialize;
 use std::time::Duration;
 use thiserror::Error;
 
@@ -73,6 +74,16 @@ pub struct UpstreamError {
     pub retry_after: Option<Duration>,
 }
 
+/// Why one of several models did not answer. The message is redacted and safe to show.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Detail {
+    /// As clients write it.
+    pub model: String,
+    /// The provider's, or what the failure amounts to.
+    pub status: u16,
+    pub message: String,
+}
+
 /// An error as the client will read it, before it is put into its dialect's envelope.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublicError {
@@ -85,6 +96,8 @@ pub struct PublicError {
     pub param: Option<String>,
     /// How many turns of phrase the guard refused a request for; OpenAI's clients are told.
     pub detections: Option<usize>,
+    /// What became of each model behind a name that nobody answered for; OpenAI's clients are told.
+    pub details: Vec<Detail>,
     pub request_id: String,
 }
 
@@ -158,6 +171,7 @@ impl UpstreamError {
                 .filter(|_| self.kind == ErrorKind::InvalidRequest),
             param: self.param.clone(),
             detections: None,
+            details: Vec::new(),
             request_id: request_id.into(),
         }
     }

@@ -46,7 +46,7 @@ pub mod usage;
 
 pub use caps::ModelCaps;
 pub use dialect::Dialect;
-pub use error::{DecodeError, EncodeError, ErrorKind, PublicError, UpstreamError};
+pub use error::{DecodeError, Detail, EncodeError, ErrorKind, PublicError, UpstreamError};
 pub use event::{Event, EventKind, PartStart};
 pub use finish::{Finish, FinishReason};
 pub use format::{Format, Framing, Relay, ReplySeed, StreamDecoder, StreamEncoder, StreamWire};

@@ -1,7 +1,7 @@
 //! The error envelope, `{"error":{"message","type","param","code"}}`. Every key is always there.
 
 use crate::dialect::Dialect;
-use crate::error::PublicError;
+use crate::error::{Detail, PublicError};
 use crate::frame;
 use serde::Serialize;
 
@@ -19,6 +19,8 @@ struct Body<'a> {
     code: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     detections: Option<usize>,
+    #[serde(skip_serializing_if = "<[Detail]>::is_empty")]
+    details: &'a [Detail],
 }
 
 /// Before the first byte: status and body.
@@ -45,6 +47,7 @@ fn envelope(error: &PublicError) -> Envelope<'_> {
             param: error.param.as_deref(),
             code: error.code.as_deref().or_else(|| error.kind.code(dialect)),
             detections: error.detections,
+            details: &error.details,
         },
     }
 }
@@ -63,6 +66,7 @@ mod tests {
             code: Some("SECURITY_001".to_owned()),
             param: None,
             detections: Some(2),
+            details: Vec::new(),
             request_id: "r".to_owned(),
         };
         let (status, body) = encode(&error);
@@ -70,6 +74,29 @@ mod tests {
         assert_eq!(
             String::from_utf8(body).unwrap(),
             r#"{"error":{"message":"blocked","type":"injection_detected","param":null,"code":"SECURITY_001","detections":2}}"#
+        );
+    }
+
+    #[test]
+    fn what_became_of_each_model_is_told() {
+        let detail = Detail {
+            model: "openai/gpt".to_owned(),
+            status: 500,
+            message: "broken".to_owned(),
+        };
+        let error = PublicError {
+            upstream_status: None,
+            kind: ErrorKind::Unavailable,
+            message: "no".to_owned(),
+            code: Some("all_accounts_unavailable".to_owned()),
+            param: None,
+            detections: None,
+            details: vec![detail],
+            request_id: "r".to_owned(),
+        };
+        assert_eq!(
+            String::from_utf8(encode(&error).1).unwrap(),
+            r#"{"error":{"message":"no","type":"server_error","param":null,"code":"all_accounts_unavailable","details":[{"model":"openai/gpt","status":500,"message":"broken"}]}}"#
         );
     }
 
@@ -82,6 +109,7 @@ mod tests {
             code: None,
             param: None,
             detections: None,
+            details: Vec::new(),
             request_id: "r".to_owned(),
         };
         let (status, body) = encode(&error);

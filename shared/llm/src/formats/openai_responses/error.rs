@@ -1,7 +1,7 @@
 //! The error envelope, which is that of Chat Completions, and its forms inside a stream.
 
 use crate::dialect::Dialect;
-use crate::error::{ErrorKind, PublicError};
+use crate::error::{Detail, ErrorKind, PublicError};
 use crate::frame;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -18,6 +18,8 @@ struct Body<'a> {
     kind: &'static str,
     param: Option<&'a str>,
     code: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[Detail]>::is_empty")]
+    details: &'a [Detail],
 }
 
 #[derive(Serialize)]
@@ -39,6 +41,7 @@ pub fn encode(error: &PublicError) -> (u16, Vec<u8>) {
             kind: error.kind.error_type(dialect),
             param: error.param.as_deref(),
             code: error.code.as_deref().or_else(|| error.kind.code(dialect)),
+            details: &error.details,
         },
     };
     let mut body = Vec::new();
@@ -89,6 +92,7 @@ mod tests {
             code: None,
             param: None,
             detections: None,
+            details: Vec::new(),
             request_id: "r".to_owned(),
         }
     }

@@ -124,6 +124,7 @@ fn an_error_after_the_first_byte_closes_nothing_and_is_the_last_word() {
         code: None,
         param: None,
         detections: None,
+        details: Vec::new(),
         request_id: "req-1".to_owned(),
     };
     encoder.fail(&error, &mut out);
@@ -177,6 +178,7 @@ fn errors_have_this_dialects_envelope_and_status() {
         code: None,
         param: None,
         detections: None,
+        details: Vec::new(),
         request_id: "req-1".to_owned(),
     };
     for (kind, message, status, body) in [
