@@ -4,7 +4,7 @@ use std::{fmt::Display, ops::RangeInclusive};
 
 use axum::{
     extract::{FromRequest, OptionalFromRequest, Request},
-    http::header,
+    http::{HeaderMap, header},
 };
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
@@ -16,7 +16,7 @@ use crate::{
     error::{ApiError, Violation},
 };
 
-/// A body that a handler can take as [`Json`]. Derive `Deserialize` with `deny_unknown_fields`.
+/// A body that a handler can take as [`Json`], or as `Option<Json>` where there may be none. Derive `Deserialize` with `deny_unknown_fields`.
 pub trait Body: DeserializeOwned {
     /// Fields of an answer that a client may send back unchanged after reading; they are ignored.
     const READ_ONLY: &'static [&'static str] = &[];
@@ -52,17 +52,7 @@ impl<T: Body> FromRequest<Ctx> for Json<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, ctx: &Ctx) -> Result<Self, ApiError> {
-        let is_json = request
-            .headers()
-            .get(header::CONTENT_TYPE)
-            .and_then(|value| value.to_str().ok())
-            .is_some_and(|value| {
-                value
-                    .split(';')
-                    .next()
-                    .is_some_and(|media| media.trim().eq_ignore_ascii_case("application/json"))
-            });
-        if !is_json {
+        if !is_json(request.headers()) {
             return Err(ApiError::MediaType);
         }
         let bytes = read(request.into_body(), ctx.config.max_body_size_bytes).await?;
@@ -73,20 +63,15 @@ impl<T: Body> FromRequest<Ctx> for Json<T> {
 impl<T: Body> OptionalFromRequest<Ctx> for Json<T> {
     type Rejection = ApiError;
 
-    /// `None` for a request that announces no body.
+    /// `None` for an empty body, whatever the request says about it: many clients always announce JSON.
     async fn from_request(request: Request, ctx: &Ctx) -> Result<Option<Self>, ApiError> {
-        let headers = request.headers();
-        let announced = headers.contains_key(header::CONTENT_TYPE)
-            || headers.contains_key(header::TRANSFER_ENCODING)
-            || headers
-                .get(header::CONTENT_LENGTH)
-                .is_some_and(|length| length != "0");
-        if !announced {
-            return Ok(None);
+        let is_json = is_json(request.headers());
+        let bytes = read(request.into_body(), ctx.config.max_body_size_bytes).await?;
+        match bytes.is_empty() {
+            true => Ok(None),
+            false if !is_json => Err(ApiError::MediaType),
+            false => parse(&bytes).map(|value| Some(Self(value))),
         }
-        <Self as FromRequest<Ctx>>::from_request(request, ctx)
-            .await
-            .map(Some)
     }
 }
 
@@ -154,6 +139,14 @@ impl Violations {
             Err(ApiError::Invalid(self.0))
         }
     }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let announced = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    let media = announced.and_then(|value| value.split(';').next());
+    media.is_some_and(|media| media.trim().eq_ignore_ascii_case("application/json"))
 }
 
 /// Counts while reading, for a chunked body announces no length.

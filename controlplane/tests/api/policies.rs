@@ -108,6 +108,15 @@ async fn policies_are_listed_in_the_order_they_are_asked_and_a_body_may_name_one
     let request = api.request(Method::DELETE, PATH, Some(json!({ "id": id })));
     assert_eq!(api.send(request).await.expect(200)["removed"], true);
     assert_eq!(names(&api).await, ["a", "c"]);
+
+    // many clients announce JSON whether they send any or not
+    let id = api.get(PATH).await.body["policies"][0]["id"].clone();
+    let path = format!("{PATH}?id={}", id.as_str().unwrap());
+    let mut request = api.request(Method::DELETE, &path, None);
+    let json = "application/json".parse().unwrap();
+    request.headers_mut().insert(header::CONTENT_TYPE, json);
+    api.send(request).await.expect(200);
+    assert_eq!(names(&api).await, ["c"]);
 }
 
 #[tokio::test]
