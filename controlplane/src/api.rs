@@ -21,6 +21,7 @@ pub mod keys;
 mod names;
 mod outages;
 pub mod policies;
+pub mod provider_models;
 pub mod provider_nodes;
 pub mod providers;
 pub mod rate_limits;
@@ -145,6 +146,7 @@ fn routes() -> OpenApiRouter<Ctx> {
         .merge(providers::router())
         .merge(provider_nodes::router())
         .merge(keys::router())
+        .merge(provider_models::router())
         .merge(aliases::router())
         .merge(catalog::router())
         .merge(availability::router())

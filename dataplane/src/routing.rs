@@ -7,6 +7,7 @@ mod access;
 mod chain;
 mod choice;
 mod compile;
+mod custom_model;
 pub mod health;
 mod listing;
 mod names;
@@ -24,6 +25,7 @@ mod wildcard;
 
 pub use access::{Globs, Scopes};
 pub use choice::{Choice, Hedging};
+pub use custom_model::CustomModel;
 pub use health::{Cooling, Health};
 pub use listing::ListedModel;
 pub use penalty::{Penalty, blames_provider};

@@ -49,6 +49,7 @@ impl v1::Resource {
             Some(Body::Resilience(_)) => Kind::Resilience,
             Some(Body::Policy(_)) => Kind::Policy,
             Some(Body::FallbackChain(_)) => Kind::FallbackChain,
+            Some(Body::CustomModel(_)) => Kind::CustomModel,
             None => Kind::Unspecified,
         }
     }

@@ -16,8 +16,8 @@ pub use self::routing::{
 use crate::{
     Issue,
     v1::{
-        ApiKey, Combo, Connection, ModelAlias, ProviderNode, Resource, ResourceKind as Kind, SealedSecret,
-        SystemPrompt, ThinkingBudget, resource::Body,
+        ApiKey, Combo, Connection, CustomModel, ModelAlias, ProviderNode, Resource, ResourceKind as Kind,
+        SealedSecret, SystemPrompt, ThinkingBudget, resource::Body,
     },
 };
 
@@ -35,6 +35,16 @@ pub const STRATEGIES: [&str; 6] = [
     "random",
     "least-used",
     "cost-optimized",
+];
+pub const MODEL_TYPES: [&str; 8] = [
+    "chat",
+    "embedding",
+    "image",
+    "audio",
+    "audio-transcription",
+    "audio-speech",
+    "moderation",
+    "rerank",
 ];
 pub const SCOPES: [&str; 4] = ["inference", "manage", "cloud", "read"];
 pub const THINKING_MODES: [&str; 4] = ["auto", "passthrough", "custom", "adaptive"];
@@ -70,6 +80,7 @@ pub fn resource(resource: &Resource) -> Vec<Issue> {
         Some(Body::Resilience(body)) => resilience(id, body),
         Some(Body::Policy(body)) => policy(id, body),
         Some(Body::FallbackChain(body)) => fallback_chain(id, body),
+        Some(Body::CustomModel(body)) => custom_model(id, body),
         Some(Body::Settings(_)) | None => Vec::new(),
     }
 }
@@ -125,6 +136,22 @@ pub fn alias(alias: &str, body: &ModelAlias) -> Vec<Issue> {
     check.length("id", alias, 1..=NAME_CHARS);
     check.characters("id", alias, "._:-");
     check.length("target", &body.target, 1..=MODEL_CHARS);
+    check.issues
+}
+
+pub fn custom_model(id: &str, body: &CustomModel) -> Vec<Issue> {
+    let mut check = Check::new(Kind::CustomModel, id);
+    check.length("provider", &body.provider, 1..=100);
+    check.length("model", &body.model, 1..=MODEL_CHARS);
+    check.that(
+        id.strip_prefix(&*body.provider)
+            .and_then(|rest| rest.strip_prefix('/'))
+            == Some(&*body.model),
+        "id",
+        "must be provider/model",
+    );
+    check.length("name", &body.name, 0..=NAME_CHARS);
+    check.one_of("type", &body.r#type, &MODEL_TYPES);
     check.issues
 }
 
@@ -368,6 +395,26 @@ mod tests {
     #[test]
     fn an_alias_with_a_slash_or_without_a_target_is_refused() {
         assert_eq!(fields(&alias("a/b", &ModelAlias::default())), ["id", "target"]);
+    }
+
+    #[test]
+    fn a_custom_model_is_refused_field_by_field() {
+        let good = CustomModel {
+            provider: "together".to_owned(),
+            model: "meta-llama/mine".to_owned(),
+            r#type: "chat".to_owned(),
+            ..CustomModel::default()
+        };
+        assert_eq!(custom_model("together/meta-llama/mine", &good), []);
+        let bad = CustomModel {
+            name: "n".repeat(NAME_CHARS + 1),
+            r#type: "video".to_owned(),
+            ..good
+        };
+        let expected = ["id", "name", "type"];
+        assert_eq!(fields(&custom_model("together/mine", &bad)), expected);
+        let empty = ["provider", "model", "id", "type"];
+        assert_eq!(fields(&custom_model("x", &CustomModel::default())), empty);
     }
 
     #[test]

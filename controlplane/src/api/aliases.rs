@@ -255,7 +255,7 @@ mod tests {
                 .iter()
                 .map(|(a, b)| ((*a).to_owned(), (*b).to_owned()))
                 .collect(),
-            wildcards: Vec::new(),
+            ..Names::default()
         }
     }
 

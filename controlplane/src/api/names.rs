@@ -19,6 +19,8 @@ pub struct Names {
     /// Alias to target.
     pub aliases: HashMap<String, String>,
     pub wildcards: Vec<WildcardAlias>,
+    /// Ids of models that operators added to some provider.
+    pub custom_models: HashSet<String>,
 }
 
 /// `*` is any text, `?` one character, case does not matter; the most specific pattern wins.
@@ -45,11 +47,15 @@ impl Names {
         let wildcards = sqlx::query_scalar!("select value from setting where key = 'wildcardAliases'")
             .fetch_optional(&mut *conn)
             .await?;
+        let custom_models = sqlx::query_scalar!("select distinct model from custom_model")
+            .fetch_all(&mut *conn)
+            .await?;
         Ok(Self {
             nodes: nodes.into_iter().map(|row| (row.prefix, row.id)).collect(),
             combos: combos.into_iter().collect(),
             aliases: aliases.into_iter().map(|row| (row.alias, row.target)).collect(),
             wildcards: WildcardAlias::from_stored(wildcards.as_ref()),
+            custom_models: custom_models.into_iter().collect(),
         })
     }
 
@@ -69,6 +75,7 @@ impl Names {
         self.is_provider_model(model)
             || self.combos.contains(model)
             || self.aliases.contains_key(model)
+            || self.custom_models.contains(model)
             || is_any_catalogued_id(model)
     }
 

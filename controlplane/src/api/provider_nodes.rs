@@ -354,7 +354,7 @@ async fn update(
     Ok(wait.answer(StatusCode::OK, committed).await)
 }
 
-/// Removes a node and all its connections.
+/// Removes a node, all its connections and its custom models.
 #[utoipa::path(delete, path = "/api/provider-nodes/{id}", tag = "providers", params(WaitQuery),
     responses((status = 200, body = NodeDeleted), (status = 404), (status = 412)))]
 async fn delete(
@@ -368,6 +368,9 @@ async fn delete(
     let row = find(&mut *tx.conn(), &id).await?;
     if_match.check(row.updated_at)?;
     let connections = sqlx::query!("delete from provider_connection where provider = $1", id)
+        .execute(tx.conn())
+        .await?;
+    sqlx::query!("delete from custom_model where provider = $1", id)
         .execute(tx.conn())
         .await?;
     sqlx::query!("delete from provider_node where id = $1", id)

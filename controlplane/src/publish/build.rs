@@ -9,8 +9,8 @@ use std::collections::HashMap;
 use proto::{
     Resources, SETTINGS_ID, SYSTEM_PROMPT_ID, THINKING_BUDGET_ID,
     v1::{
-        ApiKey, ComboMember, Connection, ModelAlias, ProviderNode, Resource, SealedSecret, Settings,
-        SystemPrompt, ThinkingBudget, resource::Body,
+        ApiKey, ComboMember, Connection, CustomModel, ModelAlias, ProviderNode, Resource, SealedSecret,
+        Settings, SystemPrompt, ThinkingBudget, resource::Body,
     },
 };
 use runtime::{
@@ -20,7 +20,7 @@ use runtime::{
 use uuid::Uuid;
 
 use self::combos::Cascade;
-use super::rows::{ConnectionRow, KeyRow, MemberRow, NodeRow, Rows, SettingRow};
+use super::rows::{ConnectionRow, CustomModelRow, KeyRow, MemberRow, NodeRow, Rows, SettingRow};
 use crate::vault::{Cell, Vault};
 
 /// What it takes to turn secrets at rest into secrets on the wire.
@@ -94,6 +94,7 @@ pub(super) fn build(rows: Rows, secrets: &Secrets) -> Resources {
         .chain(rows.keys.into_iter().map(api_key))
         .chain(rows.policies.into_iter().map(routing::policy))
         .chain(rows.chains.into_iter().map(routing::fallback_chain))
+        .chain(rows.custom_models.into_iter().map(custom_model))
         .collect()
 }
 
@@ -193,6 +194,24 @@ fn think_tags(stored: Option<&str>) -> &'static str {
         Some("false") => "off",
         Some("implicit") => "opened-by-prompt",
         _ => "",
+    }
+}
+
+fn custom_model(row: CustomModelRow) -> Resource {
+    let id = format!("{}/{}", row.provider, row.model);
+    let model = CustomModel {
+        provider: row.provider,
+        model: row.model,
+        name: row.name,
+        r#type: row.r#type,
+        context_window: row
+            .context_window
+            .and_then(|tokens| tokens.try_into().ok())
+            .unwrap_or_default(),
+    };
+    Resource {
+        id,
+        body: Some(Body::CustomModel(model)),
     }
 }
 

@@ -24,6 +24,7 @@ pub(super) struct Rows {
     pub keys: Vec<KeyRow>,
     pub policies: Vec<PolicyRow>,
     pub chains: Vec<ChainRow>,
+    pub custom_models: Vec<CustomModelRow>,
 }
 
 pub(super) struct SettingRow {
@@ -100,6 +101,14 @@ pub(super) struct PolicyRow {
 pub(super) struct ChainRow {
     pub model: String,
     pub chain: Value,
+}
+
+pub(super) struct CustomModelRow {
+    pub provider: String,
+    pub model: String,
+    pub name: String,
+    pub r#type: String,
+    pub context_window: Option<i32>,
 }
 
 // === impl Head ===
@@ -190,6 +199,12 @@ impl Rows {
         let chains = sqlx::query_as!(ChainRow, "select model, chain from fallback_chain order by model")
             .fetch_all(&mut *conn)
             .await?;
+        let custom_models = sqlx::query_as!(
+            CustomModelRow,
+            "select provider, model, name, type, context_window from custom_model order by provider, model"
+        )
+        .fetch_all(&mut *conn)
+        .await?;
         Ok(Self {
             head: Head {
                 epoch: head.epoch,
@@ -204,6 +219,7 @@ impl Rows {
             keys,
             policies,
             chains,
+            custom_models,
         })
     }
 }

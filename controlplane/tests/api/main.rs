@@ -20,6 +20,7 @@ mod keys;
 mod metrics;
 mod observe;
 mod policies;
+mod provider_models;
 mod provider_nodes;
 mod providers;
 mod rate_limits;

@@ -45,6 +45,8 @@ struct ModelView {
     description: String,
     supported_generation_methods: [&'static str; 3],
     #[serde(skip_serializing_if = "Option::is_none")]
+    input_token_limit: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     output_token_limit: Option<u64>,
 }
 
@@ -116,9 +118,10 @@ fn view(table: &Table, row: &ListedModel) -> ModelView {
         .and_then(|resolution| resolution.routes().first().cloned());
     ModelView {
         name: format!("models/{}", row.id),
-        display_name: row.root.clone(),
-        description: format!("{} model: {}", row.owned_by, row.root),
+        display_name: row.name().to_owned(),
+        description: format!("{} model: {}", row.owned_by, row.name()),
         supported_generation_methods: METHODS,
+        input_token_limit: row.custom.as_ref().and_then(|custom| custom.context_window),
         output_token_limit: route
             .and_then(|route| ModelCaps::of(route.provider.spec.dialect, &route.model).max_output),
     }

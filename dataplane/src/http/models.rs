@@ -39,6 +39,14 @@ struct ModelView<'a> {
     permission: [(); 0],
     root: &'a str,
     parent: Option<&'a str>,
+    /// An operator added it.
+    #[serde(skip_serializing_if = "is_false")]
+    custom: bool,
+    /// Of what is no chat model.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    r#type: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subtype: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -63,7 +71,8 @@ pub async fn list(State(gateway): State<Arc<Gateway>>, request: Request) -> Resp
         let (visible, now) = (table.visible(caller.key.as_deref()), Utc::now());
         match arrival.endpoint.dialect {
             Dialect::AnthropicMessages => {
-                let data: Vec<_> = visible.map(|row| anthropic_view(row, now)).collect();
+                let chat = visible.filter(|row| row.is_chat());
+                let data: Vec<_> = chat.map(|row| anthropic_view(row, now)).collect();
                 let (first_id, last_id) = (data.first().map(|row| row.id), data.last().map(|row| row.id));
                 axum::Json(AnthropicList {
                     data,
@@ -111,11 +120,11 @@ pub(super) fn enter(gateway: &Gateway, arrival: &Arrival) -> Result<(Arc<Table>,
     Ok((table, caller))
 }
 
-/// What a caller may see, every model once: the second names that some have are left out.
+/// The chat models that a caller may see, every one once: the second names that some have are left out.
 pub(super) fn rows<'a>(table: &'a Table, caller: &'a Caller) -> impl Iterator<Item = &'a ListedModel> {
     table
         .visible(caller.key.as_deref())
-        .filter(|row| row.parent.is_none())
+        .filter(|row| row.parent.is_none() && row.is_chat())
 }
 
 /// One model by any of its names.
@@ -150,6 +159,11 @@ fn endpoint(request: &Request) -> Endpoint {
 }
 
 fn view(row: &ListedModel, now: DateTime<Utc>) -> ModelView<'_> {
+    let kind = row.custom.as_ref().map_or("chat", |custom| &custom.kind);
+    let (kind, subtype) = match kind.split_once('-') {
+        Some((kind, subtype)) => (kind, Some(subtype)),
+        None => (kind, None),
+    };
     ModelView {
         id: &row.id,
         object: "model",
@@ -158,6 +172,9 @@ fn view(row: &ListedModel, now: DateTime<Utc>) -> ModelView<'_> {
         permission: [],
         root: &row.root,
         parent: row.parent.as_deref(),
+        custom: row.custom.is_some(),
+        r#type: (kind != "chat").then_some(kind),
+        subtype,
     }
 }
 
@@ -165,9 +182,14 @@ fn anthropic_view(row: &ListedModel, now: DateTime<Utc>) -> AnthropicView<'_> {
     AnthropicView {
         r#type: "model",
         id: &row.id,
-        display_name: &row.root,
+        display_name: row.name(),
         created_at: now.to_rfc3339_opts(SecondsFormat::Secs, true),
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 fn unknown(id: &str) -> GatewayError {

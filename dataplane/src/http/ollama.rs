@@ -130,12 +130,14 @@ fn shown<'a>(table: &Table, row: &'a ListedModel) -> Shown<'a> {
     let mut capabilities = vec!["completion", "tools"];
     capabilities.extend(caps.is_some_and(|caps| caps.images).then_some("vision"));
     let architecture = ("general.architecture".to_owned(), Value::from(&*row.owned_by));
+    let context = row.custom.as_ref().and_then(|custom| custom.context_window);
+    let context = context.map(|tokens| (format!("{}.context_length", row.owned_by), Value::from(tokens)));
     Shown {
         modelfile: "",
         parameters: "",
         template: "",
         details: details(row),
-        model_info: Map::from_iter([architecture]),
+        model_info: std::iter::once(architecture).chain(context).collect(),
         capabilities,
         modified_at: now(),
     }

@@ -8,6 +8,7 @@ use super::Routing;
 use super::access::{Globs, Scopes};
 use super::chain::Chains;
 use super::choice::Choice;
+use super::custom_model::{self, CustomModel};
 use super::health::Health;
 use super::listing;
 use super::names;
@@ -44,6 +45,12 @@ struct Node<'a> {
     spec: &'static ProviderSpec,
 }
 
+/// What belongs to providers, by their ids, until they take it.
+struct Served<'a> {
+    connections: &'a mut HashMap<String, Vec<Arc<Connection>>>,
+    custom: &'a mut HashMap<String, Vec<Arc<CustomModel>>>,
+}
+
 /// The resources by kind, in id order, so that the same configuration always compiles to the same table.
 #[derive(Default)]
 struct Sorted<'a> {
@@ -59,6 +66,7 @@ struct Sorted<'a> {
     resilience: Option<&'a v1::Resilience>,
     policies: BTreeMap<&'a str, &'a v1::Policy>,
     chains: BTreeMap<&'a str, &'a v1::FallbackChain>,
+    custom_models: BTreeMap<&'a str, &'a v1::CustomModel>,
     /// Names of combos and aliases that cannot be used, and why.
     broken: Vec<(&'a str, String)>,
 }
@@ -85,7 +93,13 @@ impl Table {
         let nodes = compile_nodes(&sorted, &mut errors);
         let health = kept.health();
         let mut connections = compile_connections(&sorted, &nodes, transport, health, &mut errors);
-        let providers = compile_providers(&nodes, &mut connections, &settings.blocked, health, &mut errors);
+        let mut custom =
+            custom_model::compile(&sorted.custom_models, |id| nodes.contains_key(id), &mut errors);
+        let served = Served {
+            connections: &mut connections,
+            custom: &mut custom,
+        };
+        let providers = compile_providers(&nodes, served, &settings.blocked, health, &mut errors);
         let distinct: Vec<Arc<Provider>> = distinct(&providers);
         let chains = Chains::compile(&sorted.chains, &providers, &mut errors);
         let policies = Policies::compile(&sorted.policies, &providers);
@@ -152,6 +166,7 @@ impl<'a> Sorted<'a> {
                 (Some(Body::Resilience(resilience)), None) => sorted.resilience = Some(resilience),
                 (Some(Body::Policy(policy)), None) => drop(sorted.policies.insert(id, policy)),
                 (Some(Body::FallbackChain(chain)), None) => drop(sorted.chains.insert(id, chain)),
+                (Some(Body::CustomModel(model)), None) => drop(sorted.custom_models.insert(id, model)),
                 (None, _) => {
                     let fault = Fault::new(Code::Decode, "unknown kind of resource: upgrade this data plane");
                     report(errors, ResourceKind::Unspecified, id, fault);
@@ -159,6 +174,18 @@ impl<'a> Sorted<'a> {
             }
         }
         sorted
+    }
+}
+
+// === impl Served ===
+
+impl Served<'_> {
+    fn connections(&mut self, provider: &str) -> Vec<Arc<Connection>> {
+        self.connections.remove(provider).unwrap_or_default()
+    }
+
+    fn custom(&mut self, provider: &str) -> Vec<Arc<CustomModel>> {
+        self.custom.remove(provider).unwrap_or_default()
     }
 }
 
@@ -384,7 +411,7 @@ fn compile_headers(
 /// Every word that may stand before a slash. A node's prefix goes in last: it shadows a registry word.
 fn compile_providers(
     nodes: &BTreeMap<&str, Node<'_>>,
-    connections: &mut HashMap<String, Vec<Arc<Connection>>>,
+    mut served: Served<'_>,
     blocked: &HashSet<String>,
     health: &Health,
     errors: &mut Vec<ResourceError>,
@@ -397,7 +424,8 @@ fn compile_providers(
             spec,
             is_node: false,
             blocked: blocked.contains(spec.id) || blocked.contains(spec.alias),
-            connections: connections.remove(spec.id).unwrap_or_default(),
+            connections: served.connections(spec.id),
+            custom: served.custom(spec.id),
             breaker: health.breaker(spec.id),
             turn: health.turn(spec.id),
         });
@@ -412,7 +440,8 @@ fn compile_providers(
             spec,
             is_node: true,
             blocked: blocked.contains(*id) || blocked.contains(&node.prefix),
-            connections: connections.remove(*id).unwrap_or_default(),
+            connections: served.connections(id),
+            custom: served.custom(id),
             breaker: health.breaker(id),
             turn: health.turn(id),
         });

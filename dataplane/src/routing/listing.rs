@@ -1,5 +1,6 @@
 //! What `GET /v1/models` shows, computed once per configuration.
 
+use super::custom_model::CustomModel;
 use super::table::{ApiKey, Provider, Table};
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -14,34 +15,34 @@ pub struct ListedModel {
     pub root: String,
     /// The row this one is another spelling of.
     pub parent: Option<String>,
+    /// An operator added it.
+    pub custom: Option<Arc<CustomModel>>,
 }
 
 /// Combos first, then the models of every active provider under its prefix and, where that differs, under its
-/// id as well.
+/// id as well, and in the end those that operators added, in the same way.
 pub(super) fn build<'a>(
     combos: impl Iterator<Item = &'a str>,
     providers: impl Iterator<Item = &'a Arc<Provider>>,
 ) -> Vec<ListedModel> {
     let owner: Arc<str> = Arc::from("combo");
     let mut rows: Vec<ListedModel> = combos
-        .map(|name| row(name.to_owned(), &owner, name, None))
+        .map(|name| row(name.to_owned(), &owner, name, None, None))
         .collect();
     rows.sort_by(|a, b| a.id.cmp(&b.id));
 
     let mut providers: Vec<_> = providers.filter(|provider| provider.is_active()).collect();
     providers.sort_by(|a, b| a.id.cmp(&b.id));
+    for provider in &providers {
+        let known = |model: &str| provider.spec.models.iter().any(|known| known.id == model);
+        let added = |model: &str| provider.custom.iter().any(|custom| &*custom.id == model);
+        for model in models(provider).filter(|model| known(model) || !added(model)) {
+            rows.extend(spellings(provider, model, None));
+        }
+    }
     for provider in providers {
-        for model in models(provider) {
-            let id = format!("{}/{model}", provider.prefix);
-            rows.push(row(id.clone(), &provider.id, model, None));
-            if !provider.is_node && provider.prefix != provider.id {
-                rows.push(row(
-                    format!("{}/{model}", provider.id),
-                    &provider.id,
-                    model,
-                    Some(id),
-                ));
-            }
+        for custom in &provider.custom {
+            rows.extend(spellings(provider, &custom.id, Some(custom)));
         }
     }
     let mut seen = HashSet::new();
@@ -49,13 +50,29 @@ pub(super) fn build<'a>(
     rows
 }
 
-/// The registry's models of a provider and the default models of its connections.
+/// The registry's models of a provider, those that an operator added, and the default models of its connections.
 pub(super) fn models(provider: &Provider) -> impl Iterator<Item = &str> {
     let own = provider
         .connections
         .iter()
         .filter_map(|connection| connection.default_model.as_deref());
-    provider.spec.models.iter().map(|model| model.id).chain(own)
+    let custom = provider.custom.iter().map(|custom| &*custom.id);
+    let registry = provider.spec.models.iter().map(|model| model.id);
+    registry.chain(custom).chain(own)
+}
+
+// === impl ListedModel ===
+
+impl ListedModel {
+    /// For people.
+    pub fn name(&self) -> &str {
+        self.custom.as_ref().map_or(&self.root, |custom| &custom.name)
+    }
+
+    /// It converses, as far as is known.
+    pub fn is_chat(&self) -> bool {
+        self.custom.as_ref().is_none_or(|custom| &*custom.kind == "chat")
+    }
 }
 
 // === impl Table ===
@@ -78,11 +95,31 @@ impl Table {
     }
 }
 
-fn row(id: String, owned_by: &Arc<str>, root: &str, parent: Option<String>) -> ListedModel {
+/// A model under the provider's prefix, and under its id where clients may write that as well.
+fn spellings(
+    provider: &Provider,
+    model: &str,
+    custom: Option<&Arc<CustomModel>>,
+) -> impl Iterator<Item = ListedModel> {
+    let id = format!("{}/{model}", provider.prefix);
+    let twin = (!provider.is_node && provider.prefix != provider.id)
+        .then(|| format!("{}/{model}", provider.id))
+        .map(|twin| row(twin, &provider.id, model, Some(id.clone()), custom));
+    std::iter::once(row(id, &provider.id, model, None, custom)).chain(twin)
+}
+
+fn row(
+    id: String,
+    owned_by: &Arc<str>,
+    root: &str,
+    parent: Option<String>,
+    custom: Option<&Arc<CustomModel>>,
+) -> ListedModel {
     ListedModel {
         id,
         owned_by: owned_by.clone(),
         root: root.to_owned(),
         parent,
+        custom: custom.cloned(),
     }
 }

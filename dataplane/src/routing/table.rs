@@ -7,6 +7,7 @@
 use super::access::{Globs, Scopes};
 use super::chain::Chains;
 use super::choice::Choice;
+use super::custom_model::CustomModel;
 use super::health::{Account, Breaker};
 use super::listing::ListedModel;
 use super::policy::Policies;
@@ -80,6 +81,8 @@ pub struct Provider {
     pub blocked: bool,
     /// Enabled ones, in the order they are tried.
     pub connections: Vec<Arc<Connection>>,
+    /// Models that it has besides those of the registry, in the order of their ids.
+    pub custom: Vec<Arc<CustomModel>>,
     pub breaker: Arc<Breaker>,
     /// How many requests have chosen among the connections.
     pub turn: Arc<AtomicU64>,

@@ -1,6 +1,7 @@
 //! Resources in, resolutions out.
 
 mod combos;
+mod custom_models;
 mod names;
 mod policies;
 

@@ -1,6 +1,7 @@
 //! Paths: every operation under every name it has, and each answered in the dialect of its path.
 
 use crate::harness::{DataPlane, KEY, Setup, header, json};
+use proto::v1;
 use serde_json::{Value, json};
 use testkit::Simulator;
 
@@ -273,6 +274,86 @@ async fn models_are_listed_in_the_words_of_each_dialect() {
         (&json!(false), &json!("model"), &json!("smart")),
         "{anthropic}"
     );
+}
+
+#[tokio::test]
+async fn a_custom_model_is_in_every_list_and_its_bare_name_is_answered() {
+    let simulator = Simulator::openai().await;
+    let custom = |model: &str, kind: &str| v1::CustomModel {
+        provider: "node-mine".to_owned(),
+        model: model.to_owned(),
+        name: "My Model".to_owned(),
+        r#type: kind.to_owned(),
+        context_window: 4096,
+    };
+    let data_plane = Setup::new()
+        .node("mine", "openai-compatible", "chat", &simulator)
+        .resource(
+            "node-mine/org/demo",
+            v1::resource::Body::CustomModel(custom("org/demo", "chat")),
+        )
+        .resource(
+            "node-mine/ear",
+            v1::resource::Body::CustomModel(custom("ear", "audio-transcription")),
+        )
+        .start()
+        .await;
+    let get = async |path: &str| json(data_plane.get(path).send().await.unwrap()).await;
+
+    let listed = get("/v1/models").await["data"].clone();
+    let pick = |fields: &[&str]| {
+        let of = |row: &Value| fields.iter().map(|field| row[field].clone()).collect::<Vec<_>>();
+        listed.as_array().unwrap().iter().map(of).collect::<Vec<_>>()
+    };
+    let expected = [
+        vec![
+            json!("mine/ear"),
+            json!(true),
+            json!("audio"),
+            json!("transcription"),
+        ],
+        vec![json!("mine/org/demo"), json!(true), json!(null), json!(null)],
+    ];
+    assert_eq!(pick(&["id", "custom", "type", "subtype"]), expected);
+
+    let gemini = get("/v1beta/models").await["models"].clone();
+    assert_eq!(
+        gemini.as_array().unwrap().len(),
+        1,
+        "what does not converse is not listed: {gemini}"
+    );
+    assert_eq!(
+        (
+            &gemini[0]["name"],
+            &gemini[0]["displayName"],
+            &gemini[0]["inputTokenLimit"]
+        ),
+        (&json!("models/mine/org/demo"), &json!("My Model"), &json!(4096)),
+    );
+    let tags = get("/api/tags").await["models"].clone();
+    assert_eq!(
+        (tags.as_array().unwrap().len(), &tags[0]["name"]),
+        (1, &json!("mine/org/demo"))
+    );
+
+    for (path, model) in [
+        ("/v1/chat/completions", "org/demo"),
+        ("/v1/chat/completions", "mine/org/demo"),
+        ("/v1/providers/mine/chat/completions", "org/demo"),
+        ("/v1/providers/node-mine/chat/completions", "org/demo"),
+    ] {
+        let question = json!({"model": model, "messages": [{"role": "user", "content": "Hi"}]});
+        assert_eq!(
+            data_plane.ask(path, &question).await.status(),
+            200,
+            "{path} {model}"
+        );
+        assert_eq!(
+            simulator.requests().pop().unwrap().body["model"],
+            "org/demo",
+            "{path} {model}"
+        );
+    }
 }
 
 #[tokio::test]

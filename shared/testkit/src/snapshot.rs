@@ -203,6 +203,23 @@ impl Snapshot {
         self.with(model, Body::FallbackChain(v1::FallbackChain { links }))
     }
 
+    /// A model that an operator added to a provider.
+    pub fn custom_model(
+        self,
+        provider: &str,
+        model: &str,
+        change: impl FnOnce(&mut v1::CustomModel),
+    ) -> Self {
+        let mut custom = v1::CustomModel {
+            provider: provider.to_owned(),
+            model: model.to_owned(),
+            r#type: "chat".to_owned(),
+            ..v1::CustomModel::default()
+        };
+        change(&mut custom);
+        self.with(&format!("{provider}/{model}"), Body::CustomModel(custom))
+    }
+
     /// A gateway key that may do everything clients do.
     pub fn key(self, key: &str) -> Self {
         self.key_with(key, |_| {})

@@ -27,6 +27,7 @@ fn rows() -> Rows {
         keys: Vec::new(),
         policies: Vec::new(),
         chains: Vec::new(),
+        custom_models: Vec::new(),
     }
 }
 
