@@ -73,6 +73,41 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/combos/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What combos did, and each of their models. */
+        get: operations["get_combos_metrics"];
+        put?: never;
+        post?: never;
+        /** Begins to count anew, for one combo or all. */
+        delete: operations["delete_combos_metrics"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/combos/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sends every member of a combo a tiny request. */
+        post: operations["post_combos_test"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/combos/{id}": {
         parameters: {
             query?: never;
@@ -122,6 +157,60 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/explain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What a data plane would decide for a request now, without sending it. */
+        post: operations["post_explain"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/explain/{request_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The decision of a request, by its id or by the `X-Request-Id` its client saw. */
+        get: operations["get_explain_request_id"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/fallback/chains": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All chains. */
+        get: operations["get_fallback_chains"];
+        /** Sets the chain of a model, over the one it has. */
+        put: operations["put_fallback_chains"];
+        /** Sets the chain of a model, over the one it has. */
+        post: operations["post_fallback_chains"];
+        /** Removes the chain of a model, named by `?model=` or in the body. One that does not exist is no error. */
+        delete: operations["delete_fallback_chains"];
         options?: never;
         head?: never;
         patch?: never;
@@ -219,6 +308,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/models/availability": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is out of service, with `all` also what is not. */
+        get: operations["get_models_availability"];
+        put?: never;
+        /** Whether a model can be served now; or, when the body names a provider, ends what keeps it out of service. */
+        post: operations["post_models_availability"];
+        /**
+         * Ends what keeps a model out of service: on every connection of the provider, with every provider when none is
+         *     named, and everything about a provider when no model is.
+         */
+        delete: operations["delete_models_availability"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/models/catalog": {
         parameters: {
             query?: never;
@@ -226,7 +337,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Every provider a connection can be made for. */
+        /** Every provider a connection can be made for, and its models. */
         get: operations["get_models_catalog"];
         put?: never;
         post?: never;
@@ -247,7 +358,47 @@ export interface paths {
         get: operations["get_monitoring_health"];
         put?: never;
         post?: never;
-        delete?: never;
+        /** Closes every circuit breaker. */
+        delete: operations["delete_monitoring_health"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/policies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Policies, circuit breakers and locked identifiers. Without the state store there are only the policies. */
+        get: operations["get_policies"];
+        /** Creates a policy, changes what the body names of one, or unlocks an identifier. */
+        put: operations["put_policies"];
+        /** Creates a policy, changes what the body names of one, or unlocks an identifier. */
+        post: operations["post_policies"];
+        /** Removes a policy, named by `?id=` or in the body, or unlocks `?identifier=`. */
+        delete: operations["delete_policies"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/provider-models": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The custom models of one provider, or of all. */
+        get: operations["get_provider_models"];
+        put?: never;
+        /** Adds a model to a provider. One that is there already stays as it is, and is the answer. */
+        post: operations["post_provider_models"];
+        /** Takes a model from a provider. One that is not there is no error. */
+        delete: operations["delete_provider_models"];
         options?: never;
         head?: never;
         patch?: never;
@@ -300,7 +451,7 @@ export interface paths {
         /** Changes a node and what its connections take from it. PUT asks for `name`, `prefix` and `baseUrl`. */
         put: operations["put_provider_nodes_id"];
         post?: never;
-        /** Removes a node and all its connections. */
+        /** Removes a node, all its connections and its custom models. */
         delete: operations["delete_provider_nodes_id"];
         options?: never;
         head?: never;
@@ -414,6 +565,98 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/rate-limit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The pace of protected connections, and how many there are. */
+        get: operations["get_rate_limit"];
+        /** Changes what the body names, as `PUT /api/resilience` does with `defaults`. */
+        put: operations["put_rate_limit"];
+        /** Moved to `POST /api/rate-limits`. */
+        post: operations["post_rate_limit"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Changes what the body names, as `PUT /api/resilience` does with `defaults`. */
+        patch: operations["patch_rate_limit"];
+        trace?: never;
+    };
+    "/api/rate-limits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every connection with its queue and its limits, over all data planes. */
+        get: operations["get_rate_limits"];
+        /** Switches the protection of one connection on or off. */
+        put: operations["put_rate_limits"];
+        /** Switches the protection of one connection on or off. */
+        post: operations["post_rate_limits"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/resilience": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The profiles, and the circuit breakers they govern. While the state store is away, no breaker is told of. */
+        get: operations["get_resilience"];
+        /** Changes what the body names. */
+        put: operations["put_resilience"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Changes what the body names. */
+        patch: operations["patch_resilience"];
+        trace?: never;
+    };
+    "/api/resilience/reset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Closes circuit breakers and ends cooldowns. The body may be left out. */
+        post: operations["post_resilience_reset"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The conversations of the last half hour. */
+        get: operations["get_sessions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/settings": {
         parameters: {
             query?: never;
@@ -431,6 +674,25 @@ export interface paths {
         head?: never;
         /** Changes what the body names. */
         patch: operations["patch_settings"];
+        trace?: never;
+    };
+    "/api/settings/combo-defaults": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The defaults of all combos, and the overrides of providers. */
+        get: operations["get_settings_combo_defaults"];
+        /** Changes what the body names. */
+        put: operations["put_settings_combo_defaults"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Changes what the body names. */
+        patch: operations["patch_settings_combo_defaults"];
         trace?: never;
     };
     "/api/settings/require-login": {
@@ -529,6 +791,25 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description What the policy does; the field of its type and no other. */
+        Actions: {
+            /**
+             * @description `access`: models that are refused; `*` is any text.
+             * @default []
+             */
+            block_model: string[];
+            /**
+             * Format: int32
+             * @description `budget`: an answer has no more tokens than this.
+             * @default null
+             */
+            max_tokens: number | null;
+            /**
+             * @description `routing`: tried before the others.
+             * @default []
+             */
+            prefer_provider: string[];
+        };
         AliasBody: {
             /** @description `^[A-Za-z0-9._:-]+$` */
             alias: string;
@@ -551,6 +832,47 @@ export interface components {
             model: string;
             previous?: string | null;
             success: boolean;
+        };
+        /** @description With `provider` it clears, without it only looks. */
+        AvailabilityBody: {
+            model?: string | null;
+            provider?: string | null;
+        };
+        AvailabilityCleared: {
+            /** @description Something was out of service. */
+            removed: boolean;
+            success: boolean;
+        };
+        AvailabilityView: {
+            /** @description Models of the built-in catalogue that some connection can serve now. */
+            available?: components["schemas"]["AvailableView"][] | null;
+            models: components["schemas"]["UnavailableView"][];
+            unavailableCount: number;
+        };
+        AvailableView: {
+            /** @description How many connections can serve it now. */
+            connections: number;
+            model: string;
+            provider: string;
+        };
+        BTreeMap: {
+            [key: string]: {
+                /**
+                 * Format: int32
+                 * @description The same; the name is historic.
+                 */
+                executing: number;
+                /**
+                 * Format: int32
+                 * @description Requests that wait for their turn.
+                 */
+                queued: number;
+                /**
+                 * Format: int32
+                 * @description Requests that have it.
+                 */
+                running: number;
+            };
         };
         BatchBody: {
             /** @description `provider`, `oauth`, `free`, `apikey`, `compatible` or `all`. */
@@ -577,11 +899,88 @@ export interface components {
             summary: components["schemas"]["BatchSummary"];
             testedAt: components["schemas"]["Stamp"];
         };
+        BreakerStanding: {
+            /**
+             * Format: int32
+             * @description Consecutive failures that opened it.
+             */
+            failureCount: number;
+            /**
+             * Format: int64
+             * @description Unix milliseconds.
+             */
+            lastFailureTime?: number | null;
+            state: components["schemas"]["BreakerState"];
+        };
+        /** @enum {string} */
+        BreakerState: "CLOSED" | "OPEN" | "HALF_OPEN";
+        /** @description The circuit breaker of one provider. */
+        BreakerView: components["schemas"]["BreakerStanding"] & {
+            /** @description The provider's id. */
+            name: string;
+        };
+        BreakersReset: {
+            message: string;
+            resetCount: number;
+            success: boolean;
+        };
+        CandidateView: {
+            connectionId: string;
+            connectionName?: string | null;
+            /**
+             * Format: double
+             * @description Of its recent requests, the share that failed: 0 to 1.
+             */
+            failureRate?: number | null;
+            /** Format: int32 */
+            inFlight?: number | null;
+            lastUsed?: components["schemas"]["Stamp"] | null;
+            model: string;
+            /** Format: int32 */
+            number: number;
+            /**
+             * Format: int32
+             * @description By a policy: 1 comes first; 0 = after all that are preferred.
+             */
+            preference: number;
+            provider: string;
+            /** @description Its place in the order, from 0. */
+            rank?: number | null;
+            until?: components["schemas"]["Stamp"] | null;
+            /**
+             * @description `eligible`, `probe`, or what kept it out: `resting`, `rate-limited`, `breaker-open`, `not-permitted`,
+             *     `refused-by-policy`.
+             */
+            verdict: string;
+        };
         Catalog: {
             /** @description By what clients write before the slash of a model. */
             catalog: {
                 [key: string]: components["schemas"]["ProviderEntry"];
             };
+        };
+        ChainBody: {
+            chain: components["schemas"]["LinkBody"][];
+            /** @description The model's id, without a provider. */
+            model: string;
+        };
+        ChainDeleted: {
+            removed: boolean;
+            success: boolean;
+        };
+        ChainList: {
+            /** @description By model. */
+            chains: {
+                [key: string]: components["schemas"]["Link"][];
+            };
+        };
+        ChainSet: {
+            chain: components["schemas"]["Link"][];
+            model: string;
+            success: boolean;
+        };
+        ChangedView: components["schemas"]["Resilience"] & {
+            ok: boolean;
         };
         CheckView: {
             /** Format: int64 */
@@ -594,11 +993,13 @@ export interface components {
             models?: components["schemas"]["Member"][] | null;
             /** @description `^[a-zA-Z0-9_/.-]+$`; required on create. */
             name?: string | null;
+            /** @description Without it a new combo has the strategy of the combo defaults. */
             strategy?: string | null;
         };
         ComboConfig: {
             /**
              * Format: int32
+             * @description Requests that one member takes at a time; round-robin.
              * @default null
              */
             concurrencyPerModel: number | null;
@@ -611,6 +1012,7 @@ export interface components {
             healthCheckTimeoutMs: number | null;
             /**
              * Format: int32
+             * @description Levels of combos below this one.
              * @default null
              */
             maxComboDepth: number | null;
@@ -621,6 +1023,7 @@ export interface components {
             maxRetries: number | null;
             /**
              * Format: int32
+             * @description How long a request waits for a member; round-robin.
              * @default null
              */
             queueTimeoutMs: number | null;
@@ -643,6 +1046,77 @@ export interface components {
         ComboList: {
             combos: components["schemas"]["ComboView"][];
         };
+        /** @description Rates are whole percents. */
+        ComboMetrics: {
+            /** Format: int64 */
+            avgLatencyMs: number;
+            byModel: {
+                [key: string]: components["schemas"]["ComboModelMetrics"];
+            };
+            /** Format: int64 */
+            fallbackRate: number;
+            lastUsedAt?: components["schemas"]["Stamp"] | null;
+            /** @description Absent when the combo is gone. */
+            strategy?: string | null;
+            /** Format: int64 */
+            successRate: number;
+            /** Format: int64 */
+            totalFailures: number;
+            /**
+             * Format: int64
+             * @description Requests that needed more than the first choice.
+             */
+            totalFallbacks: number;
+            /** Format: int64 */
+            totalLatencyMs: number;
+            /** Format: int64 */
+            totalRequests: number;
+            /** Format: int64 */
+            totalSuccesses: number;
+        };
+        ComboMetricsForgotten: {
+            message: string;
+            success: boolean;
+        };
+        ComboModelMetrics: {
+            /** Format: int64 */
+            avgLatencyMs: number;
+            /** Format: int64 */
+            failures: number;
+            /** @description `ok` or `error`. */
+            lastStatus: string;
+            lastUsedAt?: components["schemas"]["Stamp"] | null;
+            /** Format: int64 */
+            requests: number;
+            /** Format: int64 */
+            successRate: number;
+            /** Format: int64 */
+            successes: number;
+            /** Format: int64 */
+            totalLatencyMs: number;
+        };
+        ComboTestBody: {
+            comboName: string;
+        };
+        ComboTestResult: {
+            error?: string | null;
+            /** Format: int32 */
+            latencyMs: number;
+            model: string;
+            /** @description `ok` or `error`. */
+            status: string;
+            /** Format: int32 */
+            statusCode?: number | null;
+        };
+        ComboTestView: {
+            comboName: string;
+            /** @description The first member that answers. */
+            resolvedBy?: string | null;
+            /** @description In the order of the members. */
+            results: components["schemas"]["ComboTestResult"][];
+            strategy: string;
+            testedAt: components["schemas"]["Stamp"];
+        };
         ComboView: {
             config: components["schemas"]["ComboConfig"];
             createdAt: components["schemas"]["Stamp"];
@@ -657,6 +1131,44 @@ export interface components {
             updatedAt: components["schemas"]["Stamp"];
             /** @description Members that no provider, combo or alias answers to today. */
             warnings?: string[];
+        };
+        /** @description A request that fails one of these is none of the policy's business. What is absent or empty applies to all. */
+        Conditions: {
+            /** @default [] */
+            api_key_ids: string[];
+            /** @default null */
+            hours: components["schemas"]["Hours"] | null;
+            /**
+             * @description `*` is any text.
+             * @default null
+             */
+            model_pattern: string | null;
+            /**
+             * @description Ids or aliases of providers, ids or prefixes of provider nodes.
+             * @default []
+             */
+            providers: string[];
+        };
+        /** @description What is absent stays, and `null` goes back to the layer below. */
+        ConfigPatch: {
+            /** Format: int32 */
+            concurrencyPerModel?: number | null;
+            healthCheckEnabled?: boolean | null;
+            /** Format: int32 */
+            healthCheckTimeoutMs?: number | null;
+            /** Format: int32 */
+            maxComboDepth?: number | null;
+            /** Format: int32 */
+            maxRetries?: number | null;
+            /** Format: int32 */
+            queueTimeoutMs?: number | null;
+            /** Format: int32 */
+            retryDelayMs?: number | null;
+            /** @description Of `comboDefaults` only. */
+            strategy?: string | null;
+            /** Format: int32 */
+            timeoutMs?: number | null;
+            trackMetrics?: boolean | null;
         };
         ConnectionAnswer: {
             connection: components["schemas"]["ConnectionView"];
@@ -688,6 +1200,37 @@ export interface components {
             /** Format: uuid */
             id: string;
             message: string;
+        };
+        ConnectionLimits: components["schemas"]["QueueView"] & {
+            /** @description Some data plane paces it. */
+            active: boolean;
+            /**
+             * Format: int32
+             * @description How many rests in a row this is.
+             */
+            backoffLevel: number;
+            /** Format: uuid */
+            connectionId: string;
+            cooldownUntil?: components["schemas"]["Stamp"] | null;
+            /**
+             * Format: int64
+             * @description Requests that have ended since the data planes started.
+             */
+            done: number;
+            /** @description The same; the name is historic. */
+            enabled: boolean;
+            /**
+             * Format: int32
+             * @description Requests per window, as the provider says.
+             */
+            limit?: number | null;
+            /** @description Falls back to the e-mail, then to the first 8 characters of the id. */
+            name: string;
+            provider: string;
+            rateLimitProtection: boolean;
+            /** Format: int32 */
+            remaining?: number | null;
+            resetAt?: components["schemas"]["Stamp"] | null;
         };
         ConnectionList: {
             connections: components["schemas"]["ConnectionView"][];
@@ -768,6 +1311,43 @@ export interface components {
             error?: string | null;
             valid: boolean;
         };
+        CustomModelAnswer: {
+            model: components["schemas"]["CustomModelView"];
+        };
+        CustomModelBody: {
+            /**
+             * Format: int32
+             * @description Tokens.
+             */
+            contextWindow?: number | null;
+            /** @description The provider's own id of the model. */
+            modelId: string;
+            /** @description Without it, the id. */
+            modelName?: string | null;
+            /** @description Id or alias of a provider, or id or prefix of a provider node. */
+            provider: string;
+            /** @description `manual` or `imported`; without it, `manual`. */
+            source?: string | null;
+            /** @description Without it, `chat`. */
+            type?: string | null;
+        };
+        CustomModelRemoved: {
+            removed: boolean;
+        };
+        CustomModelView: {
+            /**
+             * Format: int32
+             * @description Tokens, if somebody said how many.
+             */
+            contextWindow?: number | null;
+            /** @description The provider's own id. */
+            id: string;
+            name: string;
+            /** @description `manual` or `imported`. */
+            source: string;
+            /** @description `chat`, `embedding`, `image`, `audio`, `audio-transcription`, `audio-speech`, `moderation` or `rerank`. */
+            type: string;
+        };
         DataPlaneList: {
             /**
              * Format: int64
@@ -818,6 +1398,57 @@ export interface components {
             storeDegraded: boolean;
             version: string;
         };
+        DecisionEntry: {
+            group?: components["schemas"]["GroupView"] | null;
+            /**
+             * Format: double
+             * @description USD per million input tokens; absent when it is not known or does not matter.
+             */
+            price?: number | null;
+            /** @description `provider/model`. */
+            target?: string | null;
+            /** Format: int64 */
+            uses?: number | null;
+            /** Format: double */
+            weight?: number | null;
+        };
+        DecisionView: {
+            /** @description Among the accounts of one model at one provider. */
+            accountStrategy: string;
+            /** @description Every account that was considered, target by target. */
+            candidates: components["schemas"]["CandidateView"][];
+            /** @description Numbers of candidates in the order in which they are tried. */
+            order: number[];
+            root?: components["schemas"]["GroupView"] | null;
+            /** @description Of everything random. */
+            seed?: string | null;
+            /** @description Hash of tenant and session; absent without affinity. */
+            session?: string | null;
+            /** Format: int32 */
+            stickyLimit?: number | null;
+        };
+        DefaultsBody: {
+            comboDefaults?: components["schemas"]["ConfigPatch"] | null;
+            /** @description By id or alias of a provider, or id or prefix of a provider node. `null` removes an override. */
+            providerOverrides?: {
+                [key: string]: components["schemas"]["ConfigPatch"];
+            } | null;
+        };
+        DefaultsOfCombos: components["schemas"]["ComboConfig"] & {
+            /** @description Of new combos that name none. */
+            strategy: string;
+        };
+        DefaultsView: {
+            /** @description Effective: with what is built in. */
+            comboDefaults: components["schemas"]["DefaultsOfCombos"];
+            /** @description By provider id; what is not there comes from `comboDefaults`. */
+            providerOverrides: {
+                [key: string]: components["schemas"]["ComboConfig"];
+            };
+        };
+        DeleteBody: {
+            model: string;
+        };
         Diagnosis: {
             code?: string | null;
             message: string;
@@ -828,6 +1459,34 @@ export interface components {
              *     `upstream_error`, `auth_missing`.
              */
             type: string;
+        };
+        DryRunBody: {
+            /** @description The caller; without, one that has no key. */
+            apiKeyId?: string | null;
+            /** @description As a client would write it. */
+            model: string;
+            /** @description The caller's session, for the affinity of conversations. */
+            session?: string;
+        };
+        /** @description A request that was not sent. */
+        DryRunView: {
+            /** Format: int64 */
+            configRevision: number;
+            dataPlaneId: string;
+            decision?: components["schemas"]["DecisionView"] | null;
+            model: string;
+            /** @description Why the request would be refused. */
+            refusal?: string | null;
+            replay?: components["schemas"]["ReplayView"] | null;
+        };
+        /** @description What other paths under `/api/settings`, and `/api/resilience`, have stored; written there. */
+        Elsewhere: {
+            comboDefaults?: Record<string, unknown> | null;
+            providerOverrides?: Record<string, unknown> | null;
+            providerProfiles?: Record<string, unknown> | null;
+            rateLimitDefaults?: Record<string, unknown> | null;
+            systemPrompt?: Record<string, unknown> | null;
+            thinkingBudget?: Record<string, unknown> | null;
         };
         /** @description Written in both namings: the snake_case one is historic. */
         EntryView: {
@@ -848,17 +1507,94 @@ export interface components {
             timestamp: components["schemas"]["Stamp"];
             userAgent?: string | null;
         };
-        Findings: {
+        /** @description One request as it was decided. */
+        ExplanationView: {
+            attempts: Record<string, unknown>[];
+            /** @description What the client saw as `X-Request-Id`. */
+            clientRequestId: string;
+            comboName?: string | null;
+            /** Format: int64 */
+            configRevision: number;
+            dataPlaneId: string;
+            decision?: components["schemas"]["DecisionView"] | null;
+            error?: string | null;
+            model?: string | null;
+            outcome: string;
+            provider?: string | null;
+            replay?: components["schemas"]["ReplayView"] | null;
+            /** Format: uuid */
+            requestId: string;
+            requestedModel: string;
+            startedAt: components["schemas"]["Stamp"];
+            /**
+             * Format: int32
+             * @description What the client got; 499 = it left first.
+             */
+            status: number;
+        };
+        Findings: components["schemas"]["Traffic"] & {
             dataPlanes: components["schemas"]["DataPlaneView"][];
             postgres: components["schemas"]["CheckView"];
             redis: components["schemas"]["CheckView"];
             setupComplete: boolean;
             system: components["schemas"]["SystemView"];
         };
+        GroupView: {
+            entries: components["schemas"]["DecisionEntry"][];
+            /** @description Of the combo; absent for a plain model. */
+            name?: string | null;
+            strategy: string;
+            /** @description How many requests came before. */
+            turn?: string | null;
+        };
         HealthView: (components["schemas"]["Findings"] | null) & {
             status: components["schemas"]["Status"];
             timestamp: components["schemas"]["Stamp"];
             version: string;
+        };
+        /** @description What is absent stays as it is. */
+        HedgingBody: {
+            enabled?: boolean | null;
+            /**
+             * Format: double
+             * @description Of all requests, 0 to 50, in steps of a tenth.
+             */
+            maxSharePercent?: number | null;
+            /**
+             * Format: int32
+             * @description 0 to 60000
+             */
+            minDelayMs?: number | null;
+        };
+        HedgingView: {
+            /** @default false */
+            enabled: boolean;
+            /**
+             * Format: double
+             * @description Of all requests.
+             * @default 5
+             */
+            maxSharePercent: number;
+            /**
+             * Format: int32
+             * @description Never sooner than this, however fast a model usually is.
+             * @default 100
+             */
+            minDelayMs: number;
+        };
+        /** @description A part of the day. `until` before `from` is over midnight. */
+        Hours: {
+            /** @description 1 is Monday; none is all of them. */
+            days?: number[];
+            /** @example 22:00 */
+            from: string;
+            /** @description `UTC`. */
+            tz?: string;
+            /**
+             * @description Exclusive; `24:00` is the end of the day.
+             * @example 06:00
+             */
+            until: string;
         };
         InitView: {
             clusterId: string;
@@ -914,11 +1650,61 @@ export interface components {
             scopes: string[];
             updatedAt: components["schemas"]["Stamp"];
         };
+        /** @description As stored, and as shown. */
+        Link: {
+            enabled: boolean;
+            /**
+             * Format: int32
+             * @description Lower is tried first.
+             */
+            priority: number;
+            /** @description Id of a provider or of a provider node. */
+            provider: string;
+        };
+        LinkBody: {
+            /** @description Without it, `true`. */
+            enabled?: boolean | null;
+            /**
+             * Format: int32
+             * @description 0 to 10000. Without it, after the link before.
+             */
+            priority?: number | null;
+            /** @description Id or alias of a provider, or id or prefix of a provider node. */
+            provider: string;
+        };
+        Lock: {
+            /** @description `login:<address>`, or `login:*` while all logins are slowed down. */
+            identifier: string;
+            /**
+             * Format: int64
+             * @description Unix milliseconds.
+             */
+            lockedUntil: number;
+            /** Format: int64 */
+            remainingMs: number;
+        };
+        /** @description A model that rests on one connection. */
+        LockoutView: {
+            connectionId: string;
+            model: string;
+            provider: string;
+            reason: string;
+            /** Format: int64 */
+            remainingMs: number;
+        };
         LoginBody: {
             password: string;
         };
         /** @description A member, written as a bare string when it has no weight. */
         Member: string | components["schemas"]["WeightedMember"];
+        Metrics: {
+            [key: string]: components["schemas"]["ComboMetrics"];
+        } | (components["schemas"]["ComboMetrics"] | null);
+        /** @description Of all combos by name, or of the one that was asked for. */
+        MetricsView: {
+            message?: string | null;
+            metrics: components["schemas"]["Metrics"];
+        };
         Model: {
             /** Format: int64 */
             contextWindow?: number | null;
@@ -929,11 +1715,32 @@ export interface components {
             raw?: Record<string, unknown> | null;
             type?: string | null;
         };
+        /** @description One connection that may serve the model. */
+        ModelAvailabilityAccount: {
+            available: boolean;
+            /** Format: uuid */
+            connectionId: string;
+            connectionName: string;
+            model: string;
+            provider: string;
+            reason?: string | null;
+            /** Format: int64 */
+            remainingMs: number;
+        };
+        ModelAvailabilityView: {
+            available: boolean;
+            model: string;
+            providers: components["schemas"]["ModelAvailabilityAccount"][];
+            /** @description As `provider/model`, after aliases and combos. */
+            resolvedTo: string[];
+        };
         ModelEntry: {
+            /** @description An operator added it by hand; what was imported from the provider is not. */
+            custom: boolean;
             /** @description As clients write it, prefix included. */
             id: string;
             name: string;
-            /** @description `chat`. */
+            /** @description `chat`, `embedding`, `image`, `audio`, `audio-transcription`, `audio-speech`, `moderation` or `rerank`. */
             type: string;
         };
         ModelList: {
@@ -941,6 +1748,9 @@ export interface components {
             connectionId: string;
             models: components["schemas"]["Model"][];
             provider: string;
+        };
+        Models: components["schemas"]["CustomModelView"][] | {
+            [key: string]: components["schemas"]["CustomModelView"][];
         };
         /** @description The only answer that holds a whole key. */
         NewKey: {
@@ -1008,6 +1818,132 @@ export interface components {
             type: string;
             updatedAt: components["schemas"]["Stamp"];
         };
+        PolicyBody: {
+            /** @description `create`, `update` or `unlock`. Without it a body with an `id` is an update, and one without a create. */
+            action?: string | null;
+            actions?: components["schemas"]["Actions"] | null;
+            conditions?: components["schemas"]["Conditions"] | null;
+            enabled?: boolean | null;
+            /** @description Which policy to update. */
+            id?: string | null;
+            /** @description What to unlock. */
+            identifier?: string | null;
+            /** @description Required on create. */
+            name?: string | null;
+            /**
+             * Format: int32
+             * @description 0 to 10000, lower first; without it 100.
+             */
+            priority?: number | null;
+            /** @description `routing`, `access` or `budget`; required on create. */
+            type?: string | null;
+        };
+        PolicyDeleteBody: {
+            id: string;
+        };
+        PolicyDeleted: {
+            removed: boolean;
+            success: boolean;
+        };
+        PolicyList: {
+            circuitBreakers: components["schemas"]["BreakerView"][];
+            lockedIdentifiers: components["schemas"]["Lock"][];
+            /** @description In the order they are asked. */
+            policies: components["schemas"]["PolicyView"][];
+        };
+        PolicySaved: {
+            policy: components["schemas"]["PolicyView"];
+        };
+        PolicyView: {
+            actions: components["schemas"]["Actions"];
+            conditions: components["schemas"]["Conditions"];
+            createdAt: components["schemas"]["Stamp"];
+            enabled: boolean;
+            /** Format: uuid */
+            id: string;
+            name: string;
+            /**
+             * Format: int32
+             * @description Lower first.
+             */
+            priority: number;
+            type: string;
+            updatedAt: components["schemas"]["Stamp"];
+        };
+        Profile: {
+            /**
+             * Format: int32
+             * @description Milliseconds.
+             */
+            circuitBreakerReset: number;
+            /**
+             * Format: int32
+             * @description Consecutive failures of a provider.
+             */
+            circuitBreakerThreshold: number;
+            /** Format: int32 */
+            maxBackoffLevel: number;
+            /**
+             * Format: int32
+             * @description Milliseconds; 0 is as the provider says.
+             */
+            rateLimitCooldown: number;
+            /**
+             * Format: int32
+             * @description Milliseconds.
+             */
+            transientCooldown: number;
+        };
+        /** @description The fields that change. */
+        ProfileBody: {
+            /** Format: int32 */
+            circuitBreakerReset?: number | null;
+            /** Format: int32 */
+            circuitBreakerThreshold?: number | null;
+            /** Format: int32 */
+            maxBackoffLevel?: number | null;
+            /** Format: int32 */
+            rateLimitCooldown?: number | null;
+            /** Format: int32 */
+            transientCooldown?: number | null;
+        };
+        /** @description By how a connection authenticates. */
+        Profiles: {
+            /**
+             * @default {
+             *       "transientCooldown": 3000,
+             *       "rateLimitCooldown": 0,
+             *       "maxBackoffLevel": 5,
+             *       "circuitBreakerThreshold": 5,
+             *       "circuitBreakerReset": 30000
+             *     }
+             */
+            apikey: components["schemas"]["Profile"];
+            /**
+             * @default {
+             *       "transientCooldown": 5000,
+             *       "rateLimitCooldown": 60000,
+             *       "maxBackoffLevel": 8,
+             *       "circuitBreakerThreshold": 3,
+             *       "circuitBreakerReset": 60000
+             *     }
+             */
+            oauth: components["schemas"]["Profile"];
+        };
+        ProfilesBody: {
+            apikey?: components["schemas"]["ProfileBody"] | null;
+            oauth?: components["schemas"]["ProfileBody"] | null;
+        };
+        ProtectionBody: {
+            connectionId: string;
+            enabled: boolean;
+        };
+        ProtectionView: {
+            /** Format: uuid */
+            connectionId: string;
+            enabled: boolean;
+            success: boolean;
+        };
         ProviderEntry: {
             /** @description Some enabled connection belongs to it. */
             active: boolean;
@@ -1017,10 +1953,55 @@ export interface components {
             id: string;
             /** @description Its servers usually ask for no credential: a connection needs no key. */
             keyless: boolean;
-            /** @description Models known beforehand; a provider may serve more. */
+            /** @description Models known beforehand and those that were added; a provider may serve more. */
             models: components["schemas"]["ModelEntry"][];
             /** @description The provider's name for people. */
             provider: string;
+        };
+        QueueView: {
+            /**
+             * Format: int32
+             * @description The same; the name is historic.
+             */
+            executing: number;
+            /**
+             * Format: int32
+             * @description Requests that wait for their turn.
+             */
+            queued: number;
+            /**
+             * Format: int32
+             * @description Requests that have it.
+             */
+            running: number;
+        };
+        /** @description Of connections with rate limit protection. */
+        RateDefaults: {
+            /**
+             * Format: int32
+             * @default 10
+             */
+            concurrentRequests: number;
+            /**
+             * Format: int32
+             * @description Milliseconds.
+             * @default 200
+             */
+            minTimeBetweenRequests: number;
+            /**
+             * Format: int32
+             * @default 100
+             */
+            requestsPerMinute: number;
+        };
+        /** @description The fields that change. */
+        RateDefaultsBody: {
+            /** Format: int32 */
+            concurrentRequests?: number | null;
+            /** Format: int32 */
+            minTimeBetweenRequests?: number | null;
+            /** Format: int32 */
+            requestsPerMinute?: number | null;
         };
         /** @description At most `limit` requests in `window` seconds. */
         RateLimit: {
@@ -1029,11 +2010,29 @@ export interface components {
             /** Format: int32 */
             window: number;
         };
+        RateLimitView: {
+            defaults: components["schemas"]["RateDefaults"];
+            /** @description Kinds of credentials whose connections are protected unasked: none. */
+            enabledByDefaultFor: string[];
+            /** Format: int64 */
+            protectedConnections: number;
+            see: string;
+        };
+        RateLimitsView: {
+            connections: components["schemas"]["ConnectionLimits"][];
+            lockouts: components["schemas"]["LockoutView"][];
+            overview: components["schemas"]["BTreeMap"];
+        };
         Regenerated: {
             /** Format: uuid */
             id: string;
             key: string;
             message: string;
+        };
+        /** @description Whether deciding again from the record gives the same. */
+        ReplayView: {
+            reason?: string | null;
+            same: boolean;
         };
         RequestView: {
             account?: string | null;
@@ -1095,23 +2094,117 @@ export interface components {
             requireLogin: boolean;
             setupComplete: boolean;
         };
+        ResetBody: {
+            /** @description Only of this provider. */
+            provider?: string | null;
+            /**
+             * @description `breakers` of providers, `cooldowns` of connections, `lockouts` of models on connections, or `all`, which is
+             *     meant when it is absent.
+             */
+            scope?: string | null;
+        };
+        ResetView: {
+            clearedCooldowns: number;
+            clearedLockouts: number;
+            message: string;
+            ok: boolean;
+            /** @description Circuit breakers that were closed. */
+            resetCount: number;
+        };
+        Resilience: {
+            /**
+             * @default {
+             *       "requestsPerMinute": 100,
+             *       "minTimeBetweenRequests": 200,
+             *       "concurrentRequests": 10
+             *     }
+             */
+            defaults: components["schemas"]["RateDefaults"];
+            /**
+             * @default {
+             *       "oauth": {
+             *         "transientCooldown": 5000,
+             *         "rateLimitCooldown": 60000,
+             *         "maxBackoffLevel": 8,
+             *         "circuitBreakerThreshold": 3,
+             *         "circuitBreakerReset": 60000
+             *       },
+             *       "apikey": {
+             *         "transientCooldown": 3000,
+             *         "rateLimitCooldown": 0,
+             *         "maxBackoffLevel": 5,
+             *         "circuitBreakerThreshold": 5,
+             *         "circuitBreakerReset": 30000
+             *       }
+             *     }
+             */
+            profiles: components["schemas"]["Profiles"];
+        };
+        ResilienceBody: {
+            defaults?: components["schemas"]["RateDefaultsBody"] | null;
+            profiles?: components["schemas"]["ProfilesBody"] | null;
+        };
+        ResilienceView: components["schemas"]["Resilience"] & {
+            circuitBreakers: components["schemas"]["BreakerView"][];
+            /** @description Queues of protected connections, by `provider:connectionId`. */
+            rateLimitStatus: components["schemas"]["BTreeMap"];
+        };
+        /** @enum {string} */
+        Scope: "model" | "connection" | "provider-breaker";
         SessionDone: {
             success: boolean;
         };
+        /** @description Points in time are Unix milliseconds. */
+        SessionView: {
+            /**
+             * Format: int64
+             * @description Since it began.
+             */
+            ageMs: number;
+            apiKeyId?: string | null;
+            /** @description What served the last request. */
+            connectionId: string;
+            /** Format: int64 */
+            createdAt: number;
+            /** Format: int64 */
+            lastActive: number;
+            model: string;
+            provider: string;
+            /** Format: int64 */
+            requestCount: number;
+            sessionId: string;
+        };
+        SessionsView: {
+            /** @description How many each API key has; without a key they are `anonymous`. */
+            byApiKey: {
+                [key: string]: number;
+            };
+            count: number;
+            /** @description More are not remembered. */
+            limit: number;
+            /** @description The last active first. */
+            sessions: components["schemas"]["SessionView"][];
+        };
         SettingsBody: {
             blockedProviders?: string[] | null;
+            /** @description `fill-first`, `round-robin`, `p2c`, `random`, `least-used`, `cost-optimized` */
+            fallbackStrategy?: string | null;
+            hedging?: components["schemas"]["HedgingBody"] | null;
             requireAuthForModels?: boolean | null;
+            sessionAffinity?: boolean | null;
+            /**
+             * Format: int32
+             * @description 0 to 1000
+             */
+            stickyRoundRobinLimit?: number | null;
+            wildcardAliases?: components["schemas"]["WildcardAlias"][] | null;
         };
-        SettingsView: {
-            /** @description Provider ids or aliases that are hidden and route nowhere. */
-            blockedProviders: string[];
+        SettingsView: components["schemas"]["Stored"] & components["schemas"]["Elsewhere"] & {
             clusterId: string;
             /** Format: int64 */
             configRevision: number;
             dataPlanes: number;
             hasPassword: boolean;
-            /** @description Listing models asks for a key. */
-            requireAuthForModels: boolean;
             requireLogin: boolean;
             setupComplete: boolean;
             version: string;
@@ -1127,6 +2220,26 @@ export interface components {
             authenticated: boolean;
             expiresAt?: components["schemas"]["Stamp"] | null;
             requireLogin: boolean;
+        };
+        /** @description What is stored, with defaults filled in. A field is named as its key. */
+        Stored: {
+            /** @description Provider ids that are hidden and route nowhere. */
+            blockedProviders: string[];
+            /** @description How one of a provider's accounts is chosen. */
+            fallbackStrategy: string;
+            /** @description A second attempt beside one that takes unusually long. */
+            hedging: components["schemas"]["HedgingView"];
+            /** @description Listing models asks for a key. */
+            requireAuthForModels: boolean;
+            /** @description Requests of one conversation stay with one account. */
+            sessionAffinity: boolean;
+            /**
+             * Format: int32
+             * @description Consecutive requests of one account before the next one's turn; round-robin.
+             */
+            stickyRoundRobinLimit: number;
+            /** @description For names that are no combo, no provider's model and no alias. */
+            wildcardAliases: components["schemas"]["WildcardAlias"][];
         };
         SystemPromptBody: {
             /** @description Off keeps the prompt for later. */
@@ -1211,10 +2324,38 @@ export interface components {
             /** Format: int64 */
             reasoning: number;
         };
+        /** @description How calls to providers go. Empty while Postgres or the state store is away. */
+        Traffic: {
+            /** @description Models that rest on a connection. */
+            lockouts: components["schemas"]["LockoutView"][];
+            /** @description Circuit breakers, by provider. */
+            providerHealth: {
+                [key: string]: components["schemas"]["BreakerStanding"];
+            };
+            /** @description Queues of protected connections, by `provider:connectionId`. */
+            rateLimitStatus: components["schemas"]["BTreeMap"];
+        };
+        UnavailableView: {
+            connectionId?: string | null;
+            /** @description Absent when it is about all models of the connection or the provider. */
+            model?: string | null;
+            provider: string;
+            reason: string;
+            /** Format: int64 */
+            remainingMs: number;
+            scope: components["schemas"]["Scope"];
+            unavailableSince?: components["schemas"]["Stamp"] | null;
+            until?: components["schemas"]["Stamp"] | null;
+        };
         WeightedMember: {
             model: string;
             /** Format: double */
             weight?: number;
+        };
+        /** @description `*` is any text, `?` one character, case does not matter; the most specific pattern wins. */
+        WildcardAlias: {
+            pattern: string;
+            target: string;
         };
     };
     responses: never;
@@ -1359,6 +2500,103 @@ export interface operations {
                 content?: never;
             };
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    get_combos_metrics: {
+        parameters: {
+            query?: {
+                /** @description Only of the combo with this name. */
+                combo?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MetricsView"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    delete_combos_metrics: {
+        parameters: {
+            query?: {
+                /** @description Only of the combo with this name. */
+                combo?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ComboMetricsForgotten"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    post_combos_test: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ComboTestBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ComboTestView"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1599,6 +2837,196 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["DataPlaneList"];
                 };
+            };
+        };
+    };
+    post_explain: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DryRunBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DryRunView"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    get_explain_request_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                request_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExplanationView"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    get_fallback_chains: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChainList"];
+                };
+            };
+        };
+    };
+    put_fallback_chains: {
+        parameters: {
+            query?: {
+                /** @description `applied`: answer when every connected data plane runs the new revision. */
+                wait?: string;
+                /** @description How long to wait at most, 100 to 10000 milliseconds. */
+                waitMs?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChainBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChainSet"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    post_fallback_chains: {
+        parameters: {
+            query?: {
+                /** @description `applied`: answer when every connected data plane runs the new revision. */
+                wait?: string;
+                /** @description How long to wait at most, 100 to 10000 milliseconds. */
+                waitMs?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChainBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChainSet"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    delete_fallback_chains: {
+        parameters: {
+            query?: {
+                model?: string;
+                /** @description `applied`: answer when every connected data plane runs the new revision. */
+                wait?: string;
+                /** @description How long to wait at most, 100 to 10000 milliseconds. */
+                waitMs?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["DeleteBody"] | null;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChainDeleted"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };
@@ -2025,9 +3453,119 @@ export interface operations {
             };
         };
     };
-    get_models_catalog: {
+    get_models_availability: {
+        parameters: {
+            query?: {
+                /** @description Also list what is available. */
+                all?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AvailabilityView"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    post_models_availability: {
         parameters: {
             query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AvailabilityBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelAvailabilityView"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    delete_models_availability: {
+        parameters: {
+            query?: {
+                provider?: string;
+                model?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AvailabilityCleared"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    get_models_catalog: {
+        parameters: {
+            query?: {
+                /** @description Only models of this type, and only providers that have some. */
+                type?: string;
+                /** @description Only this provider: its id, its alias, or the prefix of a provider node. */
+                provider?: string;
+                /** @description Only providers with, or without, an enabled connection. */
+                active?: boolean;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -2041,6 +3579,12 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Catalog"];
                 };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };
@@ -2068,6 +3612,306 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["HealthView"];
                 };
+            };
+        };
+    };
+    delete_monitoring_health: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BreakersReset"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    get_policies: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyList"];
+                };
+            };
+        };
+    };
+    put_policies: {
+        parameters: {
+            query?: {
+                /** @description `applied`: answer when every connected data plane runs the new revision. */
+                wait?: string;
+                /** @description How long to wait at most, 100 to 10000 milliseconds. */
+                waitMs?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PolicyBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicySaved"];
+                };
+            };
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicySaved"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    post_policies: {
+        parameters: {
+            query?: {
+                /** @description `applied`: answer when every connected data plane runs the new revision. */
+                wait?: string;
+                /** @description How long to wait at most, 100 to 10000 milliseconds. */
+                waitMs?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PolicyBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicySaved"];
+                };
+            };
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicySaved"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    delete_policies: {
+        parameters: {
+            query?: {
+                /** @description Which policy to remove. */
+                id?: string;
+                /** @description What to unlock instead. */
+                identifier?: string;
+                /** @description `applied`: answer when every connected data plane runs the new revision. */
+                wait?: string;
+                /** @description How long to wait at most, 100 to 10000 milliseconds. */
+                waitMs?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["PolicyDeleteBody"] | null;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyDeleted"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    get_provider_models: {
+        parameters: {
+            query?: {
+                /** @description Id or alias of a provider, or id or prefix of a provider node. */
+                provider?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelList"];
+                };
+            };
+        };
+    };
+    post_provider_models: {
+        parameters: {
+            query?: {
+                /** @description `applied`: answer when every connected data plane runs the new revision. */
+                wait?: string;
+                /** @description How long to wait at most, 100 to 10000 milliseconds. */
+                waitMs?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CustomModelBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CustomModelAnswer"];
+                };
+            };
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CustomModelAnswer"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    delete_provider_models: {
+        parameters: {
+            query?: {
+                /** @description Id or alias of a provider, or id or prefix of a provider node. */
+                provider?: string;
+                /** @description The provider's own id of the model. */
+                model?: string;
+                /** @description `applied`: answer when every connected data plane runs the new revision. */
+                wait?: string;
+                /** @description How long to wait at most, 100 to 10000 milliseconds. */
+                waitMs?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CustomModelRemoved"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };
@@ -2787,6 +4631,371 @@ export interface operations {
             };
         };
     };
+    get_rate_limit: {
+        parameters: {
+            query?: {
+                /** @description `redirect`: on to `/api/rate-limits`. */
+                legacy?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RateLimitView"];
+                };
+            };
+            308: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    put_rate_limit: {
+        parameters: {
+            query?: {
+                /** @description `applied`: answer when every connected data plane runs the new revision. */
+                wait?: string;
+                /** @description How long to wait at most, 100 to 10000 milliseconds. */
+                waitMs?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RateDefaultsBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RateLimitView"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    post_rate_limit: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            308: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    patch_rate_limit: {
+        parameters: {
+            query?: {
+                /** @description `applied`: answer when every connected data plane runs the new revision. */
+                wait?: string;
+                /** @description How long to wait at most, 100 to 10000 milliseconds. */
+                waitMs?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RateDefaultsBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RateLimitView"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    get_rate_limits: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RateLimitsView"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    put_rate_limits: {
+        parameters: {
+            query?: {
+                /** @description `applied`: answer when every connected data plane runs the new revision. */
+                wait?: string;
+                /** @description How long to wait at most, 100 to 10000 milliseconds. */
+                waitMs?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProtectionBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProtectionView"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    post_rate_limits: {
+        parameters: {
+            query?: {
+                /** @description `applied`: answer when every connected data plane runs the new revision. */
+                wait?: string;
+                /** @description How long to wait at most, 100 to 10000 milliseconds. */
+                waitMs?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProtectionBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProtectionView"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    get_resilience: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ResilienceView"];
+                };
+            };
+        };
+    };
+    put_resilience: {
+        parameters: {
+            query?: {
+                /** @description `applied`: answer when every connected data plane runs the new revision. */
+                wait?: string;
+                /** @description How long to wait at most, 100 to 10000 milliseconds. */
+                waitMs?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ResilienceBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangedView"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    patch_resilience: {
+        parameters: {
+            query?: {
+                /** @description `applied`: answer when every connected data plane runs the new revision. */
+                wait?: string;
+                /** @description How long to wait at most, 100 to 10000 milliseconds. */
+                waitMs?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ResilienceBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangedView"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    post_resilience_reset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ResetBody"] | null;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ResetView"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    get_sessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionsView"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
     get_settings: {
         parameters: {
             query?: never;
@@ -2864,6 +5073,93 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SettingsView"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    get_settings_combo_defaults: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DefaultsView"];
+                };
+            };
+        };
+    };
+    put_settings_combo_defaults: {
+        parameters: {
+            query?: {
+                /** @description `applied`: answer when every connected data plane runs the new revision. */
+                wait?: string;
+                /** @description How long to wait at most, 100 to 10000 milliseconds. */
+                waitMs?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DefaultsBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DefaultsView"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    patch_settings_combo_defaults: {
+        parameters: {
+            query?: {
+                /** @description `applied`: answer when every connected data plane runs the new revision. */
+                wait?: string;
+                /** @description How long to wait at most, 100 to 10000 milliseconds. */
+                waitMs?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DefaultsBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DefaultsView"];
                 };
             };
             400: {
