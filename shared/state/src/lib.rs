@@ -4,14 +4,16 @@
 //!
 //! The trait is semantic, not key-value: each operation is one atomic step with a meaning, so that the two
 //! backends can be held to the same behaviour. Both are real: [`MemoryStore`] serves the single process,
-//! [`RedisStore`] a cluster. `tests/conformance` runs one list of scenarios against both.
+//! [`RedisStore`] several planes, on one Redis or a Redis Cluster. `tests/conformance` runs one list of scenarios
+//! against all three.
 //!
 //! # When the store is gone
 //!
 //! No caller may depend on the store to be there. Every operation has a deadline and fails with a [`StoreError`]:
 //! what a request waits for within 50 ms, what runs in the background or answers people within 1 s, a snapshot
-//! within 2 s. No request fails because of it. A store that comes back may have lost its memory, and nothing it
-//! says may then be taken for more than it is.
+//! within 2 s. No request fails because of it, and only the first ones wait: [`GuardedStore`] does not ask a store
+//! that does not answer. A store that comes back may have lost its memory, and nothing it says may then be taken
+//! for more than it is.
 //!
 //! | use | while it is gone | when it comes back empty |
 //! |---|---|---|
@@ -37,6 +39,7 @@ mod cache;
 mod claim;
 mod combo;
 mod entry;
+mod guarded;
 mod health;
 mod load;
 mod memory;
@@ -53,6 +56,7 @@ pub use cache::{
 pub use claim::Claim;
 pub use combo::ComboCount;
 pub use entry::EntryKey;
+pub use guarded::{Condition, GuardedStore};
 pub use health::{HealthChanges, Standing, Subject, Transition};
 pub use load::{ConnectionLoad, LOAD_TTL};
 pub use memory::MemoryStore;
@@ -66,12 +70,16 @@ use thiserror::Error;
 
 #[derive(Debug, Error)]
 pub enum StoreError {
-    #[error("REDIS_URL is not a Redis address such as redis://host:6379: {0}")]
+    #[error(
+        "REDIS_URL is not a Redis address such as redis://host:6379, or redis+cluster://host:6379,host:6379: {0}"
+    )]
     Address(String),
     #[error("the state store did not answer within {} ms; is the Redis of REDIS_URL reachable?", .0.as_millis())]
     Slow(Duration),
     #[error("the state store failed: {0}")]
     Failed(String),
+    #[error("the state store does not answer, and is not asked until it does again")]
+    Away,
 }
 
 /// Whether an identity may try to log in.
@@ -153,6 +161,7 @@ pub trait StateStore: Send + Sync + 'static {
 
     /// Summed over the data planes, ordered by provider and connection.
     async fn loads(&self) -> Result<Vec<ConnectionLoad>, StoreError>;
+
     /// Remembers what an answer held, for one tenant, under the id of a tool call in it, until `ttl` after it was
     /// last recalled. What is there under the same id is replaced.
     async fn keep_turn(
@@ -229,4 +238,9 @@ pub trait StateStore: Send + Sync + 'static {
 
     /// How long one round trip takes.
     async fn ping(&self) -> Result<Duration, StoreError>;
+
+    /// How the store is doing, without asking it. Only a [`GuardedStore`] knows; what cannot fail is always well.
+    fn condition(&self) -> Condition {
+        Condition::Well
+    }
 }

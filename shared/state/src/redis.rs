@@ -1,13 +1,15 @@
-//! The state store of a cluster, on Redis 7.0 or newer without modules.
+//! The state store of several planes, on Redis 7.0 or newer without modules: one server or a Redis Cluster.
 //!
 //! Connects lazily and reconnects by itself: a data plane starts and serves without Redis. Every key is below
-//! the deployment's prefix; every multi-step operation is one script over keys of one slot, so Redis Cluster
-//! would do as well.
+//! the deployment's prefix; every multi-step operation is one script over keys of one slot, which a hash tag
+//! (`{…}`) holds together.
 
+mod address;
 mod admission;
 mod cache;
 mod claim;
 mod combo;
+mod connection;
 mod health;
 mod load;
 mod session;
@@ -21,11 +23,11 @@ use crate::health::{HealthChanges, Transition};
 use crate::load::ConnectionLoad;
 use crate::session::{Session, SessionUse};
 use crate::{LoginStanding, StateStore, StoreError};
-use ::redis::aio::{ConnectionManager, ConnectionManagerConfig};
-use ::redis::io::tcp::TcpSettings;
-use ::redis::{Client, FromRedisValue, IntoConnectionInfo, RedisError, Script, ScriptInvocation};
+use ::redis::{FromRedisValue, RedisError, Script, ScriptInvocation};
+use address::Address;
 use async_trait::async_trait;
 use bytes::Bytes;
+use connection::Connection;
 use std::future::Future;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
@@ -37,11 +39,6 @@ const UNHURRIED_DEADLINE: Duration = Duration::from_secs(1);
 /// For whole snapshots, which no request waits for.
 const SNAPSHOT_DEADLINE: Duration = Duration::from_secs(2);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
-/// After which a host that stopped acknowledging is given up. The deadlines above end each operation long before
-/// the library would notice, so nothing else replaces a connection to a host that vanished.
-#[cfg(target_os = "linux")]
-const UNACKNOWLEDGED: Duration = Duration::from_secs(5);
-const MAX_RECONNECT_DELAY: Duration = Duration::from_secs(2);
 
 static STORE_SNAPSHOT: LazyLock<Script> =
     LazyLock::new(|| Script::new(include_str!("redis/store_snapshot.lua")));
@@ -52,7 +49,7 @@ static LOGIN_STANDING: LazyLock<Script> =
 
 #[derive(Clone)]
 pub struct RedisStore {
-    connection: ConnectionManager,
+    connection: Connection,
     prefix: String,
     deadline: Duration,
 }
@@ -61,16 +58,12 @@ pub struct RedisStore {
 
 impl RedisStore {
     /// A store below `prefix`. Fails only for an address that cannot be read: Redis need not be there yet.
+    ///
+    /// `redis://host:6379` is one server, `redis+cluster://host:6379,host:6379` a cluster, both with `rediss` for
+    /// TLS; `?ssl_ca_certs=FILE` names the certificates to trust instead of the system's.
     pub async fn connect(url: &str, prefix: &str) -> Result<Self, StoreError> {
-        // the error repeats the address, which may carry a password
-        let unreadable = |error: RedisError| StoreError::Address(error.category().to_owned());
-        let address = url.into_connection_info().map_err(unreadable)?;
-        let client = Client::open(address.set_tcp_settings(tcp_settings())).map_err(unreadable)?;
-        let config = ConnectionManagerConfig::new()
-            .set_connection_timeout(Some(CONNECT_TIMEOUT))
-            .set_response_timeout(Some(SNAPSHOT_DEADLINE))
-            .set_max_delay(MAX_RECONNECT_DELAY);
-        let connection = ConnectionManager::new_lazy_with_config(client, config).map_err(failed)?;
+        let address = Address::read(url).map_err(StoreError::Address)?;
+        let connection = Connection::to(address)?;
         Ok(Self {
             connection,
             prefix: prefix.to_owned(),
@@ -336,14 +329,6 @@ impl StateStore for RedisStore {
         let _: String = within(self.deadline, ::redis::cmd("PING").query_async(&mut connection)).await?;
         Ok(asked.elapsed())
     }
-}
-
-fn tcp_settings() -> TcpSettings {
-    // commands are small writes on one shared connection, which must not wait for each other
-    let settings = TcpSettings::default().set_nodelay(true);
-    #[cfg(target_os = "linux")]
-    let settings = settings.set_user_timeout(UNACKNOWLEDGED);
-    settings
 }
 
 /// Scripts answer `{failures, milliseconds of the lock that are left}`.

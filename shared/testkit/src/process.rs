@@ -3,6 +3,7 @@
 use crate::client::exchange;
 use crate::wait::wait_until;
 use std::fs::{self, File};
+use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -33,12 +34,27 @@ impl Process {
     ///
     /// When the binary has not been built.
     pub fn start(name: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        let program = binary(name);
+        Self::spawn(name, &program, arguments, environment)
+            .unwrap_or_else(|error| unreachable_binary(&program, &error))
+    }
+
+    /// Starts a program of this machine, as [`Process::start`] does one of this workspace.
+    pub fn installed(name: &str, arguments: &[&str]) -> io::Result<Self> {
+        Self::spawn(name, Path::new(name), arguments, &[])
+    }
+
+    fn spawn(
+        name: &str,
+        program: &Path,
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+    ) -> io::Result<Self> {
         let scratch = tempfile::tempdir().expect("the temporary directory is writable");
         let log = scratch.path().join("log");
         let out = File::create(&log).expect("the scratch directory is writable");
-        let program = binary(name);
         let child =
-            Command::new(&program)
+            Command::new(program)
                 .args(arguments)
                 .env_clear()
                 .envs(std::env::vars().filter(|(name, _)| {
@@ -48,17 +64,13 @@ impl Process {
                 .stdin(Stdio::null())
                 .stdout(out.try_clone().expect("a file handle can be cloned"))
                 .stderr(out)
-                .spawn();
-        let child = match child {
-            Ok(child) => child,
-            Err(error) => unreachable_binary(&program, &error),
-        };
-        Self {
+                .spawn()?;
+        Ok(Self {
             name: name.to_owned(),
             child,
             log,
             _scratch: scratch,
-        }
+        })
     }
 
     /// Waits until `path` at `address` answers 200.
@@ -173,7 +185,7 @@ fn binary(name: &str) -> PathBuf {
     beside.join(name)
 }
 
-fn unreachable_binary(program: &Path, error: &std::io::Error) -> ! {
+fn unreachable_binary(program: &Path, error: &io::Error) -> ! {
     unreachable!(
         "{} cannot be started ({error}): build it with `cargo build --workspace --bins`",
         program.display()

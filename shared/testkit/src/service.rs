@@ -2,12 +2,16 @@
 
 #[cfg(feature = "postgres")]
 mod postgres;
+mod redis_cluster;
+mod redis_server;
 
 use redis::{Commands, RedisResult};
 use uuid::Uuid;
 
 #[cfg(feature = "postgres")]
 pub use postgres::{Database, postgres};
+pub use redis_cluster::RedisCluster;
+pub use redis_server::RedisServer;
 
 /// A part of the Redis server that is the test's own. Its keys are deleted when it is dropped.
 #[derive(Debug)]

@@ -1,4 +1,5 @@
-//! One list of scenarios, both backends. A difference in what a caller can observe fails here.
+//! One list of scenarios, every backend: memory, one Redis, a Redis Cluster. A difference in what a caller can
+//! observe fails here, and so does a script whose keys are not in one slot, which a cluster refuses.
 
 #![expect(
     clippy::unwrap_used,
@@ -27,6 +28,7 @@ use futures::future::BoxFuture;
 use state::{CacheReport, ComboCount, EntryKey, MemoryStore, RedisStore, SessionUse, StateStore};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use testkit::service::RedisCluster;
 use uuid::Uuid;
 
 type Scenario = (&'static str, fn(Arc<dyn StateStore>) -> BoxFuture<'static, ()>);
@@ -64,6 +66,20 @@ async fn the_redis_store_conforms() {
     for (name, scenario) in SCENARIOS.iter().copied().flatten() {
         eprintln!("{name}");
         scenario(Arc::new(redis_store(&new_prefix()).await)).await;
+    }
+}
+
+#[tokio::test]
+async fn the_redis_store_conforms_on_a_cluster() {
+    let mut cluster = RedisCluster::start().await;
+    for (name, scenario) in SCENARIOS.iter().copied().flatten() {
+        eprintln!("{name}");
+        scenario(Arc::new(store_at(&cluster.url(), &new_prefix()).await)).await;
+    }
+    for primary in cluster.primaries() {
+        let mut primary = primary.connect().unwrap();
+        let keys: usize = redis::cmd("DBSIZE").query(&mut primary).unwrap();
+        assert!(keys > 0, "every primary has its share of the keys");
     }
 }
 
@@ -145,7 +161,11 @@ async fn an_address_that_cannot_be_read_is_refused_without_repeating_it() {
 }
 
 async fn redis_store(prefix: &str) -> RedisStore {
-    let store = RedisStore::connect(&redis_url(), prefix).await.unwrap();
+    store_at(&redis_url(), prefix).await
+}
+
+async fn store_at(url: &str, prefix: &str) -> RedisStore {
+    let store = RedisStore::connect(url, prefix).await.unwrap();
     store.with_deadline(Duration::from_secs(5))
 }
 
