@@ -173,6 +173,34 @@ async fn a_record_that_does_not_replay_says_why() {
 }
 
 #[tokio::test]
+async fn a_record_that_was_too_long_shows_what_came_first_and_says_what_is_missing() {
+    let api = Api::start().await;
+    let mut long = decision();
+    long.targets[1].accounts = vec![long.targets[1].accounts[0].clone(); 500];
+    decision::record(&mut long).unwrap();
+    decision::shorten(&mut long, 1_024);
+    let id = request(&api, "", Some(long)).await;
+    let explained = api.get(&format!("/api/explain/{id}")).await.expect(200).clone();
+    let shown = &explained["decision"];
+    let (kept, omitted) = (
+        shown["candidates"].as_array().unwrap().len(),
+        shown["omittedCandidates"].as_u64().unwrap(),
+    );
+    assert!(kept > 0, "{explained}");
+    assert_eq!(kept as u64 + omitted, 502);
+    assert!(
+        !shown["candidates"][0]["rank"].is_null(),
+        "what is tried stays: {explained}"
+    );
+    assert_eq!(explained["replay"]["same"], false);
+    let reason = explained["replay"]["reason"].as_str().unwrap();
+    assert!(
+        reason.contains(&format!("{omitted} accounts are not in it")),
+        "{reason}"
+    );
+}
+
+#[tokio::test]
 async fn a_request_without_a_decision_has_none_and_an_unknown_one_is_missing() {
     let api = Api::start().await;
     let id = request(&api, "", None).await;

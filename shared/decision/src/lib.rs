@@ -16,12 +16,14 @@ mod draw;
 mod entry;
 mod rendezvous;
 mod replay;
+mod shorten;
 #[cfg(test)]
 mod tests;
 
 pub use proto::v1::{Account, Decision, Entry, Group, Target, Verdict, entry::LeadsTo};
 pub use rendezvous::{session_hash, weight};
 pub use replay::{Divergence, record, replay};
+pub use shorten::shorten;
 
 use draw::Draw;
 use thiserror::Error;

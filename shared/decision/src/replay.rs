@@ -13,6 +13,10 @@ pub enum Divergence {
     Order { recorded: Vec<u32>, replayed: Vec<u32> },
     #[error("the record was changed after it was made: its checksum does not match")]
     Altered,
+    #[error(
+        "the record was too long to be kept whole: {omitted} accounts are not in it, so nothing can be decided from it"
+    )]
+    Shortened { omitted: u32 },
 }
 
 /// Decides, and makes the decision a record: with its order, and a checksum over everything in it.
@@ -25,6 +29,12 @@ pub fn record(decision: &mut Decision) -> Result<(), DecideError> {
 /// Decides again from what was recorded. Fails loudly when the record lacks an input, another order comes out, or
 /// anything in it is not as it was.
 pub fn replay(decision: &Decision) -> Result<(), Divergence> {
+    if let Some(omitted) = decision.omitted_accounts {
+        return Err(match is_intact(decision) {
+            true => Divergence::Shortened { omitted },
+            false => Divergence::Altered,
+        });
+    }
     let replayed = decide(decision)?;
     if replayed != decision.order {
         return Err(Divergence::Order {
@@ -32,15 +42,19 @@ pub fn replay(decision: &Decision) -> Result<(), Divergence> {
             replayed,
         });
     }
+    match is_intact(decision) {
+        true => Ok(()),
+        false => Err(Divergence::Altered),
+    }
+}
+
+fn is_intact(decision: &Decision) -> bool {
     let mut bare = decision.clone();
     bare.checksum = 0;
-    if checksum(&bare) != decision.checksum {
-        return Err(Divergence::Altered);
-    }
-    Ok(())
+    checksum(&bare) == decision.checksum
 }
 
 /// Of a decision whose checksum is 0, which does not travel.
-fn checksum(decision: &Decision) -> u32 {
+pub(crate) fn checksum(decision: &Decision) -> u32 {
     crc32c::crc32c(&decision.encode_to_vec())
 }

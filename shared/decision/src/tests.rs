@@ -433,3 +433,81 @@ proptest! {
         }
     }
 }
+
+/// A combo of many models with many accounts each.
+fn wide() -> Decision {
+    let mut decision = combo("random", (0..64).map(|id| entry(id, 1.0, 0, 0)).collect());
+    decision.targets = (0..64).map(|id| target(id, 20)).collect();
+    decision.targets[3].verdict = Verdict::BreakerOpen.into();
+    decision.account_strategy = "random".to_owned();
+    record(&mut decision).unwrap();
+    decision
+}
+
+fn tried(decision: &Decision) -> Vec<&Account> {
+    let at = |number: &u32| {
+        let (target, account) = locate(decision, *number).unwrap();
+        &decision.targets[target].accounts[account]
+    };
+    decision.order.iter().map(at).collect()
+}
+
+#[test]
+fn a_record_that_is_too_long_keeps_what_was_tried_first_and_counts_the_rest() {
+    use prost::Message;
+    let whole = wide();
+    let mut short = whole.clone();
+    shorten(&mut short, 4 * 1024);
+    assert!(short.encoded_len() <= 4 * 1024 && short.encoded_len() > 2 * 1024);
+    let kept: usize = short.targets.iter().map(|target| target.accounts.len()).sum();
+    let omitted = 64 * 20 - u32::try_from(kept).unwrap();
+    assert_eq!(short.omitted_accounts, Some(omitted));
+    assert_eq!(tried(&short), tried(&whole)[..kept]);
+    assert_eq!(replay(&short), Err(Divergence::Shortened { omitted }));
+    short.targets[0].accounts.pop();
+    assert_eq!(replay(&short), Err(Divergence::Altered));
+}
+
+#[test]
+fn a_record_that_is_short_enough_stays_as_it_is() {
+    let mut decision = accounts("fill-first", 3);
+    record(&mut decision).unwrap();
+    let before = decision.clone();
+    shorten(&mut decision, 24 * 1024);
+    assert_eq!(decision, before);
+    assert_eq!(replay(&decision), Ok(()));
+}
+
+#[test]
+fn a_model_with_a_name_without_end_does_not_keep_a_record_from_being_kept() {
+    let mut decision = accounts("fill-first", 3);
+    decision.targets[0].model = "é".repeat(100_000);
+    record(&mut decision).unwrap();
+    shorten(&mut decision, 24 * 1024);
+    assert_eq!((decision.omitted_accounts, decision.order.len()), (Some(0), 3));
+    assert_eq!(decision.targets[0].model, "é".repeat(256));
+    assert!(replay(&decision).is_err());
+}
+
+proptest! {
+    #[test]
+    fn whatever_is_shortened_fits_and_leads_somewhere(decision in any_decision(), bytes in 64usize..2_000) {
+        use prost::Message;
+        let mut short = decision;
+        record(&mut short).unwrap();
+        let before = short.clone();
+        shorten(&mut short, bytes);
+        if before.encoded_len() <= bytes {
+            prop_assert_eq!(short, before);
+            return Ok(());
+        }
+        let kept: usize = short.targets.iter().map(|target| target.accounts.len()).sum();
+        prop_assert!(short.encoded_len() <= bytes || kept == 0);
+        prop_assert!(short.order.iter().all(|number| locate(&short, *number).is_some()));
+        let tried_before = tried(&before);
+        prop_assert_eq!(tried(&short), &tried_before[..short.order.len()]);
+        prop_assert!(replay(&short).is_err());
+        // what is left of it can still be read as a decision
+        prop_assert!(!matches!(decide(&short), Err(DecideError::Target(_))));
+    }
+}

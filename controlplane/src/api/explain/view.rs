@@ -29,6 +29,8 @@ pub(super) struct DecisionView {
     candidates: Vec<CandidateView>,
     /// Numbers of candidates in the order in which they are tried.
     order: Vec<u32>,
+    /// The record was too long: it has the candidates that come first, and not these many others.
+    omitted_candidates: Option<u32>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -131,6 +133,7 @@ impl DecisionView {
                 .map(|root| GroupView::of(root, &decision.targets)),
             candidates: candidates.collect(),
             order: decision.order.clone(),
+            omitted_candidates: decision.omitted_accounts,
         }
     }
 }
