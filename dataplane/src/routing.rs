@@ -11,7 +11,6 @@ mod custom_model;
 pub mod health;
 mod listing;
 mod names;
-mod pattern;
 mod penalty;
 mod policy;
 mod resilience;

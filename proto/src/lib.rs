@@ -6,12 +6,14 @@
 
 mod digest;
 mod issue;
+pub mod pattern;
 mod resources;
 pub mod validate;
 
 pub use self::{
     digest::digest,
     issue::{Issue, Rule},
+    pattern::Pattern,
     resources::{RESILIENCE_ID, ROUTING_ID, Resources, SETTINGS_ID, SYSTEM_PROMPT_ID, THINKING_BUDGET_ID},
 };
 

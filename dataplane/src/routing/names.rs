@@ -4,12 +4,12 @@
 //! followed at all, is remembered as such: it answers with an error and never means something else.
 
 use super::compile::{Fault, report};
-use super::pattern::Pattern;
 use super::resolve::ResolveError;
 use super::running::{Combos, Running};
 use super::table::{Named, Table};
 use super::tree::{Combo, Member, Node, Resolution, Route, Seat};
 use super::wildcard::Wildcards;
+use proto::Pattern;
 use proto::v1::{self, ResourceError, ResourceKind, resource_error::Code};
 use proto::validate::STRATEGIES;
 use std::collections::{BTreeMap, HashMap};

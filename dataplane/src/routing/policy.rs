@@ -4,11 +4,10 @@
 //! Pure: the verdict depends on the request, its routes and the time that is passed in. Everything that applies is
 //! weighed route by route, because a name may lead to a model that it does not mention.
 
-use super::pattern::Pattern;
 use super::table::Provider;
 use super::tree::Route;
 use chrono::{DateTime, Datelike, Timelike, Utc};
-use proto::v1;
+use proto::{Pattern, v1};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 

@@ -2,8 +2,8 @@
 //!
 //! One hop: a target is a combo, an alias or a model, and never another wildcard's business.
 
-use super::pattern::{Pattern, folded};
 use super::table::Named;
+use proto::pattern::{Pattern, folded};
 
 /// The most specific first, and of those the one that was written first.
 #[derive(Default)]

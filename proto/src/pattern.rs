@@ -2,7 +2,7 @@
 //! case does not matter, and both ends are anchored.
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Pattern(Vec<char>);
+pub struct Pattern(Vec<char>);
 
 // === impl Pattern ===
 
@@ -59,7 +59,7 @@ impl Pattern {
 }
 
 /// A name as patterns see it.
-pub(super) fn folded(name: &str) -> Vec<char> {
+pub fn folded(name: &str) -> Vec<char> {
     name.chars().flat_map(char::to_lowercase).collect()
 }
 
