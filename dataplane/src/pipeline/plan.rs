@@ -53,9 +53,11 @@ pub fn candidates(
     model: &str,
     provider: Option<&str>,
 ) -> Result<Plan, PlanError> {
+    let now = Utc::now();
+    let key = caller.key.as_ref().map_or("", |key| &key.id);
     let resolution = match provider {
         Some(provider) => table.resolve_at(provider, model)?,
-        None => table.resolve(model)?,
+        None => table.resolve_for(key, model, now)?,
     };
     let routes = resolution.routes();
     // a bare name says nothing about the provider that the address put before it
@@ -70,8 +72,7 @@ pub fn candidates(
             model: model.to_owned(),
         });
     }
-    let key = caller.key.as_ref().map_or("", |key| &key.id);
-    let judgement = table.policies().judge(key, model, routes, Utc::now());
+    let judgement = table.policies().judge(key, model, routes, now);
     if let Some(policy) = judgement.deny {
         return Err(PlanError::Refused {
             model: model.to_owned(),

@@ -6,6 +6,7 @@
 use super::listing;
 use super::table::{Named, Provider, Table};
 use super::tree::{Resolution, Route};
+use chrono::{DateTime, Utc};
 use std::sync::Arc;
 use thiserror::Error;
 
@@ -88,6 +89,36 @@ impl Table {
             return named.resolve(model);
         }
         self.direct(model).map(Resolution::of_model)
+    }
+
+    /// As [`Table::resolve`], for the caller with this key. Where several providers have a model that a name without a
+    /// provider leads to, the one that administrators prefer is meant.
+    pub fn resolve_for(
+        &self,
+        key: &str,
+        model: &str,
+        now: DateTime<Utc>,
+    ) -> Result<Resolution, ResolveError> {
+        let error = match self.resolve(model) {
+            Err(error @ ResolveError::Ambiguous { .. }) => error,
+            resolved => return resolved,
+        };
+        let ResolveError::Ambiguous { model: id, .. } = &error else {
+            return Err(error);
+        };
+        let having = self.bare.get(id).into_iter().flatten();
+        let routes: Vec<Route> = having.map(|provider| Route::new(provider, id)).collect();
+        let preferred = self.policies.judge(key, model, &routes, now).prefer;
+        let first = preferred
+            .iter()
+            .find_map(|provider| routes.iter().find(|route| route.provider.id == *provider));
+        let Some(route) = first else { return Err(error) };
+        let others = self.chains.behind(route);
+        let routes = std::iter::once(route.clone()).chain(others).collect();
+        Ok(match id == model {
+            true => Resolution::of_model(routes),
+            false => Resolution::of_name(routes),
+        })
     }
 
     /// The provider behind a word that an address names: its id, its alias or, for a node, its prefix.

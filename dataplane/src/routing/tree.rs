@@ -91,9 +91,18 @@ struct Tree {
 impl Resolution {
     /// Of a model as the client wrote it, and what stands in for it. At least one route.
     pub(super) fn of_model(routes: Vec<Route>) -> Self {
+        Self::of_routes(true, routes)
+    }
+
+    /// Of a name that somebody gave to a model.
+    pub(super) fn of_name(routes: Vec<Route>) -> Self {
+        Self::of_routes(false, routes)
+    }
+
+    fn of_routes(direct: bool, routes: Vec<Route>) -> Self {
         let root = Node::of((0..routes.len()).collect());
         let seats = vec![Vec::new(); routes.len()];
-        Self::of_tree(true, root, routes, seats)
+        Self::of_tree(direct, root, routes, seats)
     }
 
     /// `seats` has one entry per route.

@@ -240,3 +240,50 @@ fn settings_choose_among_accounts_and_without_them_the_first_is_filled() {
         assert_eq!(choice.hedging.map(|hedging| hedging.max_share_permille), Some(50));
     }
 }
+
+#[test]
+fn a_preferred_provider_is_meant_where_several_have_a_model() {
+    let (model, [a, b]) = shared_model();
+    let accounts = [
+        connection("c1", a, 1),
+        connection("c2", b, 1),
+        alias("short", model),
+    ];
+    let now = chrono::DateTime::UNIX_EPOCH;
+    let resolved = |table: &Table, key: &str, written: &str| {
+        let resolution = table
+            .resolve_for(key, written, now)
+            .map_err(|error| error.to_string())?;
+        let routes = resolution.routes().iter().map(Route::name);
+        Ok::<_, String>((resolution.direct, routes.collect::<Vec<_>>()))
+    };
+    let name = |provider: &str| format!("{}/{model}", providers::find(provider).unwrap().alias);
+
+    let without = table(&accounts);
+    for written in [model, "short"] {
+        assert!(
+            resolved(&without, "", written)
+                .unwrap_err()
+                .starts_with("Ambiguous model")
+        );
+    }
+    let preference = v1::Policy {
+        name: "prefer".to_owned(),
+        r#type: "routing".to_owned(),
+        enabled: true,
+        api_key_ids: vec!["k".to_owned()],
+        prefer_provider: vec!["nobody".to_owned(), b.to_owned(), a.to_owned()],
+        ..v1::Policy::default()
+    };
+    let preferring = [&accounts[..], &[resource("p", Body::Policy(preference))]].concat();
+    let with = table(&preferring);
+    assert_eq!(resolved(&with, "k", model), Ok((true, vec![name(b)])));
+    assert_eq!(resolved(&with, "k", "short"), Ok((false, vec![name(b)])));
+    assert!(
+        resolved(&with, "other", model)
+            .unwrap_err()
+            .starts_with("Ambiguous model")
+    );
+    let pinned = name(a);
+    assert_eq!(resolved(&with, "k", &pinned), Ok((true, vec![pinned.clone()])));
+}
