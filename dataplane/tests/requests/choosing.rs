@@ -1,6 +1,7 @@
 //! Which account a request goes to, and what is in the way of it.
 
 use crate::harness::{DataPlane, KEY, Setup, header, json, until};
+use dataplane::pipeline;
 use proto::v1::{self, resource::Body};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -152,6 +153,49 @@ async fn a_combo_repeats_on_the_same_account_before_it_rests() {
     assert_eq!((openai.requests().len(), anthropic.requests().len()), (6, 1));
     assert_eq!(data_plane.chat("again", false).await.status(), 200);
     assert_eq!((openai.requests().len(), anthropic.requests().len()), (6, 2));
+}
+
+#[tokio::test]
+async fn a_combo_stops_looking_when_its_own_time_is_over() {
+    let (setup, openai, anthropic) = two_providers().await;
+    openai.script(Behaviour {
+        hang: true,
+        ..Behaviour::default()
+    });
+    let body = combo("brief", &["openai/demo", "anthropic/demo"], |combo| {
+        combo.timeout_ms = 1_000
+    });
+    let setup = setup.config(|config| config.upstream.unary_ms = 60_000);
+    let data_plane = setup.resource("combo-brief", body).start().await;
+    let started = Instant::now();
+    assert_eq!(data_plane.chat("brief", false).await.status(), 503);
+    let took = started.elapsed();
+    assert!(
+        (Duration::from_millis(900)..Duration::from_secs(5)).contains(&took),
+        "{took:?}"
+    );
+    assert_eq!(anthropic.requests().len(), 0, "there was no time for another");
+}
+
+#[tokio::test]
+async fn looking_whose_turn_it_is_takes_nobodys_turn() {
+    let (setup, openai, anthropic) = two_providers().await;
+    let body = combo("turns", &["openai/demo", "anthropic/demo"], |combo| {
+        combo.strategy = "round-robin".to_owned();
+    });
+    let data_plane = setup.resource("combo-turns", body).start().await;
+    let asked = v1::Explain {
+        model: "turns".to_owned(),
+        ..v1::Explain::default()
+    };
+    for expected in [(1, 0), (1, 1), (2, 1)] {
+        for _ in 0..3 {
+            let explained = pipeline::explain(&data_plane.gateway, "tests", &asked);
+            assert!(explained.decision.is_some(), "{}", explained.refusal);
+        }
+        assert_eq!(data_plane.chat("turns", false).await.status(), 200);
+        assert_eq!((openai.requests().len(), anthropic.requests().len()), expected);
+    }
 }
 
 #[tokio::test]

@@ -74,6 +74,25 @@ async fn another_account_makes_good_what_was_not_the_requests_fault() {
 }
 
 #[tokio::test]
+async fn an_api_key_that_is_refused_costs_no_wait_and_is_not_tried_again() {
+    for status in [401, 403] {
+        let (data_plane, first, second) = two_accounts(Behaviour::status(status)).await;
+        let started = tokio::time::Instant::now();
+        assert_eq!(data_plane.chat("openai/demo", false).await.status(), 200);
+        assert!(
+            started.elapsed() < Duration::from_secs(1),
+            "{:?}",
+            started.elapsed()
+        );
+        assert_eq!(
+            (first.requests().len(), second.requests().len()),
+            (1, 1),
+            "{status}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_stream_that_breaks_before_its_first_output_is_tried_elsewhere() {
     for fault in [
         Behaviour {
