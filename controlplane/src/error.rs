@@ -192,6 +192,9 @@ impl ApiError {
             ),
             Self::Upstream { .. } => kind(StatusCode::BAD_GATEWAY, "UPSTREAM_001", "upstream_error"),
             Self::UpstreamTimeout => kind(StatusCode::GATEWAY_TIMEOUT, "UPSTREAM_002", "upstream_error"),
+            Self::NoAnswer(AskError::Nobody) => {
+                kind(StatusCode::SERVICE_UNAVAILABLE, "NO_DATAPLANE", "server_error")
+            }
             Self::Draining | Self::Store(_) | Self::NoAnswer(_) => {
                 kind(StatusCode::SERVICE_UNAVAILABLE, "SERVER_002", "server_error")
             }

@@ -36,7 +36,7 @@ pub use self::{
     published::Published,
     rows::Head,
 };
-use crate::db::Db;
+use crate::db::{CONFIG_CHANNEL, Db};
 
 /// How old a published configuration may be when every notification is lost.
 const POLL: Duration = Duration::from_millis(500);
@@ -100,7 +100,8 @@ impl Publisher {
     /// Runs until `stop`. Survives every failure of the database; data planes keep what they run meanwhile.
     pub async fn run(self, stop: CancellationToken) {
         let Wake(wake) = self.wake.clone();
-        let following = async { tokio::join!(listen::listen(&self.pool, &wake), self.follow(&wake)) };
+        let listening = listen::listen(&self.pool, CONFIG_CHANNEL, || wake.notify_one());
+        let following = async { tokio::join!(listening, self.follow(&wake)) };
         stop.run_until_cancelled(following).await;
     }
 

@@ -12,6 +12,8 @@ mod client;
 mod harness;
 #[path = "cluster/ledger.rs"]
 mod ledger;
+#[path = "cluster/rules.rs"]
+mod rules;
 
 use client::Client;
 use harness::Cluster;

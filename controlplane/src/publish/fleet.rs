@@ -4,10 +4,18 @@
 //! into which every replica writes its own. The table lags by moments and survives restarts.
 
 mod ask;
+mod elsewhere;
 mod membership;
 mod table;
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use chrono::{DateTime, Utc};
 use parking_lot::Mutex;
@@ -91,6 +99,10 @@ struct Shared {
     writing: tokio::sync::Mutex<()>,
     /// What data planes were asked and have not answered yet, by command.
     questions: Mutex<HashMap<u64, Question>>,
+    /// Another replica put a question, or answered one.
+    heard: watch::Sender<()>,
+    /// Data planes of other replicas that take requests, as the table last said.
+    ready_elsewhere: AtomicUsize,
 }
 
 /// A data plane whose stream this replica holds, or held until the table knows that it left.
@@ -131,6 +143,8 @@ impl Fleet {
             urgent: Notify::new(),
             writing: tokio::sync::Mutex::default(),
             questions: Mutex::default(),
+            heard: watch::Sender::new(()),
+            ready_elsewhere: AtomicUsize::new(0),
         }))
     }
 
@@ -167,9 +181,16 @@ impl Fleet {
         table::list(&self.0.pool).await
     }
 
-    /// Writes what this replica knows into the table, until `stop`.
+    /// Data planes that take requests, wherever they are connected.
+    pub fn ready(&self) -> usize {
+        self.ready_here() + self.0.ready_elsewhere.load(Ordering::Relaxed)
+    }
+
+    /// Writes what this replica knows into the table, and asks data planes what other replicas want to know, until
+    /// `stop`.
     pub async fn run(self, stop: CancellationToken) {
-        stop.run_until_cancelled(self.keep_table()).await;
+        let running = async { tokio::join!(self.keep_table(), self.answer_others()) };
+        stop.run_until_cancelled(running).await;
         // streams end with the process: others should not wait for our data planes to time out
         self.0.members.lock().values_mut().for_each(|member| {
             member.connected = false;
@@ -186,6 +207,9 @@ impl Fleet {
         loop {
             let started = Instant::now();
             let mut outcome = self.flush().await;
+            if outcome.is_ok() {
+                outcome = self.count_elsewhere().await;
+            }
             if started >= purge_at && outcome.is_ok() {
                 outcome = table::purge(&self.0.pool).await;
                 purge_at = started + PURGE;
@@ -203,6 +227,16 @@ impl Fleet {
                 () = sleep_until(started + FLUSH) => {}
             }
         }
+    }
+
+    /// While the database does not answer, the last count stands.
+    async fn count_elsewhere(&self) -> Result<(), sqlx::Error> {
+        if self.is_alone() {
+            return Ok(());
+        }
+        let ready = table::ready_elsewhere(&self.0.pool, self.0.replica).await?;
+        self.0.ready_elsewhere.store(ready, Ordering::Relaxed);
+        Ok(())
     }
 
     async fn flush(&self) -> Result<(), sqlx::Error> {

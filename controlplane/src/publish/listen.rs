@@ -1,26 +1,25 @@
-//! Turns notifications of the database into wake-ups. They only shorten the publisher's poll, so losing any of
-//! them, or the whole connection, costs no more than half a second.
+//! Turns notifications of the database into wake-ups. They only shorten polls, so losing any of them, or the whole
+//! connection, costs no more than such a poll.
 
 use std::time::Duration;
 
 use sqlx::{PgPool, postgres::PgListener};
-use tokio::{sync::Notify, time::sleep};
-
-use crate::db::CONFIG_CHANNEL;
+use tokio::time::sleep;
 
 const RECONNECT: Duration = Duration::from_secs(5);
 
-/// Listens for ever. Returns at once when the pool is too small to give one connection away.
-pub(super) async fn listen(pool: &PgPool, wake: &Notify) {
+/// Listens for ever, and calls `heard` whenever something may have been announced on `channel`. Returns at once when
+/// the pool is too small to give one connection away.
+pub(super) async fn listen(pool: &PgPool, channel: &str, heard: impl Fn()) {
     if pool.options().get_max_connections() < 2 {
         return;
     }
     let mut failing = false;
     loop {
-        let Err(error) = listen_once(pool, wake, &mut failing).await;
+        let Err(error) = listen_once(pool, channel, &heard, &mut failing).await;
         // once per outage
         if !failing {
-            tracing::warn!(%error, "not listening for changes of the configuration, polling only");
+            tracing::warn!(channel, %error, "not listening for what is announced, polling only");
         }
         failing = true;
         sleep(RECONNECT).await;
@@ -29,15 +28,16 @@ pub(super) async fn listen(pool: &PgPool, wake: &Notify) {
 
 async fn listen_once(
     pool: &PgPool,
-    wake: &Notify,
+    channel: &str,
+    heard: &impl Fn(),
     failing: &mut bool,
 ) -> Result<std::convert::Infallible, sqlx::Error> {
     let mut listener = PgListener::connect_with(pool).await?;
-    listener.listen(CONFIG_CHANNEL).await?;
+    listener.listen(channel).await?;
     *failing = false;
     loop {
-        // what was committed before the first LISTEN, or while the connection was down, was not announced to us
-        wake.notify_one();
+        // what happened before the first LISTEN, or while the connection was down, was not announced to us
+        heard();
         listener.try_recv().await?;
     }
 }

@@ -145,7 +145,7 @@ impl Session {
                 Some(command) = self.commands.recv() => self.send(Body::Command(command)).await?,
                 _ = ping.tick() => {
                     let head = self.newest.borrow().as_ref().map(|published| published.version.clone());
-                    let ready_data_planes = u32::try_from(self.fleet.ready_here()).unwrap_or(u32::MAX);
+                    let ready_data_planes = u32::try_from(self.fleet.ready()).unwrap_or(u32::MAX);
                     self.send(Body::Ping(Ping { head, ready_data_planes })).await?;
                 }
                 () = sleep_until(give_up) => return Err(Status::deadline_exceeded("no heartbeat or no answer in time")),

@@ -51,7 +51,10 @@ impl DataPlane {
         let hello = Hello {
             data_plane_id: "dp-1".to_owned(),
             incarnation: Uuid::now_v7().to_string(),
-            last_applied: Some(ConfigVersion::default()),
+            last_applied: Some(ConfigVersion {
+                epoch: Uuid::nil().to_string(),
+                ..ConfigVersion::default()
+            }),
             ..Hello::default()
         };
         let hello = DataPlaneMessage {

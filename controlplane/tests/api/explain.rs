@@ -269,7 +269,7 @@ async fn without_an_answer_a_dry_run_says_what_is_missing() {
     let api = Api::start().await;
     let question = json!({ "model": "smart" });
     let alone = api.post("/api/explain", question.clone()).await;
-    let error = alone.expect_error(503, "SERVER_002");
+    let error = alone.expect_error(503, "NO_DATAPLANE");
     assert!(
         error["message"].as_str().unwrap().contains("CONTROL_PLANE_URL"),
         "{error}"

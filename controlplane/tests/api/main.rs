@@ -14,6 +14,7 @@ mod combo_test;
 mod combos;
 mod data_plane;
 mod edge;
+mod elsewhere;
 mod explain;
 mod fallback_chains;
 mod keys;

@@ -50,6 +50,13 @@ impl Client {
         }
     }
 
+    /// What the key may ask for.
+    pub async fn models(&self) -> Value {
+        let request = self.http.client(true).get(format!("{}/v1/models", self.base));
+        let answer = request.bearer_auth(&self.key).send().await.unwrap();
+        serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap()
+    }
+
     pub async fn send(
         &self,
         model: &str,

@@ -83,6 +83,15 @@ impl Cluster {
         Operator::sign_in(self.control[0].http, PASSWORD).await
     }
 
+    /// An operator at each control plane.
+    pub async fn operators(&mut self) -> Vec<Operator> {
+        let mut operators = Vec::new();
+        for plane in &self.control {
+            operators.push(Operator::sign_in(plane.http, PASSWORD).await);
+        }
+        operators
+    }
+
     /// A client of each data plane.
     pub fn clients(&self, key: &str) -> Vec<Client> {
         self.data

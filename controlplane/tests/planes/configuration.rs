@@ -13,6 +13,9 @@ use uuid::Uuid;
 
 use crate::harness::{Control, Data, Database, SOON, vault};
 
+/// Data planes say every five seconds how they are.
+const COUNTED: Duration = Duration::from_secs(20);
+
 const ALIAS: &str = "insert into model_alias (alias, target) values ('fast', 'openai/gpt-4o')
                      on conflict (alias) do update set target = model_alias.target || 'x'";
 
@@ -343,4 +346,27 @@ async fn a_data_plane_serves_from_the_stored_configuration_while_no_control_plan
         .await
         .unwrap();
     boots_from(Arc::new(redis)).await;
+}
+
+#[tokio::test]
+async fn every_control_plane_counts_the_data_planes_of_all() {
+    let database = Database::new(5).await;
+    let (one, other) = (Control::start(&database).await, Control::start(&database).await);
+    let mut data = Vec::new();
+    for (id, control) in [("dp-1", &one), ("dp-2", &other), ("dp-3", &other)] {
+        let plane = Data::start(id, control.address);
+        plane
+            .wait_for("the first configuration", |standing| standing.applied.is_some())
+            .await;
+        data.push(plane);
+    }
+    let count = async |expected: usize| {
+        wait_until("both to count all", COUNTED, async || {
+            (one.fleet.ready() == expected && other.fleet.ready() == expected).then_some(())
+        })
+        .await;
+    };
+    count(3).await;
+    data.pop();
+    count(2).await;
 }

@@ -1,4 +1,5 @@
-//! Questions to a data plane: a command to one that is connected here, and its answer.
+//! Questions to a data plane: a command to one that is connected here, or else to one of another control plane, and
+//! its answer.
 
 use std::{cmp::Reverse, time::Duration};
 
@@ -18,8 +19,8 @@ use super::{Fleet, Member};
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum AskError {
     #[error(
-        "only a data plane can answer this, and none that runs a configuration is connected to this control plane: \
-         start one with this control plane in its CONTROL_PLANE_URL, or ask another control plane"
+        "only a data plane can answer this, and none that runs a configuration is connected to any control plane: \
+         start one with a control plane in its CONTROL_PLANE_URL"
     )]
     Nobody,
     #[error("the data plane `{0}` left before it answered: try again")]
@@ -28,9 +29,18 @@ pub enum AskError {
     Busy(String),
     #[error("the data plane `{data_plane}` did not answer within {} s: try again", .deadline.as_secs())]
     Slow { data_plane: String, deadline: Duration },
+    #[error("the data plane `{0}` did not answer in time: try again")]
+    Silent(String),
+    #[error(
+        "no data plane is connected to this control plane, and while the database does not answer no other can be asked: try again"
+    )]
+    Database,
     #[error("the data plane `{data_plane}` did not do it: {message}")]
     Refused { data_plane: String, message: String },
 }
+
+/// Who was asked, and what became of the command.
+pub(super) type Outcome = Result<(String, CommandResult), AskError>;
 
 /// Somebody waits for the result of a command.
 pub(super) struct Question {
@@ -73,8 +83,39 @@ impl Fleet {
 
     /// Who answered, and what.
     async fn ask(&self, op: Op, deadline: Duration) -> Result<(String, Option<Answer>), AskError> {
-        let Askable { id, stream, line } = self.askable().ok_or(AskError::Nobody)?;
-        let command_id = rand::random();
+        let command = Command {
+            command_id: rand::random(),
+            op: Some(op),
+        };
+        let (id, result) = match self.askable() {
+            Some(askable) => self.ask_here(askable, command, deadline).await?,
+            None => self.ask_elsewhere(command, deadline).await?,
+        };
+        match result.ok {
+            true => Ok((id, result.answer)),
+            false => Err(AskError::Refused {
+                data_plane: id,
+                message: result.message,
+            }),
+        }
+    }
+
+    /// Asks a data plane that is connected here, and no other.
+    pub(super) async fn ask_this(&self, id: &str, command: Command, deadline: Duration) -> Outcome {
+        let askable = {
+            let members = self.0.members.lock();
+            let member = members.get(id).filter(|member| readiness(member).is_some());
+            member.map(|member| Askable::of(id, member))
+        };
+        match askable {
+            Some(askable) => self.ask_here(askable, command, deadline).await,
+            None => Err(AskError::Left(id.to_owned())),
+        }
+    }
+
+    async fn ask_here(&self, askable: Askable, command: Command, deadline: Duration) -> Outcome {
+        let Askable { id, stream, line } = askable;
+        let command_id = command.command_id;
         let (answer, answered) = oneshot::channel();
         let question = Question { stream, answer };
         self.0.questions.lock().insert(command_id, question);
@@ -82,21 +123,13 @@ impl Fleet {
             fleet: self,
             command_id,
         };
-        let command = Command {
-            command_id,
-            op: Some(op),
-        };
         // Whether the stream ends before or after this line, the question ends with it: see `Session`.
         line.try_send(command).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => AskError::Busy(id.clone()),
             mpsc::error::TrySendError::Closed(_) => AskError::Left(id.clone()),
         })?;
         match timeout(deadline, answered).await {
-            Ok(Ok(result)) if result.ok => Ok((id, result.answer)),
-            Ok(Ok(result)) => Err(AskError::Refused {
-                data_plane: id,
-                message: result.message,
-            }),
+            Ok(Ok(result)) => Ok((id, result)),
             Ok(Err(_)) => Err(AskError::Left(id)),
             Err(_) => Err(AskError::Slow {
                 data_plane: id,
@@ -113,11 +146,7 @@ impl Fleet {
             .filter_map(|(id, member)| Some((readiness(member)?, id, member)));
         let (_, id, member) =
             able.max_by_key(|(readiness, _, member)| (*readiness, Reverse(member.inflight)))?;
-        Some(Askable {
-            id: id.clone(),
-            stream: member.stream,
-            line: member.line.clone(),
-        })
+        Some(Askable::of(id, member))
     }
 
     pub(super) fn answer(&self, result: CommandResult) {
@@ -136,10 +165,22 @@ impl Fleet {
     }
 }
 
+// === impl Askable ===
+
+impl Askable {
+    fn of(id: &str, member: &Member) -> Self {
+        Self {
+            id: id.to_owned(),
+            stream: member.stream,
+            line: member.line.clone(),
+        }
+    }
+}
+
 // === impl AskError ===
 
 impl AskError {
-    fn unfit(data_plane: String) -> Self {
+    pub(super) fn unfit(data_plane: String) -> Self {
         Self::Refused {
             data_plane,
             message: "its build does not know the command".to_owned(),

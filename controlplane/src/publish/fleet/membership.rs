@@ -72,7 +72,7 @@ impl Fleet {
     }
 
     /// Data planes of this replica that take requests.
-    pub(in crate::publish) fn ready_here(&self) -> usize {
+    pub(super) fn ready_here(&self) -> usize {
         let ready = |member: &&Member| member.connected && member.state == DataPlaneState::Ready;
         self.0.members.lock().values().filter(ready).count()
     }

@@ -1,4 +1,6 @@
-//! The fleet's rows.
+//! The fleet's rows: data planes, and the questions that replicas put to those of others.
+
+use std::time::Duration;
 
 use proto::v1::{ConfigVersion, DataPlaneState};
 use serde_json::Value;
@@ -6,6 +8,29 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 use super::{Applied, DataPlane, Member};
+
+/// A data plane of another replica that can be asked.
+pub(super) struct Reachable {
+    pub id: String,
+    pub replica: Uuid,
+}
+
+/// What came of a question: an encoded `CommandResult`, or why there is none.
+pub(super) struct Answered {
+    pub result: Option<Vec<u8>>,
+    /// `left`, `busy` or `slow`.
+    pub failure: Option<String>,
+}
+
+/// A question of another replica that this one is to put.
+pub(super) struct Taken {
+    pub id: Uuid,
+    pub data_plane: String,
+    /// An encoded `Command`.
+    pub command: Vec<u8>,
+    /// How long somebody waits for the answer.
+    pub left: Duration,
+}
 
 pub(super) async fn list(pool: &PgPool) -> Result<Vec<DataPlane>, sqlx::Error> {
     let rows = sqlx::query!(
@@ -157,6 +182,123 @@ pub(super) async fn purge(pool: &PgPool) -> Result<(), sqlx::Error> {
         .execute(pool)
         .await?;
     Ok(())
+}
+
+/// Data planes of other replicas that take requests.
+pub(super) async fn ready_elsewhere(pool: &PgPool, replica: Uuid) -> Result<usize, sqlx::Error> {
+    let ready = sqlx::query_scalar!(
+        r#"select count(*) as "ready!" from data_plane
+           where connected_to <> $1 and state = 'ready' and last_seen > now() - interval '15 seconds'"#,
+        replica,
+    )
+    .fetch_one(pool)
+    .await?;
+    Ok(usize::try_from(ready).unwrap_or_default())
+}
+
+/// The data plane that is most ready, and of those the least busy, whose stream none of these replicas holds.
+pub(super) async fn reachable_elsewhere(
+    pool: &PgPool,
+    replicas: &[Uuid],
+) -> Result<Option<Reachable>, sqlx::Error> {
+    sqlx::query_as!(
+        Reachable,
+        r#"select id, connected_to as "replica!" from data_plane
+           where connected_to <> all($1) and last_seen > now() - interval '15 seconds' and applied_epoch is not null
+             and state in ('ready', 'degraded', 'starting')
+           order by array_position(array['ready', 'degraded', 'starting'], state), inflight, id limit 1"#,
+        replicas,
+    )
+    .fetch_optional(pool)
+    .await
+}
+
+/// Puts a question, announces it, and forgets those that nobody waits for any more.
+pub(super) async fn put_question(
+    pool: &PgPool,
+    id: Uuid,
+    of: &Reachable,
+    command: &[u8],
+    deadline: Duration,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "with forgotten as (delete from data_plane_question where expires_at < now() - interval '1 minute'),
+              put as (insert into data_plane_question (id, asked_of, data_plane, command, expires_at)
+                      values ($1, $2, $3, $4, now() + $5::bigint * interval '1 millisecond'))
+         select pg_notify($6, '')",
+        id,
+        of.replica,
+        of.id,
+        command,
+        i64::try_from(deadline.as_millis()).unwrap_or(i64::MAX),
+        super::elsewhere::CHANNEL,
+    )
+    .execute(pool)
+    .await?;
+    Ok(())
+}
+
+/// What others ask of data planes of this replica, each once.
+pub(super) async fn take_questions(pool: &PgPool, replica: Uuid) -> Result<Vec<Taken>, sqlx::Error> {
+    let rows = sqlx::query!(
+        r#"update data_plane_question set taken_at = now()
+           where asked_of = $1 and taken_at is null and expires_at > now()
+           returning id, data_plane, command,
+                     (extract(epoch from expires_at - now()) * 1000)::bigint as "left_ms!""#,
+        replica,
+    )
+    .fetch_all(pool)
+    .await?;
+    let taken = rows.into_iter().map(|row| Taken {
+        id: row.id,
+        data_plane: row.data_plane,
+        command: row.command,
+        left: Duration::from_millis(u64::try_from(row.left_ms).unwrap_or_default()),
+    });
+    Ok(taken.collect())
+}
+
+/// Writes down what came of a question, and announces it.
+pub(super) async fn put_answer(
+    pool: &PgPool,
+    id: Uuid,
+    result: Option<&[u8]>,
+    failure: Option<&str>,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "with answered as (update data_plane_question set result = $2, failure = $3 where id = $1)
+         select pg_notify($4, '')",
+        id,
+        result,
+        failure,
+        super::elsewhere::CHANNEL,
+    )
+    .execute(pool)
+    .await?;
+    Ok(())
+}
+
+/// What came of a question, if something did.
+pub(super) async fn take_answer(pool: &PgPool, id: Uuid) -> Result<Option<Answered>, sqlx::Error> {
+    sqlx::query_as!(
+        Answered,
+        "delete from data_plane_question where id = $1 and (result is not null or failure is not null)
+         returning result, failure",
+        id,
+    )
+    .fetch_optional(pool)
+    .await
+}
+
+/// Takes a question back that nobody took. False when somebody has, and an answer may come.
+pub(super) async fn withdraw(pool: &PgPool, id: Uuid) -> Result<bool, sqlx::Error> {
+    let withdrawn = sqlx::query!(
+        "delete from data_plane_question where id = $1 and taken_at is null",
+        id
+    )
+    .execute(pool)
+    .await?;
+    Ok(withdrawn.rows_affected() > 0)
 }
 
 fn epoch(version: Option<&ConfigVersion>) -> Option<Uuid> {
