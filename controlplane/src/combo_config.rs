@@ -4,6 +4,9 @@
 //! One shape for the API, the database and the publisher. Every field may be absent, and what is absent comes from
 //! the layer below: [`ComboConfig::or`].
 
+use std::collections::HashMap;
+
+use llm::providers;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -37,8 +40,11 @@ pub struct ComboConfig {
     pub retry_delay_ms: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeout_ms: Option<u32>,
+    /// Pass over members that are known to fail. `false`: they are asked all the same, but for those whose provider said
+    /// when to come back.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub health_check_enabled: Option<bool>,
+    /// How long `POST /api/combos/test` waits for a member. While nobody says, 15 s.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub health_check_timeout_ms: Option<u32>,
     /// Requests that one member takes at a time; round-robin.
@@ -60,6 +66,16 @@ pub struct ComboDefaults {
     /// Of new combos that name none.
     pub strategy: Option<String>,
     pub config: ComboConfig,
+}
+
+/// The layers below a combo's own config: the override of a provider, and the defaults of all combos.
+#[derive(Default)]
+pub struct Cascade {
+    pub defaults: ComboConfig,
+    /// By provider id.
+    pub overrides: HashMap<String, ComboConfig>,
+    /// Prefix to provider id, of the operator's own endpoints.
+    pub prefixes: HashMap<String, String>,
 }
 
 // === impl ComboConfig ===
@@ -117,6 +133,32 @@ impl ComboDefaults {
             stored["strategy"] = Value::from(strategy.as_str());
         }
         stored
+    }
+}
+
+// === impl Cascade ===
+
+impl Cascade {
+    /// What somebody said about a combo with these members. What nobody said is built in.
+    pub fn over<'a>(&self, own: ComboConfig, members: impl Iterator<Item = &'a str>) -> ComboConfig {
+        let provider = self.only_provider(members).and_then(|id| self.overrides.get(id));
+        own.or(provider.cloned().unwrap_or_default())
+            .or(self.defaults.clone())
+    }
+
+    /// The provider of all members. A combo of several is nobody's to override.
+    fn only_provider<'a>(&self, members: impl Iterator<Item = &'a str>) -> Option<&str> {
+        let mut ids = members.map(|model| self.provider(model));
+        let first = ids.next()??;
+        ids.all(|id| id == Some(first)).then_some(first)
+    }
+
+    fn provider(&self, model: &str) -> Option<&str> {
+        let (prefix, _) = model.split_once('/')?;
+        match self.prefixes.get(prefix) {
+            Some(node) => Some(node),
+            None => providers::find(prefix).map(|spec| spec.id),
+        }
     }
 }
 

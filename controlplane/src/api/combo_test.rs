@@ -11,12 +11,14 @@ use axum::{Json, extract::State};
 use futures::{StreamExt, stream};
 use proto::v1::{Probe, Probed, probed};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
+use sqlx::PgPool;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     api::Ctx,
+    combo_config::{Cascade, ComboConfig, ComboDefaults},
     db::{Audit, Outcome},
     error::ApiError,
     http::{Body, Json as JsonBody, Operator, Stamp, Violations},
@@ -26,9 +28,10 @@ use crate::{
 const WHAT: &str = "combo";
 /// Members at a time.
 const AT_ONCE: usize = 4;
+/// While no `healthCheckTimeoutMs` says how long.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(15);
-/// For a data plane to tell of its probe.
-const ANSWER: Duration = Duration::from_secs(20);
+/// For a data plane to tell of its probe, beyond the time of the probe.
+const ANSWER: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
@@ -115,7 +118,7 @@ async fn test(
     JsonBody(body): JsonBody<TestBody>,
 ) -> Result<Json<TestView>, ApiError> {
     let combo = sqlx::query!(
-        r#"select c.id, c.strategy, array(select m.model from combo_member m where m.combo_id = c.id
+        r#"select c.id, c.strategy, c.config, array(select m.model from combo_member m where m.combo_id = c.id
                                           order by m.position) as "models!"
            from combo c where c.name = $1"#,
         body.combo_name,
@@ -127,7 +130,8 @@ async fn test(
         return Err(ApiError::invalid("comboName", "names a combo without members"));
     }
 
-    let probes = combo.models.into_iter().map(|model| probe(&ctx, model));
+    let patience = patience(ctx.db.pool(), combo.config, &combo.models).await?;
+    let probes = combo.models.into_iter().map(|model| probe(&ctx, model, patience));
     let results: Vec<Result<ResultView, AskError>> = stream::iter(probes).buffered(AT_ONCE).collect().await;
     let results: Vec<ResultView> = results.into_iter().collect::<Result<_, _>>()?;
     let resolved_by = results
@@ -156,18 +160,44 @@ async fn test(
 }
 
 /// That nobody is there to ask is about the whole test, everything else about this member.
-async fn probe(ctx: &Ctx, model: String) -> Result<ResultView, AskError> {
+async fn probe(ctx: &Ctx, model: String, patience: Duration) -> Result<ResultView, AskError> {
     let started = Instant::now();
     let question = Probe {
         models: vec![model.clone()],
-        timeout_ms: u32::try_from(PROBE_TIMEOUT.as_millis()).unwrap_or(u32::MAX),
+        timeout_ms: u32::try_from(patience.as_millis()).unwrap_or(u32::MAX),
     };
-    match ctx.fleet.probe(question, ANSWER).await {
+    match ctx.fleet.probe(question, patience + ANSWER).await {
         Ok(Probed { answers }) => {
             let answer = answers.into_iter().next().unwrap_or_default();
             Ok(ResultView::of(model, answer))
         }
-        Err(AskError::Nobody) => Err(AskError::Nobody),
+        Err(error @ (AskError::Nobody | AskError::Database)) => Err(error),
         Err(error) => Ok(ResultView::failed(model, &error, started.elapsed())),
     }
+}
+
+/// How long a member may take. Configuration that cannot be read says nothing.
+async fn patience(pool: &PgPool, own: Value, members: &[String]) -> Result<Duration, sqlx::Error> {
+    let mut cascade = Cascade::default();
+    let settings =
+        sqlx::query!("select key, value from setting where key in ('comboDefaults', 'providerOverrides')")
+            .fetch_all(pool)
+            .await?;
+    for row in settings {
+        match row.key.as_str() {
+            "comboDefaults" => {
+                let defaults = ComboDefaults::from_stored(&row.value);
+                cascade.defaults = defaults.unwrap_or_default().config;
+            }
+            _ => cascade.overrides = serde_json::from_value(row.value).unwrap_or_default(),
+        }
+    }
+    let nodes = sqlx::query!("select prefix, id from provider_node")
+        .fetch_all(pool)
+        .await?;
+    cascade.prefixes = nodes.into_iter().map(|row| (row.prefix, row.id)).collect();
+    let own: ComboConfig = serde_json::from_value(own).unwrap_or_default();
+    let said = cascade.over(own, members.iter().map(String::as_str));
+    let millis = said.health_check_timeout_ms.map(u64::from);
+    Ok(millis.map_or(PROBE_TIMEOUT, Duration::from_millis))
 }

@@ -19,7 +19,6 @@ use runtime::{
 };
 use uuid::Uuid;
 
-use self::combos::Cascade;
 use super::rows::{ConnectionRow, CustomModelRow, KeyRow, MemberRow, NodeRow, Rows, SettingRow};
 use crate::vault::{Cell, Vault};
 
@@ -80,7 +79,7 @@ pub(super) fn build(rows: Rows, secrets: &Secrets) -> Resources {
         routing::routing(&rows.settings),
         routing::resilience(&rows.settings),
     ];
-    let cascade = Cascade::of(&rows.settings, &rows.nodes);
+    let cascade = combos::cascade(&rows.settings, &rows.nodes);
     std::iter::once(settings(rows.settings, secrets))
         .chain(rewriting)
         .chain(routing.into_iter().flatten())
@@ -89,7 +88,7 @@ pub(super) fn build(rows: Rows, secrets: &Secrets) -> Resources {
         .chain(rows.aliases.into_iter().map(alias))
         .chain(rows.combos.into_iter().map(|row| {
             let members = members.remove(&row.id).unwrap_or_default();
-            cascade.combo(row, members)
+            combos::combo(&cascade, row, members)
         }))
         .chain(rows.keys.into_iter().map(api_key))
         .chain(rows.policies.into_iter().map(routing::policy))

@@ -1,3 +1,6 @@
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 use proto::v1::{Probed, command::Op, command_result::Answer, probed};
 use serde_json::json;
 
@@ -113,10 +116,49 @@ async fn what_cannot_be_tested_is_refused() {
         .await
         .expect_error(404, "RESOURCE_001");
     let alone = api.post(PATH, refused("alone")).await;
-    let error = alone.expect_error(503, "SERVER_002");
+    let error = alone.expect_error(503, "NO_DATAPLANE");
     assert!(
         error["message"].as_str().unwrap().contains("data plane"),
         "{error}"
     );
     assert_eq!(api.audited("combo.tested").await, 0);
+}
+
+#[tokio::test]
+async fn a_member_is_waited_for_as_long_as_the_health_check_of_its_combo_says() {
+    let api = Api::start().await;
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let told = Arc::clone(&asked);
+    let _data_plane = DataPlane::join(&api, move |op| {
+        let Op::Probe(probe) = op else {
+            return Reply::Refused("unexpected");
+        };
+        told.lock().push(probe.timeout_ms);
+        Reply::done(Answer::Probed(Default::default()))
+    })
+    .await;
+    let own = json!({ "healthCheckTimeoutMs": 700 });
+    for combo in [
+        json!({ "name": "own", "models": ["openai/a"], "config": own }),
+        json!({ "name": "plain", "models": ["openai/a"] }),
+        json!({ "name": "groq", "models": ["groq/a"] }),
+    ] {
+        api.post("/api/combos", combo).await.expect(201);
+    }
+    let test = async |name: &str| {
+        api.post(PATH, json!({ "comboName": name })).await.expect(200);
+        asked.lock().pop().unwrap()
+    };
+    assert_eq!((test("own").await, test("plain").await), (700, 15_000));
+    // what is shown and sent back says nothing
+    let shown = api.get("/api/settings/combo-defaults").await.expect(200).clone();
+    api.put("/api/settings/combo-defaults", shown).await.expect(200);
+    assert_eq!(test("plain").await, 15_000);
+    let defaults = json!({ "comboDefaults": { "healthCheckTimeoutMs": 900 },
+                           "providerOverrides": { "groq": { "healthCheckTimeoutMs": 800 } } });
+    api.patch("/api/settings/combo-defaults", defaults)
+        .await
+        .expect(200);
+    let waited = (test("own").await, test("plain").await, test("groq").await);
+    assert_eq!(waited, (700, 900, 800));
 }

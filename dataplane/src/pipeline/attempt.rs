@@ -161,7 +161,7 @@ impl Search<'_> {
             }
             let plan = self.plan;
             let (route, connection) = place(plan, *step);
-            if let Some(cooling) = connection.account.cooling(&route.model) {
+            if let Some(cooling) = plan.cooling(connection, route) {
                 self.findings.passes_over(route, cooling);
                 continue;
             }
@@ -242,10 +242,14 @@ impl Search<'_> {
         let breaker = &route.provider.breaker;
         match breaker.standing() {
             Standing::Closed => Ok(None),
+            Standing::Open { .. } if self.plan.asks_the_failing() => Ok(None),
             Standing::Open { .. } => Err(()),
             Standing::HalfOpen => {
                 let probe = breaker.claim_probe(&*self.exchange.gateway.store).await;
-                probe.map(Some).ok_or(())
+                match probe {
+                    None if !self.plan.asks_the_failing() => Err(()),
+                    probe => Ok(probe),
+                }
             }
         }
     }

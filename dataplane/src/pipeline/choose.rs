@@ -75,7 +75,10 @@ pub fn choose(plan: &Plan, choice: &Choice, session: &[u8], rotation: Rotation) 
             Target {
                 provider: route.provider.id.to_string(),
                 model: route.model.to_string(),
-                verdict: plan.verdict(position).unwrap_or_else(|| breaker(route)).into(),
+                verdict: plan
+                    .verdict(position)
+                    .unwrap_or_else(|| breaker(plan, route))
+                    .into(),
                 turn,
                 preference: plan.preference(route),
                 accounts: accounts
@@ -183,7 +186,7 @@ impl Clocks {
 }
 
 fn account(plan: &Plan, route: &Route, connection: &Connection, strategy: &str, clocks: Clocks) -> Account {
-    let cooling = connection.account.cooling(&route.model);
+    let cooling = plan.cooling(connection, route);
     let verdict = match cooling {
         _ if !plan.may_use(connection) => Verdict::NotPermitted,
         Some(Cooling { limited: true, .. }) => Verdict::RateLimited,
@@ -201,9 +204,10 @@ fn account(plan: &Plan, route: &Route, connection: &Connection, strategy: &str, 
     }
 }
 
-fn breaker(route: &Route) -> Verdict {
+fn breaker(plan: &Plan, route: &Route) -> Verdict {
     match route.provider.breaker.standing() {
         Standing::Closed => Verdict::Eligible,
+        Standing::Open { .. } if plan.asks_the_failing() => Verdict::Eligible,
         Standing::Open { .. } => Verdict::BreakerOpen,
         Standing::HalfOpen => Verdict::Probe,
     }

@@ -1,7 +1,7 @@
 //! Where a request may go: what its model name stands for, and what of it its key may use.
 
 use super::authenticate::Caller;
-use crate::routing::{Connection, Judgement, Resolution, ResolveError, Route, Table};
+use crate::routing::{Connection, Cooling, Judgement, Resolution, ResolveError, Route, Table};
 use chrono::Utc;
 use decision::Verdict;
 use llm::ErrorKind;
@@ -130,6 +130,19 @@ impl Plan {
     /// The longest answer that policies allow, in tokens.
     pub fn max_tokens(&self) -> Option<u64> {
         self.judgement.max_tokens.map(u64::from)
+    }
+
+    /// What is known to fail is asked all the same.
+    pub fn asks_the_failing(&self) -> bool {
+        self.resolution
+            .combo()
+            .is_some_and(|combo| combo.asks_the_failing)
+    }
+
+    /// What keeps an account from being asked for this model now.
+    pub fn cooling(&self, connection: &Connection, route: &Route) -> Option<Cooling> {
+        let cooling = connection.account.cooling(&route.model);
+        cooling.filter(|cooling| cooling.limited || !self.asks_the_failing())
     }
 
     pub fn may_use(&self, connection: &Connection) -> bool {

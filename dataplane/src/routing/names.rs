@@ -247,6 +247,7 @@ fn describe(id: &str, combo: &v1::Combo, running: Arc<Running>) -> Result<Combo,
         max_retries: combo.max_retries,
         retry_delay: Duration::from_millis(combo.retry_delay_ms.into()),
         track_metrics: combo.track_metrics,
+        asks_the_failing: combo.asks_the_failing,
         running,
     })
 }

@@ -62,6 +62,8 @@ pub struct Combo {
     pub max_retries: Option<u32>,
     pub retry_delay: Duration,
     pub track_metrics: bool,
+    /// Members that are known to fail are asked all the same, but for those at a limit.
+    pub asks_the_failing: bool,
     pub(super) running: Arc<Running>,
 }
 

@@ -25,6 +25,7 @@ fn combo(name: &str, members: &[&str], change: impl FnOnce(&mut v1::Combo)) -> B
         track_metrics: true,
         retry_delay_ms: 0,
         timeout_ms: 120_000,
+        asks_the_failing: false,
     };
     change(&mut combo);
     Body::Combo(combo)
@@ -153,6 +154,33 @@ async fn a_combo_repeats_on_the_same_account_before_it_rests() {
     assert_eq!((openai.requests().len(), anthropic.requests().len()), (6, 1));
     assert_eq!(data_plane.chat("again", false).await.status(), 200);
     assert_eq!((openai.requests().len(), anthropic.requests().len()), (6, 2));
+}
+
+#[tokio::test]
+async fn a_combo_that_does_not_check_health_asks_what_fails_but_not_what_is_limited() {
+    let (setup, openai, anthropic) = two_providers().await;
+    let body = combo("stubborn", &["openai/demo", "anthropic/demo"], |combo| {
+        combo.asks_the_failing = true;
+        combo.max_retries = Some(0);
+    });
+    let data_plane = setup.resource("combo-stubborn", body).start().await;
+    // more than opens a breaker
+    for number in 1..=6 {
+        openai.script(Behaviour::status(500));
+        assert_eq!(data_plane.chat("stubborn", false).await.status(), 200);
+        assert_eq!(
+            (openai.requests().len(), anthropic.requests().len()),
+            (number, number)
+        );
+    }
+    assert_eq!(data_plane.chat("stubborn", false).await.status(), 200);
+    assert_eq!((openai.requests().len(), anthropic.requests().len()), (7, 6));
+
+    openai.script(limited(60));
+    for _ in 0..2 {
+        assert_eq!(data_plane.chat("stubborn", false).await.status(), 200);
+    }
+    assert_eq!((openai.requests().len(), anthropic.requests().len()), (8, 8));
 }
 
 #[tokio::test]

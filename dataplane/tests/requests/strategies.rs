@@ -87,6 +87,7 @@ fn combo(name: &str, strategy: &str, members: &[(&str, f64)]) -> Body {
         track_metrics: true,
         retry_delay_ms: 0,
         timeout_ms: 120_000,
+        asks_the_failing: false,
     })
 }
 

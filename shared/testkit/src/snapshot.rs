@@ -142,6 +142,7 @@ impl Snapshot {
             track_metrics: true,
             retry_delay_ms: 0,
             timeout_ms: 120_000,
+            asks_the_failing: false,
         };
         change(&mut combo);
         self.with(&format!("combo-{name}"), Body::Combo(combo))

@@ -206,6 +206,10 @@ impl Layers {
         if before.max_retries.is_none() && after.max_retries == Some(SHOWN_RETRIES) {
             after.max_retries = None;
         }
+        let shown = BUILT_IN.health_check_timeout_ms;
+        if before.health_check_timeout_ms.is_none() && after.health_check_timeout_ms == shown {
+            after.health_check_timeout_ms = None;
+        }
         self.defaults = ComboDefaults {
             strategy: patch.strategy.over(self.defaults.strategy.take()),
             config: after,
