@@ -1003,10 +1003,15 @@ export interface components {
              * @default null
              */
             concurrencyPerModel: number | null;
-            /** @default null */
+            /**
+             * @description Pass over members that are known to fail. `false`: they are asked all the same, but for those whose provider said
+             *     when to come back.
+             * @default null
+             */
             healthCheckEnabled: boolean | null;
             /**
              * Format: int32
+             * @description How long `POST /api/combos/test` waits for a member. While nobody says, 15 s.
              * @default null
              */
             healthCheckTimeoutMs: number | null;
@@ -1417,6 +1422,11 @@ export interface components {
             accountStrategy: string;
             /** @description Every account that was considered, target by target. */
             candidates: components["schemas"]["CandidateView"][];
+            /**
+             * Format: int32
+             * @description The record was too long: it has the candidates that come first, and not these many others.
+             */
+            omittedCandidates?: number | null;
             /** @description Numbers of candidates in the order in which they are tried. */
             order: number[];
             root?: components["schemas"]["GroupView"] | null;
