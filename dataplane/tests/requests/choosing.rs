@@ -248,9 +248,8 @@ async fn a_member_that_is_full_is_passed_over_when_waiting_takes_too_long() {
     assert_eq!(first.await.unwrap(), 200);
 }
 
-#[tokio::test]
-async fn a_protected_account_is_busy_until_its_stream_has_ended() {
-    let simulator = Simulator::openai().await;
+/// One protected account, which takes one call at a time.
+fn protected(simulator: &Simulator) -> Setup {
     let limits = v1::resilience::RateDefaults {
         requests_per_minute: 100,
         min_gap_ms: 1,
@@ -268,31 +267,52 @@ async fn a_protected_account_is_busy_until_its_stream_has_ended() {
         apikey: Some(profile),
         defaults: Some(limits),
     };
-    let setup = Setup::new()
+    Setup::new()
         .account_with("only", "openai", &simulator.url(), |connection| {
             connection.rate_limit_protection = true;
         })
-        .resource("resilience", Body::Resilience(resilience));
-    let data_plane = Arc::new(setup.start().await);
+        .resource("resilience", Body::Resilience(resilience))
+}
+
+/// While a stream runs, the next call waits for its end.
+async fn takes_one_at_a_time(data_plane: &Arc<DataPlane>, simulator: &Simulator) {
+    let before = simulator.requests().len();
     simulator.script(Behaviour {
         gap: Duration::from_millis(40),
         ..Behaviour::default()
     });
     let stream = data_plane.chat("openai/demo", true).await;
     assert_eq!(stream.status(), 200);
-    let second = chat(&data_plane, "openai/demo");
+    let second = chat(data_plane, "openai/demo");
     let account = data_plane.gateway.routing.health().account("openai", "only");
     until("a queue", || (account.limiter().load().queued == 1).then_some(())).await;
     assert_eq!(account.limiter().load().running, 1);
     assert_eq!(
         simulator.requests().len(),
-        1,
+        before + 1,
         "the second call waits for the whole stream"
     );
     stream.text().await.unwrap();
     assert_eq!(second.await.unwrap(), 200);
     let load = account.limiter().load();
-    assert_eq!((simulator.requests().len(), load.queued), (2, 0));
+    assert_eq!((simulator.requests().len(), load.queued), (before + 2, 0));
+}
+
+#[tokio::test]
+async fn a_protected_account_is_busy_until_its_stream_has_ended() {
+    let simulator = Simulator::openai().await;
+    let data_plane = Arc::new(protected(&simulator).start().await);
+    takes_one_at_a_time(&data_plane, &simulator).await;
+}
+
+#[tokio::test]
+async fn an_account_that_is_protected_later_is_so_from_the_next_call_on() {
+    let simulator = Simulator::openai().await;
+    let setup = Setup::new().account("only", "openai", &simulator);
+    let data_plane = Arc::new(setup.start().await);
+    assert_eq!(data_plane.chat("openai/demo", false).await.status(), 200);
+    data_plane.reconfigure(protected(&simulator));
+    takes_one_at_a_time(&data_plane, &simulator).await;
 }
 
 #[tokio::test]

@@ -182,18 +182,9 @@ impl Setup {
     }
 
     pub async fn start(self) -> DataPlane {
-        let version = ConfigVersion {
-            epoch: "test".to_owned(),
-            revision: 7,
-            digest: Vec::new(),
-        };
-        let transport = ClusterKeys::derive(CLUSTER_SECRET).transport;
-        let resources = self.snapshot.clone().build();
+        let snapshot = self.snapshot.clone();
         let data_plane = self.start_empty().await;
-        let routing = &data_plane.gateway.routing;
-        let (table, errors) = Table::compile(version, &resources, &transport, routing);
-        assert_eq!(errors, []);
-        data_plane.gateway.routing.store(table);
+        data_plane.configure(snapshot);
         data_plane
     }
 }
@@ -201,6 +192,24 @@ impl Setup {
 // === impl DataPlane ===
 
 impl DataPlane {
+    /// Goes on with another configuration.
+    pub fn reconfigure(&self, setup: Setup) {
+        self.configure(setup.snapshot);
+    }
+
+    fn configure(&self, snapshot: Snapshot) {
+        let version = ConfigVersion {
+            epoch: "test".to_owned(),
+            revision: 7,
+            digest: Vec::new(),
+        };
+        let transport = ClusterKeys::derive(CLUSTER_SECRET).transport;
+        let routing = &self.gateway.routing;
+        let (table, errors) = Table::compile(version, &snapshot.build(), &transport, routing);
+        assert_eq!(errors, []);
+        routing.store(table);
+    }
+
     /// Starts what tells other data planes on the same store what this one finds out, and what counts for operators.
     pub fn share(&self, id: &str) {
         let (gateway, stop) = (self.gateway.clone(), self.stop.clone());
