@@ -119,7 +119,7 @@ struct ClearedView {
     removed: bool,
 }
 
-/// An enabled connection.
+/// An enabled connection of a provider that is not blocked.
 struct Account {
     id: Uuid,
     provider: String,
@@ -316,8 +316,12 @@ fn available(accounts: &[Account], outages: &Outages) -> Vec<AvailableView> {
 async fn accounts(pool: &PgPool) -> Result<Vec<Account>, sqlx::Error> {
     sqlx::query_as!(
         Account,
-        r#"select id, provider, coalesce(name, display_name, email, left(id::text, 8)) as "name!"
-           from provider_connection where is_active order by provider, priority, id"#
+        r#"select c.id, c.provider, coalesce(c.name, c.display_name, c.email, left(c.id::text, 8)) as "name!"
+           from provider_connection c left join provider_node n on n.id = c.provider
+           where c.is_active
+             and not exists (select from setting where key = 'blockedProviders'
+                                                   and (value ? c.provider or value ? n.prefix))
+           order by c.provider, c.priority, c.id"#
     )
     .fetch_all(pool)
     .await

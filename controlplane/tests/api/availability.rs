@@ -160,3 +160,60 @@ async fn a_cooldown_ends_by_provider_by_model_or_both() {
         .await
         .expect_error(400, "VALIDATION_002");
 }
+
+#[tokio::test]
+async fn a_name_is_looked_up_as_requests_are_routed() {
+    let api = Api::start().await;
+    let ids = connect(&api, &["openai", "groq"]).await;
+    let wildcards = json!({ "wildcardAliases": [{ "pattern": "claude-*", "target": "groq/llama" }] });
+    api.patch("/api/settings", wildcards).await.expect(200);
+    let chain = json!({ "model": "gpt-4o", "chain": [{ "provider": "groq" }] });
+    api.post("/api/fallback/chains", chain).await.expect(200);
+    let model = json!({ "provider": "groq", "modelId": "mine" });
+    api.post("/api/provider-models", model).await.expect(201);
+    let off = json!({ "name": "off", "models": ["openai/gpt-4o"], "isActive": false });
+    api.post("/api/combos", off).await.expect(201);
+
+    let resolved = async |name: &str| {
+        let checked = api.post(PATH, json!({ "model": name })).await;
+        checked.expect(200)["resolvedTo"].clone()
+    };
+    assert_eq!(resolved("Claude-Opus").await, json!(["groq/llama"]));
+    assert_eq!(resolved("gpt-4o").await, json!(["openai/gpt-4o", "groq/gpt-4o"]));
+    assert_eq!(resolved("mine").await, json!(["groq/mine"]));
+    let switched_off = api.post(PATH, json!({ "model": "off" })).await;
+    switched_off.expect_error(404, "MODEL_001");
+
+    // what stands in for a model answers when the model's own provider does not
+    api.store
+        .note_health(&[down(connection("openai", &ids[0]))])
+        .await
+        .unwrap();
+    let checked = api
+        .post(PATH, json!({ "model": "gpt-4o" }))
+        .await
+        .expect(200)
+        .clone();
+    let able: Vec<_> = checked["providers"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| &one["available"])
+        .collect();
+    assert_eq!(
+        (able, &checked["available"]),
+        (vec![&json!(false), &json!(true)], &json!(true))
+    );
+
+    let blocked = json!({ "blockedProviders": ["groq"] });
+    api.patch("/api/settings", blocked).await.expect(200);
+    let checked = api
+        .post(PATH, json!({ "model": "groq/llama" }))
+        .await
+        .expect(200)
+        .clone();
+    assert_eq!(
+        (&checked["available"], &checked["providers"]),
+        (&json!(false), &json!([]))
+    );
+}
