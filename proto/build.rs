@@ -10,6 +10,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .bytes(".omniroute.v1.ResourceEntry.resource")
         .bytes(".omniroute.v1.StoredSnapshot.payload")
         .bytes(".omniroute.v1.UsageBatch.zstd_events")
+        .bytes(".omniroute.v1.EncodedUsageEvents.events")
         // resources are kept sorted
         .type_attribute(".omniroute.v1.ResourceKey", "#[derive(PartialOrd, Ord)]")
         .enum_attribute(

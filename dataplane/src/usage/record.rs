@@ -3,8 +3,9 @@
 //! The checksum covers everything after itself. The sequence of an event lives in its header, so a payload is
 //! encoded before the spool is locked.
 
-use bytes::Bytes;
+use bytes::{BufMut, Bytes, BytesMut};
 use prost::Message;
+use prost::encoding::{WireType, encode_key, encode_varint};
 use proto::v1::UsageEvent;
 use thiserror::Error;
 
@@ -13,6 +14,11 @@ pub(super) const HEADER_BYTES: usize = 17;
 
 /// Longer ones are not written, so a longer one that is read is damage.
 pub(super) const MAX_PAYLOAD_BYTES: usize = 64 * 1024;
+
+/// `UsageEvent.seq`.
+const SEQUENCE_FIELD: u32 = 1;
+/// Its key and the longest varint.
+const SEQUENCE_FIELD_BYTES: usize = 11;
 
 const LENGTH: std::ops::Range<usize> = 0..4;
 const CHECKSUM: std::ops::Range<usize> = 4..8;
@@ -112,6 +118,16 @@ impl Record {
         })
     }
 
+    /// The encoded event with the sequence it was given. Nothing is decoded: in protobuf a field that comes again
+    /// replaces the earlier one, so the sequence is put behind the rest.
+    pub(super) fn encoded_event(&self) -> Bytes {
+        let mut event = BytesMut::with_capacity(self.payload.len() + SEQUENCE_FIELD_BYTES);
+        event.put_slice(&self.payload);
+        encode_key(SEQUENCE_FIELD, WireType::Varint, &mut event);
+        encode_varint(self.sequence, &mut event);
+        event.freeze()
+    }
+
     /// The event in it, with the sequence it was given.
     pub(super) fn event(&self) -> Result<UsageEvent, Damage> {
         let mut event = UsageEvent::decode(self.payload.clone())?;
@@ -158,6 +174,15 @@ mod tests {
             let bit = bit.index(bytes.len() * 8);
             bytes[bit / 8] ^= 1 << (bit % 8);
             prop_assert!(Record::read(&bytes.into()).is_err());
+        }
+
+        #[test]
+        fn an_event_that_stays_encoded_has_its_sequence(id in "[a-z]{0,9}", stored in 0..3_u64, sequence: u64) {
+            let event = UsageEvent { seq: stored, request_id: id, stream: true, ..UsageEvent::default() };
+            let record = Record { kind: Kind::End, sequence, payload: event.encode_to_vec().into() };
+            let encoded = UsageEvent::decode(record.encoded_event()).unwrap();
+            prop_assert_eq!(&encoded, &record.event().unwrap());
+            prop_assert_eq!(encoded.seq, sequence);
         }
 
         #[test]

@@ -103,7 +103,7 @@ async fn send(
             continue;
         };
         let (spool_id, last, end) = (batch.spool_id, batch.last, batch.end);
-        let message = batch.into_message(data_plane_id)?;
+        let message = batch.into_message(data_plane_id);
         let open = match &mut link {
             Some(link) => link,
             none => none.insert(Link::open(control).await?),

@@ -1,10 +1,14 @@
 //! Reads a spool in batches, from the last acknowledged event on.
+//!
+//! Events stay encoded from the request that ended to the control plane that stores it: the data plane serves requests
+//! on the same cores.
 
+use super::record::Kind;
 use super::segment::Segment;
 use super::spool::{Outlook, Position, Spool};
 use bytes::Bytes;
 use prost::Message;
-use proto::v1::{UsageBatch, UsageEvent, UsageEvents};
+use proto::v1::{EncodedUsageEvents, UsageBatch};
 use std::io;
 use uuid::Uuid;
 
@@ -26,7 +30,8 @@ pub(super) struct Batch {
     pub spool_id: Uuid,
     pub first: u64,
     pub last: u64,
-    pub events: Vec<UsageEvent>,
+    /// `zstd(UsageEvents)`.
+    zstd_events: Bytes,
     /// Where the next batch starts.
     pub end: Position,
 }
@@ -79,28 +84,32 @@ impl Tail {
                 self.at.offset = segment.bytes;
                 return Ok(None);
             }
-            let mut events = Vec::new();
             let mut offset = end - records.iter().map(|record| record.len() as u64).sum::<u64>();
+            let mut events = Vec::new();
+            let (mut first, mut last) = (0, 0);
             for record in &records {
                 offset += record.len() as u64;
-                let fresh = record.sequence > outlook.acknowledged;
-                if fresh && let Ok(event) = record.event() {
-                    events.push(event);
+                if record.kind != Kind::End || record.sequence <= outlook.acknowledged {
+                    continue;
                 }
+                if events.is_empty() {
+                    first = record.sequence;
+                }
+                last = record.sequence;
+                events.push(record.encoded_event());
                 if events.len() == BATCH_EVENTS {
                     break;
                 }
             }
             self.at.offset = offset;
-            let (Some(first), Some(last)) = (events.first(), events.last()) else {
+            if events.is_empty() {
                 continue;
-            };
-            let (first, last) = (first.seq, last.seq);
+            }
             return Ok(Some(Batch {
                 spool_id: outlook.id,
                 first,
                 last,
-                events,
+                zstd_events: compress(events)?,
                 end: self.at,
             }));
         }
@@ -112,16 +121,19 @@ impl Tail {
 
 impl Batch {
     /// The batch as it travels.
-    pub(super) fn into_message(self, data_plane_id: &str) -> io::Result<UsageBatch> {
-        let events = UsageEvents { events: self.events }.encode_to_vec();
-        let zstd_events = Bytes::from(zstd::bulk::compress(&events, ZSTD_LEVEL)?);
-        Ok(UsageBatch {
+    pub(super) fn into_message(self, data_plane_id: &str) -> UsageBatch {
+        UsageBatch {
             data_plane_id: data_plane_id.to_owned(),
             spool_id: self.spool_id.to_string(),
             first_seq: self.first,
             last_seq: self.last,
-            crc32c: crc32c::crc32c(&zstd_events),
-            zstd_events,
-        })
+            crc32c: crc32c::crc32c(&self.zstd_events),
+            zstd_events: self.zstd_events,
+        }
     }
+}
+
+fn compress(events: Vec<Bytes>) -> io::Result<Bytes> {
+    let events = EncodedUsageEvents { events }.encode_to_vec();
+    Ok(zstd::bulk::compress(&events, ZSTD_LEVEL)?.into())
 }

@@ -3,6 +3,7 @@ use super::super::tail::Tail;
 use super::identity::ID_FILE;
 use super::*;
 use proptest::prelude::*;
+use proto::v1::UsageEvents;
 use proto::v1::usage_event::{Evidence, Phase};
 use std::path::Path;
 use tempfile::TempDir;
@@ -45,11 +46,14 @@ fn drain(spool: &Spool) -> Vec<UsageEvent> {
     let mut tail = Tail::new(spool.clone());
     let mut events = Vec::new();
     while let Some(batch) = tail.next().unwrap() {
-        assert_eq!(batch.first, batch.events[0].seq);
-        assert_eq!(batch.last, batch.events.last().unwrap().seq);
-        assert_eq!(
-            batch.last - batch.first + 1,
-            batch.events.len() as u64,
+        let message = batch.into_message("data-plane");
+        let batch = UsageEvents::decode(&*zstd::decode_all(&*message.zstd_events).unwrap()).unwrap();
+        assert!(
+            batch
+                .events
+                .iter()
+                .map(|event| event.seq)
+                .eq(message.first_seq..=message.last_seq),
             "a batch has no holes"
         );
         events.extend(batch.events);
