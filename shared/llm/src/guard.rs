@@ -16,7 +16,6 @@ pub use self::personal::Personal;
 
 use self::masking::redacted;
 use self::personal::Forms;
-use self::texts::Texts;
 use crate::dialect::Dialect;
 use crate::head::Head;
 use crate::rewrite::splice::Splice;
@@ -117,16 +116,12 @@ impl Guard {
 
 impl Rules {
     fn inspect(&self, ask: Ask) -> Findings {
-        let body = ask.body().clone();
-        let head = Head::read(&body).ok();
-        let texts = head.as_ref().map(|head| Texts::of(ask.dialect(), head));
-        let texts = texts.unwrap_or_default();
-        let patterns = injection::find(&texts.joined());
+        let patterns = injection::find(&texts::joined(ask.dialect(), ask.body()));
         let quiet = self.injection == InjectionMode::Log && ask.dialect() == Dialect::OpenAiChat;
         let mut personal = Vec::new();
         let verdict = match self.blocked(ask.dialect(), &patterns) {
             Some(blocked) => Err(blocked),
-            None if self.personal => Ok(self.without_personal_data(ask, &texts, &mut personal)),
+            None if self.personal => Ok(self.without_personal_data(ask, &mut personal)),
             None => Ok(ask),
         };
         Findings {
@@ -137,11 +132,12 @@ impl Rules {
         }
     }
 
-    fn without_personal_data(&self, ask: Ask, texts: &Texts<'_>, found: &mut Vec<Personal>) -> Ask {
+    fn without_personal_data(&self, ask: Ask, found: &mut Vec<Personal>) -> Ask {
         let body = ask.body().clone();
+        let Ok(head) = Head::read(&body) else { return ask };
         let mut splice = Splice::new(&body);
         let forms = Forms::in_requests();
-        for raw in &texts.words {
+        for raw in texts::words(ask.dialect(), &head) {
             let text: String = serde_json::from_str(raw.get()).unwrap_or_default();
             if let (Some(redacted), Mode::Redact) = (redacted(forms, &text, found), self.mode) {
                 splice.replace(raw, Value::from(redacted).to_string());

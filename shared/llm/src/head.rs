@@ -25,7 +25,7 @@ struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
 
 /// A member name, borrowed unless it contains an escape; `Cow` alone always allocates.
 #[derive(Deserialize)]
-struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+pub(crate) struct Name<'a>(#[serde(borrow)] pub Cow<'a, str>);
 
 struct MembersVisitor;
 
