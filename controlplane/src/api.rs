@@ -21,6 +21,7 @@ pub mod keys;
 mod names;
 mod outages;
 pub mod policies;
+pub mod pricing;
 pub mod provider_models;
 pub mod provider_nodes;
 pub mod providers;
@@ -153,6 +154,7 @@ fn routes() -> OpenApiRouter<Ctx> {
         .merge(combos::router())
         .merge(fallback_chains::router())
         .merge(policies::router())
+        .merge(pricing::router())
         .merge(combo_metrics::router())
         .merge(combo_test::router())
         .merge(resilience::router())

@@ -52,6 +52,7 @@ impl v1::Resource {
             Some(Body::Policy(_)) => Kind::Policy,
             Some(Body::FallbackChain(_)) => Kind::FallbackChain,
             Some(Body::CustomModel(_)) => Kind::CustomModel,
+            Some(Body::PriceOverride(_)) => Kind::PriceOverride,
             None => Kind::Unspecified,
         }
     }

@@ -11,7 +11,7 @@ use self::check::Check;
 pub use self::names::{MAX_DEPTH, names};
 pub use self::routing::{
     ACCOUNT_STRATEGIES, MAX_BACKOFF_LEVEL, MAX_COOLDOWN_MS, MAX_HEDGE_PERMILLE, MAX_POLICY_PRIORITY,
-    MAX_STICKY_LIMIT, POLICY_TYPES, fallback_chain, is_utc, policy, resilience, routing,
+    MAX_STICKY_LIMIT, POLICY_TYPES, fallback_chain, is_utc, policy, price_override, resilience, routing,
 };
 use crate::{
     Issue,
@@ -81,6 +81,7 @@ pub fn resource(resource: &Resource) -> Vec<Issue> {
         Some(Body::Policy(body)) => policy(id, body),
         Some(Body::FallbackChain(body)) => fallback_chain(id, body),
         Some(Body::CustomModel(body)) => custom_model(id, body),
+        Some(Body::PriceOverride(body)) => price_override(id, body),
         Some(Body::Settings(_)) | None => Vec::new(),
     }
 }

@@ -94,6 +94,7 @@ pub(super) fn build(rows: Rows, secrets: &Secrets) -> Resources {
         .chain(rows.policies.into_iter().map(routing::policy))
         .chain(rows.chains.into_iter().map(routing::fallback_chain))
         .chain(rows.custom_models.into_iter().map(custom_model))
+        .chain(rows.prices.into_iter().map(routing::price_override))
         .collect()
 }
 

@@ -25,6 +25,7 @@ pub(super) struct Rows {
     pub policies: Vec<PolicyRow>,
     pub chains: Vec<ChainRow>,
     pub custom_models: Vec<CustomModelRow>,
+    pub prices: Vec<PriceRow>,
 }
 
 pub(super) struct SettingRow {
@@ -55,6 +56,16 @@ pub(super) struct ConnectionRow {
     pub think_tags: Option<String>,
     pub allow_private_address: bool,
     pub rate_limit_protection: bool,
+}
+
+pub(super) struct PriceRow {
+    pub provider: String,
+    pub model: String,
+    pub input: Option<i64>,
+    pub output: Option<i64>,
+    pub cached: Option<i64>,
+    pub reasoning: Option<i64>,
+    pub cache_creation: Option<i64>,
 }
 
 pub(super) struct AliasRow {
@@ -205,6 +216,13 @@ impl Rows {
         )
         .fetch_all(&mut *conn)
         .await?;
+        let prices = sqlx::query_as!(
+            PriceRow,
+            "select provider, model, input, output, cached, reasoning, cache_creation from price_override
+             order by provider, model"
+        )
+        .fetch_all(&mut *conn)
+        .await?;
         Ok(Self {
             head: Head {
                 epoch: head.epoch,
@@ -220,6 +238,7 @@ impl Rows {
             policies,
             chains,
             custom_models,
+            prices,
         })
     }
 }

@@ -18,6 +18,7 @@ use super::table::{ApiKey, Connection, Provider, Table};
 use super::wildcard::Wildcards;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use llm::ProviderSpec;
+use llm::pricing::{Overrides, PriceOverride};
 use llm::provider::AuthScheme;
 use llm::rewrite::{Rewrite, Thinking};
 use llm::think_tags::ThinkTags;
@@ -49,6 +50,7 @@ struct Node<'a> {
 struct Served<'a> {
     connections: &'a mut HashMap<String, Vec<Arc<Connection>>>,
     custom: &'a mut HashMap<String, Vec<Arc<CustomModel>>>,
+    prices: &'a HashMap<&'a str, Overrides>,
 }
 
 /// The resources by kind, in id order, so that the same configuration always compiles to the same table.
@@ -67,6 +69,8 @@ struct Sorted<'a> {
     policies: BTreeMap<&'a str, &'a v1::Policy>,
     chains: BTreeMap<&'a str, &'a v1::FallbackChain>,
     custom_models: BTreeMap<&'a str, &'a v1::CustomModel>,
+    /// By provider id.
+    prices: HashMap<&'a str, Overrides>,
     /// Names of combos and aliases that cannot be used, and why.
     broken: Vec<(&'a str, String)>,
 }
@@ -98,6 +102,7 @@ impl Table {
         let served = Served {
             connections: &mut connections,
             custom: &mut custom,
+            prices: &sorted.prices,
         };
         let providers = compile_providers(&nodes, served, &settings.blocked, health, &mut errors);
         let distinct: Vec<Arc<Provider>> = distinct(&providers);
@@ -167,6 +172,10 @@ impl<'a> Sorted<'a> {
                 (Some(Body::Policy(policy)), None) => drop(sorted.policies.insert(id, policy)),
                 (Some(Body::FallbackChain(chain)), None) => drop(sorted.chains.insert(id, chain)),
                 (Some(Body::CustomModel(model)), None) => drop(sorted.custom_models.insert(id, model)),
+                (Some(Body::PriceOverride(price)), None) => {
+                    let own = sorted.prices.entry(&price.provider).or_default();
+                    own.insert(price.model.clone(), price_override(price));
+                }
                 (None, _) => {
                     let fault = Fault::new(Code::Decode, "unknown kind of resource: upgrade this data plane");
                     report(errors, ResourceKind::Unspecified, id, fault);
@@ -186,6 +195,10 @@ impl Served<'_> {
 
     fn custom(&mut self, provider: &str) -> Vec<Arc<CustomModel>> {
         self.custom.remove(provider).unwrap_or_default()
+    }
+
+    fn prices(&self, provider: &str) -> Overrides {
+        self.prices.get(provider).cloned().unwrap_or_default()
     }
 }
 
@@ -427,6 +440,7 @@ fn compile_providers(
             connections: served.connections(spec.id),
             custom: served.custom(spec.id),
             breaker: health.breaker(spec.id),
+            prices: served.prices(spec.id),
             turn: health.turn(spec.id),
         });
         providers.insert(spec.alias.to_owned(), provider.clone());
@@ -443,6 +457,7 @@ fn compile_providers(
             connections: served.connections(id),
             custom: served.custom(id),
             breaker: health.breaker(id),
+            prices: served.prices(id),
             turn: health.turn(id),
         });
         providers.insert((*id).to_owned(), provider.clone());
@@ -459,6 +474,16 @@ fn compile_providers(
         providers.insert(node.prefix.clone(), provider);
     }
     providers
+}
+
+fn price_override(price: &v1::PriceOverride) -> PriceOverride {
+    PriceOverride {
+        input: price.input,
+        output: price.output,
+        cached: price.cached,
+        reasoning: price.reasoning,
+        cache_creation: price.cache_creation,
+    }
 }
 
 /// One entry per provider, by id.

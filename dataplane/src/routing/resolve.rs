@@ -7,6 +7,7 @@ use super::listing;
 use super::table::{Named, Provider, Table};
 use super::tree::{Resolution, Route};
 use chrono::{DateTime, Utc};
+use llm::pricing::Price;
 use std::sync::Arc;
 use thiserror::Error;
 
@@ -253,6 +254,11 @@ impl Table {
 impl Provider {
     pub fn is_active(&self) -> bool {
         !self.blocked && !self.connections.is_empty()
+    }
+
+    /// What a model costs here, as far as anybody knows.
+    pub fn price(&self, model: &str) -> Option<Price> {
+        llm::pricing::find_under(&self.prices, &self.id, &self.prefix, model)
     }
 
     /// Ids of open models have a slash of their own, and one that is known here is taken as it is.

@@ -16,6 +16,7 @@ use super::resolve::ResolveError;
 use super::tree::{Resolution, Route};
 use super::wildcard::Wildcards;
 use http::HeaderMap;
+use llm::pricing::Overrides;
 use llm::think_tags::ThinkTags;
 use llm::{Dialect, ProviderSpec, Rewrite};
 use proto::v1::ConfigVersion;
@@ -84,6 +85,8 @@ pub struct Provider {
     /// Models that it has besides those of the registry, in the order of their ids.
     pub custom: Vec<Arc<CustomModel>>,
     pub breaker: Arc<Breaker>,
+    /// What an operator says its models cost.
+    pub prices: Overrides,
     /// How many requests have chosen among the connections.
     pub turn: Arc<AtomicU64>,
 }

@@ -145,7 +145,7 @@ impl Route {
         Self {
             provider: provider.clone(),
             model: model.into(),
-            price: llm::pricing::find(&provider.id, &provider.prefix, model).map(|price| price.input),
+            price: provider.price(model).map(|price| price.input),
         }
     }
 

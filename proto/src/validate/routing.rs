@@ -3,7 +3,9 @@
 use super::{MODEL_CHARS, NAME_CHARS, check::Check};
 use crate::{
     Issue,
-    v1::{FallbackChain, Policy, Resilience, ResourceKind as Kind, Routing, resilience::Profile},
+    v1::{
+        FallbackChain, Policy, PriceOverride, Resilience, ResourceKind as Kind, Routing, resilience::Profile,
+    },
 };
 
 pub const ACCOUNT_STRATEGIES: [&str; 6] = [
@@ -163,6 +165,14 @@ pub fn fallback_chain(model: &str, body: &FallbackChain) -> Vec<Issue> {
             1..=NAME_CHARS,
         );
     }
+    check.issues
+}
+
+/// The id is `provider/model`.
+pub fn price_override(id: &str, body: &PriceOverride) -> Vec<Issue> {
+    let mut check = Check::new(Kind::PriceOverride, id);
+    check.length("provider", &body.provider, 1..=NAME_CHARS);
+    check.length("model", &body.model, 1..=MODEL_CHARS);
     check.issues
 }
 

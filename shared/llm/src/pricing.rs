@@ -1,4 +1,4 @@
-//! What models cost unless somebody says otherwise: the built-in price list, as data.
+//! What models cost: the built-in price list, as data, and what an operator says instead.
 //!
 //! The numbers are defaults that nobody verified against the vendors' lists. Amounts are whole nano-USD per million
 //! tokens, so that sums are exact.
@@ -30,17 +30,72 @@ pub struct Price {
     pub cache_creation: u64,
 }
 
+/// What an operator says about a price, in nano-USD per million tokens: a field that is set wins over the list.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PriceOverride {
+    pub input: Option<u64>,
+    pub output: Option<u64>,
+    pub cached: Option<u64>,
+    pub reasoning: Option<u64>,
+    pub cache_creation: Option<u64>,
+}
+
+/// The overrides of one provider, by model.
+pub type Overrides = HashMap<String, PriceOverride>;
+
+// === impl PriceOverride ===
+
+impl PriceOverride {
+    /// The price that comes out over what the list says; `None` while nobody says what input and output cost. Other
+    /// rates that nobody gave are those of the tokens they are a kind of.
+    pub fn over(&self, listed: Option<&Price>) -> Option<Price> {
+        let input = self.input.or(listed.map(|price| price.input))?;
+        let output = self.output.or(listed.map(|price| price.output))?;
+        let rate = |own: Option<u64>, listed: Option<u64>, kind: u64| own.or(listed).unwrap_or(kind);
+        Some(Price {
+            input,
+            output,
+            cached: rate(self.cached, listed.map(|price| price.cached), input),
+            reasoning: rate(self.reasoning, listed.map(|price| price.reasoning), output),
+            cache_creation: rate(
+                self.cache_creation,
+                listed.map(|price| price.cache_creation),
+                input,
+            ),
+        })
+    }
+}
+
+/// Every line of the built-in list: provider, model, price.
+pub fn list() -> impl Iterator<Item = (&'static str, &'static str, &'static Price)> {
+    PRICES
+        .iter()
+        .flat_map(|(provider, models)| models.iter().map(|(model, price)| (*provider, *model, price)))
+}
+
+/// As [`find`], under what an operator says about models of this provider.
+pub fn find_under(overrides: &Overrides, id: &str, alias: &str, model: &str) -> Option<Price> {
+    let listed = find(id, alias, model);
+    match overrides.get(model).or_else(|| overrides.get(short(model))) {
+        Some(own) => own.over(listed),
+        None => listed.copied(),
+    }
+}
+
 /// The price of a model at a provider. Looked for under the provider's id, its alias, and its id without the ending of
 /// a regional twin; under the model's id, and what comes after its last slash.
 pub fn find(id: &str, alias: &str, model: &str) -> Option<&'static Price> {
-    let short = model.rsplit('/').next().unwrap_or(model);
     let providers = [id, alias, id.trim_end_matches("-cn")];
     let at = |model: &str| {
         providers
             .iter()
             .find_map(|provider| PRICES.get(*provider)?.get(model))
     };
-    at(model).or_else(|| at(short))
+    at(model).or_else(|| at(short(model)))
+}
+
+fn short(model: &str) -> &str {
+    model.rsplit('/').next().unwrap_or(model)
 }
 
 fn row(line: &'static str) -> Option<((&'static str, &'static str), Price)> {
@@ -98,6 +153,59 @@ mod tests {
         for (text, expected) in table {
             assert_eq!(nano(text), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn what_an_operator_says_wins_field_by_field() {
+        let listed = Price {
+            input: 10,
+            output: 20,
+            cached: 1,
+            reasoning: 25,
+            cache_creation: 12,
+        };
+        let says = PriceOverride {
+            input: Some(7),
+            cached: Some(0),
+            ..PriceOverride::default()
+        };
+        let over = Price {
+            input: 7,
+            cached: 0,
+            ..listed
+        };
+        assert_eq!(says.over(Some(&listed)), Some(over));
+        assert_eq!(says.over(None), None, "nobody says what output costs");
+        let both = PriceOverride {
+            output: Some(9),
+            cached: None,
+            ..says
+        };
+        let alone = Price {
+            input: 7,
+            output: 9,
+            cached: 7,
+            reasoning: 9,
+            cache_creation: 7,
+        };
+        assert_eq!(both.over(None), Some(alone));
+    }
+
+    #[test]
+    fn an_override_is_found_by_the_name_of_the_model_and_by_the_end_of_it() {
+        let own = PriceOverride {
+            input: Some(1),
+            output: Some(2),
+            ..PriceOverride::default()
+        };
+        let overrides = Overrides::from([("gpt-4o".to_owned(), own), ("mine".to_owned(), own)]);
+        let input = |model| find_under(&overrides, "openai", "openai", model).map(|price| price.input);
+        assert_eq!(input("gpt-4o"), Some(1));
+        assert_eq!(input("somebody/mine"), Some(1));
+        assert_eq!(input("unheard-of"), None);
+        let listed = find("openai", "openai", "gpt-4o-mini").map(|price| price.input);
+        assert_eq!(input("gpt-4o-mini"), listed);
+        assert!(listed.is_some());
     }
 
     #[test]

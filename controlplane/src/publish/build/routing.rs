@@ -3,8 +3,8 @@
 use proto::{
     RESILIENCE_ID, ROUTING_ID,
     v1::{
-        self, FallbackChain, FallbackLink, Hedging, Policy, Resource, Routing, WildcardAlias, policy,
-        resilience::RateDefaults, resource::Body,
+        self, FallbackChain, FallbackLink, Hedging, Policy, PriceOverride, Resource, Routing, WildcardAlias,
+        policy, resilience::RateDefaults, resource::Body,
     },
 };
 use serde::Deserialize;
@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::combos::readable;
 use crate::{
     policy::{Actions, Conditions, Hours},
-    publish::rows::{ChainRow, PolicyRow, SettingRow},
+    publish::rows::{ChainRow, PolicyRow, PriceRow, SettingRow},
     resilience::{Profile, Resilience},
 };
 
@@ -103,6 +103,23 @@ pub(super) fn fallback_chain(row: ChainRow) -> Resource {
     Resource {
         id: row.model,
         body: Some(Body::FallbackChain(chain)),
+    }
+}
+
+pub(super) fn price_override(row: PriceRow) -> Resource {
+    let amount = |stored: Option<i64>| stored.and_then(|nano| u64::try_from(nano).ok());
+    let price = PriceOverride {
+        input: amount(row.input),
+        output: amount(row.output),
+        cached: amount(row.cached),
+        reasoning: amount(row.reasoning),
+        cache_creation: amount(row.cache_creation),
+        provider: row.provider,
+        model: row.model,
+    };
+    Resource {
+        id: format!("{}/{}", price.provider, price.model),
+        body: Some(Body::PriceOverride(price)),
     }
 }
 

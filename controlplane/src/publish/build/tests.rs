@@ -28,6 +28,7 @@ fn rows() -> Rows {
         policies: Vec::new(),
         chains: Vec::new(),
         custom_models: Vec::new(),
+        prices: Vec::new(),
     }
 }
 

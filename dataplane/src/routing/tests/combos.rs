@@ -136,6 +136,32 @@ fn what_a_model_costs_is_known_by_its_provider_or_not_at_all() {
 }
 
 #[test]
+fn a_price_is_what_the_operator_says_and_the_rest_is_as_listed() {
+    let dear = Body::PriceOverride(v1::PriceOverride {
+        provider: "openai".to_owned(),
+        model: "gpt-4o-mini".to_owned(),
+        input: Some(9_000_000_000),
+        ..v1::PriceOverride::default()
+    });
+    let table = table(&[
+        connection("c1", "openai", 1),
+        combo(
+            "cheap",
+            "cost-optimized",
+            &["openai/gpt-4o", "openai/gpt-4o-mini"],
+        ),
+        resource("openai/gpt-4o-mini", dear),
+    ]);
+    let openai = table.provider("openai").unwrap();
+    let listed = llm::pricing::find("openai", "openai", "gpt-4o-mini").unwrap();
+    let price = openai.price("gpt-4o-mini").unwrap();
+    assert_eq!((price.input, price.output), (9_000_000_000, listed.output));
+    let resolution = table.resolve("cheap").unwrap();
+    let routes = resolution.routes();
+    assert!(members(&resolution)[0].node.price(routes) < members(&resolution)[1].node.price(routes));
+}
+
+#[test]
 fn turns_and_successes_outlive_the_table_but_not_the_combo() {
     let kept = Routing::default();
     let with = |models: &[&str]| {
