@@ -15,9 +15,13 @@ const SOON: Duration = Duration::from_secs(10);
 
 /// Two control planes of one installation.
 async fn two() -> [Api; 2] {
+    two_with(5).await
+}
+
+async fn two_with(connections: u32) -> [Api; 2] {
     let database = Arc::new(Database::create().await);
-    let one = Api::start_on(Arc::clone(&database), 5, |_| {}).await;
-    let other = Api::start_on(database, 5, |_| {}).await;
+    let one = Api::start_on(Arc::clone(&database), connections, |_| {}).await;
+    let other = Api::start_on(database, connections, |_| {}).await;
     other.log_in(one.first_run_password.as_deref().unwrap()).await;
     [one, other]
 }
@@ -61,6 +65,15 @@ async fn a_data_plane_of_another_control_plane_answers() {
         0,
         "an answer is taken along"
     );
+}
+
+#[tokio::test]
+async fn it_does_so_with_few_connections_of_which_none_can_listen() {
+    let [one, other] = two_with(2).await;
+    let _data_plane = DataPlane::join(&one, explained).await;
+    know_of_it(&other).await;
+    let answer = other.post("/api/explain", json!({ "model": "m" })).await;
+    assert_eq!(answer.expect(200)["refusal"], "asked for m");
 }
 
 #[tokio::test]

@@ -28,6 +28,8 @@ pub(super) const CHANNEL: &str = "omniroute_question";
 const POLL: Duration = Duration::from_millis(200);
 /// How often a replica looks for questions that nobody announced.
 const LOOK: Duration = Duration::from_secs(1);
+/// Connections of a pool of which one may listen for questions, beside the one that listens for configuration.
+const LISTENS_FROM: u32 = 4;
 /// A replica that has not taken a question by then is gone, and the question is withdrawn.
 const TAKE: Duration = Duration::from_millis(1_500);
 
@@ -67,10 +69,19 @@ impl Fleet {
         if self.is_alone() {
             return;
         }
-        let listening = listen::listen(&self.0.pool, CHANNEL, || {
+        tokio::join!(self.listen(), self.take_questions());
+    }
+
+    /// Returns at once where a second connection that only listens would leave too few to work with.
+    async fn listen(&self) {
+        let pool = &self.0.pool;
+        if pool.options().get_max_connections() < LISTENS_FROM {
+            return;
+        }
+        let heard = || {
             self.0.heard.send_replace(());
-        });
-        tokio::join!(listening, self.take_questions());
+        };
+        listen::listen(pool, CHANNEL, heard).await;
     }
 
     async fn put(
