@@ -8,6 +8,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         // payloads are sliced and shared, not copied
         .bytes(".omniroute.v1.ConfigUpdate.payload")
         .bytes(".omniroute.v1.ResourceEntry.resource")
+        .bytes(".omniroute.v1.StoredAnswer.body")
         .bytes(".omniroute.v1.StoredSnapshot.payload")
         .bytes(".omniroute.v1.UsageBatch.zstd_events")
         .bytes(".omniroute.v1.EncodedUsageEvents.events")

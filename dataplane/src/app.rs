@@ -1,5 +1,6 @@
 //! The table of contents of a running data plane: everything is built here, top to bottom, and started here.
 
+use crate::answers::{self, Cache, Idempotency, Vault};
 use crate::config::Config;
 use crate::control::ControlPlanes;
 use crate::http;
@@ -66,6 +67,8 @@ pub fn build(config: &Config, deps: Deps) -> anyhow::Result<App> {
     });
     let identity = Identity::new(&config.data_plane_id, spool.id(), config.listen().to_string());
     let routing = Routing::default();
+    let vault = Vault::new(deps.keys.answers.clone());
+    let (max_entries, max_bytes) = (config.cache.max_entries, config.cache.max_bytes);
     let gateway = Arc::new(Gateway {
         routing: routing.clone(),
         egress: egress.context("the client for providers cannot be built")?,
@@ -81,6 +84,9 @@ pub fn build(config: &Config, deps: Deps) -> anyhow::Result<App> {
         tally: Tally::default(),
         hedges: Hedges::default(),
         repetitions: Repetitions::default(),
+        idempotency: Idempotency::new(deps.store.clone(), vault.clone(), config.idempotency.window()),
+        cache: Cache::new(deps.store.clone(), vault, max_entries, max_bytes),
+        cache_config: config.cache.clone(),
     });
     let execute = execute(gateway.clone(), identity.id.clone(), deps.telemetry);
     let sync = Subscription {
@@ -129,6 +135,10 @@ impl App {
         drain.spawn(
             "counts for operators",
             publish_counts(gateway.clone(), drain.token()),
+        );
+        drain.spawn(
+            "cache report",
+            report_cache(gateway.clone(), sync.identity.id.clone(), drain.token()),
         );
         drain.spawn("state store check", check_store(store, gateway, drain.token()));
         drain.spawn("configuration sync", sync.run(standing, drain.token()));
@@ -192,6 +202,16 @@ async fn watch_configuration(mut standing: watch::Receiver<sync::Standing>, conf
 
 async fn publish_counts(gateway: Arc<Gateway>, stop: CancellationToken) {
     gateway.tally.publish(&*gateway.store, stop).await;
+}
+
+/// Tells operators what the cache did.
+pub async fn report_cache(gateway: Arc<Gateway>, data_plane_id: String, stop: CancellationToken) {
+    let generation = || {
+        let table = gateway.routing.load();
+        table.map_or(0, |table| table.cache().generation)
+    };
+    let (cache, idempotency, store) = (&gateway.cache, &gateway.idempotency, &*gateway.store);
+    answers::report(cache, idempotency, &data_plane_id, store, generation, stop).await;
 }
 
 /// Keeps `store_down` true to the state store, so that no request has to find out by itself.

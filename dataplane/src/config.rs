@@ -20,6 +20,9 @@ pub const FLAT: &[(&str, &str)] = &[
     ("MAX_BODY_SIZE_BYTES", "edge.max_body_bytes"),
     ("ALLOW_PRIVATE_PROVIDER_URLS", "upstream.allow_private_addresses"),
     ("SHUTDOWN_TIMEOUT_MS", "shutdown_timeout_ms"),
+    ("SEMANTIC_CACHE_MAX_SIZE", "cache.max_entries"),
+    ("SEMANTIC_CACHE_TTL_MS", "cache.ttl_ms"),
+    ("IDEMPOTENCY_WINDOW_MS", "idempotency.window_ms"),
     ("INPUT_SANITIZER_ENABLED", "guard.enabled"),
     ("INPUT_SANITIZER_MODE", "guard.mode"),
     ("PII_REDACTION_ENABLED", "guard.personal_data"),
@@ -55,6 +58,8 @@ pub struct Config {
     pub upstream: UpstreamConfig,
     pub media: MediaConfig,
     pub guard: GuardConfig,
+    pub cache: CacheConfig,
+    pub idempotency: IdempotencyConfig,
 }
 
 /// What is asked of clients.
@@ -122,6 +127,25 @@ pub struct GuardConfig {
     pub reply_mode: ReplyMode,
 }
 
+/// What this data plane keeps of answers to be given again. Whether that is done at all is a setting of its own.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CacheConfig {
+    /// In memory, beside what the state store keeps; 0 keeps none there.
+    pub max_entries: u64,
+    pub max_bytes: u64,
+    /// How long an answer may be given again, as long as no setting says otherwise.
+    pub ttl_ms: u64,
+}
+
+/// What is done about requests that clients send again under the same name.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct IdempotencyConfig {
+    /// How long an answer is remembered after it was complete.
+    pub window_ms: u64,
+}
+
 // === impl Config ===
 
 impl Default for Config {
@@ -142,6 +166,8 @@ impl Default for Config {
             upstream: UpstreamConfig::default(),
             media: MediaConfig::default(),
             guard: GuardConfig::default(),
+            cache: CacheConfig::default(),
+            idempotency: IdempotencyConfig::default(),
         }
     }
 }
@@ -207,6 +233,38 @@ impl GuardConfig {
         };
         let requests = self.enabled.then_some(rules);
         Guard::new(requests, self.replies.then_some(self.reply_mode))
+    }
+}
+
+// === impl CacheConfig ===
+
+impl Default for CacheConfig {
+    fn default() -> Self {
+        Self {
+            max_entries: 500,
+            max_bytes: 64 * 1024 * 1024,
+            ttl_ms: 60 * 60 * 1000,
+        }
+    }
+}
+
+impl CacheConfig {
+    pub fn ttl(&self) -> Duration {
+        Duration::from_millis(self.ttl_ms)
+    }
+}
+
+// === impl IdempotencyConfig ===
+
+impl Default for IdempotencyConfig {
+    fn default() -> Self {
+        Self { window_ms: 5_000 }
+    }
+}
+
+impl IdempotencyConfig {
+    pub fn window(&self) -> Duration {
+        Duration::from_millis(self.window_ms)
     }
 }
 

@@ -21,6 +21,10 @@ pub enum GatewayError {
     MethodNotAllowed { method: String, path: String },
     #[error("the gateway failed; the request id leads to its log")]
     Panicked,
+    #[error("Idempotency-Key and X-Request-Id may have {max} characters at most")]
+    NameTooLong { max: usize },
+    #[error("the same request is still being answered; send it again later")]
+    StillRunning,
     #[error(transparent)]
     Auth(#[from] AuthError),
     #[error(transparent)]
@@ -53,7 +57,8 @@ impl GatewayError {
             Self::Panicked => ErrorKind::Internal,
             Self::Auth(error) => error.kind(),
             Self::Arrival(error) => error.kind(),
-            Self::Decode(_) | Self::Blocked(_) => ErrorKind::InvalidRequest,
+            Self::StillRunning => ErrorKind::Timeout,
+            Self::NameTooLong { .. } | Self::Decode(_) | Self::Blocked(_) => ErrorKind::InvalidRequest,
             Self::Plan(error) => error.kind(),
             Self::Encode(_) => ErrorKind::Unsupported,
             Self::Upstream(error) => error.kind,

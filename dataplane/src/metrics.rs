@@ -21,6 +21,8 @@ pub struct Metrics {
     first_events: Durations,
     attempts: Family<AttemptLabels, Counter>,
     tokens: Family<TokenLabels, Counter>,
+    cache_lookups: Family<LookupLabels, Counter>,
+    replays: Counter,
     inflight: Gauge,
     store_down: Gauge,
 }
@@ -53,6 +55,11 @@ struct TokenLabels {
     class: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct LookupLabels {
+    result: &'static str,
+}
+
 // === impl Metrics ===
 
 impl Metrics {
@@ -63,6 +70,8 @@ impl Metrics {
             first_events: Family::new_with_constructor(histogram),
             attempts: Family::default(),
             tokens: Family::default(),
+            cache_lookups: Family::default(),
+            replays: Counter::default(),
             inflight: Gauge::default(),
             store_down: Gauge::default(),
         };
@@ -93,6 +102,16 @@ impl Metrics {
             "Tokens that providers reported or the gateway estimated",
             self.tokens.clone(),
         );
+        registry.register(
+            "cache_lookups",
+            "Requests that may be answered from the cache, by whether they were",
+            self.cache_lookups.clone(),
+        );
+        registry.register(
+            "replays",
+            "Requests that got the answer to an earlier one of the same name",
+            self.replays.clone(),
+        );
         registry.register("requests_inflight", "Requests running now", self.inflight.clone());
         registry.register(
             "state_store_down",
@@ -112,6 +131,15 @@ impl Metrics {
 
     pub fn store_down(&self, down: bool) {
         self.store_down.set(down.into());
+    }
+
+    pub fn cache_lookup(&self, is_hit: bool) {
+        let result = if is_hit { "hit" } else { "miss" };
+        self.cache_lookups.get_or_create(&LookupLabels { result }).inc();
+    }
+
+    pub fn replayed(&self) {
+        self.replays.inc();
     }
 
     pub fn attempt(&self, provider: &'static str, outcome: &'static str) {

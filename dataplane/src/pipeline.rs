@@ -3,6 +3,7 @@
 //! Plain functions over typed values: what a stage needs is what the stage before it returned, so the order cannot
 //! be got wrong. A request loads the configuration once and keeps it to the end.
 
+mod again;
 mod arrival;
 mod attempt;
 mod authenticate;
@@ -22,6 +23,7 @@ mod repetition;
 mod respond;
 mod screen;
 mod session;
+mod tape;
 mod ticks;
 
 pub use arrival::{Arrival, ArrivalError, Endpoint};
@@ -36,12 +38,14 @@ pub use recall::Recall;
 pub use repetition::Repetitions;
 pub use respond::{failure, note_degraded};
 
-use crate::config::{EdgeConfig, MediaConfig, UpstreamConfig};
+use crate::answers::{Cache, Idempotency};
+use crate::config::{CacheConfig, EdgeConfig, MediaConfig, UpstreamConfig};
 use crate::error::GatewayError;
 use crate::metrics::Metrics;
 use crate::routing::Routing;
 use crate::tally::Tally;
 use crate::usage::Spool;
+use again::{Again, Deposit, Found, Named};
 use attempt::Served;
 use axum::response::Response;
 use choose::{Chosen, Rotation};
@@ -73,6 +77,17 @@ pub struct Gateway {
     pub tally: Tally,
     pub hedges: Hedges,
     pub repetitions: Repetitions,
+    pub idempotency: Arc<Idempotency>,
+    pub cache: Cache,
+    pub cache_config: CacheConfig,
+}
+
+/// What a client gets.
+enum Answered {
+    /// From a provider, just now.
+    Fresh(Box<Served>, Deposit),
+    /// What somebody got before.
+    Again(Again),
 }
 
 /// How this data plane is doing, as far as it changes what clients get.
@@ -92,7 +107,8 @@ pub async fn serve(gateway: &Arc<Gateway>, mut arrival: Arrival) -> Response {
         .catch_unwind()
         .await;
     match running.unwrap_or(Err(GatewayError::Panicked)) {
-        Ok(served) => respond::success(gateway, &arrival, served, record),
+        Ok(Answered::Fresh(served, deposit)) => respond::success(gateway, &arrival, *served, deposit, record),
+        Ok(Answered::Again(again)) => respond::again(gateway, &arrival, again, record),
         Err(error) => {
             let response = respond::failure(&arrival, &error);
             note(&arrival, &error, response.status());
@@ -106,7 +122,7 @@ async fn run(
     gateway: &Arc<Gateway>,
     arrival: &mut Arrival,
     record: &mut Record,
-) -> Result<Served, GatewayError> {
+) -> Result<Answered, GatewayError> {
     if gateway.availability.draining.is_cancelled() {
         return Err(GatewayError::Draining);
     }
@@ -120,13 +136,20 @@ async fn run(
         table.provider(provider).map_err(PlanError::from)?;
     }
 
+    let is_named = again::is_named(arrival)?;
     let body = arrival.read_body(&gateway.edge).await?;
+    let named = is_named.then(|| Named::new(arrival, &body));
     let ask = arrival.ask(body)?;
     record.asked(&ask);
     let ask = screen::screened(gateway, arrival, ask)?.rewritten(table.rewrite().cloned());
 
     let plan = plan::candidates(&table, caller, ask.model(), arrival.provider.as_deref())?;
     let ask = ask.capped(plan.max_tokens());
+    let deposit = match again::look(gateway, &table, &arrival.parts, named, &plan, &ask, record).await? {
+        Found::Again(again) => return Ok(Answered::Again(again)),
+        Found::Nothing(deposit) => deposit,
+    };
+
     let headers = &arrival.parts.headers;
     let session = Session::of(&table, &plan, headers, &ask);
     // a conversation keeps to its account only where it is asked to
@@ -141,12 +164,13 @@ async fn run(
     let ask = recall::recalled(gateway, &plan, ask, record.key_id()).await;
     let mut served = attempt::first_success(gateway, &table, &plan, &steps, &ask, headers, record).await?;
     recall::kept(gateway, &mut served, record.key_id()).await;
+    let deposit = again::kept(&mut served, deposit).await;
     if let Some(session) = &session {
         let (connection, route) = (&served.lease.connection, &served.lease.route);
         let seen = session.answered_by(&plan, &connection.id, &route.provider.id, &route.model);
         gateway.tally.talked(seen);
     }
-    Ok(served)
+    Ok(Answered::Fresh(Box::new(served), deposit))
 }
 
 /// The one place where a failed request is logged.

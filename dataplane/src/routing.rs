@@ -4,6 +4,7 @@
 //! `sync` stores a new one. [`Health`] outlives tables, because a cooldown must survive a configuration change.
 
 mod access;
+mod cache;
 mod chain;
 mod choice;
 mod compile;
@@ -23,6 +24,7 @@ mod tree;
 mod wildcard;
 
 pub use access::{Globs, Scopes};
+pub use cache::CacheRules;
 pub use choice::{Choice, Hedging};
 pub use custom_model::CustomModel;
 pub use health::{Cooling, Health};

@@ -4,6 +4,7 @@
 //! panicked, or abandoned by its client in the middle of anything. Until something better is known, the client is
 //! taken to have left.
 
+use super::again::Again;
 use super::arrival::Arrival;
 use super::authenticate::Caller;
 use super::lease::Lease;
@@ -163,9 +164,22 @@ impl Record {
     pub fn attempt_answered(&mut self, number: usize, lease: &Lease, notes: &Notes) {
         self.close_attempt(number, 200, "ok");
         self.current = number;
+        "provider".clone_into(&mut self.event.served_from);
         self.event.upstream_dialect = lease.connection.dialect.name().to_owned();
         name_served(&mut self.event, number);
         self.event.translation_losses = notes.count(Severity::Loss).try_into().unwrap_or(u32::MAX);
+    }
+
+    /// The answer is one that was given before: nothing is consumed.
+    pub fn again(&mut self, again: &Again) {
+        let event = &mut *self.event;
+        again.source.name().clone_into(&mut event.served_from);
+        event.provider.clone_from(&again.answer.provider);
+        event.model_served.clone_from(&again.answer.model);
+        event.finish_reason.clone_from(&again.answer.finish_reason);
+        if again.framing.is_some() {
+            self.first_event();
+        }
     }
 
     pub fn attempts(&self) -> usize {

@@ -7,11 +7,13 @@ use super::lease::Lease;
 use super::recall;
 use super::record::Record;
 use super::screen;
+use super::tape::Tape;
 use super::ticks::Ticks;
 use crate::error::GatewayError;
 use crate::upstream::Incoming;
 use bytes::Bytes;
-use futures::future::BoxFuture;
+use futures::FutureExt;
+use futures::future::{BoxFuture, join};
 use http_body::{Body, Frame};
 use llm::{ErrorKind, FinishReason, Pump, UpstreamError};
 use std::convert::Infallible;
@@ -46,6 +48,8 @@ pub struct Relay {
     ticks: Option<Ticks>,
     /// What has to be done before the client may have the end of its answer.
     keeping: Option<BoxFuture<'static, ()>>,
+    /// Until the stream is complete, or too long; absent when nobody else may want it.
+    tape: Option<Tape>,
     lease: Lease,
     request_id: String,
     record: Record,
@@ -76,6 +80,7 @@ impl Relay {
             deadline,
             ticks,
             keeping: None,
+            tape: None,
             lease,
             request_id: request_id.to_owned(),
             record,
@@ -85,6 +90,13 @@ impl Relay {
         relay.tick();
         relay.look_for_error();
         relay
+    }
+
+    /// The same, recorded on its way.
+    pub fn recording(mut self, tape: Option<Tape>) -> Self {
+        self.tape = tape;
+        self.record_end();
+        self
     }
 
     fn push(&mut self, chunk: Bytes) {
@@ -97,6 +109,7 @@ impl Relay {
         }
         self.tick();
         self.look_for_error();
+        self.record_end();
     }
 
     /// The provider closed its body.
@@ -105,6 +118,7 @@ impl Relay {
         self.keep();
         self.tick();
         self.look_for_error();
+        self.record_end();
         if self.body.is_some() {
             self.succeed();
         }
@@ -116,6 +130,27 @@ impl Relay {
         if let Some(keeping) = recall::keeping(&self.gateway, self.record.key_id(), kept) {
             self.keeping = Some(keeping);
         }
+    }
+
+    /// Once the client's answer is complete, so is the record of it: the client may send the same request at once.
+    fn record_end(&mut self) {
+        let progress = self.pump.progress();
+        if progress.error.is_some() {
+            self.tape = None;
+        }
+        if !progress.ended {
+            return;
+        }
+        let Some(tape) = self.tape.take() else { return };
+        let mut left = self.ready[self.next..].iter();
+        let Some(tape) = left.try_fold(tape, Tape::with) else {
+            return;
+        };
+        let ending = tape.end(progress);
+        self.keeping = Some(match self.keeping.take() {
+            Some(keeping) => join(keeping, ending).map(|_| ()).boxed(),
+            None => ending,
+        });
     }
 
     /// Between two chunks of the pump's is always a border between two events.
@@ -165,6 +200,7 @@ impl Relay {
 
     fn take_ready(&mut self) -> Option<Bytes> {
         let chunk = std::mem::take(self.ready.get_mut(self.next)?);
+        self.tape = self.tape.take().and_then(|tape| tape.with(&chunk));
         self.next += 1;
         if self.next == self.ready.len() {
             self.ready.clear();

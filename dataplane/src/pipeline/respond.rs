@@ -1,6 +1,7 @@
 //! The response: headers, and a body that closes the record when the client has it.
 
 use super::Gateway;
+use super::again::{Again, Deposit};
 use super::arrival::Arrival;
 use super::attempt::Served;
 use super::exchange::Reply;
@@ -8,6 +9,7 @@ use super::record::Record;
 use super::relay::Relay;
 use super::screen;
 use super::ticks::{PROGRESS, Ticks};
+use crate::answers::Source;
 use crate::error::GatewayError;
 use axum::body::Body;
 use axum::response::Response;
@@ -15,6 +17,7 @@ use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use http::{StatusCode, header};
 use http_body::{Frame, SizeHint};
+use llm::Framing;
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -24,6 +27,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const ATTEMPTS: HeaderName = HeaderName::from_static("x-omniroute-attempts");
 const CACHE: HeaderName = HeaderName::from_static("x-omniroute-cache");
 const DEGRADED: HeaderName = HeaderName::from_static("x-omniroute-degraded");
+const IDEMPOTENT: HeaderName = HeaderName::from_static("x-omniroute-idempotent");
 const TRANSLATION: HeaderName = HeaderName::from_static("x-omniroute-translation");
 /// Tells nginx to pass on every chunk as it comes.
 const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
@@ -37,7 +41,13 @@ struct Whole {
 }
 
 /// An answer of a provider, in the client's dialect.
-pub fn success(gateway: &Arc<Gateway>, arrival: &Arrival, served: Served, mut record: Record) -> Response {
+pub fn success(
+    gateway: &Arc<Gateway>,
+    arrival: &Arrival,
+    served: Served,
+    deposit: Deposit,
+    mut record: Record,
+) -> Response {
     let attempts = record.attempts();
     let Served {
         reply,
@@ -61,6 +71,9 @@ pub fn success(gateway: &Arc<Gateway>, arrival: &Arrival, served: Served, mut re
         Reply::Stream { body, pump, ready } => {
             let ticks = Ticks::asked(arrival);
             ticking = ticks.is_some();
+            // what one client hears beside the answer is not for others
+            let deposit = if ticking { deposit.without_cache() } else { deposit };
+            let tape = deposit.tape(&lease.route);
             let relay = Relay::new(
                 gateway,
                 (body, pump, ready),
@@ -70,7 +83,7 @@ pub fn success(gateway: &Arc<Gateway>, arrival: &Arrival, served: Served, mut re
                 arrival.request_id(),
                 record,
             );
-            Body::new(relay)
+            Body::new(relay.recording(tape))
         }
     };
     let mut response = Response::new(body);
@@ -79,10 +92,7 @@ pub fn success(gateway: &Arc<Gateway>, arrival: &Arrival, served: Served, mut re
     headers.insert(REQUEST_ID, arrival.request_id.clone());
     headers.insert(ATTEMPTS, HeaderValue::from(attempts));
     if stream {
-        let kind = llm::formats::of(arrival.endpoint.dialect).stream_content_type(framing);
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-        headers.insert(ACCEL_BUFFERING, HeaderValue::from_static("no"));
+        announce_stream(arrival, framing, headers);
     } else {
         headers.insert(CONTENT_TYPE, JSON);
         headers.insert(CACHE, HeaderValue::from_static("MISS"));
@@ -93,6 +103,27 @@ pub fn success(gateway: &Arc<Gateway>, arrival: &Arrival, served: Served, mut re
     if let Some(notes) = notes.and_then(|notes| HeaderValue::try_from(notes).ok()) {
         headers.insert(TRANSLATION, notes);
     }
+    note_degraded(gateway, headers);
+    response
+}
+
+/// An answer that was given before.
+pub fn again(gateway: &Gateway, arrival: &Arrival, again: Again, mut record: Record) -> Response {
+    record.again(&again);
+    let mut response = Response::new(Body::new(Whole {
+        bytes: Some(again.body),
+        record,
+    }));
+    let headers = response.headers_mut();
+    headers.insert(REQUEST_ID, arrival.request_id.clone());
+    match again.framing {
+        Some(framing) => announce_stream(arrival, framing, headers),
+        None => drop(headers.insert(CONTENT_TYPE, JSON)),
+    }
+    match again.source {
+        Source::Cache => headers.insert(CACHE, HeaderValue::from_static("HIT")),
+        Source::Replay => headers.insert(IDEMPOTENT, HeaderValue::from_static("true")),
+    };
     note_degraded(gateway, headers);
     response
 }
@@ -122,6 +153,13 @@ pub fn note_degraded(gateway: &Gateway, headers: &mut HeaderMap) {
     if let Some(what) = gateway.degraded() {
         headers.insert(DEGRADED, HeaderValue::from_static(what));
     }
+}
+
+fn announce_stream(arrival: &Arrival, framing: Framing, headers: &mut HeaderMap) {
+    let kind = llm::formats::of(arrival.endpoint.dialect).stream_content_type(framing);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers.insert(ACCEL_BUFFERING, HeaderValue::from_static("no"));
 }
 
 // === impl Whole ===

@@ -6,6 +6,7 @@
 
 use super::Routing;
 use super::access::{Globs, Scopes};
+use super::cache::CacheRules;
 use super::chain::Chains;
 use super::choice::Choice;
 use super::custom_model::{self, CustomModel};
@@ -115,6 +116,7 @@ impl Table {
             keys: compile_keys(&sorted, &mut errors),
             rewrite: compile_rewrite(&sorted),
             choice: sorted.routing.map(Choice::from).unwrap_or_default(),
+            cache: CacheRules::new(sorted.settings, sorted.system_prompt, sorted.thinking_budget),
             resilience: sorted.resilience.map(Resilience::from).unwrap_or_default(),
             bare: index_bare(&distinct),
             providers,

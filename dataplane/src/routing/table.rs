@@ -5,6 +5,7 @@
 //! else.
 
 use super::access::{Globs, Scopes};
+use super::cache::CacheRules;
 use super::chain::Chains;
 use super::choice::Choice;
 use super::custom_model::CustomModel;
@@ -52,6 +53,7 @@ pub struct Table {
     pub(super) rewrite: Option<Arc<Rewrite>>,
     pub(super) resilience: Resilience,
     pub(super) choice: Choice,
+    pub(super) cache: CacheRules,
 }
 
 /// A gateway API key. The key itself is nowhere, only its keyed hash is known.
@@ -159,6 +161,11 @@ impl Table {
     /// What administrators say about requests.
     pub fn policies(&self) -> &Policies {
         &self.policies
+    }
+
+    /// What may be answered from the cache.
+    pub fn cache(&self) -> &CacheRules {
+        &self.cache
     }
 
     pub fn choice(&self) -> &Choice {

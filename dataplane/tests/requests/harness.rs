@@ -47,6 +47,7 @@ pub struct DataPlane {
     pub serving: JoinHandle<bool>,
     url: String,
     client: reqwest::Client,
+    snapshot: Snapshot,
     dir: TempDir,
 }
 
@@ -177,14 +178,14 @@ impl Setup {
             serving,
             url,
             client: egress.client(true).clone(),
+            snapshot: self.snapshot,
             dir: self.dir,
         }
     }
 
     pub async fn start(self) -> DataPlane {
-        let snapshot = self.snapshot.clone();
         let data_plane = self.start_empty().await;
-        data_plane.configure(snapshot);
+        data_plane.configure(|snapshot| snapshot);
         data_plane
     }
 }
@@ -194,18 +195,20 @@ impl Setup {
 impl DataPlane {
     /// Goes on with another configuration.
     pub fn reconfigure(&self, setup: Setup) {
-        self.configure(setup.snapshot);
+        self.configure(|_| setup.snapshot);
     }
 
-    fn configure(&self, snapshot: Snapshot) {
+    /// Goes on with the configuration of its setup, changed.
+    pub fn configure(&self, change: impl FnOnce(Snapshot) -> Snapshot) {
         let version = ConfigVersion {
             epoch: "test".to_owned(),
             revision: 7,
             digest: Vec::new(),
         };
         let transport = ClusterKeys::derive(CLUSTER_SECRET).transport;
+        let resources = change(self.snapshot.clone()).build();
         let routing = &self.gateway.routing;
-        let (table, errors) = Table::compile(version, &snapshot.build(), &transport, routing);
+        let (table, errors) = Table::compile(version, &resources, &transport, routing);
         assert_eq!(errors, []);
         routing.store(table);
     }
@@ -216,6 +219,7 @@ impl DataPlane {
         let health = gateway.routing.health().clone();
         let (store, token) = (gateway.store.clone(), stop.clone());
         tokio::spawn(health::exchange(health, store, id.to_owned(), token));
+        tokio::spawn(app::report_cache(gateway.clone(), id.to_owned(), stop.clone()));
         tokio::spawn(async move { gateway.tally.publish(&*gateway.store, stop).await });
     }
 

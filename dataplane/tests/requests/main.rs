@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
+mod cache;
 mod choosing;
 mod clients;
 mod departures;
@@ -13,12 +14,14 @@ mod failover;
 mod faithful;
 mod harness;
 mod hedging;
+mod idempotency;
 mod media;
 mod memory;
 mod outage;
 mod refusals;
 mod replies;
 mod rewriting;
+mod roundtrips;
 mod scripted;
 mod storm;
 mod strategies;

@@ -1,11 +1,13 @@
 //! One client request on its way to one upstream: passthrough when both speak the same dialect, else
 //! decode → neutral model → encode. The only module that sees two dialects.
 
+mod again;
 mod call;
 mod client_view;
 mod pump;
 mod stop_match;
 
+pub use again::{Chance, Rendering};
 pub use call::Call;
 pub use pump::Pump;
 
@@ -56,6 +58,7 @@ pub struct Ask {
     stream: bool,
     framing: Framing,
     include_usage: bool,
+    chance: Chance,
     /// What the configuration changes about it.
     rewrite: Option<Arc<Rewrite>>,
     /// The longest answer that is allowed, in tokens.
@@ -159,6 +162,7 @@ impl Ask {
             stream,
             framing,
             include_usage,
+            chance: Chance::read(&head, dialect),
             rewrite: None,
             cap: None,
             mask: None,

@@ -40,6 +40,8 @@ pub struct ClusterKeys {
     pub snapshot: SealKey,
     /// Seals what is remembered of answers in the state store.
     pub turns: SealKey,
+    /// Seals whole answers in the state store.
+    pub answers: SealKey,
     /// With which a data plane joins a control plane.
     pub join_token: Secret<String>,
 }
@@ -105,6 +107,7 @@ impl ClusterKeys {
             transport: SealKey::derive("omniroute 2026 snapshot credentials", cluster_secret),
             snapshot: SealKey::derive("omniroute 2026 stored snapshot", cluster_secret),
             turns: SealKey::derive("omniroute 2026 remembered answers", cluster_secret),
+            answers: SealKey::derive("omniroute 2026 answers that are given again", cluster_secret),
             join_token: Secret::new(join_token),
         }
     }

@@ -17,7 +17,7 @@ pub struct EntryKey {
 
 impl EntryKey {
     /// One name for all three, whatever is in the tenant's.
-    pub(crate) fn name(&self) -> String {
+    pub fn name(&self) -> String {
         let mut name = String::with_capacity(96 + self.tenant.len());
         let written = write!(name, "{}:", self.generation);
         debug_assert!(written.is_ok(), "writing to a string does not fail");

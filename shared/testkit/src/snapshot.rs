@@ -235,7 +235,9 @@ impl Snapshot {
             ..v1::ApiKey::default()
         };
         change(&mut resource);
-        self.with(&Uuid::now_v7().to_string(), Body::ApiKey(resource))
+        // the same key has the same id in every snapshot, as it has on every data plane
+        let id = Uuid::from_slice(&resource.hash[..16]).expect("16 bytes are an id");
+        self.with(&id.to_string(), Body::ApiKey(resource))
     }
 
     /// Any other resource.

@@ -1,0 +1,40 @@
+//! Answers that are given again: to a request that is sent twice, and to a question that is asked twice.
+//!
+//! Both are about one tenant at a time: whatever is found belongs to whoever asks, because the tenant is part of every
+//! key. Both work without the state store, each data plane by itself, and claim nothing then that is not so.
+
+mod cache;
+mod flight;
+mod idempotency;
+mod report;
+mod vault;
+
+pub use cache::{Cache, Kept, Lookup};
+pub use flight::{Flights, Lead, Seat};
+pub use idempotency::{Claim, Idempotency, Turn};
+pub use report::report;
+pub use vault::Vault;
+
+/// Larger ones are not kept for a second request.
+pub const MAX_REPLAY_BYTES: usize = 1 << 20;
+
+/// Larger ones are not cached.
+pub const MAX_CACHED_BYTES: usize = 256 << 10;
+
+/// Where an answer comes from, as usage records name it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    Cache,
+    Replay,
+}
+
+// === impl Source ===
+
+impl Source {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Cache => "cache",
+            Self::Replay => "replay",
+        }
+    }
+}

@@ -1,0 +1,392 @@
+//! Whether a request was answered before, and what is kept of its answer for those that come after.
+//!
+//! A request that its client named, in `Idempotency-Key` or else `X-Request-Id`, is carried out once however often it
+//! is sent. A request whose answer is not left to chance may be answered from the cache. Either is looked for only
+//! once it is known that the caller may ask; both questions leave for the state store at the same time. A request
+//! that is neither pays nothing.
+
+use super::Gateway;
+use super::arrival::Arrival;
+use super::attempt::Served;
+use super::exchange::Reply;
+use super::plan::Plan;
+use super::record::Record;
+use super::tape::Tape;
+use crate::answers::{Claim, Kept, Lookup, MAX_CACHED_BYTES, Source, Turn};
+use crate::error::GatewayError;
+use crate::routing::{Route, Table};
+use axum::extract::ConnectInfo;
+use bytes::Bytes;
+use futures::future::OptionFuture;
+use http::HeaderMap;
+use http::request::Parts;
+use llm::{Ask, Dialect, FinishReason, Framing, Progress, Rendering, formats};
+use proto::v1::StoredAnswer;
+use state::EntryKey;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use tokio::join;
+use tokio::time::timeout;
+
+/// What clients call a request by, so that they may send it again; the first one that is there counts.
+const NAMES: [&str; 2] = ["idempotency-key", "x-request-id"];
+const MAX_NAME: usize = 255;
+const NO_CACHE: &str = "x-omniroute-no-cache";
+
+const REQUEST_CONTEXT: &str = "omniroute 2026 requests that are sent again";
+const QUESTION_CONTEXT: &str = "omniroute 2026 questions that are asked again";
+
+/// A request that its client gave a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Named(blake3::Hash);
+
+/// An answer that nobody had to give.
+pub struct Again {
+    pub answer: Arc<StoredAnswer>,
+    /// As this client gets it.
+    pub body: Bytes,
+    pub source: Source,
+    /// How it is framed, if it is a stream.
+    pub framing: Option<Framing>,
+}
+
+/// What came of looking.
+pub enum Found {
+    Again(Again),
+    Nothing(Deposit),
+}
+
+/// Where the answer that is to come is kept.
+#[derive(Default)]
+pub struct Deposit(Option<Box<Places>>);
+
+struct Places {
+    claim: Option<Claim>,
+    kept: Option<(Kept, Rendering)>,
+}
+
+/// What is told of an answer beside its bytes.
+pub struct Told {
+    provider: Arc<str>,
+    model: Arc<str>,
+    finish_reason: &'static str,
+    tokens: u64,
+    /// It is complete, and no accident.
+    is_final: bool,
+}
+
+/// A question to the cache.
+struct Question {
+    key: EntryKey,
+    rendering: Rendering,
+}
+
+// === impl Named ===
+
+impl Named {
+    /// Everything that tells this request from others of the same caller.
+    pub fn new(arrival: &Arrival, body: &Bytes) -> Self {
+        let framing = arrival.address.as_ref().map(|address| address.framing);
+        let mut hash = Fields::new(REQUEST_CONTEXT);
+        hash.field(arrival.parts.method.as_str().as_bytes());
+        hash.field(arrival.parts.uri.path().as_bytes());
+        hash.field(&[u8::from(framing == Some(Framing::JsonArray))]);
+        hash.field(name(&arrival.parts.headers).unwrap_or_default());
+        hash.field(body);
+        Self(hash.0.finalize())
+    }
+
+    fn key(&self, table: &Table, plan: &Plan, parts: &Parts) -> EntryKey {
+        let tenant = match plan.tenant() {
+            "" => format!("@{}", address(parts)),
+            key => key.to_owned(),
+        };
+        EntryKey {
+            generation: table.cache().generation,
+            tenant,
+            hash: self.0.into(),
+        }
+    }
+}
+
+/// Whether its client gave a request a name; what is too long for a name is refused.
+pub fn is_named(arrival: &Arrival) -> Result<bool, GatewayError> {
+    match name(&arrival.parts.headers) {
+        Some(name) if name.len() > MAX_NAME => Err(GatewayError::NameTooLong { max: MAX_NAME }),
+        name => Ok(name.is_some()),
+    }
+}
+
+/// Looks for an answer. Waits for whoever gives one to the same request right now.
+pub async fn look(
+    gateway: &Arc<Gateway>,
+    table: &Table,
+    parts: &Parts,
+    named: Option<Named>,
+    plan: &Plan,
+    ask: &Ask,
+    record: &Record,
+) -> Result<Found, GatewayError> {
+    let question = Question::of(table, parts, plan, ask, record);
+    if named.is_none() && question.is_none() {
+        return Ok(Found::Nothing(Deposit::default()));
+    }
+    let store_down = gateway.availability.store_down.load(Ordering::Relaxed);
+    let turn = OptionFuture::from(named.map(|named| {
+        let begun = gateway
+            .idempotency
+            .begin(named.key(table, plan, parts), store_down);
+        timeout(gateway.upstream.total(), begun)
+    }));
+    let found = OptionFuture::from(
+        question
+            .as_ref()
+            .map(|question| gateway.cache.find(&question.key, store_down)),
+    );
+    let (turn, found) = join!(turn, found);
+    let claim = match turn.transpose().map_err(|_| GatewayError::StillRunning)? {
+        Some(Turn::Replay(answer)) => {
+            gateway.metrics.replayed();
+            return Ok(Found::Again(Again {
+                body: answer.body.clone(),
+                framing: ask.stream().then(|| ask.framing()),
+                source: Source::Replay,
+                answer,
+            }));
+        }
+        Some(Turn::Run(claim)) => Some(claim),
+        None => None,
+    };
+    let Some(Question { key, rendering }) = question else {
+        return Ok(Found::Nothing(Deposit::new(claim, None)));
+    };
+    let generation = key.generation;
+    let lookup = match found.flatten() {
+        Some(answer) => Lookup::Hit(answer),
+        None => {
+            let lasts = table.cache().ttl.unwrap_or(gateway.cache_config.ttl());
+            // whoever wants a stream does not wait for the end of another
+            gateway.cache.join(key.clone(), lasts, !ask.stream()).await
+        }
+    };
+    let kept = match lookup {
+        Lookup::Hit(answer) => match rendered(&answer, ask, &rendering) {
+            Some(body) => {
+                gateway.cache.hit(generation, &answer);
+                gateway.metrics.cache_lookup(true);
+                if let Some(claim) = claim {
+                    claim.answer(copy(&answer, body.clone(), ask.stream())).await;
+                }
+                return Ok(Found::Again(Again {
+                    answer,
+                    body,
+                    source: Source::Cache,
+                    framing: ask.stream().then(|| ask.framing()),
+                }));
+            }
+            None => None,
+        },
+        Lookup::Miss(kept) => Some((kept, rendering)),
+    };
+    gateway.cache.missed(generation);
+    gateway.metrics.cache_lookup(false);
+    Ok(Found::Nothing(Deposit::new(claim, kept)))
+}
+
+// === impl Question ===
+
+impl Question {
+    fn of(table: &Table, parts: &Parts, plan: &Plan, ask: &Ask, record: &Record) -> Option<Self> {
+        Some(Self {
+            key: question(table, parts, plan, ask)?,
+            rendering: ask.rendering(&record.seed(ask.model())),
+        })
+    }
+}
+
+// === impl Deposit ===
+
+impl Deposit {
+    fn new(claim: Option<Claim>, kept: Option<(Kept, Rendering)>) -> Self {
+        let is_wanted = claim.is_some() || kept.is_some();
+        Self(is_wanted.then(|| Box::new(Places { claim, kept })))
+    }
+
+    /// Takes a whole answer, or a stream that is complete. When this returns, whoever asks again finds it.
+    pub async fn take(self, stream: bool, body: Bytes, told: Told) {
+        let Some(places) = self.0 else { return };
+        let answer = StoredAnswer {
+            stream,
+            body,
+            provider: told.provider.to_string(),
+            model: told.model.to_string(),
+            finish_reason: told.finish_reason.to_owned(),
+            tokens: told.tokens,
+        };
+        if let Some((kept, rendering)) = places.kept
+            && told.is_final
+            && let Some(whole) = whole(&answer, &rendering)
+        {
+            kept.keep(copy(&answer, whole, false));
+        }
+        if let Some(claim) = places.claim {
+            claim.answer(answer).await;
+        }
+    }
+
+    /// Records a stream on its way to the client; nothing, if nobody wants it.
+    pub fn tape(self, route: &Route) -> Option<Tape> {
+        self.0.is_some().then(|| Tape::new(self, route))
+    }
+
+    /// For a stream that carries what the client alone asked for.
+    pub fn without_cache(self) -> Self {
+        Self::new(self.0.and_then(|places| places.claim), None)
+    }
+}
+
+// === impl Told ===
+
+impl Told {
+    pub fn of(route: &Route, progress: &Progress) -> Self {
+        let reason = progress.finish.as_ref().map(|finish| finish.reason);
+        Self {
+            provider: route.provider.id.clone(),
+            model: route.model.clone(),
+            finish_reason: reason.map_or("", FinishReason::name),
+            tokens: progress.usage.total().unwrap_or(0),
+            is_final: matches!(
+                reason,
+                Some(FinishReason::Stop | FinishReason::StopSequence | FinishReason::ToolCalls)
+            ),
+        }
+    }
+}
+
+/// Fields that are kept apart by their lengths.
+struct Fields(blake3::Hasher);
+
+// === impl Fields ===
+
+impl Fields {
+    fn new(context: &str) -> Self {
+        Self(blake3::Hasher::new_derive_key(context))
+    }
+
+    fn field(&mut self, bytes: &[u8]) {
+        self.0.update(&(bytes.len() as u64).to_le_bytes()).update(bytes);
+    }
+}
+
+/// Keeps a whole answer; of a stream, what has to be done when it is complete is left.
+pub async fn kept(served: &mut Served, deposit: Deposit) -> Deposit {
+    let Reply::Whole { body, progress } = &served.reply else {
+        return deposit;
+    };
+    if deposit.0.is_some() {
+        let told = Told::of(&served.lease.route, progress);
+        deposit.take(served.stream, body.clone(), told).await;
+    }
+    Deposit::default()
+}
+
+// === functions ===
+
+/// What a question is cached under: everything that its answer depends on. Absent for a request that is not to be
+/// answered from the cache.
+fn question(table: &Table, parts: &Parts, plan: &Plan, ask: &Ask) -> Option<EntryKey> {
+    let rules = table.cache();
+    if !rules.enabled {
+        return None;
+    }
+    let chance = ask.chance();
+    let is_certain = match chance.temperature {
+        Some(temperature) => temperature == 0.0,
+        None => rules.absent_temperature_is_zero,
+    };
+    let is_one = chance.choices.is_none_or(|choices| choices <= 1.0);
+    if !is_certain || !is_one || is_unwanted(&parts.headers) {
+        return None;
+    }
+    // a stream is told in events, and what a hosted tool did has none
+    if ask.stream() && ask.hosts_tools() {
+        return None;
+    }
+    let mut hash = Fields::new(QUESTION_CONTEXT);
+    hash.field(&ask.canonical()?);
+    for (name, value) in dialect_headers(ask.dialect(), &parts.headers) {
+        hash.field(name.as_bytes());
+        hash.field(value.as_bytes());
+    }
+    let combo = plan.resolution.combo();
+    hash.field(combo.map_or("", |combo| &combo.name).as_bytes());
+    for (_, route) in plan.routes() {
+        hash.field(route.provider.id.as_bytes());
+        hash.field(route.model.as_bytes());
+    }
+    hash.field(&plan.max_tokens().unwrap_or(0).to_le_bytes());
+    hash.field(&rules.context);
+    Some(EntryKey {
+        generation: rules.generation,
+        tenant: plan.tenant().to_owned(),
+        hash: hash.0.finalize().into(),
+    })
+}
+
+fn name(headers: &HeaderMap) -> Option<&[u8]> {
+    let values = NAMES.iter().filter_map(|name| headers.get(*name));
+    let mut names = values.map(|value| value.as_bytes().trim_ascii());
+    names.find(|name| !name.is_empty())
+}
+
+fn is_unwanted(headers: &HeaderMap) -> bool {
+    let value = headers.get(NO_CACHE).map(|value| value.as_bytes().trim_ascii());
+    value.is_some_and(|value| value.eq_ignore_ascii_case(b"true") || value == b"1")
+}
+
+/// What a provider of the client's own dialect would hear from it beside the body.
+fn dialect_headers(dialect: Dialect, headers: &HeaderMap) -> Vec<(&'static str, String)> {
+    let client = |name: &'static str| headers.get(name)?.to_str().ok().map(str::to_owned);
+    formats::of(dialect).request_headers(&client)
+}
+
+/// Where a caller without a key comes from.
+fn address(parts: &Parts) -> String {
+    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+    peer.map_or_else(String::new, |ConnectInfo(peer)| peer.ip().to_string())
+}
+
+fn rendered(answer: &StoredAnswer, ask: &Ask, rendering: &Rendering) -> Option<Bytes> {
+    if !ask.stream() {
+        return Some(answer.body.clone());
+    }
+    let stream = rendering.stream(&answer.body);
+    stream
+        .inspect_err(|error| tracing::warn!(%error, "a cached answer cannot be streamed"))
+        .ok()
+}
+
+/// An answer as it is cached, unless it is too large.
+fn whole(answer: &StoredAnswer, rendering: &Rendering) -> Option<Bytes> {
+    let whole = match answer.stream {
+        false => Ok(answer.body.clone()),
+        true => rendering.whole(&answer.body),
+    };
+    let whole = whole.inspect_err(|error| tracing::warn!(%error, "a stream cannot be cached whole"));
+    whole.ok().filter(|whole| whole.len() <= MAX_CACHED_BYTES)
+}
+
+fn copy(answer: &StoredAnswer, body: Bytes, stream: bool) -> StoredAnswer {
+    StoredAnswer {
+        body,
+        stream,
+        provider: answer.provider.clone(),
+        model: answer.model.clone(),
+        finish_reason: answer.finish_reason.clone(),
+        tokens: answer.tokens,
+    }
+}
+
+#[cfg(test)]
+mod tests;
