@@ -7,6 +7,7 @@ pub mod aliases;
 pub mod audit;
 pub mod auth;
 pub mod availability;
+pub mod cache;
 pub mod catalog;
 pub mod combo_metrics;
 pub mod combo_test;
@@ -160,6 +161,7 @@ fn routes() -> OpenApiRouter<Ctx> {
         .merge(resilience::router())
         .merge(rate_limits::router())
         .merge(sessions::router())
+        .merge(cache::router())
         .merge(data_planes::router())
         .merge(explain::router())
         .merge(health::router())

@@ -153,6 +153,61 @@ async fn every_request_that_reached_a_provider_is_in_the_ledger_once_whatever_is
     );
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_is_given_once_and_again_by_every_data_plane_until_the_cache_is_cleared() {
+    let provider = Simulator::openai().await;
+    let mut cluster = Cluster::start(1, 2).await;
+    let operator = cluster.operator().await;
+    operator.add_provider("sim", &provider.url()).await;
+    let key = text(
+        &operator
+            .post("/api/keys?wait=applied", json!({"name": "cache"}))
+            .await["key"],
+    );
+    let clients = cluster.clients(&key);
+
+    let duplicates = (0..50).map(|n| {
+        let client = clients[n % 2].clone();
+        tokio::spawn(async move {
+            let answer = client
+                .send("sim/sim-slow-300", false, "hello", Some("r1"))
+                .await
+                .unwrap();
+            answer.text().await.unwrap()
+        })
+    });
+    let answers = futures::future::join_all(duplicates).await;
+    let first = answers[0].as_ref().unwrap();
+    assert!(answers.iter().all(|answer| answer.as_ref().unwrap() == first));
+    assert_eq!(provider.requests().len(), 1);
+
+    let (answer, is_hit) = clients[0].ask("sim/sim", "hello").await;
+    assert!(!is_hit);
+    wait_until("the answer to come over", SECOND * 10, async || {
+        (operator.get("/api/cache").await["semanticCache"]["dbSize"] == 1).then_some(())
+    })
+    .await;
+    for client in &clients {
+        assert_eq!(client.ask("sim/sim", "hello").await, (answer.clone(), true));
+    }
+    wait_until("the hits to be counted", SECOND * 10, async || {
+        let view = operator.get("/api/cache").await;
+        let (cache, requests) = (&view["semanticCache"], &view["idempotency"]);
+        let is_all = cache["hits"] == 2 && cache["memoryMaxSize"] == 1_000 && requests["windowMs"] == 5_000;
+        is_all.then_some(())
+    })
+    .await;
+
+    let cleared = operator.delete("/api/cache").await;
+    assert_eq!(cleared["cleared"]["semantic"], 1);
+    for client in &clients {
+        let (other, is_hit) = client.ask("sim/sim", "hello, again").await;
+        assert!(!is_hit && other != answer);
+    }
+    let (after, is_hit) = clients[1].ask("sim/sim", "hello").await;
+    assert!(!is_hit && after != answer);
+}
+
 /// One request after the other from several tasks, until told to stop.
 struct Load {
     sent: Arc<AtomicU32>,

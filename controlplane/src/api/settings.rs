@@ -26,6 +26,8 @@ const WILDCARD_ALIASES: usize = 1_000;
 /// A request that waited a minute for its first byte has other problems.
 const MAX_HEDGE_DELAY_MS: u32 = 60_000;
 const MAX_HEDGE_SHARE_PERCENT: f64 = 50.0;
+const MIN_CACHE_TTL_MS: u32 = 1_000;
+const MAX_CACHE_TTL_MS: u32 = 7 * 24 * 60 * 60 * 1000;
 
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -79,6 +81,10 @@ struct SettingsBody {
     wildcard_aliases: Option<Vec<WildcardAlias>>,
     session_affinity: Option<bool>,
     hedging: Option<HedgingBody>,
+    semantic_cache_enabled: Option<bool>,
+    /// 1000 to 604800000
+    semantic_cache_ttl_ms: Option<u32>,
+    semantic_cache_absent_temperature_is_zero: Option<bool>,
 }
 
 /// What is absent stays as it is.
@@ -129,6 +135,9 @@ impl Body for SettingsBody {
         if let Some(hedging) = &self.hedging {
             hedging.check(violations);
         }
+        if let Some(ttl) = self.semantic_cache_ttl_ms {
+            violations.range("semanticCacheTtlMs", ttl, MIN_CACHE_TTL_MS..=MAX_CACHE_TTL_MS);
+        }
         if self.is_empty() {
             violations.add("", "there is nothing to change");
         }
@@ -144,6 +153,9 @@ impl SettingsBody {
             && self.wildcard_aliases.is_none()
             && self.session_affinity.is_none()
             && self.hedging.is_none()
+            && self.semantic_cache_enabled.is_none()
+            && self.semantic_cache_ttl_ms.is_none()
+            && self.semantic_cache_absent_temperature_is_zero.is_none()
     }
 
     fn over(self, before: &Stored) -> Stored {
@@ -172,6 +184,13 @@ impl SettingsBody {
                     .unwrap_or(before.hedging.max_share_percent),
                 min_delay_ms: hedging.min_delay_ms.unwrap_or(before.hedging.min_delay_ms),
             },
+            semantic_cache_enabled: self
+                .semantic_cache_enabled
+                .unwrap_or(before.semantic_cache_enabled),
+            semantic_cache_ttl_ms: self.semantic_cache_ttl_ms.unwrap_or(before.semantic_cache_ttl_ms),
+            semantic_cache_absent_temperature_is_zero: self
+                .semantic_cache_absent_temperature_is_zero
+                .unwrap_or(before.semantic_cache_absent_temperature_is_zero),
         }
     }
 }

@@ -78,6 +78,9 @@ struct RequestView {
     ttft: Option<i32>,
     tokens: TokensView,
     finish_reason: Option<String>,
+    /// `provider`; `cache`; or `replay` for the answer to an earlier request of the same name. Absent when there was
+    /// no answer.
+    served_from: Option<String>,
     data_plane_id: String,
     config_revision: i64,
     #[schema(value_type = Vec<Object>)]
@@ -191,7 +194,7 @@ async fn read(
                   u.endpoint, u.client_dialect, u.upstream_dialect, u.model_requested, u.model_served, u.provider,
                   u.connection_id, c.name as "account?", u.combo, u.stream, u.http_status, u.outcome, u.error_code,
                   u.input_uncached, u.input_cache_read, u.input_cache_write, u.output_visible, u.output_reasoning,
-                  u.finish_reason, u.data_plane_id, u.config_revision, u.attempts
+                  u.finish_reason, u.data_plane_id, u.config_revision, u.attempts, u.served_from
            from usage_event u left join provider_connection c on c.id = u.connection_id
            where $1::timestamptz is null or (u.started_at, u.request_id) < ($1, $2)
            order by u.started_at desc, u.request_id desc limit $3"#,
@@ -236,6 +239,7 @@ async fn read(
             reasoning: row.output_reasoning,
         },
         finish_reason: row.finish_reason,
+        served_from: row.served_from,
         data_plane_id: row.data_plane_id,
         config_revision: row.config_revision,
         attempts: row.attempts,

@@ -62,6 +62,12 @@ impl FromRequestParts<Ctx> for Wait {
 }
 
 impl Wait {
+    /// Waits also when the client did not ask for it.
+    pub fn always(mut self) -> Self {
+        self.timeout.get_or_insert(Duration::from_millis(DEFAULT_WAIT_MS));
+        self
+    }
+
     /// The answer to a committed write.
     pub async fn answer<T: Serialize>(self, status: StatusCode, committed: Committed<T>) -> Response {
         self.ctx.wake.wake();

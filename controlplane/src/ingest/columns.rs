@@ -51,24 +51,24 @@ pub(super) async fn insert(
                 key_id, key_name, endpoint, client_dialect, upstream_dialect, model_requested, model_served, provider,
                 connection_id, combo, stream, http_status, outcome, error_code, input_uncached, input_cache_read,
                 input_cache_write, output_visible, output_reasoning, evidence, finish_reason, config_revision,
-                attempts, translation_losses, reached_provider, decision)
+                attempts, translation_losses, reached_provider, decision, served_from)
            select $1, $2, request_id, seq, client_request_id, phase,
                   timestamptz 'epoch' + started_at_ms * interval '1 millisecond', duration_ms, ttft_ms,
                   key_id, key_name, endpoint, client_dialect, upstream_dialect, model_requested, model_served, provider,
                   connection_id, combo, stream, http_status, outcome, error_code, input_uncached, input_cache_read,
                   input_cache_write, output_visible, output_reasoning, evidence, finish_reason, config_revision,
-                  attempts, translation_losses, reached_provider, decision
+                  attempts, translation_losses, reached_provider, decision, served_from
            from unnest($3::uuid[], $4::bigint[], $5::text[], $6::text[], $7::bigint[], $8::int[], $9::int[],
                        $10::uuid[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[],
                        $17::text[], $18::uuid[], $19::text[], $20::bool[], $21::int[], $22::text[], $23::text[],
                        $24::bigint[], $25::bigint[], $26::bigint[], $27::bigint[], $28::bigint[], $29::text[],
-                       $30::text[], $31::bigint[], $32::jsonb[], $33::int[], $34::bool[], $35::bytea[])
+                       $30::text[], $31::bigint[], $32::jsonb[], $33::int[], $34::bool[], $35::bytea[], $36::text[])
                 as event (request_id, seq, client_request_id, phase, started_at_ms, duration_ms, ttft_ms,
                           key_id, key_name, endpoint, client_dialect, upstream_dialect, model_requested, model_served,
                           provider, connection_id, combo, stream, http_status, outcome, error_code,
                           input_uncached, input_cache_read, input_cache_write, output_visible, output_reasoning,
                           evidence, finish_reason, config_revision, attempts, translation_losses, reached_provider,
-                          decision)
+                          decision, served_from)
            on conflict (request_id) do nothing"#,
         spool_id,
         data_plane_id,
@@ -105,6 +105,7 @@ pub(super) async fn insert(
         &ints(|event| event.event.translation_losses),
         &bools(|event| event.event.reached_provider),
         &decisions as &[Option<Vec<u8>>],
+        &optional(|event| &event.event.served_from) as &[Option<String>],
     )
     .execute(conn)
     .await?;

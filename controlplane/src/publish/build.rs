@@ -1,6 +1,7 @@
 //! From rows to resources. A pure function of the rows and the keys: two control planes that read the same revision
 //! build the same bytes.
 
+mod cache;
 mod combos;
 mod routing;
 
@@ -101,6 +102,7 @@ pub(super) fn build(rows: Rows, secrets: &Secrets) -> Resources {
 fn settings(rows: Vec<SettingRow>, secrets: &Secrets) -> Resource {
     let mut settings = Settings {
         api_key_pepper: Some(secrets.seal("settings|settings|api_key_pepper", secrets.pepper.expose())),
+        cache: cache::cache(&rows),
         ..Settings::default()
     };
     for SettingRow { key, value } in rows {

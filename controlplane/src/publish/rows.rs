@@ -158,7 +158,9 @@ impl Rows {
             "select key, value from setting
              where key in ('requireAuthForModels', 'blockedProviders', 'systemPrompt', 'thinkingBudget',
                            'fallbackStrategy', 'stickyRoundRobinLimit', 'wildcardAliases', 'sessionAffinity',
-                           'hedging', 'resilience', 'comboDefaults', 'providerOverrides')
+                           'hedging', 'resilience', 'comboDefaults', 'providerOverrides', 'semanticCacheEnabled',
+                           'semanticCacheTtlMs', 'semanticCacheAbsentTemperatureIsZero', 'cacheGeneration',
+                           'idempotencyGeneration')
              order by key"
         )
         .fetch_all(&mut *conn)

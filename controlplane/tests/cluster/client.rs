@@ -57,6 +57,29 @@ impl Client {
         serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap()
     }
 
+    /// A question at temperature 0; its answer, and whether it is a `HIT` of the cache.
+    pub async fn ask(&self, model: &str, prompt: &str) -> (String, bool) {
+        let body = json!({
+            "model": model, "temperature": 0, "messages": [{"role": "user", "content": prompt}],
+        });
+        let answer = self.post(&body).send().await.unwrap();
+        let is_hit = answer
+            .headers()
+            .get("x-omniroute-cache")
+            .is_some_and(|cache| cache == "HIT");
+        assert_eq!(answer.status(), 200);
+        (answer.text().await.unwrap(), is_hit)
+    }
+
+    fn post(&self, body: &Value) -> reqwest::RequestBuilder {
+        self.http
+            .client(true)
+            .post(format!("{}/v1/chat/completions", self.base))
+            .bearer_auth(&self.key)
+            .timeout(Duration::from_secs(30))
+            .body(body.to_string())
+    }
+
     pub async fn send(
         &self,
         model: &str,
@@ -66,13 +89,7 @@ impl Client {
     ) -> reqwest::Result<reqwest::Response> {
         let body =
             json!({"model": model, "stream": stream, "messages": [{"role": "user", "content": prompt}]});
-        let mut request = self
-            .http
-            .client(true)
-            .post(format!("{}/v1/chat/completions", self.base))
-            .bearer_auth(&self.key)
-            .timeout(Duration::from_secs(30))
-            .body(body.to_string());
+        let mut request = self.post(&body);
         if let Some(id) = request_id {
             request = request.header("x-request-id", id);
         }
@@ -114,6 +131,10 @@ impl Operator {
 
     pub async fn post(&self, path: &str, body: Value) -> Value {
         self.call(reqwest::Method::POST, path, Some(body)).await
+    }
+
+    pub async fn get(&self, path: &str) -> Value {
+        self.call(reqwest::Method::GET, path, None).await
     }
 
     pub async fn delete(&self, path: &str) -> Value {

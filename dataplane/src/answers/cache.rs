@@ -156,7 +156,7 @@ impl Cache {
     }
 
     /// What happened since the last report, and what is here now.
-    pub(super) fn take_report(&self, generation: u64, idempotency_keys: u64) -> CacheReport {
+    pub(super) fn take_report(&self, generation: u64) -> CacheReport {
         self.0.memory.run_pending_tasks();
         let Counts {
             generation: counted,
@@ -173,7 +173,7 @@ impl Cache {
             holdings: CacheHoldings {
                 entries: self.0.memory.entry_count(),
                 max_entries: self.0.max_entries,
-                idempotency_keys,
+                ..CacheHoldings::default()
             },
         }
     }

@@ -107,6 +107,10 @@ impl Idempotency {
         }
     }
 
+    pub fn window(&self) -> Duration {
+        self.window
+    }
+
     /// Requests that are known now.
     pub fn len(&self) -> usize {
         self.answered.run_pending_tasks();

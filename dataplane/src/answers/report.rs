@@ -30,7 +30,10 @@ pub async fn report(
             cache.forget();
             current = newest;
         }
-        let report = cache.take_report(current, idempotency.len() as u64);
+        let mut report = cache.take_report(current);
+        report.holdings.idempotency_keys = idempotency.len() as u64;
+        report.holdings.idempotency_window_ms =
+            u64::try_from(idempotency.window().as_millis()).unwrap_or(u64::MAX);
         if let Err(error) = store.report_cache(data_plane, &report).await {
             tracing::debug!(%error, "counts of the cache wait for the state store");
             cache.put_back(&report);

@@ -103,7 +103,7 @@ impl Named {
             key => key.to_owned(),
         };
         EntryKey {
-            generation: table.cache().generation,
+            generation: table.cache().idempotency_generation,
             tenant,
             hash: self.0.into(),
         }

@@ -13,6 +13,8 @@ pub struct CacheRules {
     pub absent_temperature_is_zero: bool,
     /// Answers of another one are not found.
     pub generation: u64,
+    /// The same of requests that are sent again.
+    pub idempotency_generation: u64,
     /// Of what the configuration adds to every request: with other instructions it is another question.
     pub context: [u8; 32],
 }
@@ -46,6 +48,7 @@ impl CacheRules {
             ttl: ttl.map(|ttl| Duration::from_millis(ttl.into())),
             absent_temperature_is_zero: given.is_some_and(|cache| cache.absent_temperature_is_zero),
             generation: given.map_or(0, |cache| cache.generation),
+            idempotency_generation: given.map_or(0, |cache| cache.idempotency_generation),
             context: context.finalize().into(),
         }
     }

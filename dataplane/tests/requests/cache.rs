@@ -390,6 +390,7 @@ async fn the_settings_say_how_long_an_answer_lasts_and_what_no_temperature_means
                 ttl_ms: Some(100),
                 absent_temperature_is_zero: true,
                 generation: 1,
+                ..v1::Cache::default()
             });
         })
     });

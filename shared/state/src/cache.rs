@@ -42,6 +42,8 @@ pub struct CacheHoldings {
     pub max_entries: u64,
     /// Requests that run, or are answered and not forgotten yet, under a name that their clients gave them.
     pub idempotency_keys: u64,
+    /// How long answers to those are remembered; of several data planes the longest.
+    pub idempotency_window_ms: u64,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -76,5 +78,6 @@ impl CacheHoldings {
         self.entries += other.entries;
         self.max_entries += other.max_entries;
         self.idempotency_keys += other.idempotency_keys;
+        self.idempotency_window_ms = self.idempotency_window_ms.max(other.idempotency_window_ms);
     }
 }

@@ -55,6 +55,42 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/cache": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What was given again, and what is there to be. */
+        get: operations["get_cache"];
+        put?: never;
+        post?: never;
+        /** Forgets every answer of a scope, on every data plane. Answers when they have, or after a while. */
+        delete: operations["delete_cache"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/cache/stats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The memory of data planes: how much of it is used, and how often it held the answer. */
+        get: operations["get_cache_stats"];
+        put?: never;
+        post?: never;
+        /** Forgets every answer to a question, and begins to count anew. */
+        delete: operations["delete_cache_stats"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/combos": {
         parameters: {
             query?: never;
@@ -924,6 +960,14 @@ export interface components {
             resetCount: number;
             success: boolean;
         };
+        CacheForgotten: {
+            message: string;
+            success: boolean;
+        };
+        CacheView: {
+            idempotency: components["schemas"]["IdempotencyView"];
+            semanticCache: components["schemas"]["SemanticView"];
+        };
         CandidateView: {
             connectionId: string;
             connectionName?: string | null;
@@ -985,6 +1029,22 @@ export interface components {
         CheckView: {
             /** Format: int64 */
             latencyMs?: number | null;
+            ok: boolean;
+        };
+        /** @description How much there was; absent while the state store does not answer. */
+        Cleared: {
+            /** Format: int64 */
+            idempotency?: number | null;
+            /** Format: int64 */
+            semantic?: number | null;
+        };
+        ClearedView: {
+            cleared: components["schemas"]["Cleared"];
+            /**
+             * Format: int64
+             * @description Always 0: what has expired is removed by itself.
+             */
+            expiredRemoved: number;
             ok: boolean;
         };
         ComboBody: {
@@ -1606,6 +1666,19 @@ export interface components {
              */
             until: string;
         };
+        /** @description Answers to requests that are sent again. */
+        IdempotencyView: {
+            /**
+             * Format: int64
+             * @description Requests that run under a name of their client's, or were answered just now.
+             */
+            activeKeys: number;
+            /**
+             * Format: int64
+             * @description How long an answer is remembered; 0 while no data plane says.
+             */
+            windowMs: number;
+        };
         InitView: {
             clusterId: string;
             initialized: boolean;
@@ -1707,6 +1780,24 @@ export interface components {
         };
         /** @description A member, written as a bare string when it has no weight. */
         Member: string | components["schemas"]["WeightedMember"];
+        /** @description The memory of data planes alone. */
+        MemoryView: {
+            /** Format: int64 */
+            evictions: number;
+            /**
+             * Format: double
+             * @description 0 to 100.
+             */
+            hitRate: number;
+            /** Format: int64 */
+            hits: number;
+            /** Format: int64 */
+            maxSize: number;
+            /** Format: int64 */
+            misses: number;
+            /** Format: int64 */
+            size: number;
+        };
         Metrics: {
             [key: string]: components["schemas"]["ComboMetrics"];
         } | (components["schemas"]["ComboMetrics"] | null);
@@ -2072,6 +2163,11 @@ export interface components {
             /** @description What the client saw as `X-Request-Id`. */
             requestId: string;
             requestedModel: string;
+            /**
+             * @description `provider`; `cache`; or `replay` for the answer to an earlier request of the same name. Absent when there was
+             *     no answer.
+             */
+            servedFrom?: string | null;
             sourceFormat: string;
             /**
              * Format: int32
@@ -2161,6 +2257,39 @@ export interface components {
         };
         /** @enum {string} */
         Scope: "model" | "connection" | "provider-breaker";
+        /** @description Answers to questions that are asked again. */
+        SemanticView: {
+            /** Format: int64 */
+            dbEntries: number;
+            /**
+             * Format: int64
+             * @description Answers in the state store.
+             */
+            dbSize: number;
+            /**
+             * Format: double
+             * @description 0 to 1, since the cache was cleared last.
+             */
+            hitRate: number;
+            /** Format: int64 */
+            hits: number;
+            /** Format: int64 */
+            memoryEntries: number;
+            /** Format: int64 */
+            memoryMaxSize: number;
+            /**
+             * Format: int64
+             * @description Answers in the memory of data planes, one in several counted several times.
+             */
+            memorySize: number;
+            /** Format: int64 */
+            misses: number;
+            /**
+             * Format: int64
+             * @description Of answers that no provider had to give.
+             */
+            tokensSaved: number;
+        };
         SessionDone: {
             success: boolean;
         };
@@ -2201,6 +2330,13 @@ export interface components {
             fallbackStrategy?: string | null;
             hedging?: components["schemas"]["HedgingBody"] | null;
             requireAuthForModels?: boolean | null;
+            semanticCacheAbsentTemperatureIsZero?: boolean | null;
+            semanticCacheEnabled?: boolean | null;
+            /**
+             * Format: int32
+             * @description 1000 to 604800000
+             */
+            semanticCacheTtlMs?: number | null;
             sessionAffinity?: boolean | null;
             /**
              * Format: int32
@@ -2241,6 +2377,15 @@ export interface components {
             hedging: components["schemas"]["HedgingView"];
             /** @description Listing models asks for a key. */
             requireAuthForModels: boolean;
+            /** @description So is one that names no temperature. */
+            semanticCacheAbsentTemperatureIsZero: boolean;
+            /** @description A question that is asked again at temperature 0 is answered from a cache, per API key. */
+            semanticCacheEnabled: boolean;
+            /**
+             * Format: int32
+             * @description How long an answer is given again.
+             */
+            semanticCacheTtlMs: number;
             /** @description Requests of one conversation stay with one account. */
             sessionAffinity: boolean;
             /**
@@ -2454,6 +2599,119 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["StatusView"];
+                };
+            };
+        };
+    };
+    get_cache: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CacheView"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    delete_cache: {
+        parameters: {
+            query?: {
+                /**
+                 * @description `all`, which is meant when it is absent; `semantic`: answers to questions; `idempotency`: answers to requests
+                 *     that are sent again.
+                 */
+                scope?: string;
+                /** @description Refused, as the next two: a scope is cleared as a whole. */
+                model?: string;
+                signature?: string;
+                staleMs?: string;
+                /** @description `applied`: answer when every connected data plane runs the new revision. */
+                wait?: string;
+                /** @description How long to wait at most, 100 to 10000 milliseconds. */
+                waitMs?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ClearedView"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    get_cache_stats: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MemoryView"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    delete_cache_stats: {
+        parameters: {
+            query?: {
+                /** @description `applied`: answer when every connected data plane runs the new revision. */
+                wait?: string;
+                /** @description How long to wait at most, 100 to 10000 milliseconds. */
+                waitMs?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CacheForgotten"];
                 };
             };
         };

@@ -9,6 +9,9 @@ use utoipa::ToSchema;
 
 use super::WildcardAlias;
 
+/// As data planes do by themselves.
+const CACHE_TTL_MS: u32 = 60 * 60 * 1000;
+
 /// What is stored, with defaults filled in. A field is named as its key.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -27,6 +30,12 @@ pub struct Stored {
     pub session_affinity: bool,
     /// A second attempt beside one that takes unusually long.
     pub hedging: HedgingView,
+    /// A question that is asked again at temperature 0 is answered from a cache, per API key.
+    pub semantic_cache_enabled: bool,
+    /// How long an answer is given again.
+    pub semantic_cache_ttl_ms: u32,
+    /// So is one that names no temperature.
+    pub semantic_cache_absent_temperature_is_zero: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -46,7 +55,8 @@ impl Stored {
         let rows = sqlx::query!(
             "select key, value from setting
              where key in ('requireAuthForModels', 'blockedProviders', 'fallbackStrategy', 'stickyRoundRobinLimit',
-                           'wildcardAliases', 'sessionAffinity', 'hedging')"
+                           'wildcardAliases', 'sessionAffinity', 'hedging', 'semanticCacheEnabled',
+                           'semanticCacheTtlMs', 'semanticCacheAbsentTemperatureIsZero')"
         )
         .fetch_all(executor)
         .await?;
@@ -60,6 +70,10 @@ impl Stored {
             wildcard_aliases: take(values, "wildcardAliases").unwrap_or_default(),
             session_affinity: take(values, "sessionAffinity").unwrap_or(false),
             hedging: take(values, "hedging").unwrap_or_default(),
+            semantic_cache_enabled: take(values, "semanticCacheEnabled").unwrap_or(true),
+            semantic_cache_ttl_ms: take(values, "semanticCacheTtlMs").unwrap_or(CACHE_TTL_MS),
+            semantic_cache_absent_temperature_is_zero: take(values, "semanticCacheAbsentTemperatureIsZero")
+                .unwrap_or(false),
         })
     }
 

@@ -287,3 +287,34 @@ fn policies_and_chains_keep_what_they_say() {
         ("gpt-4o", vec![("groq", true), ("openai", false)])
     );
 }
+
+#[test]
+fn data_planes_cache_as_they_do_by_themselves_until_somebody_says_otherwise() {
+    let cache_of = |settings| {
+        let found = built(Rows { settings, ..rows() })
+            .into_iter()
+            .find_map(|one| match one.body {
+                Some(Body::Settings(settings)) => Some(settings),
+                _ => None,
+            });
+        found.unwrap().cache
+    };
+    assert_eq!(cache_of(vec![setting("requireAuthForModels", json!(true))]), None);
+    let cleared = cache_of(vec![setting("cacheGeneration", json!(1_800_000_000_000_u64))]).unwrap();
+    assert_eq!(
+        (cleared.enabled, cleared.ttl_ms, cleared.generation),
+        (true, None, 1_800_000_000_000)
+    );
+    let set = cache_of(vec![
+        setting("idempotencyGeneration", json!(3)),
+        setting("semanticCacheAbsentTemperatureIsZero", json!(true)),
+        setting("semanticCacheEnabled", json!(false)),
+        setting("semanticCacheTtlMs", json!(60_000)),
+    ])
+    .unwrap();
+    assert!(!set.enabled && set.absent_temperature_is_zero);
+    assert_eq!(
+        (set.ttl_ms, set.idempotency_generation, set.generation),
+        (Some(60_000), 3, 0)
+    );
+}

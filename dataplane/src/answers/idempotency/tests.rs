@@ -52,22 +52,20 @@ async fn storm(data_planes: &[Arc<Idempotency>], failures: usize) -> (usize, Vec
     let duplicate = |n: usize| {
         let (runs, running) = (&runs, &running);
         async move {
-            loop {
-                let claim = match data_planes[n % data_planes.len()].begin(key(1), false).await {
-                    Turn::Replay(answer) => return Some(answer.body.clone()),
-                    Turn::Run(claim) => claim,
-                };
-                assert_eq!(running.fetch_add(1, Ordering::SeqCst), 0, "one at a time");
-                sleep(Duration::from_millis(700)).await;
-                let run = runs.fetch_add(1, Ordering::SeqCst);
-                running.fetch_sub(1, Ordering::SeqCst);
-                if run < failures {
-                    return None;
-                }
-                let body = format!("answer {run}");
-                claim.answer(answer(&body)).await;
-                return Some(Bytes::from(body));
+            let claim = match data_planes[n % data_planes.len()].begin(key(1), false).await {
+                Turn::Replay(answer) => return Some(answer.body.clone()),
+                Turn::Run(claim) => claim,
+            };
+            assert_eq!(running.fetch_add(1, Ordering::SeqCst), 0, "one at a time");
+            sleep(Duration::from_millis(700)).await;
+            let run = runs.fetch_add(1, Ordering::SeqCst);
+            running.fetch_sub(1, Ordering::SeqCst);
+            if run < failures {
+                return None;
             }
+            let body = format!("answer {run}");
+            claim.answer(answer(&body)).await;
+            Some(Bytes::from(body))
         }
     };
     let bodies = join_all((0..50).map(duplicate)).await;

@@ -95,7 +95,8 @@ pub(super) async fn report(
         .arg(counts.tokens_saved)
         .arg(holdings.entries)
         .arg(holdings.max_entries)
-        .arg(holdings.idempotency_keys);
+        .arg(holdings.idempotency_keys)
+        .arg(holdings.idempotency_window_ms);
     store.invoke(call).await
 }
 
@@ -124,6 +125,7 @@ fn holdings(report: &str) -> CacheHoldings {
         entries: next(),
         max_entries: next(),
         idempotency_keys: next(),
+        idempotency_window_ms: next(),
     }
 }
 

@@ -168,6 +168,7 @@ pub const SCENARIOS: &[Scenario] = &[
                         entries: 9,
                         max_entries: 1000,
                         idempotency_keys: 18,
+                        idempotency_window_ms: 5000,
                     }
                 );
             }
@@ -237,6 +238,7 @@ fn report(generation: u64, n: u64) -> CacheReport {
             entries: n,
             max_entries: 500,
             idempotency_keys: 2 * n,
+            idempotency_window_ms: 1000 * n,
         },
     }
 }
