@@ -7,6 +7,7 @@ pub mod aliases;
 pub mod audit;
 pub mod auth;
 pub mod availability;
+pub mod budget;
 pub mod cache;
 pub mod catalog;
 pub mod combo_metrics;
@@ -166,6 +167,7 @@ fn routes() -> OpenApiRouter<Ctx> {
         .merge(explain::router())
         .merge(health::router())
         .merge(init::router())
+        .merge(budget::router())
         .merge(usage::router())
         .merge(audit::router())
 }

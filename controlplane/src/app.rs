@@ -23,6 +23,7 @@ use crate::{
     password::Passwords,
     publish::{ControlPlane, Fleet, Publisher, Secrets},
     session::Sessions,
+    spending::keep_raised,
     ui,
     vault::Vault,
 };
@@ -87,6 +88,10 @@ pub async fn build(config: ApiConfig, deps: Deps) -> anyhow::Result<App> {
         drain.clone(),
     );
     drain.spawn("publisher", publisher.run(drain.token()));
+    drain.spawn(
+        "spending",
+        keep_raised(db.pool().clone(), Arc::clone(&store), drain.token()),
+    );
     drain.spawn("fleet", fleet.clone().run(drain.token()));
 
     let egress = EgressConfig {

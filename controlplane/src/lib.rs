@@ -18,5 +18,6 @@ pub mod probe;
 pub mod publish;
 pub mod resilience;
 pub mod session;
+pub mod spending;
 pub mod ui;
 pub mod vault;

@@ -1,5 +1,6 @@
 //! The table of contents of a running data plane: everything is built here, top to bottom, and started here.
 
+use crate::admission::Admissions;
 use crate::answers::{self, Cache, Idempotency, Vault};
 use crate::config::Config;
 use crate::control::ControlPlanes;
@@ -9,7 +10,7 @@ use crate::pipeline::{Availability, Gateway, Hedges, Recall, Repetitions, explai
 use crate::routing::{Routing, health};
 use crate::sync::{self, Execute, Identity, Subscription, Vitals};
 use crate::tally::Tally;
-use crate::usage::{self, Spool, SpoolConfig};
+use crate::usage::{self, Ended, Spool, SpoolConfig};
 use anyhow::Context;
 use axum::Router;
 use futures::FutureExt;
@@ -21,7 +22,7 @@ use runtime::egress::{Egress, EgressConfig};
 use runtime::metrics::Registry;
 use runtime::readiness::{Latch, Readiness};
 use runtime::telemetry::TelemetryGuard;
-use state::StateStore;
+use state::{Settlement, StateStore};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -61,6 +62,8 @@ pub fn build(config: &Config, deps: Deps) -> anyhow::Result<App> {
             "the last process did not end in order: its open requests are accounted as lost"
         );
     }
+    let admissions = Arc::new(Admissions::new(deps.store.clone()));
+    admissions.settle_late(spool.take_ended().into_iter().map(settlement));
     let egress = Egress::new(EgressConfig {
         connect_timeout: config.upstream.connect(),
         allow_private: config.upstream.allow_private_addresses,
@@ -81,6 +84,7 @@ pub fn build(config: &Config, deps: Deps) -> anyhow::Result<App> {
         recall: Recall::new(deps.store.clone(), deps.keys.turns.clone()),
         availability: Availability::default(),
         store: deps.store.clone(),
+        admissions,
         tally: Tally::default(),
         hedges: Hedges::default(),
         repetitions: Repetitions::default(),
@@ -140,9 +144,21 @@ impl App {
             "cache report",
             report_cache(gateway.clone(), sync.identity.id.clone(), drain.token()),
         );
+        let (admissions, settled) = (gateway.admissions.clone(), flush.clone());
+        drain.spawn("admission", async move { admissions.run(settled).await });
         drain.spawn("state store check", check_store(store, gateway, drain.token()));
         drain.spawn("configuration sync", sync.run(standing, drain.token()));
         flush
+    }
+}
+
+/// What ended before this process began, and may not be settled yet. Its tokens are forgotten: they are of minutes ago.
+fn settlement(ended: Ended) -> Settlement {
+    Settlement {
+        key: ended.key_id.into(),
+        request: ended.request_id.into(),
+        cost_nano: ended.cost_nano,
+        refunds: Vec::new(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Every way a request can fail, and the three questions the edge asks about it: what kind it is, what the client
 //! may read, and when to come back.
 
-use crate::pipeline::{ArrivalError, AuthError, Exhausted, PlanError};
+use crate::pipeline::{ArrivalError, AuthError, Denied, Exhausted, PlanError};
 use llm::guard::Blocked;
 use llm::{DecodeError, EncodeError, ErrorKind, PublicError, UpstreamError};
 use std::time::Duration;
@@ -36,6 +36,9 @@ pub enum GatewayError {
     Blocked(#[from] Blocked),
     #[error(transparent)]
     Plan(#[from] PlanError),
+    /// It does not fit into the limits of its key.
+    #[error(transparent)]
+    Denied(#[from] Denied),
     /// Nothing that the model stands for can express the request.
     #[error(transparent)]
     Encode(#[from] EncodeError),
@@ -60,6 +63,7 @@ impl GatewayError {
             Self::StillRunning => ErrorKind::Timeout,
             Self::NameTooLong { .. } | Self::Decode(_) | Self::Blocked(_) => ErrorKind::InvalidRequest,
             Self::Plan(error) => error.kind(),
+            Self::Denied(denied) => denied.kind,
             Self::Encode(_) => ErrorKind::Unsupported,
             Self::Upstream(error) => error.kind,
             Self::Exhausted(error) => error.kind,
@@ -68,6 +72,7 @@ impl GatewayError {
 
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
+            Self::Denied(denied) => denied.retry_after,
             Self::Upstream(error) => error.retry_after,
             Self::Exhausted(error) => error.retry_after,
             _ => None,
@@ -98,6 +103,7 @@ impl GatewayError {
                 public.code = Some("all_accounts_unavailable".to_owned());
                 public.details.clone_from(&exhausted.details);
             }
+            Self::Denied(denied) => public.code = denied.code.map(str::to_owned),
             Self::Blocked(blocked) => {
                 public.code = blocked.code().map(str::to_owned);
                 public.detections = blocked.detections();

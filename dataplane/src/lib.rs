@@ -10,6 +10,7 @@
 //! configuration and the health of accounts, `upstream` sends to a provider, `usage` writes down what happened,
 //! and `sync` keeps the configuration current. `app` puts them together.
 
+pub mod admission;
 pub mod answers;
 pub mod app;
 pub mod config;

@@ -3,6 +3,7 @@
 //! Plain functions over typed values: what a stage needs is what the stage before it returned, so the order cannot
 //! be got wrong. A request loads the configuration once and keeps it to the end.
 
+mod admit;
 mod again;
 mod arrival;
 mod attempt;
@@ -26,6 +27,7 @@ mod session;
 mod tape;
 mod ticks;
 
+pub use admit::Denied;
 pub use arrival::{Arrival, ArrivalError, Endpoint};
 pub use attempt::MAX_ATTEMPTS;
 pub use authenticate::{AuthError, Caller, caller};
@@ -38,6 +40,7 @@ pub use recall::Recall;
 pub use repetition::Repetitions;
 pub use respond::{failure, note_degraded};
 
+use crate::admission::Admissions;
 use crate::answers::{Cache, Idempotency};
 use crate::config::{CacheConfig, EdgeConfig, MediaConfig, UpstreamConfig};
 use crate::error::GatewayError;
@@ -74,6 +77,7 @@ pub struct Gateway {
     pub recall: Recall,
     pub availability: Availability,
     pub store: Arc<dyn StateStore>,
+    pub admissions: Arc<Admissions>,
     pub tally: Tally,
     pub hedges: Hedges,
     pub repetitions: Repetitions,
@@ -110,7 +114,8 @@ pub async fn serve(gateway: &Arc<Gateway>, mut arrival: Arrival) -> Response {
         Ok(Answered::Fresh(served, deposit)) => respond::success(gateway, &arrival, *served, deposit, record),
         Ok(Answered::Again(again)) => respond::again(gateway, &arrival, again, record),
         Err(error) => {
-            let response = respond::failure(&arrival, &error);
+            let mut response = respond::failure(&arrival, &error);
+            respond::note_limits(gateway, &arrival, &mut record, response.headers_mut());
             note(&arrival, &error, response.status());
             record.refused(&error, response.status());
             response
@@ -161,6 +166,7 @@ async fn run(
         Rotation::Advance,
     );
     record.decided(decision);
+    admit::admitted(gateway, &table, &plan, &ask, record).await?;
     let ask = recall::recalled(gateway, &plan, ask, record.key_id()).await;
     let mut served = attempt::first_success(gateway, &table, &plan, &steps, &ask, headers, record).await?;
     recall::kept(gateway, &mut served, record.key_id()).await;
@@ -188,9 +194,7 @@ fn note(arrival: &Arrival, error: &GatewayError, status: StatusCode) {
 impl Gateway {
     /// What works less well than it should, for the client to know; `None` when all is well.
     pub fn degraded(&self) -> Option<&'static str> {
-        self.availability
-            .store_down
-            .load(Ordering::Relaxed)
-            .then_some("state-store")
+        let down = self.availability.store_down.load(Ordering::Relaxed) || self.admissions.is_degraded();
+        down.then_some("state-store")
     }
 }

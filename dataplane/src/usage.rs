@@ -17,4 +17,4 @@ mod spool;
 mod tail;
 
 pub use report::report;
-pub use spool::{Recovered, Spool, SpoolConfig, SpoolError, Vitals};
+pub use spool::{Ended, Recovered, Spool, SpoolConfig, SpoolError, Vitals};

@@ -60,6 +60,8 @@ const URL_CHARS: usize = 2048;
 const COMBO_MEMBERS: usize = 64;
 const ALLOWED_MODELS: usize = 1000;
 const ALLOWED_CONNECTIONS: usize = 100;
+const RATE_LIMITS: usize = 50;
+const MAX_BUDGET_NANO: u64 = 1_000_000 * 1_000_000_000;
 /// AES-GCM's.
 const NONCE_BYTES: usize = 12;
 /// HMAC-SHA256's.
@@ -229,6 +231,23 @@ pub fn api_key(id: &str, key: &ApiKey) -> Vec<Issue> {
             "must be the id of a connection",
         );
     }
+    check.count("rate_limits", key.rate_limits.len(), RATE_LIMITS);
+    for (position, rate) in key.rate_limits.iter().enumerate() {
+        let both = rate.limit > 0 && rate.window_s > 0;
+        check.that(
+            both,
+            &format!("rate_limits.{position}"),
+            "must have a limit and a window above 0",
+        );
+    }
+    let budget = key.budget.unwrap_or_default();
+    for (field, limit) in [
+        ("budget.daily_limit_nano", budget.daily_limit_nano),
+        ("budget.weekly_limit_nano", budget.weekly_limit_nano),
+        ("budget.monthly_limit_nano", budget.monthly_limit_nano),
+    ] {
+        check.that(limit <= MAX_BUDGET_NANO, field, "must be at most a million USD");
+    }
     check.issues
 }
 
@@ -258,7 +277,7 @@ fn is_prefix(prefix: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::v1::ComboMember;
+    use crate::v1::{Budget, ComboMember, RateLimit};
 
     fn fields(issues: &[Issue]) -> Vec<&str> {
         issues.iter().map(|issue| issue.field.as_str()).collect()
@@ -442,6 +461,14 @@ mod tests {
             scopes: vec!["root".to_owned()],
             allowed_models: vec![String::new()],
             allowed_connections: vec!["mine".to_owned()],
+            rate_limits: vec![RateLimit {
+                limit: 1,
+                window_s: 0,
+            }],
+            budget: Some(Budget {
+                weekly_limit_nano: MAX_BUDGET_NANO + 1,
+                ..Budget::default()
+            }),
             ..key()
         };
         let expected = [
@@ -450,6 +477,8 @@ mod tests {
             "scopes.0",
             "allowed_models.0",
             "allowed_connections.0",
+            "rate_limits.0",
+            "budget.weekly_limit_nano",
         ];
         assert_eq!(fields(&api_key("k", &bad)), expected);
     }

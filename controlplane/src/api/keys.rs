@@ -33,6 +33,9 @@ use crate::{
 };
 
 const WHAT: &str = "API key";
+const MAX_LIMIT: i32 = 1_000_000;
+/// Beyond it a token is less than the microsecond that limits are counted in.
+const MAX_TPM: i64 = 60_000_000;
 const SCOPES: [&str; 4] = ["inference", "manage", "cloud", "read"];
 
 #[derive(Clone, Debug)]
@@ -46,6 +49,9 @@ struct Row {
     allowed_models: Vec<String>,
     allowed_connections: Vec<Uuid>,
     rate_limits: Option<SqlJson<Vec<RateLimit>>>,
+    rpm: Option<i32>,
+    tpm: Option<i64>,
+    concurrency: Option<i32>,
     is_active: bool,
     no_log: bool,
     expires_at: Option<DateTime<Utc>>,
@@ -77,6 +83,12 @@ struct KeyView {
     no_log: bool,
     allowed_connections: Vec<Uuid>,
     rate_limits: Option<Vec<RateLimit>>,
+    /// Requests per minute.
+    rpm: Option<i32>,
+    /// Tokens per minute, input and output.
+    tpm: Option<i64>,
+    /// Requests at a time.
+    concurrency: Option<i32>,
     last_used_at: Option<Stamp>,
     created_at: Stamp,
     updated_at: Stamp,
@@ -124,6 +136,12 @@ struct CreateBody {
     expires_at: Option<DateTime<Utc>>,
     no_log: Option<bool>,
     rate_limits: Option<Vec<RateLimit>>,
+    /// Requests per minute.
+    rpm: Option<i32>,
+    /// Tokens per minute, input and output.
+    tpm: Option<i64>,
+    /// Requests at a time.
+    concurrency: Option<i32>,
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -142,6 +160,15 @@ struct UpdateBody {
     #[serde(default)]
     #[schema(value_type = Option<Vec<RateLimit>>)]
     rate_limits: Patch<Vec<RateLimit>>,
+    #[serde(default)]
+    #[schema(value_type = Option<i32>)]
+    rpm: Patch<i32>,
+    #[serde(default)]
+    #[schema(value_type = Option<i64>)]
+    tpm: Patch<i64>,
+    #[serde(default)]
+    #[schema(value_type = Option<i32>)]
+    concurrency: Patch<i32>,
 }
 
 /// A fresh key and what is kept of it.
@@ -175,6 +202,9 @@ impl Row {
             no_log: self.no_log,
             allowed_connections: self.allowed_connections,
             rate_limits: self.rate_limits.map(|limits| limits.0),
+            rpm: self.rpm,
+            tpm: self.tpm,
+            concurrency: self.concurrency,
             last_used_at: self.last_used_at.map(Stamp),
             created_at: Stamp(self.created_at),
             updated_at: Stamp(self.updated_at),
@@ -196,6 +226,7 @@ impl Body for CreateBody {
             self.allowed_connections.as_deref(),
         );
         check_rate_limits(violations, self.rate_limits.as_deref());
+        check_limits(violations, self.rpm, self.tpm, self.concurrency);
         check_expiry(violations, self.expires_at);
     }
 }
@@ -217,6 +248,8 @@ impl Body for UpdateBody {
             self.allowed_connections.as_deref(),
         );
         check_rate_limits(violations, self.rate_limits.set().map(Vec::as_slice));
+        let (rpm, tpm, concurrency) = (self.rpm.set(), self.tpm.set(), self.concurrency.set());
+        check_limits(violations, rpm.copied(), tpm.copied(), concurrency.copied());
     }
 }
 
@@ -244,8 +277,8 @@ async fn list(State(ctx): State<Ctx>, _: Operator) -> Result<Json<KeyList>, ApiE
     let rows = sqlx::query_as!(
         Row,
         r#"select id, name, key_prefix, key_last4, cluster_id, scopes, allowed_models, allowed_connections,
-                  rate_limits as "rate_limits: SqlJson<Vec<RateLimit>>", is_active, no_log, expires_at,
-                  last_used_at, created_at, updated_at
+                  rate_limits as "rate_limits: SqlJson<Vec<RateLimit>>", rpm, tpm, concurrency, is_active,
+                  no_log, expires_at, last_used_at, created_at, updated_at
            from api_key order by created_at, id limit 5000"#
     )
     .fetch_all(ctx.db.pool())
@@ -275,8 +308,8 @@ async fn create(
     let mut tx = ctx.db.config_tx(&operator.origin).await?;
     sqlx::query!(
         "insert into api_key (id, name, key_hash, key_prefix, key_last4, cluster_id, scopes, allowed_models,
-                              allowed_connections, rate_limits, no_log, expires_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+                              allowed_connections, rate_limits, no_log, expires_at, rpm, tpm, concurrency)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
         id,
         body.name.trim(),
         &minted.hash[..],
@@ -289,6 +322,9 @@ async fn create(
         rate_limits,
         body.no_log.unwrap_or(false),
         body.expires_at,
+        body.rpm,
+        body.tpm,
+        body.concurrency,
     )
     .execute(tx.conn())
     .await?;
@@ -345,7 +381,7 @@ async fn update(
     sqlx::query!(
         "update api_key
          set name = $2, scopes = $3, allowed_models = $4, allowed_connections = $5, is_active = $6,
-             expires_at = $7, no_log = $8, rate_limits = $9
+             expires_at = $7, no_log = $8, rate_limits = $9, rpm = $10, tpm = $11, concurrency = $12
          where id = $1",
         before.id,
         body.name.as_deref().map_or(before.name.as_str(), str::trim),
@@ -360,6 +396,9 @@ async fn update(
         expires_at,
         body.no_log.unwrap_or(before.no_log),
         rate_limits.map(|limits| json!(limits)),
+        body.rpm.over(before.rpm),
+        body.tpm.over(before.tpm),
+        body.concurrency.over(before.concurrency),
     )
     .execute(tx.conn())
     .await?;
@@ -377,7 +416,7 @@ async fn update(
     Ok(wait.answer(StatusCode::OK, committed).await)
 }
 
-/// Ends a key.
+/// Ends a key, with its budget and its counters.
 #[utoipa::path(delete, path = "/api/keys/{id}", tag = "keys", params(WaitQuery),
     responses((status = 200, body = Deleted), (status = 404), (status = 412)))]
 async fn delete(
@@ -404,6 +443,9 @@ async fn delete(
             },
         )
         .await?;
+    if let Err(error) = ctx.store.forget_key(&row.id.to_string()).await {
+        tracing::debug!(%error, "the counters of a deleted key stay until they expire");
+    }
     Ok(wait.answer(StatusCode::OK, committed).await)
 }
 
@@ -475,6 +517,17 @@ fn check_rate_limits(violations: &mut Violations, limits: Option<&[RateLimit]>) 
     }
 }
 
+fn check_limits(violations: &mut Violations, rpm: Option<i32>, tpm: Option<i64>, concurrency: Option<i32>) {
+    for (field, limit) in [("rpm", rpm), ("concurrency", concurrency)] {
+        if let Some(limit) = limit {
+            violations.range(field, limit, 1..=MAX_LIMIT);
+        }
+    }
+    if let Some(tpm) = tpm {
+        violations.range("tpm", tpm, 1..=MAX_TPM);
+    }
+}
+
 fn check_expiry(violations: &mut Violations, expires_at: Option<DateTime<Utc>>) {
     if expires_at.is_some_and(|at| at <= Utc::now()) {
         violations.add("expiresAt", "must lie in the future");
@@ -513,8 +566,8 @@ async fn find(executor: impl PgExecutor<'_>, id: &str) -> Result<Row, ApiError> 
     let row = sqlx::query_as!(
         Row,
         r#"select id, name, key_prefix, key_last4, cluster_id, scopes, allowed_models, allowed_connections,
-                  rate_limits as "rate_limits: SqlJson<Vec<RateLimit>>", is_active, no_log, expires_at,
-                  last_used_at, created_at, updated_at
+                  rate_limits as "rate_limits: SqlJson<Vec<RateLimit>>", rpm, tpm, concurrency, is_active,
+                  no_log, expires_at, last_used_at, created_at, updated_at
            from api_key where id = $1"#,
         uuid,
     )

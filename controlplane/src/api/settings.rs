@@ -85,6 +85,8 @@ struct SettingsBody {
     /// 1000 to 604800000
     semantic_cache_ttl_ms: Option<u32>,
     semantic_cache_absent_temperature_is_zero: Option<bool>,
+    /// Where days begin for budgets: an IANA name, such as `Europe/Berlin`.
+    budget_timezone: Option<String>,
 }
 
 /// What is absent stays as it is.
@@ -138,6 +140,14 @@ impl Body for SettingsBody {
         if let Some(ttl) = self.semantic_cache_ttl_ms {
             violations.range("semanticCacheTtlMs", ttl, MIN_CACHE_TTL_MS..=MAX_CACHE_TTL_MS);
         }
+        if let Some(zone) = &self.budget_timezone
+            && (zone.is_empty() || runtime::period::zone(zone).is_none())
+        {
+            violations.add(
+                "budgetTimezone",
+                "must be an IANA time zone, such as UTC or Europe/Berlin",
+            );
+        }
         if self.is_empty() {
             violations.add("", "there is nothing to change");
         }
@@ -156,6 +166,7 @@ impl SettingsBody {
             && self.semantic_cache_enabled.is_none()
             && self.semantic_cache_ttl_ms.is_none()
             && self.semantic_cache_absent_temperature_is_zero.is_none()
+            && self.budget_timezone.is_none()
     }
 
     fn over(self, before: &Stored) -> Stored {
@@ -177,6 +188,9 @@ impl SettingsBody {
                 .wildcard_aliases
                 .unwrap_or_else(|| before.wildcard_aliases.clone()),
             session_affinity: self.session_affinity.unwrap_or(before.session_affinity),
+            budget_timezone: self
+                .budget_timezone
+                .unwrap_or_else(|| before.budget_timezone.clone()),
             hedging: HedgingView {
                 enabled: hedging.enabled.unwrap_or(before.hedging.enabled),
                 max_share_percent: hedging

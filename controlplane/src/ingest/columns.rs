@@ -13,7 +13,8 @@ use uuid::Uuid;
 
 use super::batch::Event;
 
-/// Inserts events in the order they have. One that is there already, from a spool that started over, is left alone.
+/// Inserts events in the order they have, and adds what they cost to what their keys have spent. One that is there
+/// already, from a spool that started over, is left alone and costs nothing.
 pub(super) async fn insert(
     conn: &mut PgConnection,
     spool_id: Uuid,
@@ -45,31 +46,45 @@ pub(super) async fn insert(
         .iter()
         .map(|event| event.event.decision.as_ref().map(Message::encode_to_vec))
         .collect();
+    let costs: Vec<Option<i64>> = events.iter().map(|event| event.event.cost_nano).collect();
     sqlx::query!(
-        r#"insert into usage_event
+        r#"with stored as (
+           insert into usage_event
                (spool_id, data_plane_id, request_id, seq, client_request_id, phase, started_at, duration_ms, ttft_ms,
                 key_id, key_name, endpoint, client_dialect, upstream_dialect, model_requested, model_served, provider,
                 connection_id, combo, stream, http_status, outcome, error_code, input_uncached, input_cache_read,
                 input_cache_write, output_visible, output_reasoning, evidence, finish_reason, config_revision,
-                attempts, translation_losses, reached_provider, decision, served_from)
+                attempts, translation_losses, reached_provider, decision, served_from, cost_nano)
            select $1, $2, request_id, seq, client_request_id, phase,
                   timestamptz 'epoch' + started_at_ms * interval '1 millisecond', duration_ms, ttft_ms,
                   key_id, key_name, endpoint, client_dialect, upstream_dialect, model_requested, model_served, provider,
                   connection_id, combo, stream, http_status, outcome, error_code, input_uncached, input_cache_read,
                   input_cache_write, output_visible, output_reasoning, evidence, finish_reason, config_revision,
-                  attempts, translation_losses, reached_provider, decision, served_from
+                  attempts, translation_losses, reached_provider, decision, served_from, cost_nano
            from unnest($3::uuid[], $4::bigint[], $5::text[], $6::text[], $7::bigint[], $8::int[], $9::int[],
                        $10::uuid[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[],
                        $17::text[], $18::uuid[], $19::text[], $20::bool[], $21::int[], $22::text[], $23::text[],
                        $24::bigint[], $25::bigint[], $26::bigint[], $27::bigint[], $28::bigint[], $29::text[],
-                       $30::text[], $31::bigint[], $32::jsonb[], $33::int[], $34::bool[], $35::bytea[], $36::text[])
+                       $30::text[], $31::bigint[], $32::jsonb[], $33::int[], $34::bool[], $35::bytea[], $36::text[],
+                       $37::bigint[])
                 as event (request_id, seq, client_request_id, phase, started_at_ms, duration_ms, ttft_ms,
                           key_id, key_name, endpoint, client_dialect, upstream_dialect, model_requested, model_served,
                           provider, connection_id, combo, stream, http_status, outcome, error_code,
                           input_uncached, input_cache_read, input_cache_write, output_visible, output_reasoning,
                           evidence, finish_reason, config_revision, attempts, translation_losses, reached_provider,
-                          decision, served_from)
-           on conflict (request_id) do nothing"#,
+                          decision, served_from, cost_nano)
+           on conflict (request_id) do nothing
+           returning key_id, started_at, cost_nano, reached_provider)
+           -- in one order, so that two batches do not wait for each other in a circle
+           insert into spending (key_id, quarter, cost_nano, requests)
+           select key_id, date_bin('15 minutes', started_at, 'epoch') as quarter, sum(coalesce(cost_nano, 0)), count(*)
+           from stored
+           where key_id is not null and reached_provider
+           group by key_id, quarter
+           order by key_id, quarter
+           on conflict (key_id, quarter) do update
+           set cost_nano = spending.cost_nano + excluded.cost_nano,
+               requests = spending.requests + excluded.requests"#,
         spool_id,
         data_plane_id,
         &request_ids,
@@ -106,6 +121,7 @@ pub(super) async fn insert(
         &bools(|event| event.event.reached_provider),
         &decisions as &[Option<Vec<u8>>],
         &optional(|event| &event.event.served_from) as &[Option<String>],
+        &costs as &[Option<i64>],
     )
     .execute(conn)
     .await?;

@@ -10,14 +10,15 @@ use std::collections::HashMap;
 use proto::{
     Resources, SETTINGS_ID, SYSTEM_PROMPT_ID, THINKING_BUDGET_ID,
     v1::{
-        ApiKey, ComboMember, Connection, CustomModel, ModelAlias, ProviderNode, Resource, SealedSecret,
-        Settings, SystemPrompt, ThinkingBudget, resource::Body,
+        ApiKey, Budget, ComboMember, Connection, CustomModel, ModelAlias, ProviderNode, RateLimit, Resource,
+        SealedSecret, Settings, SystemPrompt, ThinkingBudget, resource::Body,
     },
 };
 use runtime::{
     crypto::{self, SealKey, Sealed},
     secret::Secret,
 };
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::rows::{ConnectionRow, CustomModelRow, KeyRow, MemberRow, NodeRow, Rows, SettingRow};
@@ -108,6 +109,7 @@ fn settings(rows: Vec<SettingRow>, secrets: &Secrets) -> Resource {
     for SettingRow { key, value } in rows {
         match key.as_str() {
             "requireAuthForModels" => settings.require_auth_for_models = value.as_bool().unwrap_or(true),
+            "budgetTimezone" => settings.budget_timezone = value.as_str().unwrap_or_default().to_owned(),
             "blockedProviders" => {
                 let providers = value.as_array().into_iter().flatten();
                 settings.blocked_providers = providers
@@ -218,6 +220,7 @@ fn custom_model(row: CustomModelRow) -> Resource {
 }
 
 fn api_key(row: KeyRow) -> Resource {
+    let budget = budget(&row);
     let key = ApiKey {
         name: row.name,
         hash: row.key_hash,
@@ -227,11 +230,43 @@ fn api_key(row: KeyRow) -> Resource {
         allowed_models: row.allowed_models,
         allowed_connections: row.allowed_connections.iter().map(Uuid::to_string).collect(),
         no_log: row.no_log,
+        rpm: row.rpm.map_or(0, i32::cast_unsigned),
+        tpm: row.tpm.map_or(0, i64::cast_unsigned),
+        concurrency: row.concurrency.map_or(0, i32::cast_unsigned),
+        rate_limits: rate_limits(row.rate_limits.as_ref()),
+        budget,
     };
     Resource {
         id: row.id.to_string(),
         body: Some(Body::ApiKey(key)),
     }
+}
+
+fn rate_limits(stored: Option<&Value>) -> Vec<RateLimit> {
+    let number = |value: &Value| {
+        value
+            .as_u64()
+            .and_then(|number| number.try_into().ok())
+            .unwrap_or(0)
+    };
+    let limits = stored.and_then(Value::as_array).into_iter().flatten();
+    limits
+        .map(|limit| RateLimit {
+            limit: number(&limit["limit"]),
+            window_s: number(&limit["window"]),
+        })
+        .collect()
+}
+
+fn budget(row: &KeyRow) -> Option<Budget> {
+    // the row is there with any of its limits
+    let threshold = row.warning_threshold?;
+    Some(Budget {
+        daily_limit_nano: row.daily_limit_nano.map_or(0, i64::cast_unsigned),
+        weekly_limit_nano: row.weekly_limit_nano.map_or(0, i64::cast_unsigned),
+        monthly_limit_nano: row.monthly_limit_nano.map_or(0, i64::cast_unsigned),
+        warning_permille: (threshold * 1000.0).round() as u32,
+    })
 }
 
 #[cfg(test)]

@@ -97,6 +97,14 @@ pub(super) struct KeyRow {
     pub is_active: bool,
     pub no_log: bool,
     pub expires_at: Option<DateTime<Utc>>,
+    pub rpm: Option<i32>,
+    pub tpm: Option<i64>,
+    pub concurrency: Option<i32>,
+    pub rate_limits: Option<Value>,
+    pub daily_limit_nano: Option<i64>,
+    pub weekly_limit_nano: Option<i64>,
+    pub monthly_limit_nano: Option<i64>,
+    pub warning_threshold: Option<f64>,
 }
 
 pub(super) struct PolicyRow {
@@ -160,7 +168,7 @@ impl Rows {
                            'fallbackStrategy', 'stickyRoundRobinLimit', 'wildcardAliases', 'sessionAffinity',
                            'hedging', 'resilience', 'comboDefaults', 'providerOverrides', 'semanticCacheEnabled',
                            'semanticCacheTtlMs', 'semanticCacheAbsentTemperatureIsZero', 'cacheGeneration',
-                           'idempotencyGeneration')
+                           'idempotencyGeneration', 'budgetTimezone')
              order by key"
         )
         .fetch_all(&mut *conn)
@@ -198,8 +206,11 @@ impl Rows {
         .await?;
         let keys = sqlx::query_as!(
             KeyRow,
-            "select id, name, key_hash, scopes, allowed_models, allowed_connections, is_active, no_log, expires_at
-             from api_key order by id"
+            r#"select id, name, key_hash, scopes, allowed_models, allowed_connections, is_active, no_log, expires_at,
+                      rpm, tpm, concurrency, rate_limits, daily_limit_nano as "daily_limit_nano?",
+                      weekly_limit_nano as "weekly_limit_nano?", monthly_limit_nano as "monthly_limit_nano?",
+                      warning_threshold as "warning_threshold?"
+               from api_key left join budget on budget.api_key_id = api_key.id order by id"#
         )
         .fetch_all(&mut *conn)
         .await?;

@@ -9,6 +9,7 @@
 mod aliases;
 mod auth;
 mod availability;
+mod budget;
 mod cache;
 mod combo_defaults;
 mod combo_test;

@@ -1,7 +1,7 @@
 //! Where a request may go: what its model name stands for, and what of it its key may use.
 
 use super::authenticate::Caller;
-use crate::routing::{Connection, Cooling, Judgement, Resolution, ResolveError, Route, Table};
+use crate::routing::{ApiKey, Connection, Cooling, Judgement, Resolution, ResolveError, Route, Table};
 use chrono::Utc;
 use decision::Verdict;
 use llm::ErrorKind;
@@ -130,6 +130,11 @@ impl Plan {
     /// The longest answer that policies allow, in tokens.
     pub fn max_tokens(&self) -> Option<u64> {
         self.judgement.max_tokens.map(u64::from)
+    }
+
+    /// The key that the request came with.
+    pub fn key(&self) -> Option<&Arc<ApiKey>> {
+        self.caller.key.as_ref()
     }
 
     /// What is known to fail is asked all the same.

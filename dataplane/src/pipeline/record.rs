@@ -4,17 +4,22 @@
 //! panicked, or abandoned by its client in the middle of anything. Until something better is known, the client is
 //! taken to have left.
 
+use super::admit::Allowance;
 use super::again::Again;
 use super::arrival::Arrival;
 use super::authenticate::Caller;
 use super::lease::Lease;
 use super::{Gateway, plan::Plan};
+use crate::admission::Pass;
 use crate::error::GatewayError;
 use crate::metrics::Inflight;
 use chrono::Utc;
 use http::StatusCode;
+use llm::pricing::Price;
+use llm::usage::TokenClasses;
 use llm::{Ask, ErrorKind, Notes, Progress, ReplySeed, Severity, UpstreamError};
 use proto::v1::{Attempt, Decision, UsageEvent, usage_event::Evidence, usage_event::Phase};
+use state::{Admission, Rate, Verdict};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -37,6 +42,11 @@ pub struct Record {
     /// The attempt that the reply comes from, or the last one.
     current: usize,
     request_bytes: u64,
+    /// Of the model that answers, if anybody knows it.
+    price: Option<Price>,
+    /// Settled when the record is dropped.
+    pass: Option<Pass>,
+    allowance: Option<Allowance>,
     _inflight: Inflight,
 }
 
@@ -66,6 +76,9 @@ impl Record {
             providers: Vec::new(),
             current: 0,
             request_bytes: 0,
+            price: None,
+            pass: None,
+            allowance: None,
             _inflight: gateway.metrics.begin(),
         }
     }
@@ -96,6 +109,37 @@ impl Record {
     /// Why it goes where it goes.
     pub fn decided(&mut self, decision: Decision) {
         self.decision = Some(decision);
+    }
+
+    pub fn request_id(&self) -> &str {
+        &self.event.request_id
+    }
+
+    pub fn started_at_ms(&self) -> i64 {
+        self.event.started_at_ms
+    }
+
+    /// The request is about to reserve what it may cost. That is written down before it happens: should this process
+    /// die, it will be counted as spent, and the ledger has to say so too.
+    pub fn reserves(&mut self, asked: &Admission, counts_tokens: impl Fn(&Rate) -> bool) {
+        self.pass = Some(Pass::new(&self.gateway.admissions, asked, counts_tokens));
+        if asked.budgets.is_empty() {
+            return;
+        }
+        self.event.cost_nano = i64::try_from(asked.cost_nano).ok();
+        self.gateway.spool.begin(&self.event);
+    }
+
+    pub fn admitted(&mut self, verdict: Verdict, allowance: Allowance) {
+        if let Some(pass) = &mut self.pass {
+            pass.decided(verdict);
+        }
+        self.allowance = Some(allowance);
+    }
+
+    /// What the answer says about the limits of its key.
+    pub fn take_allowance(&mut self) -> Option<Allowance> {
+        self.allowance.take()
     }
 
     /// Empty without a key.
@@ -136,6 +180,7 @@ impl Record {
             self.current = number;
             event.upstream_dialect = connection.dialect.name().to_owned();
             name_served(event, number);
+            self.price = route.price;
         }
         if event.reached_provider {
             return number;
@@ -147,6 +192,9 @@ impl Record {
         if let Some(combo) = plan.resolution.combo() {
             event.combo = combo.name.to_string();
         }
+        let cost = self.cost_nano();
+        // more may be reserved
+        self.event.cost_nano = self.event.cost_nano.max(cost);
         self.gateway.spool.begin(&self.event);
         number
     }
@@ -167,6 +215,7 @@ impl Record {
         "provider".clone_into(&mut self.event.served_from);
         self.event.upstream_dialect = lease.connection.dialect.name().to_owned();
         name_served(&mut self.event, number);
+        self.price = lease.route.price;
         self.event.translation_losses = notes.count(Severity::Loss).try_into().unwrap_or(u32::MAX);
     }
 
@@ -246,6 +295,26 @@ impl Record {
         }
     }
 
+    /// Of what is known to be used. `None` where nobody knows the price.
+    fn cost_nano(&self) -> Option<i64> {
+        let tokens = self.tokens();
+        if !self.event.reached_provider || tokens == TokenClasses::default() {
+            return Some(0);
+        }
+        self.price
+            .and_then(|price| i64::try_from(price.cost_nano(&tokens)).ok())
+    }
+
+    fn tokens(&self) -> TokenClasses {
+        TokenClasses {
+            input_uncached: self.event.input_uncached,
+            input_cache_read: self.event.input_cache_read,
+            input_cache_write: self.event.input_cache_write,
+            output_visible: self.event.output_visible,
+            output_reasoning: self.event.output_reasoning,
+        }
+    }
+
     fn close_attempt(&mut self, number: usize, status: u16, outcome: &'static str) {
         let after = millis(self.started.elapsed());
         let Some(attempt) = self.event.attempts.get_mut(number) else {
@@ -268,6 +337,14 @@ impl Record {
 impl Drop for Record {
     fn drop(&mut self) {
         let took = self.started.elapsed();
+        self.event.cost_nano = self.cost_nano();
+        if let Some(pass) = &mut self.pass {
+            let cost = self.event.cost_nano.and_then(|cost| u64::try_from(cost).ok());
+            let event = &self.event;
+            let input = event.input_uncached + event.input_cache_read + event.input_cache_write;
+            let output = event.output_visible + event.output_reasoning;
+            pass.used(input + output, cost.unwrap_or(0));
+        }
         let mut event = std::mem::take(&mut *self.event);
         event.duration_ms = millis(took);
         event.decision = self.decision.take();

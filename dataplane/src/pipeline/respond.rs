@@ -49,6 +49,7 @@ pub fn success(
     mut record: Record,
 ) -> Response {
     let attempts = record.attempts();
+    let allowance = record.take_allowance();
     let Served {
         reply,
         lease,
@@ -103,6 +104,9 @@ pub fn success(
     if let Some(notes) = notes.and_then(|notes| HeaderValue::try_from(notes).ok()) {
         headers.insert(TRANSLATION, notes);
     }
+    if let Some(allowance) = allowance {
+        allowance.note(arrival.endpoint.dialect, headers);
+    }
     note_degraded(gateway, headers);
     response
 }
@@ -147,6 +151,14 @@ pub fn failure(arrival: &Arrival, error: &GatewayError) -> Response {
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     response
+}
+
+/// What a refusal says about the limits of its key.
+pub fn note_limits(gateway: &Gateway, arrival: &Arrival, record: &mut Record, headers: &mut HeaderMap) {
+    if let Some(allowance) = record.take_allowance() {
+        allowance.note(arrival.endpoint.dialect, headers);
+    }
+    note_degraded(gateway, headers);
 }
 
 pub fn note_degraded(gateway: &Gateway, headers: &mut HeaderMap) {

@@ -11,12 +11,14 @@ use super::chain::Chains;
 use super::choice::Choice;
 use super::custom_model::{self, CustomModel};
 use super::health::Health;
+use super::limits::Limits;
 use super::listing;
 use super::names;
 use super::policy::Policies;
 use super::resilience::Resilience;
 use super::table::{ApiKey, Connection, Provider, Table};
 use super::wildcard::Wildcards;
+use chrono_tz::Tz;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use llm::ProviderSpec;
 use llm::pricing::{Overrides, PriceOverride};
@@ -26,6 +28,7 @@ use llm::think_tags::ThinkTags;
 use proto::v1::{self, ConfigVersion, Resource, ResourceError, ResourceKey, ResourceKind};
 use proto::v1::{resource::Body, resource_error::Code};
 use runtime::crypto::SealKey;
+use runtime::period::zone;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use url::Url;
@@ -39,6 +42,7 @@ struct Settings {
     require_auth_for_models: bool,
     blocked: HashSet<String>,
     pepper: Option<Zeroizing<Vec<u8>>>,
+    budget_zone: Tz,
 }
 
 /// A node of the user's, before its connections are known.
@@ -113,6 +117,7 @@ impl Table {
             version,
             require_auth_for_models: settings.require_auth_for_models,
             pepper: settings.pepper,
+            budget_zone: settings.budget_zone,
             keys: compile_keys(&sorted, &mut errors),
             rewrite: compile_rewrite(&sorted),
             choice: sorted.routing.map(Choice::from).unwrap_or_default(),
@@ -238,6 +243,7 @@ fn compile_settings(
         require_auth_for_models: true,
         blocked: HashSet::new(),
         pepper: None,
+        budget_zone: Tz::UTC,
     };
     let Some(settings) = settings else {
         let fault = Fault::new(Code::Invalid, "there are no settings: no API key can be accepted");
@@ -267,6 +273,20 @@ fn compile_settings(
         require_auth_for_models: settings.require_auth_for_models,
         blocked: settings.blocked_providers.iter().cloned().collect(),
         pepper,
+        // counting days elsewhere is better than accepting no key
+        budget_zone: zone(&settings.budget_timezone).unwrap_or_else(|| {
+            let text = format!(
+                "`{}` is no time zone: budgets are counted in UTC",
+                settings.budget_timezone
+            );
+            report(
+                errors,
+                ResourceKind::Settings,
+                "settings",
+                Fault::new(Code::Invalid, text),
+            );
+            Tz::UTC
+        }),
     }
 }
 
@@ -543,6 +563,7 @@ fn compile_keys(sorted: &Sorted<'_>, errors: &mut Vec<ResourceError>) -> HashMap
             models: Globs::new(key.allowed_models.clone()),
             connections: key.allowed_connections.iter().cloned().collect(),
             no_log: key.no_log,
+            limits: Limits::of(key),
         };
         keys.insert(hash, Arc::new(compiled));
     }

@@ -91,6 +91,10 @@ impl Health {
         self.turns.get(provider, AtomicU64::default)
     }
 
+    pub fn data_planes(&self) -> u32 {
+        self.data_planes.load(Ordering::Relaxed)
+    }
+
     /// How many data planes are ready, this one included.
     pub fn set_data_planes(&self, ready: u32) {
         self.data_planes

@@ -10,12 +10,14 @@ use super::chain::Chains;
 use super::choice::Choice;
 use super::custom_model::CustomModel;
 use super::health::{Account, Breaker};
+use super::limits::Limits;
 use super::listing::ListedModel;
 use super::policy::Policies;
 use super::resilience::Resilience;
 use super::resolve::ResolveError;
 use super::tree::{Resolution, Route};
 use super::wildcard::Wildcards;
+use chrono_tz::Tz;
 use http::HeaderMap;
 use llm::pricing::Overrides;
 use llm::think_tags::ThinkTags;
@@ -32,6 +34,8 @@ use zeroize::Zeroizing;
 pub struct Table {
     pub(super) version: ConfigVersion,
     pub(super) require_auth_for_models: bool,
+    /// Where days begin for budgets.
+    pub(super) budget_zone: Tz,
     /// Absent when it could not be opened: then no key is accepted.
     pub(super) pepper: Option<Zeroizing<Vec<u8>>>,
     pub(super) keys: HashMap<[u8; 32], Arc<ApiKey>>,
@@ -69,6 +73,8 @@ pub struct ApiKey {
     /// Empty: all.
     pub connections: HashSet<String>,
     pub no_log: bool,
+    /// Absent for a key that may send and spend what it likes.
+    pub limits: Option<Limits>,
 }
 
 /// A provider that routes: from the registry or a node of the user's.
@@ -136,6 +142,10 @@ impl Table {
     /// `GET /v1/models` asks for a key.
     pub fn require_auth_for_models(&self) -> bool {
         self.require_auth_for_models
+    }
+
+    pub fn budget_zone(&self) -> Tz {
+        self.budget_zone
     }
 
     /// The key with this text, if there is one. Constant work for any text: one keyed hash and one lookup by a

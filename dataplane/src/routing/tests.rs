@@ -43,7 +43,7 @@ fn settings(blocked: &[&str]) -> Resource {
             require_auth_for_models: false,
             blocked_providers,
             api_key_pepper,
-            cache: None,
+            ..v1::Settings::default()
         }),
     )
 }

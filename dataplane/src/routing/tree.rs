@@ -6,6 +6,7 @@
 
 use super::running::{Gate, Running};
 use super::table::Provider;
+use llm::pricing::Price;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -24,8 +25,8 @@ pub struct Resolution {
 pub struct Route {
     pub provider: Arc<Provider>,
     pub model: Arc<str>,
-    /// Nano-USD per million tokens of input, if anybody knows.
-    pub price: Option<u64>,
+    /// If anybody knows.
+    pub price: Option<Price>,
 }
 
 #[derive(Debug)]
@@ -145,7 +146,7 @@ impl Route {
         Self {
             provider: provider.clone(),
             model: model.into(),
-            price: provider.price(model).map(|price| price.input),
+            price: provider.price(model),
         }
     }
 
@@ -195,9 +196,9 @@ impl Node {
         }
     }
 
-    /// What the cheapest route below costs; of a chain it is the first, because the others only stand in.
+    /// Nano-USD per million tokens of input of the cheapest route below; of a chain it is the first, because the others only stand in.
     pub fn price(&self, routes: &[Route]) -> Option<u64> {
-        let of = |position: &usize| routes.get(*position).and_then(|route| route.price);
+        let of = |position: &usize| routes.get(*position)?.price.map(|price| price.input);
         match self {
             Self::Route(position) => of(position),
             Self::Chain(chain) => chain.first().and_then(of),

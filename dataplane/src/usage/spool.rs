@@ -23,6 +23,8 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 const LOCK_FILE: &str = "lock";
+/// What was not settled when a process died ended moments before.
+const MAX_ENDED: usize = 10_000;
 
 #[derive(Clone, Debug)]
 pub struct SpoolConfig {
@@ -55,6 +57,14 @@ pub struct Recovered {
     pub lost: u64,
     /// Bytes of records that were cut short or damaged, and are ignored.
     pub damaged_bytes: u64,
+}
+
+/// A request of an API key that ended in an earlier life of the process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ended {
+    pub key_id: String,
+    pub request_id: String,
+    pub cost_nano: u64,
 }
 
 /// How the spool does.
@@ -112,6 +122,8 @@ struct State {
     acknowledged: u64,
     acknowledged_at: Position,
     dropped: u64,
+    /// The last ones that were found when the spool was opened.
+    ended: VecDeque<Ended>,
     buffer: Vec<u8>,
 }
 
@@ -216,6 +228,12 @@ impl Spool {
         }
     }
 
+    /// Requests of API keys that ended before the spool was opened, the lost ones among them; once. It is not known
+    /// which of them were settled.
+    pub fn take_ended(&self) -> Vec<Ended> {
+        std::mem::take(&mut self.0.state.lock().ended).into()
+    }
+
     /// Stays the same as long as the directory does and the machine runs.
     pub fn id(&self) -> Uuid {
         self.0.state.lock().id
@@ -292,6 +310,7 @@ impl Spool {
         lost.sort_by(|a, b| (a.started_at_ms, &a.request_id).cmp(&(b.started_at_ms, &b.request_id)));
         let count = lost.len() as u64;
         for event in lost {
+            self.0.state.lock().ended.extend(Ended::of(&event));
             self.end(UsageEvent {
                 phase: usage_event::Phase::Lost.into(),
                 evidence: usage_event::Evidence::Estimated.into(),
@@ -305,12 +324,29 @@ impl Spool {
     }
 }
 
+// === impl Ended ===
+
+impl Ended {
+    /// `None` for a request without a key, which nobody limits.
+    fn of(event: &UsageEvent) -> Option<Self> {
+        (!event.key_id.is_empty()).then(|| Self {
+            key_id: event.key_id.clone(),
+            request_id: event.request_id.clone(),
+            cost_nano: event
+                .cost_nano
+                .and_then(|cost| u64::try_from(cost).ok())
+                .unwrap_or(0),
+        })
+    }
+}
+
 // === impl State ===
 
 impl State {
     fn recover(id: Uuid, config: &SpoolConfig) -> io::Result<(Self, u64)> {
         let mut segments = VecDeque::from(Segment::list(&config.dir)?);
         let mut open = HashMap::new();
+        let mut ended = VecDeque::new();
         let mut damaged_bytes = 0;
         let mut next = 1;
         for segment in &mut segments {
@@ -321,6 +357,10 @@ impl State {
                     Kind::Begin => drop(open.insert(event.request_id, record.payload.clone())),
                     Kind::End => {
                         open.remove(&event.request_id);
+                        ended.extend(Ended::of(&event));
+                        if ended.len() > MAX_ENDED {
+                            ended.pop_front();
+                        }
                         segment.next = record.sequence + 1;
                     }
                 }
@@ -347,6 +387,7 @@ impl State {
             acknowledged,
             acknowledged_at: Position::default(),
             dropped: 0,
+            ended,
             buffer: Vec::new(),
         };
         state.reopen()?;

@@ -220,6 +220,8 @@ impl DataPlane {
         let (store, token) = (gateway.store.clone(), stop.clone());
         tokio::spawn(health::exchange(health, store, id.to_owned(), token));
         tokio::spawn(app::report_cache(gateway.clone(), id.to_owned(), stop.clone()));
+        let (admissions, settled) = (gateway.admissions.clone(), stop.clone());
+        tokio::spawn(async move { admissions.run(settled).await });
         tokio::spawn(async move { gateway.tally.publish(&*gateway.store, stop).await });
     }
 

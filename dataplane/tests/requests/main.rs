@@ -15,6 +15,7 @@ mod faithful;
 mod harness;
 mod hedging;
 mod idempotency;
+mod limits;
 mod media;
 mod memory;
 mod outage;

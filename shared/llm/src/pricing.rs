@@ -3,6 +3,7 @@
 //! The numbers are defaults that nobody verified against the vendors' lists. Amounts are whole nano-USD per million
 //! tokens, so that sums are exact.
 
+use crate::usage::TokenClasses;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
@@ -10,6 +11,8 @@ use std::sync::LazyLock;
 const LIST: &str = include_str!("pricing.tsv");
 
 const NANO_DIGITS: usize = 9;
+const NANO: u64 = 1_000_000_000;
+const MILLION: u128 = 1_000_000;
 
 /// By provider, then by model.
 static PRICES: LazyLock<HashMap<&str, HashMap<&str, Price>>> = LazyLock::new(|| {
@@ -42,6 +45,33 @@ pub struct PriceOverride {
 
 /// The overrides of one provider, by model.
 pub type Overrides = HashMap<String, PriceOverride>;
+
+// === impl Price ===
+
+impl Price {
+    /// What tokens cost, in nano-USD, rounded to the nearest.
+    pub fn cost_nano(&self, tokens: &TokenClasses) -> u64 {
+        let classes = [
+            (tokens.input_uncached, self.input),
+            (tokens.input_cache_read, self.cached),
+            (tokens.input_cache_write, self.cache_creation),
+            (tokens.output_visible, self.output),
+            (tokens.output_reasoning, self.reasoning),
+        ];
+        let millionths: u128 = classes
+            .iter()
+            .map(|(tokens, price)| u128::from(*tokens) * u128::from(*price))
+            .sum();
+        u64::try_from((millionths + MILLION / 2) / MILLION).unwrap_or(u64::MAX)
+    }
+
+    /// The most that so many tokens can cost, whatever class they turn out to be of.
+    pub fn most_nano(&self, input: u64, output: u64) -> u64 {
+        let input = u128::from(input) * u128::from(self.input.max(self.cached).max(self.cache_creation));
+        let output = u128::from(output) * u128::from(self.output.max(self.reasoning));
+        u64::try_from((input + output).div_ceil(MILLION)).unwrap_or(u64::MAX)
+    }
+}
 
 // === impl PriceOverride ===
 
@@ -80,6 +110,16 @@ pub fn find_under(overrides: &Overrides, id: &str, alias: &str, model: &str) -> 
         Some(own) => own.over(listed),
         None => listed.copied(),
     }
+}
+
+/// An amount as people read it: with so many digits after the point, and more where these would be zero.
+pub fn usd(nano: u64, digits: usize) -> String {
+    let (whole, fraction) = (nano / NANO, nano % NANO);
+    let exact = format!("{fraction:0NANO_DIGITS$}");
+    let shown = &exact[..digits.min(NANO_DIGITS)];
+    let lost = whole == 0 && fraction > 0 && shown.bytes().all(|digit| digit == b'0');
+    let shown = if lost { exact.trim_end_matches('0') } else { shown };
+    format!("${whole}.{shown}")
 }
 
 /// The price of a model at a provider. Looked for under the provider's id, its alias, and its id without the ending of
@@ -206,6 +246,62 @@ mod tests {
         let listed = find("openai", "openai", "gpt-4o-mini").map(|price| price.input);
         assert_eq!(input("gpt-4o-mini"), listed);
         assert!(listed.is_some());
+    }
+
+    #[test]
+    fn every_class_of_tokens_has_its_price_and_the_sum_is_rounded_once() {
+        let price = Price {
+            input: 3_000_000_000,
+            output: 15_000_000_000,
+            cached: 300_000_000,
+            reasoning: 22_500_000_000,
+            cache_creation: 3_750_000_000,
+        };
+        let tokens = TokenClasses {
+            input_uncached: 1000,
+            input_cache_read: 100,
+            input_cache_write: 10,
+            output_visible: 20,
+            output_reasoning: 4,
+        };
+        assert_eq!(
+            price.cost_nano(&tokens),
+            3_000_000 + 30_000 + 37_500 + 300_000 + 90_000
+        );
+        let cheap = |input| Price { input, ..price };
+        let one = TokenClasses {
+            input_uncached: 1,
+            ..TokenClasses::default()
+        };
+        let rounded = [(499_999, 0), (500_000, 1), (1_499_999, 1)];
+        for (input, nano) in rounded {
+            assert_eq!(cheap(input).cost_nano(&one), nano);
+        }
+        assert!(price.most_nano(1110, 24) >= price.cost_nano(&tokens));
+        assert_eq!(
+            Price {
+                input: u64::MAX,
+                ..price
+            }
+            .most_nano(u64::MAX, 0),
+            u64::MAX
+        );
+    }
+
+    #[test]
+    fn an_amount_is_written_with_as_many_digits_as_it_takes() {
+        let table = [
+            (1_234_500_000, 4, "$1.2345"),
+            (1_234_599_999, 4, "$1.2345"),
+            (1_000_000_000, 2, "$1.00"),
+            (0, 2, "$0.00"),
+            (1_000_000, 2, "$0.001"),
+            (42, 4, "$0.000000042"),
+            (10_000_000, 2, "$0.01"),
+        ];
+        for (nano, digits, text) in table {
+            assert_eq!(usd(nano, digits), text);
+        }
     }
 
     #[test]

@@ -23,7 +23,7 @@ use crate::head::Head;
 use crate::recall::{self, Kept, Known};
 use crate::remote::{self, Fetched, Wanted};
 use crate::request::Request;
-use crate::rewrite::Rewrite;
+use crate::rewrite::{Rewrite, cap};
 use crate::think_tags::ThinkTags;
 use crate::usage::Usage;
 use bytes::Bytes;
@@ -265,6 +265,17 @@ impl Ask {
         text_bytes.div_ceil(BYTES_PER_TOKEN) + media * TOKENS_PER_MEDIA
     }
 
+    /// The longest answer that the client asks for, in tokens, all of its choices together; or that it may get.
+    /// Absent when nobody set an end to it.
+    pub fn output_bound(&self) -> Option<u64> {
+        let (asked, choices) = cap::asked(self.dialect, &self.body);
+        let each = match (asked, self.cap) {
+            (Some(asked), Some(cap)) => Some(asked.min(cap)),
+            (asked, cap) => asked.or(cap),
+        };
+        each.map(|each| each.saturating_mul(choices))
+    }
+
     /// The client offers tools, so that an answer may set something in motion.
     pub fn uses_tools(&self) -> bool {
         let Ok(head) = Head::read(&self.body) else {
@@ -396,6 +407,63 @@ mod tests {
             assert_eq!(read(body).unwrap_err().message, message, "{body}");
         }
         assert!(read("{").unwrap_err().message.starts_with("Invalid JSON body: "));
+    }
+
+    #[test]
+    fn an_answer_is_bounded_by_its_client_in_the_words_of_its_dialect() {
+        let table = [
+            (Dialect::OpenAiChat, r#"{"model":"m"}"#, None),
+            (Dialect::OpenAiChat, r#"{"model":"m","max_tokens":7}"#, Some(7)),
+            (
+                Dialect::OpenAiChat,
+                r#"{"model":"m","max_tokens":7,"n":3}"#,
+                Some(21),
+            ),
+            (
+                Dialect::OpenAiChat,
+                r#"{"model":"m","max_tokens":9,"max_completion_tokens":8}"#,
+                Some(8),
+            ),
+            (Dialect::OpenAiChat, r#"{"model":"m","max_tokens":"many"}"#, None),
+            (
+                Dialect::OpenAiResponses,
+                r#"{"model":"m","max_output_tokens":7}"#,
+                Some(7),
+            ),
+            (
+                Dialect::AnthropicMessages,
+                r#"{"model":"m","max_tokens":7}"#,
+                Some(7),
+            ),
+            (
+                Dialect::Gemini,
+                r#"{"model":"m","generationConfig":{"maxOutputTokens":7}}"#,
+                Some(7),
+            ),
+            (
+                Dialect::Gemini,
+                r#"{"model":"m","generation_config":{"max_output_tokens":7,"candidate_count":2}}"#,
+                Some(14),
+            ),
+            (
+                Dialect::OllamaChat,
+                r#"{"model":"m","options":{"num_predict":7}}"#,
+                Some(7),
+            ),
+            (
+                Dialect::OllamaChat,
+                r#"{"model":"m","options":{"num_predict":-1}}"#,
+                None,
+            ),
+        ];
+        for (dialect, body, bound) in table {
+            let ask = Ask::read(dialect, Bytes::copy_from_slice(body.as_bytes())).unwrap();
+            assert_eq!(ask.output_bound(), bound, "{body}");
+        }
+        let capped = read(r#"{"model":"m","max_tokens":7,"n":2}"#)
+            .unwrap()
+            .capped(Some(5));
+        assert_eq!(capped.output_bound(), Some(10));
     }
 
     #[test]

@@ -10,6 +10,7 @@ pub mod drain;
 pub mod egress;
 pub mod healthcheck;
 pub mod metrics;
+pub mod period;
 pub mod readiness;
 pub mod secret;
 pub mod serve;

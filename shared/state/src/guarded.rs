@@ -266,6 +266,10 @@ impl StateStore for GuardedStore {
         self.store.spending(key, periods).await
     }
 
+    async fn life(&self) -> Result<u64, StoreError> {
+        self.store.life().await
+    }
+
     async fn forget_key(&self, key: &str) -> Result<(), StoreError> {
         self.store.forget_key(key).await
     }

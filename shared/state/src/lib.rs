@@ -59,7 +59,7 @@ pub use entry::EntryKey;
 pub use guarded::{Condition, GuardedStore};
 pub use health::{HealthChanges, Standing, Subject, Transition};
 pub use load::{ConnectionLoad, LOAD_TTL};
-pub use memory::MemoryStore;
+pub use memory::{LocalAdmissions, MemoryStore};
 pub use redis::RedisStore;
 pub use session::{MAX_SESSIONS, SESSION_IDLE, Session, SessionUse};
 
@@ -235,6 +235,9 @@ pub trait StateStore: Send + Sync + 'static {
 
     /// Forgets what is known of an API key that exists no longer.
     async fn forget_key(&self, key: &str) -> Result<(), StoreError>;
+
+    /// The same for as long as the store remembers what it was told; another one when it has lost its memory.
+    async fn life(&self) -> Result<u64, StoreError>;
 
     /// How long one round trip takes.
     async fn ping(&self) -> Result<Duration, StoreError>;

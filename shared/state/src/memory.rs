@@ -11,7 +11,7 @@ mod clock;
 mod health;
 mod session;
 
-use self::admission::Admissions;
+pub use self::admission::LocalAdmissions;
 use self::bounded::Bounded;
 use self::cache::Cache;
 use self::claims::Claims;
@@ -56,7 +56,7 @@ pub struct MemoryStore {
     turns: Mutex<Bounded<(String, String)>>,
     claims: Mutex<Claims>,
     cache: Mutex<Cache>,
-    admissions: Mutex<Admissions>,
+    admissions: LocalAdmissions,
 }
 
 #[derive(Debug)]
@@ -99,7 +99,7 @@ impl Default for MemoryStore {
             })),
             claims: Mutex::default(),
             cache: Mutex::default(),
-            admissions: Mutex::default(),
+            admissions: LocalAdmissions::default(),
         }
     }
 }
@@ -324,30 +324,34 @@ impl StateStore for MemoryStore {
     }
 
     async fn admit(&self, asked: &Admission) -> Result<Ruling, StoreError> {
-        Ok(self.admissions.lock().admit(asked, &self.clock))
+        Ok(self.admissions.admit(asked))
     }
 
     async fn settle(&self, settlements: &[Settlement]) -> Result<Vec<Settled>, StoreError> {
-        Ok(self.admissions.lock().settle(settlements, &self.clock))
+        Ok(self.admissions.settle(settlements))
     }
 
     async fn renew(&self, renewals: &[Renewal], lease: Duration) -> Result<(), StoreError> {
-        self.admissions.lock().renew(renewals, lease, &self.clock);
+        self.admissions.renew(renewals, lease);
         Ok(())
     }
 
     async fn raise_spending(&self, known: &[Spending]) -> Result<(), StoreError> {
-        self.admissions.lock().raise_spending(known, &self.clock);
+        self.admissions.raise_spending(known);
         Ok(())
     }
 
     async fn spending(&self, key: &str, periods: &[&str]) -> Result<Vec<BudgetStanding>, StoreError> {
-        Ok(self.admissions.lock().spending(key, periods, &self.clock))
+        Ok(self.admissions.spending(key, periods))
     }
 
     async fn forget_key(&self, key: &str) -> Result<(), StoreError> {
-        self.admissions.lock().forget(key);
+        self.admissions.forget(key);
         Ok(())
+    }
+
+    async fn life(&self) -> Result<u64, StoreError> {
+        Ok(self.clock.started_us())
     }
 
     async fn ping(&self) -> Result<Duration, StoreError> {

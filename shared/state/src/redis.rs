@@ -42,6 +42,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 static STORE_SNAPSHOT: LazyLock<Script> =
     LazyLock::new(|| Script::new(include_str!("redis/store_snapshot.lua")));
+static LIFE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("redis/life.lua")));
 static LOGIN_FAILURE: LazyLock<Script> =
     LazyLock::new(|| Script::new(include_str!("redis/login_failure.lua")));
 static LOGIN_STANDING: LazyLock<Script> =
@@ -321,6 +322,10 @@ impl StateStore for RedisStore {
 
     async fn forget_key(&self, key: &str) -> Result<(), StoreError> {
         admission::forget_key(self, key).await
+    }
+
+    async fn life(&self) -> Result<u64, StoreError> {
+        self.invoke(LIFE.key(self.key("life"))).await
     }
 
     async fn ping(&self) -> Result<Duration, StoreError> {

@@ -36,6 +36,8 @@ pub struct Stored {
     pub semantic_cache_ttl_ms: u32,
     /// So is one that names no temperature.
     pub semantic_cache_absent_temperature_is_zero: bool,
+    /// Where days begin for budgets: an IANA name.
+    pub budget_timezone: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -56,7 +58,8 @@ impl Stored {
             "select key, value from setting
              where key in ('requireAuthForModels', 'blockedProviders', 'fallbackStrategy', 'stickyRoundRobinLimit',
                            'wildcardAliases', 'sessionAffinity', 'hedging', 'semanticCacheEnabled',
-                           'semanticCacheTtlMs', 'semanticCacheAbsentTemperatureIsZero')"
+                           'semanticCacheTtlMs', 'semanticCacheAbsentTemperatureIsZero',
+                           'budgetTimezone')"
         )
         .fetch_all(executor)
         .await?;
@@ -74,6 +77,7 @@ impl Stored {
             semantic_cache_ttl_ms: take(values, "semanticCacheTtlMs").unwrap_or(CACHE_TTL_MS),
             semantic_cache_absent_temperature_is_zero: take(values, "semanticCacheAbsentTemperatureIsZero")
                 .unwrap_or(false),
+            budget_timezone: take(values, "budgetTimezone").unwrap_or_else(|| "UTC".to_owned()),
         })
     }
 

@@ -59,6 +59,37 @@ pub(crate) fn spliced(cap: u64, body: &Bytes, target: &Target) -> Result<Bytes, 
     Ok(splice.into_bytes())
 }
 
+/// The longest answer that a client asks for, and how many of them.
+pub(crate) fn asked(dialect: Dialect, body: &[u8]) -> (Option<u64>, u64) {
+    let Ok(head) = Head::read(body) else {
+        return (None, 1);
+    };
+    let first =
+        |head: &Head<'_>, names: &[&str]| names.iter().find_map(|name| head.get(name).and_then(number));
+    let inner = |names: &[&str]| names.iter().find_map(|name| head.get(name).and_then(object));
+    let (longest, choices) = match dialect {
+        Dialect::OpenAiChat => (
+            first(&head, &["max_completion_tokens", "max_tokens"]),
+            first(&head, &["n"]),
+        ),
+        Dialect::OpenAiResponses => (first(&head, &["max_output_tokens"]), None),
+        Dialect::AnthropicMessages => (first(&head, &["max_tokens"]), None),
+        Dialect::Gemini => {
+            let inner = inner(&["generationConfig", "generation_config"]);
+            let of = |names: &[&str]| inner.as_ref().and_then(|inner| first(inner, names));
+            (
+                of(&["maxOutputTokens", "max_output_tokens"]),
+                of(&["candidateCount", "candidate_count"]),
+            )
+        }
+        Dialect::OllamaChat => (
+            inner(&["options"]).and_then(|inner| first(&inner, &["num_predict"])),
+            None,
+        ),
+    };
+    (longest, choices.unwrap_or(1).max(1))
+}
+
 /// A member of an object inside the body, under whichever of its spellings the client used.
 fn nested(
     cap: u64,

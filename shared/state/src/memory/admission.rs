@@ -5,6 +5,7 @@ use crate::admission::{
     Admission, BudgetStanding, LAPSED_REMEMBERED, Limit, PERIOD_REMEMBERED, Rate, RateStanding, Renewal,
     Ruling, Settled, Settlement, Spending, Verdict,
 };
+use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,9 +18,16 @@ const RESERVED_RETRY: Duration = Duration::from_secs(1);
 /// Of a unit, for what rounding to microseconds adds up to.
 const TOLERANCE: f64 = 0.01;
 
+/// Admission that nobody shares: what [`super::MemoryStore`] decides by, and a data plane that is on its own.
+#[derive(Debug, Default)]
+pub struct LocalAdmissions {
+    clock: Clock,
+    keys: Mutex<Keys>,
+}
+
 #[derive(Debug)]
-pub(super) struct Admissions {
-    keys: HashMap<Arc<str>, Key>,
+struct Keys {
+    by_id: HashMap<Arc<str>, Key>,
     sweep_at: usize,
 }
 
@@ -53,22 +61,14 @@ struct Period {
     reserved_nano: u64,
 }
 
-// === impl Admissions ===
+// === impl LocalAdmissions ===
 
-impl Default for Admissions {
-    fn default() -> Self {
-        Self {
-            keys: HashMap::new(),
-            sweep_at: FIRST_SWEEP,
-        }
-    }
-}
-
-impl Admissions {
-    pub(super) fn admit(&mut self, asked: &Admission, clock: &Clock) -> Ruling {
-        let now = clock.now_us();
-        self.sweep(now);
-        let key = self.keys.entry(asked.key.clone()).or_default();
+/// As the operations of [`crate::StateStore`].
+impl LocalAdmissions {
+    pub fn admit(&self, asked: &Admission) -> Ruling {
+        let (now, mut keys) = (self.clock.now_us(), self.keys.lock());
+        keys.sweep(now);
+        let key = keys.by_id.entry(asked.key.clone()).or_default();
         key.lapse(now);
         let verdict = key.decide(asked, now);
         if verdict == Verdict::Admitted {
@@ -86,20 +86,20 @@ impl Admissions {
         }
     }
 
-    pub(super) fn settle(&mut self, settlements: &[Settlement], clock: &Clock) -> Vec<Settled> {
-        let now = clock.now_us();
-        let settle = |settlement: &Settlement| match self.keys.get_mut(&settlement.key) {
+    pub fn settle(&self, settlements: &[Settlement]) -> Vec<Settled> {
+        let (now, mut keys) = (self.clock.now_us(), self.keys.lock());
+        let settle = |settlement: &Settlement| match keys.by_id.get_mut(&settlement.key) {
             Some(key) => key.settle(settlement, now),
             None => Settled::Unknown,
         };
         settlements.iter().map(settle).collect()
     }
 
-    pub(super) fn renew(&mut self, renewals: &[Renewal], lease: Duration, clock: &Clock) {
-        let ends = clock.now_us() + micros(lease);
+    pub fn renew(&self, renewals: &[Renewal], lease: Duration) {
+        let (ends, mut keys) = (self.clock.now_us() + micros(lease), self.keys.lock());
         for Renewal { key, request } in renewals {
-            let running = self
-                .keys
+            let running = keys
+                .by_id
                 .get_mut(key)
                 .and_then(|key| key.running.get_mut(request));
             if let Some(running) = running {
@@ -108,10 +108,10 @@ impl Admissions {
         }
     }
 
-    pub(super) fn raise_spending(&mut self, known: &[Spending], clock: &Clock) {
-        let now = clock.now_us();
+    pub fn raise_spending(&self, known: &[Spending]) {
+        let (now, mut keys) = (self.clock.now_us(), self.keys.lock());
         for spending in known {
-            let key = self.keys.entry(spending.key.clone()).or_default();
+            let key = keys.by_id.entry(spending.key.clone()).or_default();
             key.lapse(now);
             let BudgetStanding {
                 spent_nano,
@@ -124,29 +124,43 @@ impl Admissions {
         }
     }
 
-    pub(super) fn spending(&mut self, key: &str, periods: &[&str], clock: &Clock) -> Vec<BudgetStanding> {
-        let Some(key) = self.keys.get_mut(key) else {
+    pub fn spending(&self, key: &str, periods: &[&str]) -> Vec<BudgetStanding> {
+        let (now, mut keys) = (self.clock.now_us(), self.keys.lock());
+        let Some(key) = keys.by_id.get_mut(key) else {
             return vec![BudgetStanding::default(); periods.len()];
         };
-        key.lapse(clock.now_us());
+        key.lapse(now);
         periods.iter().map(|period| key.budget(period)).collect()
     }
 
-    pub(super) fn forget(&mut self, key: &str) {
-        self.keys.remove(key);
+    pub fn forget(&self, key: &str) {
+        self.keys.lock().by_id.remove(key);
     }
+}
 
+// === impl Keys ===
+
+impl Default for Keys {
+    fn default() -> Self {
+        Self {
+            by_id: HashMap::new(),
+            sweep_at: FIRST_SWEEP,
+        }
+    }
+}
+
+impl Keys {
     fn sweep(&mut self, now: u64) {
-        if self.keys.len() < self.sweep_at {
+        if self.by_id.len() < self.sweep_at {
             return;
         }
-        self.keys.retain(|_, key| {
+        self.by_id.retain(|_, key| {
             key.lapse(now);
             key.rates.retain(|_, full_at| *full_at > now as f64);
             key.budgets.retain(|_, period| !period.is_forgotten(now));
             !key.is_idle()
         });
-        self.sweep_at = (self.keys.len() * 2).max(FIRST_SWEEP);
+        self.sweep_at = (self.by_id.len() * 2).max(FIRST_SWEEP);
     }
 }
 

@@ -21,6 +21,10 @@ impl Default for Clock {
 }
 
 impl Clock {
+    pub(super) fn started_us(&self) -> u64 {
+        u64::try_from(self.unix.as_micros()).unwrap_or(u64::MAX)
+    }
+
     pub(super) fn now_us(&self) -> u64 {
         u64::try_from((self.unix + self.started.elapsed()).as_micros()).unwrap_or(u64::MAX)
     }
