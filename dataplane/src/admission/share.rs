@@ -14,9 +14,12 @@ const BUDGET_PERMILLE: u64 = 20;
 #[derive(Debug, Default)]
 pub(super) struct Share {
     admissions: LocalAdmissions,
-    /// By key: what was left of each period.
-    left: Mutex<HashMap<Arc<str>, Vec<(Arc<str>, u64)>>>,
+    /// By key.
+    left: Mutex<HashMap<Arc<str>, Left>>,
 }
+
+/// What was left of each period.
+type Left = Vec<(Arc<str>, u64)>;
 
 // === impl Share ===
 

@@ -89,7 +89,7 @@ async fn client(
         let body = json!({
             "model": shape.model,
             "max_tokens": shape.max_tokens,
-            "stream": turn % 3 > 0,
+            "stream": !turn.is_multiple_of(3),
             "messages": [{"role": "user", "content": "word ".repeat(shape.prompt / 5)}],
         });
         let request = data_plane.post("/v1/chat/completions").bearer_auth("sk-limited");
@@ -145,7 +145,8 @@ fn most_at_a_time(events: &[UsageEvent]) -> usize {
     usize::try_from(most).unwrap()
 }
 
-async fn weather(shape: &'static Shape) {
+/// What happened, for whoever wants to read it.
+async fn weather(shape: &'static Shape) -> String {
     let redis = testkit::service::redis();
     let (first, second) = (Simulator::openai().await, Simulator::openai().await);
     for number in 0..400 {
@@ -193,7 +194,7 @@ async fn weather(shape: &'static Shape) {
     let ledger: i64 = events.iter().map(|event| event.cost_nano.unwrap()).sum();
     let spent = daily(&planes[0]).await.spent_nano;
     let at_a_time = most_at_a_time(&events);
-    println!(
+    let weather = format!(
         "{}: {} requests, {admitted} admitted, {at_a_time} at a time, {used} tokens, {spent} nano-USD in {took:.2} s",
         shape.model,
         events.len()
@@ -214,6 +215,7 @@ async fn weather(shape: &'static Shape) {
     assert!(spent <= BUDGET, "{spent}");
     let met = |denial: &String| denial.contains(shape.denied);
     assert!(denials.lock().iter().any(met), "{:?}", denials.lock());
+    weather
 }
 
 /// As if other clients of the key had been there before.
@@ -268,7 +270,7 @@ async fn as_many_requests_as_a_minute_allows_and_no_more() {
         },
         denied: "limit exceeded",
     };
-    weather(&SMALL).await;
+    println!("{}", weather(&SMALL).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -284,7 +286,7 @@ async fn as_many_tokens_as_a_minute_allows_and_no_more() {
         },
         denied: "Rate limit exceeded: 60000 tokens per minute",
     };
-    weather(&LONG).await;
+    println!("{}", weather(&LONG).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -300,7 +302,7 @@ async fn as_much_money_as_a_day_allows_and_no_more() {
         },
         denied: "Daily budget exceeded: $0.9",
     };
-    weather(&DEAR).await;
+    println!("{}", weather(&DEAR).await);
 }
 
 #[tokio::test]
