@@ -200,12 +200,11 @@ async fn an_answer_is_given_once_and_again_by_every_data_plane_until_the_cache_i
 
     let cleared = operator.delete("/api/cache").await;
     assert_eq!(cleared["cleared"]["semantic"], 1);
-    for client in &clients {
-        let (other, is_hit) = client.ask("sim/sim", "hello, again").await;
-        assert!(!is_hit && other != answer);
-    }
     let (after, is_hit) = clients[1].ask("sim/sim", "hello").await;
     assert!(!is_hit && after != answer);
+    // the other one has the new answer or asks for one of its own, and has forgotten the old one in its memory
+    let (other, _) = clients[0].ask("sim/sim", "hello").await;
+    assert_ne!(other, answer);
 }
 
 /// One request after the other from several tasks, until told to stop.
