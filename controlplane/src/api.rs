@@ -19,6 +19,7 @@ pub mod fallback_chains;
 mod guard;
 pub mod health;
 pub mod init;
+pub mod ip_filter;
 pub mod keys;
 mod names;
 mod outages;
@@ -49,7 +50,7 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::{
     config::ApiConfig,
     db::Db,
-    http::{Limiter, edge},
+    http::{Gate, Limiter, edge},
     password::Passwords,
     publish::{Fleet, Wake},
     session::Sessions,
@@ -69,6 +70,7 @@ pub struct Ctx {
     pub sessions: Arc<Sessions>,
     pub passwords: Passwords,
     pub limiter: Arc<Limiter>,
+    pub gate: Arc<Gate>,
     pub slow_lane: auth::SlowLane,
     pub config: Arc<ApiConfig>,
     /// Where this process listens: decides whether login may be off.
@@ -146,6 +148,7 @@ fn routes() -> OpenApiRouter<Ctx> {
         .merge(settings::router())
         .merge(system_prompt::router())
         .merge(thinking_budget::router())
+        .merge(ip_filter::router())
         .merge(providers::router())
         .merge(provider_nodes::router())
         .merge(keys::router())

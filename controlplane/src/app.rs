@@ -10,7 +10,8 @@ use runtime::{
     egress::{Egress, EgressConfig},
     secret::Secret,
 };
-use state::StateStore;
+use state::{GuardedStore, StateStore};
+use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 use uuid::Uuid;
 
@@ -18,10 +19,10 @@ use crate::{
     api::{self, Ctx, auth::SlowLane},
     config::ApiConfig,
     db::{Audit, Db, Origin},
-    http::Limiter,
+    http::{Gate, Limiter},
     ingest::Ingest,
     password::Passwords,
-    publish::{ControlPlane, Fleet, Publisher, Secrets},
+    publish::{ControlPlane, Fleet, Newest, Publisher, Secrets},
     session::Sessions,
     spending::keep_raised,
     ui,
@@ -70,6 +71,9 @@ pub async fn build(config: ApiConfig, deps: Deps) -> anyhow::Result<App> {
         .await
         .context("cannot set the first password")?;
 
+    let store = GuardedStore::new(store);
+    drain.spawn("state store watch", watch_store(store.clone(), drain.token()));
+    let store: Arc<dyn StateStore> = Arc::new(store);
     let secrets = Secrets {
         vault: Vault::new(&config.storage_encryption_key),
         transport: cluster_keys.transport.clone(),
@@ -77,6 +81,11 @@ pub async fn build(config: ApiConfig, deps: Deps) -> anyhow::Result<App> {
     };
     let publisher = Publisher::new(&db, secrets);
     let (newest, wake) = (publisher.newest(), publisher.wake());
+    let gate = Arc::new(Gate::default());
+    drain.spawn(
+        "address filter",
+        follow(gate.clone(), newest.clone(), store.clone(), drain.token()),
+    );
     let replica = Uuid::now_v7();
     let fleet = Fleet::new(&db, replica, newest.clone());
     let control = ControlPlane::new(
@@ -107,6 +116,7 @@ pub async fn build(config: ApiConfig, deps: Deps) -> anyhow::Result<App> {
         sessions: Arc::new(Sessions::new(&config.jwt_secret, config.auth_cookie_secure)),
         passwords,
         limiter: Arc::new(Limiter::new(config.rate_limit_per_minute)),
+        gate,
         slow_lane: SlowLane::default(),
         config: Arc::new(config),
         listen,
@@ -124,6 +134,18 @@ pub async fn build(config: ApiConfig, deps: Deps) -> anyhow::Result<App> {
         grpc: Routes::new(control.into_service()),
         first_run_password,
     })
+}
+
+async fn watch_store(store: GuardedStore, stop: CancellationToken) {
+    let tell = |away| match away {
+        true => tracing::warn!("the state store does not answer: going on without it"),
+        false => tracing::info!("the state store answers again"),
+    };
+    stop.run_until_cancelled(store.watch(tell)).await;
+}
+
+async fn follow(gate: Arc<Gate>, newest: Newest, store: Arc<dyn StateStore>, stop: CancellationToken) {
+    stop.run_until_cancelled(gate.follow(newest, store)).await;
 }
 
 /// Draws the administrator's password of a new installation. Of several replicas that start at the same time, one

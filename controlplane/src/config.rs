@@ -7,8 +7,8 @@ use std::{
     path::PathBuf,
 };
 
-use ipnet::IpNet;
 use runtime::{
+    client_address::TrustedProxies,
     config::{ConfigError, Sources},
     secret::Secret,
     telemetry::TelemetryConfig,
@@ -92,8 +92,7 @@ pub struct ApiConfig {
     /// Marks the session cookie `Secure` always, for TLS that ends before an untrusted hop.
     pub auth_cookie_secure: bool,
     /// Peers whose `X-Forwarded-For` and `-Proto` are believed.
-    #[serde(deserialize_with = "list")]
-    pub trusted_proxies: Vec<IpNet>,
+    pub trusted_proxies: TrustedProxies,
     /// Origins besides our own that may send cookie-authenticated writes.
     #[serde(deserialize_with = "list")]
     pub dashboard_origins: Vec<String>,
@@ -197,7 +196,7 @@ impl Default for ApiConfig {
             initial_password: None,
             min_password_length: 8,
             auth_cookie_secure: false,
-            trusted_proxies: Vec::new(),
+            trusted_proxies: TrustedProxies::default(),
             dashboard_origins: Vec::new(),
             max_body_size_bytes: 10 * 1024 * 1024,
             allow_private_provider_urls: false,

@@ -4,7 +4,7 @@
 //! envelope and logs it, once. Driver texts, SQL and paths never reach the client: they are sources, and sources
 //! are only logged.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use axum::{
     http::StatusCode,
@@ -45,6 +45,9 @@ pub enum ApiError {
     SessionEnded,
     #[error("{0}")]
     Forbidden(&'static str),
+    /// Why requests from the client's address are not let in.
+    #[error("{0}")]
+    AddressRefused(String),
     #[error("too many failed logins: try again later")]
     LoginLocked { retry_after: Duration },
     #[error("no password is set yet: set one with POST /api/settings/require-login from the machine itself")]
@@ -65,6 +68,10 @@ pub enum ApiError {
         message: String,
         details: Vec<Violation>,
     },
+    #[error(
+        "this would refuse your own address {ip} ({why}): list it first, or send `force: true` to do it all the same"
+    )]
+    SelfLockout { ip: IpAddr, why: String },
     #[error("the resource was changed in the meantime: read it again")]
     Stale,
 
@@ -169,6 +176,7 @@ impl ApiError {
             Self::WrongPassword => kind(StatusCode::UNAUTHORIZED, "AUTH_002", "authentication_error"),
             Self::SessionEnded => kind(StatusCode::UNAUTHORIZED, "AUTH_003", "authentication_error"),
             Self::Forbidden(_) => kind(StatusCode::FORBIDDEN, "AUTH_004", "permission_error"),
+            Self::AddressRefused(_) => kind(StatusCode::FORBIDDEN, "IP_001", "permission_error"),
             Self::LoginLocked { .. } => kind(StatusCode::TOO_MANY_REQUESTS, "AUTH_005", "rate_limited"),
             Self::SetupNeeded => kind(StatusCode::FORBIDDEN, "SETUP_001", "permission_error"),
             Self::CrossSite => kind(StatusCode::FORBIDDEN, "CSRF_001", "permission_error"),
@@ -178,6 +186,7 @@ impl ApiError {
             }
             Self::Method => kind(StatusCode::METHOD_NOT_ALLOWED, "METHOD_001", "invalid_request"),
             Self::Conflict { .. } => kind(StatusCode::CONFLICT, "RESOURCE_002", "conflict"),
+            Self::SelfLockout { .. } => kind(StatusCode::CONFLICT, "SELF_LOCKOUT", "conflict"),
             Self::Stale => kind(StatusCode::PRECONDITION_FAILED, "PRECONDITION_001", "conflict"),
             Self::UnknownModel(_) => kind(StatusCode::NOT_FOUND, "MODEL_001", "not_found"),
             Self::UnknownProvider(_) => kind(StatusCode::BAD_REQUEST, "PROVIDER_003", "invalid_request"),

@@ -7,6 +7,7 @@ mod body;
 mod caller;
 mod client;
 pub mod edge;
+mod gate;
 mod limit;
 mod origin;
 mod precondition;
@@ -18,6 +19,7 @@ pub use self::{
     body::{Body, Json, Patch, Violations},
     caller::{Access, Admin, Operator, Reader, Visitor},
     client::Client,
+    gate::Gate,
     limit::Limiter,
     origin::SameSite,
     precondition::{IfMatch, etag},

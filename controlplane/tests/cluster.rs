@@ -21,6 +21,7 @@ use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
+use testkit::service::RedisCluster;
 use testkit::{Simulator, wait_until};
 
 /// What revocation promises.
@@ -53,6 +54,33 @@ async fn a_key_is_accepted_and_refused_on_every_data_plane_within_a_second() {
             (client.chat("sim/sim").await == 401).then_some(())
         })
         .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_a_redis_cluster_an_address_is_banned_and_let_in_again_on_every_data_plane_within_a_second() {
+    let (provider, redis) = (Simulator::openai().await, RedisCluster::start().await);
+    let mut cluster = Cluster::start_on(redis.url(), 1, 2).await;
+    let operator = cluster.operator().await;
+    operator.add_provider("sim", &provider.url()).await;
+    let created = operator.post("/api/keys", json!({"name": "bans"})).await;
+    let path = "/api/settings/ip-filter";
+    operator
+        .put(&format!("{path}?wait=applied"), json!({"enabled": true}))
+        .await;
+
+    // all clients of a test are on this machine, which the control plane always lets in
+    let ban = json!({"tempBan": {"ip": "127.0.0.1"}, "force": true});
+    let unban = json!({"removeBan": "127.0.0.1"});
+    let clients = cluster.clients(&text(&created["key"]));
+    for (change, status) in [(ban, 403), (unban, 200)] {
+        operator.put(path, change).await;
+        for client in &clients {
+            wait_until(&format!("an answer {status}"), SECOND, async || {
+                (client.chat("sim/sim").await == status).then_some(())
+            })
+            .await;
+        }
     }
 }
 

@@ -22,15 +22,10 @@ use runtime::egress::{Egress, EgressConfig};
 use runtime::metrics::Registry;
 use runtime::readiness::{Latch, Readiness};
 use runtime::telemetry::TelemetryGuard;
-use state::{Settlement, StateStore};
+use state::{Banned, GuardedStore, Settlement, StateStore};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::time::Duration;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-
-/// How often the state store is asked whether it is there.
-const STORE_CHECK: Duration = Duration::from_secs(2);
 
 /// What a data plane needs from its process.
 pub struct Deps {
@@ -62,7 +57,9 @@ pub fn build(config: &Config, deps: Deps) -> anyhow::Result<App> {
             "the last process did not end in order: its open requests are accounted as lost"
         );
     }
-    let admissions = Arc::new(Admissions::new(deps.store.clone()));
+    let guarded = GuardedStore::new(deps.store);
+    let store: Arc<dyn StateStore> = Arc::new(guarded.clone());
+    let admissions = Arc::new(Admissions::new(store.clone()));
     admissions.settle_late(spool.take_ended().into_iter().map(settlement));
     let egress = Egress::new(EgressConfig {
         connect_timeout: config.upstream.connect(),
@@ -81,15 +78,16 @@ pub fn build(config: &Config, deps: Deps) -> anyhow::Result<App> {
         upstream: config.upstream.clone(),
         media: config.media.clone(),
         guard: config.guard.guard(),
-        recall: Recall::new(deps.store.clone(), deps.keys.turns.clone()),
-        availability: Availability::default(),
-        store: deps.store.clone(),
+        recall: Recall::new(store.clone(), deps.keys.turns.clone()),
+        availability: Availability::new(guarded),
+        banned: Banned::default(),
+        store: store.clone(),
         admissions,
         tally: Tally::default(),
         hedges: Hedges::default(),
         repetitions: Repetitions::default(),
-        idempotency: Idempotency::new(deps.store.clone(), vault.clone(), config.idempotency.window()),
-        cache: Cache::new(deps.store.clone(), vault, max_entries, max_bytes),
+        idempotency: Idempotency::new(store.clone(), vault.clone(), config.idempotency.window()),
+        cache: Cache::new(store.clone(), vault, max_entries, max_bytes),
         cache_config: config.cache.clone(),
     });
     let execute = execute(gateway.clone(), identity.id.clone(), deps.telemetry);
@@ -97,7 +95,7 @@ pub fn build(config: &Config, deps: Deps) -> anyhow::Result<App> {
         identity,
         control: deps.control,
         routing: routing.clone(),
-        store: deps.store,
+        store,
         keys: deps.keys,
         vitals: vitals(gateway.clone()),
         execute,
@@ -146,7 +144,8 @@ impl App {
         );
         let (admissions, settled) = (gateway.admissions.clone(), flush.clone());
         drain.spawn("admission", async move { admissions.run(settled).await });
-        drain.spawn("state store check", check_store(store, gateway, drain.token()));
+        drain.spawn("bans", follow_bans(gateway.clone(), drain.token()));
+        drain.spawn("state store watch", watch_store(gateway, drain.token()));
         drain.spawn("configuration sync", sync.run(standing, drain.token()));
         flush
     }
@@ -170,7 +169,7 @@ fn vitals(gateway: Arc<Gateway>) -> Box<dyn Fn() -> Vitals + Send + Sync> {
             inflight: gateway.metrics.inflight(),
             spool_bytes: spool.pending_bytes,
             spool_dropped: spool.dropped,
-            store_degraded: gateway.availability.store_down.load(Ordering::Relaxed),
+            store_degraded: gateway.is_store_away(),
             draining: gateway.availability.draining.is_cancelled(),
         }
     })
@@ -230,23 +229,19 @@ pub async fn report_cache(gateway: Arc<Gateway>, data_plane_id: String, stop: Ca
     answers::report(cache, idempotency, &data_plane_id, store, generation, stop).await;
 }
 
-/// Keeps `store_down` true to the state store, so that no request has to find out by itself.
-async fn check_store(store: Arc<dyn StateStore>, gateway: Arc<Gateway>, stop: CancellationToken) {
-    loop {
-        let ping = store.ping().await;
-        let down = ping.is_err();
-        let was_down = gateway.availability.store_down.swap(down, Ordering::Relaxed);
-        gateway.metrics.store_down(down);
-        match ping {
-            Err(error) if !was_down => {
-                tracing::warn!(%error, "the state store does not answer: going on without it")
-            }
-            Ok(_) if was_down => tracing::info!("the state store answers again"),
-            _ => {}
+async fn follow_bans(gateway: Arc<Gateway>, stop: CancellationToken) {
+    stop.run_until_cancelled(gateway.banned.follow(&*gateway.store))
+        .await;
+}
+
+async fn watch_store(gateway: Arc<Gateway>, stop: CancellationToken) {
+    let tell = |away| {
+        gateway.metrics.store_down(away);
+        match away {
+            true => tracing::warn!("the state store does not answer: going on without it"),
+            false => tracing::info!("the state store answers again"),
         }
-        tokio::select! {
-            () = tokio::time::sleep(STORE_CHECK) => {}
-            () = stop.cancelled() => return,
-        }
-    }
+    };
+    stop.run_until_cancelled(gateway.availability.store.watch(tell))
+        .await;
 }

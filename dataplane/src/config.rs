@@ -1,6 +1,7 @@
 //! What an operator sets at boot. Nothing here is ever also a row in the database.
 
 use llm::guard::{Guard, InjectionMode, Mode, ReplyMode, Rules};
+use runtime::client_address::TrustedProxies;
 use runtime::secret::Secret;
 use runtime::telemetry::TelemetryConfig;
 use serde::Deserialize;
@@ -17,6 +18,7 @@ pub const FLAT: &[(&str, &str)] = &[
     ("CLUSTER_SECRET", "cluster_secret"),
     ("REQUIRE_API_KEY", "edge.require_api_key"),
     ("CORS_ORIGIN", "edge.cors_origin"),
+    ("TRUSTED_PROXIES", "edge.trusted_proxies"),
     ("MAX_BODY_SIZE_BYTES", "edge.max_body_bytes"),
     ("ALLOW_PRIVATE_PROVIDER_URLS", "upstream.allow_private_addresses"),
     ("SHUTDOWN_TIMEOUT_MS", "shutdown_timeout_ms"),
@@ -69,6 +71,8 @@ pub struct EdgeConfig {
     /// Without it a missing or unknown key is accepted; a known one keeps its limits.
     pub require_api_key: bool,
     pub cors_origin: String,
+    /// Peers whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: TrustedProxies,
     pub max_body_bytes: usize,
     /// Longest silence while a request body is being read.
     pub body_idle_ms: u64,
@@ -197,6 +201,7 @@ impl Default for EdgeConfig {
         Self {
             require_api_key: true,
             cors_origin: "*".to_owned(),
+            trusted_proxies: TrustedProxies::default(),
             max_body_bytes: 10 * 1024 * 1024,
             body_idle_ms: 30_000,
         }

@@ -1,7 +1,7 @@
 //! Every way a request can fail, and the three questions the edge asks about it: what kind it is, what the client
 //! may read, and when to come back.
 
-use crate::pipeline::{ArrivalError, AuthError, Denied, Exhausted, PlanError};
+use crate::pipeline::{AddressError, ArrivalError, AuthError, Denied, Exhausted, PlanError};
 use llm::guard::Blocked;
 use llm::{DecodeError, EncodeError, ErrorKind, PublicError, UpstreamError};
 use std::time::Duration;
@@ -25,6 +25,8 @@ pub enum GatewayError {
     NameTooLong { max: usize },
     #[error("the same request is still being answered; send it again later")]
     StillRunning,
+    #[error(transparent)]
+    Address(#[from] AddressError),
     #[error(transparent)]
     Auth(#[from] AuthError),
     #[error(transparent)]
@@ -58,6 +60,7 @@ impl GatewayError {
             Self::NotFound { .. } | Self::NotKept { .. } => ErrorKind::NotFound,
             Self::MethodNotAllowed { .. } => ErrorKind::MethodNotAllowed,
             Self::Panicked => ErrorKind::Internal,
+            Self::Address(error) => error.kind(),
             Self::Auth(error) => error.kind(),
             Self::Arrival(error) => error.kind(),
             Self::StillRunning => ErrorKind::Timeout,
@@ -98,6 +101,7 @@ impl GatewayError {
         };
         match self {
             Self::Upstream(error) => return upstream(error, request_id),
+            Self::Address(_) => public.code = Some(AddressError::CODE.to_owned()),
             Self::Draining => public.code = Some("SERVICE_UNAVAILABLE".to_owned()),
             Self::Exhausted(exhausted) => {
                 public.code = Some("all_accounts_unavailable".to_owned());

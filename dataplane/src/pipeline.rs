@@ -3,6 +3,7 @@
 //! Plain functions over typed values: what a stage needs is what the stage before it returned, so the order cannot
 //! be got wrong. A request loads the configuration once and keeps it to the end.
 
+mod address;
 mod admit;
 mod again;
 mod arrival;
@@ -27,6 +28,7 @@ mod session;
 mod tape;
 mod ticks;
 
+pub use address::{AddressError, configuration};
 pub use admit::Denied;
 pub use arrival::{Arrival, ArrivalError, Endpoint};
 pub use attempt::MAX_ATTEMPTS;
@@ -58,10 +60,9 @@ use llm::guard::Guard;
 use record::Record;
 use runtime::egress::Egress;
 use session::Session;
-use state::StateStore;
+use state::{Banned, Condition, GuardedStore, StateStore};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use tokio_util::sync::CancellationToken;
 
 /// What requests share.
@@ -76,6 +77,7 @@ pub struct Gateway {
     pub guard: Option<Guard>,
     pub recall: Recall,
     pub availability: Availability,
+    pub banned: Banned,
     pub store: Arc<dyn StateStore>,
     pub admissions: Arc<Admissions>,
     pub tally: Tally,
@@ -95,10 +97,9 @@ enum Answered {
 }
 
 /// How this data plane is doing, as far as it changes what clients get.
-#[derive(Default)]
 pub struct Availability {
-    /// The state store does not answer; requests go on without it and say so.
-    pub store_down: AtomicBool,
+    /// Knows whether the state store answers; without it requests go on, and say so.
+    pub store: GuardedStore,
     /// No new request is taken.
     pub draining: CancellationToken,
 }
@@ -128,10 +129,7 @@ async fn run(
     arrival: &mut Arrival,
     record: &mut Record,
 ) -> Result<Answered, GatewayError> {
-    if gateway.availability.draining.is_cancelled() {
-        return Err(GatewayError::Draining);
-    }
-    let table = gateway.routing.load().ok_or(GatewayError::Unconfigured)?;
+    let table = address::configuration(gateway, &arrival.parts)?;
     record.revision(table.version().revision);
 
     let caller = authenticate::caller(&table, &arrival.parts, gateway.edge.require_api_key)?;
@@ -194,7 +192,23 @@ fn note(arrival: &Arrival, error: &GatewayError, status: StatusCode) {
 impl Gateway {
     /// What works less well than it should, for the client to know; `None` when all is well.
     pub fn degraded(&self) -> Option<&'static str> {
-        let down = self.availability.store_down.load(Ordering::Relaxed) || self.admissions.is_degraded();
-        down.then_some("state-store")
+        let failing = self.availability.store.condition() != Condition::Well;
+        (failing || self.admissions.is_degraded()).then_some("state-store")
+    }
+
+    /// The state store does not answer, and nobody need try.
+    pub fn is_store_away(&self) -> bool {
+        self.availability.store.condition() == Condition::Away
+    }
+}
+
+// === impl Availability ===
+
+impl Availability {
+    pub fn new(store: GuardedStore) -> Self {
+        Self {
+            store,
+            draining: CancellationToken::new(),
+        }
     }
 }

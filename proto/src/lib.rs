@@ -14,7 +14,9 @@ pub use self::{
     digest::digest,
     issue::{Issue, Rule},
     pattern::Pattern,
-    resources::{RESILIENCE_ID, ROUTING_ID, Resources, SETTINGS_ID, SYSTEM_PROMPT_ID, THINKING_BUDGET_ID},
+    resources::{
+        IP_FILTER_ID, RESILIENCE_ID, ROUTING_ID, Resources, SETTINGS_ID, SYSTEM_PROMPT_ID, THINKING_BUDGET_ID,
+    },
 };
 
 /// Generated. Field meanings are documented in the `.proto` files.
@@ -53,6 +55,7 @@ impl v1::Resource {
             Some(Body::FallbackChain(_)) => Kind::FallbackChain,
             Some(Body::CustomModel(_)) => Kind::CustomModel,
             Some(Body::PriceOverride(_)) => Kind::PriceOverride,
+            Some(Body::IpFilter(_)) => Kind::IpFilter,
             None => Kind::Unspecified,
         }
     }

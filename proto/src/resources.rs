@@ -26,6 +26,9 @@ pub const ROUTING_ID: &str = "routing";
 /// The id of how failures are answered.
 pub const RESILIENCE_ID: &str = "resilience";
 
+/// The id of who is let in.
+pub const IP_FILTER_ID: &str = "ip-filter";
+
 /// Encoded resources by key.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Resources(BTreeMap<ResourceKey, Bytes>);
@@ -39,6 +42,15 @@ impl Resources {
 
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// One resource, if it is there and can be read.
+    pub fn find(&self, kind: ResourceKind, id: &str) -> Option<Resource> {
+        let key = ResourceKey {
+            kind: kind.into(),
+            id: id.to_owned(),
+        };
+        Resource::decode(self.0.get(&key)?.clone()).ok()
     }
 
     pub fn digest(&self) -> [u8; 32] {

@@ -16,8 +16,8 @@ pub use self::routing::{
 use crate::{
     Issue,
     v1::{
-        ApiKey, Combo, Connection, CustomModel, ModelAlias, ProviderNode, Resource, ResourceKind as Kind,
-        SealedSecret, SystemPrompt, ThinkingBudget, resource::Body,
+        ApiKey, Combo, Connection, CustomModel, IpFilter, ModelAlias, ProviderNode, Resource,
+        ResourceKind as Kind, SealedSecret, SystemPrompt, ThinkingBudget, resource::Body,
     },
 };
 
@@ -51,6 +51,9 @@ pub const THINKING_MODES: [&str; 4] = ["auto", "passthrough", "custom", "adaptiv
 pub const EFFORT_LEVELS: [&str; 4] = ["none", "low", "medium", "high"];
 pub const MAX_THINKING_BUDGET: u32 = 131_072;
 pub const PROMPT_CHARS: usize = 50_000;
+pub const IP_FILTER_MODES: [&str; 3] = ["blacklist", "whitelist", "whitelist-priority"];
+/// Of each list.
+pub const IP_FILTER_ENTRIES: usize = 10_000;
 
 const AUTH_TYPES: [&str; 2] = ["apikey", "oauth"];
 const THINK_TAGS: [&str; 3] = ["off", "tagged", "opened-by-prompt"];
@@ -84,6 +87,7 @@ pub fn resource(resource: &Resource) -> Vec<Issue> {
         Some(Body::FallbackChain(body)) => fallback_chain(id, body),
         Some(Body::CustomModel(body)) => custom_model(id, body),
         Some(Body::PriceOverride(body)) => price_override(id, body),
+        Some(Body::IpFilter(body)) => ip_filter(id, body),
         Some(Body::Settings(_)) | None => Vec::new(),
     }
 }
@@ -263,6 +267,15 @@ pub fn thinking_budget(id: &str, body: &ThinkingBudget) -> Vec<Issue> {
     check.one_of("effort_level", &body.effort_level, &EFFORT_LEVELS);
     let allowed = body.custom_budget <= MAX_THINKING_BUDGET;
     check.that(allowed, "custom_budget", "must be at most 131072");
+    check.issues
+}
+
+/// The entries are read where they are compiled.
+pub fn ip_filter(id: &str, body: &IpFilter) -> Vec<Issue> {
+    let mut check = Check::new(Kind::IpFilter, id);
+    check.one_of("mode", &body.mode, &IP_FILTER_MODES);
+    check.count("blacklist", body.blacklist.len(), IP_FILTER_ENTRIES);
+    check.count("whitelist", body.whitelist.len(), IP_FILTER_ENTRIES);
     check.issues
 }
 

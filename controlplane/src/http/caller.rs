@@ -269,7 +269,7 @@ async fn live_session(parts: &Parts, ctx: &Ctx, access: Access) -> Option<Sessio
         Ok(true) => return None,
         Ok(false) => {}
         Err(error) => {
-            tracing::warn!(%error, "cannot ask for revoked sessions");
+            tracing::debug!(%error, "cannot ask for revoked sessions");
             if let Some(headers) = headers {
                 headers.add(X_DEGRADED, HeaderValue::from_static("session-revocation"));
             }

@@ -124,6 +124,7 @@ fn admit(ctx: &Ctx, client: Client, path: &str) -> Result<(), ApiError> {
     if ctx.drain.is_cancelled() && path != "/api/monitoring/health" {
         return Err(ApiError::Draining);
     }
+    ctx.gate.admit(client)?;
     ctx.limiter
         .admit(client.ip, Class::of(path))
         .map_err(|retry_after| ApiError::RateLimited { retry_after })

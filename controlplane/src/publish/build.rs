@@ -8,10 +8,10 @@ mod routing;
 use std::collections::HashMap;
 
 use proto::{
-    Resources, SETTINGS_ID, SYSTEM_PROMPT_ID, THINKING_BUDGET_ID,
+    IP_FILTER_ID, Resources, SETTINGS_ID, SYSTEM_PROMPT_ID, THINKING_BUDGET_ID,
     v1::{
-        ApiKey, Budget, ComboMember, Connection, CustomModel, ModelAlias, ProviderNode, RateLimit, Resource,
-        SealedSecret, Settings, SystemPrompt, ThinkingBudget, resource::Body,
+        ApiKey, Budget, ComboMember, Connection, CustomModel, IpFilter, ModelAlias, ProviderNode, RateLimit,
+        Resource, SealedSecret, Settings, SystemPrompt, ThinkingBudget, resource::Body,
     },
 };
 use runtime::{
@@ -21,7 +21,7 @@ use runtime::{
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::rows::{ConnectionRow, CustomModelRow, KeyRow, MemberRow, NodeRow, Rows, SettingRow};
+use super::rows::{ConnectionRow, CustomModelRow, IpFilterRow, KeyRow, MemberRow, NodeRow, Rows, SettingRow};
 use crate::vault::{Cell, Vault};
 
 /// What it takes to turn secrets at rest into secrets on the wire.
@@ -97,6 +97,7 @@ pub(super) fn build(rows: Rows, secrets: &Secrets) -> Resources {
         .chain(rows.chains.into_iter().map(routing::fallback_chain))
         .chain(rows.custom_models.into_iter().map(custom_model))
         .chain(rows.prices.into_iter().map(routing::price_override))
+        .chain(ip_filter(rows.ip_filter))
         .collect()
 }
 
@@ -153,6 +154,20 @@ fn rewriting(row: &SettingRow) -> Option<Resource> {
     Some(Resource {
         id: id.to_owned(),
         body: Some(body),
+    })
+}
+
+/// Absent while it is off: whoever comes from anywhere costs a data plane nothing then.
+fn ip_filter(row: IpFilterRow) -> Option<Resource> {
+    let filter = IpFilter {
+        enabled: row.enabled,
+        mode: row.mode,
+        blacklist: row.blacklist,
+        whitelist: row.whitelist,
+    };
+    filter.enabled.then(|| Resource {
+        id: IP_FILTER_ID.to_owned(),
+        body: Some(Body::IpFilter(filter)),
     })
 }
 

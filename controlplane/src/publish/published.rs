@@ -5,8 +5,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 use prost::Message;
 use proto::{
-    Resources,
-    v1::{ConfigUpdate, ConfigVersion, ResourceList, config_update::Mode},
+    IP_FILTER_ID, Resources,
+    v1::{
+        ConfigUpdate, ConfigVersion, IpFilter, ResourceKind, ResourceList, config_update::Mode,
+        resource::Body,
+    },
 };
 
 use super::rows::Head;
@@ -71,6 +74,15 @@ impl Published {
             full,
             deltas,
         })
+    }
+
+    /// Who is let in by address, for the control plane keeps to it too.
+    pub fn ip_filter(&self) -> Option<IpFilter> {
+        let resource = self.resources.find(ResourceKind::IpFilter, IP_FILTER_ID)?;
+        match resource.body {
+            Some(Body::IpFilter(filter)) => Some(filter),
+            _ => None,
+        }
     }
 
     /// The messages that bring a data plane from `base` to this revision; `nonce` ties the answer to them.

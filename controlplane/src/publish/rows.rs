@@ -26,6 +26,7 @@ pub(super) struct Rows {
     pub chains: Vec<ChainRow>,
     pub custom_models: Vec<CustomModelRow>,
     pub prices: Vec<PriceRow>,
+    pub ip_filter: IpFilterRow,
 }
 
 pub(super) struct SettingRow {
@@ -128,6 +129,13 @@ pub(super) struct CustomModelRow {
     pub name: String,
     pub r#type: String,
     pub context_window: Option<i32>,
+}
+
+pub(super) struct IpFilterRow {
+    pub enabled: bool,
+    pub mode: String,
+    pub blacklist: Vec<String>,
+    pub whitelist: Vec<String>,
 }
 
 // === impl Head ===
@@ -236,6 +244,15 @@ impl Rows {
         )
         .fetch_all(&mut *conn)
         .await?;
+        let ip_filter = sqlx::query_as!(
+            IpFilterRow,
+            r#"select enabled, mode,
+                      array(select entry from ip_filter_entry where list = 'black' order by entry) as "blacklist!",
+                      array(select entry from ip_filter_entry where list = 'white' order by entry) as "whitelist!"
+               from ip_filter_state"#
+        )
+        .fetch_one(&mut *conn)
+        .await?;
         Ok(Self {
             head: Head {
                 epoch: head.epoch,
@@ -252,6 +269,7 @@ impl Rows {
             chains,
             custom_models,
             prices,
+            ip_filter,
         })
     }
 }

@@ -19,6 +19,7 @@ mod edge;
 mod elsewhere;
 mod explain;
 mod fallback_chains;
+mod ip_filter;
 mod keys;
 mod metrics;
 mod observe;

@@ -137,6 +137,10 @@ impl Operator {
         self.call(reqwest::Method::GET, path, None).await
     }
 
+    pub async fn put(&self, path: &str, body: Value) -> Value {
+        self.call(reqwest::Method::PUT, path, Some(body)).await
+    }
+
     pub async fn delete(&self, path: &str) -> Value {
         self.call(reqwest::Method::DELETE, path, None).await
     }

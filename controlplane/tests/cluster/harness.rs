@@ -14,6 +14,7 @@ pub struct Cluster {
     pub database: String,
     pub control: Vec<ControlPlane>,
     pub data: Vec<DataPlane>,
+    redis: String,
     prefix: String,
 }
 
@@ -33,12 +34,17 @@ pub struct DataPlane {
 
 impl Cluster {
     pub async fn start(control_planes: usize, data_planes: usize) -> Self {
+        Self::start_on(service::redis_url(), control_planes, data_planes).await
+    }
+
+    pub async fn start_on(redis: String, control_planes: usize, data_planes: usize) -> Self {
         let prefix = service::prefix();
         let database = create_database(&prefix).await;
         let mut cluster = Self {
             database,
             control: Vec::new(),
             data: Vec::new(),
+            redis,
             prefix,
         };
         for _ in 0..control_planes {
@@ -103,10 +109,9 @@ impl Cluster {
     async fn start_control_plane(&self, http: SocketAddr, grpc: SocketAddr) -> ControlPlane {
         let (listen, grpc_listen) = (http.to_string(), grpc.to_string());
         let arguments = ["--listen", &listen, "--grpc-listen", &grpc_listen];
-        let redis = service::redis_url();
         let environment = [
             ("DATABASE_URL", self.database.as_str()),
-            ("REDIS_URL", &redis),
+            ("REDIS_URL", &self.redis),
             ("OMNIROUTE_CONTROLPLANE__REDIS_PREFIX", &self.prefix),
             ("CLUSTER_SECRET", testkit::snapshot::CLUSTER_SECRET),
             ("JWT_SECRET", "vT3qk8ZxPw2mRb6yLs9dHf4jNc7gUa1e"),
@@ -121,7 +126,6 @@ impl Cluster {
     }
 
     async fn start_data_plane(&self, address: SocketAddr, dir: TempDir) -> DataPlane {
-        let redis = service::redis_url();
         let control = self
             .control
             .iter()
@@ -130,7 +134,7 @@ impl Cluster {
             .join(",");
         let (listen, data_dir) = (address.to_string(), dir.path().display().to_string());
         let environment = [
-            ("REDIS_URL", redis.as_str()),
+            ("REDIS_URL", self.redis.as_str()),
             ("OMNIROUTE_DATAPLANE__REDIS_PREFIX", &self.prefix),
             ("CONTROL_PLANE_URL", &control),
             ("CLUSTER_SECRET", testkit::snapshot::CLUSTER_SECRET),

@@ -106,10 +106,7 @@ pub async fn get(State(gateway): State<Arc<Gateway>>, Path(id): Path<String>, re
 
 /// Who asks, and of which configuration.
 pub(super) fn enter(gateway: &Gateway, arrival: &Arrival) -> Result<(Arc<Table>, Caller), GatewayError> {
-    if gateway.availability.draining.is_cancelled() {
-        return Err(GatewayError::Draining);
-    }
-    let table = gateway.routing.load().ok_or(GatewayError::Unconfigured)?;
+    let table = pipeline::configuration(gateway, &arrival.parts)?;
     let caller = match pipeline::caller(&table, &arrival.parts, table.require_auth_for_models()) {
         Ok(caller) => caller,
         Err(AuthError::Missing) => return Err(AuthError::Required.into()),

@@ -25,7 +25,6 @@ use proto::v1::StoredAnswer;
 use state::EntryKey;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use tokio::join;
 use tokio::time::timeout;
 
@@ -132,7 +131,7 @@ pub async fn look(
     if named.is_none() && question.is_none() {
         return Ok(Found::Nothing(Deposit::default()));
     }
-    let store_down = gateway.availability.store_down.load(Ordering::Relaxed);
+    let store_down = gateway.is_store_away();
     let turn = OptionFuture::from(named.map(|named| {
         let begun = gateway
             .idempotency

@@ -4,7 +4,7 @@
 //! waits long and never fails because a provider does: the estimate steps in.
 
 use super::plan::{self, Plan};
-use super::{Arrival, Gateway, authenticate};
+use super::{Arrival, Gateway, address, authenticate};
 use crate::error::GatewayError;
 use crate::routing::{Connection, Route};
 use crate::upstream::{self, Outgoing};
@@ -32,10 +32,7 @@ struct Question {
 
 /// The input tokens of the request that arrived.
 pub async fn count(gateway: &Arc<Gateway>, arrival: &mut Arrival) -> Result<u64, GatewayError> {
-    if gateway.availability.draining.is_cancelled() {
-        return Err(GatewayError::Draining);
-    }
-    let table = gateway.routing.load().ok_or(GatewayError::Unconfigured)?;
+    let table = address::configuration(gateway, &arrival.parts)?;
     let caller = authenticate::caller(&table, &arrival.parts, gateway.edge.require_api_key)?;
     let body = arrival.read_body(&gateway.edge).await?;
     // what cannot be read is refused in the words of the client's own body

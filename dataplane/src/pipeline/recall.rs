@@ -19,7 +19,6 @@ use runtime::crypto::{self, SealKey, Sealed};
 use state::StateStore;
 use std::mem;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 const LIFE: Duration = Duration::from_secs(60 * 60);
@@ -81,7 +80,7 @@ impl Recall {
 /// The request with what was kept of the answers in it, where one of its candidates would want that back.
 pub async fn recalled(gateway: &Gateway, plan: &Plan, ask: Ask, key_id: &str) -> Ask {
     // looked at first: it rules out most requests, and what follows asks for every target's capabilities
-    if !ask.names_calls() || gateway.availability.store_down.load(Ordering::Relaxed) {
+    if !ask.names_calls() || gateway.is_store_away() {
         return ask;
     }
     let targets = plan.routes().flat_map(|(_, route)| {
@@ -108,7 +107,7 @@ pub async fn kept(gateway: &Gateway, served: &mut Served, key_id: &str) {
 
 /// What there is to do, if anything.
 pub fn keeping(gateway: &Gateway, key_id: &str, kept: Vec<Kept>) -> Option<BoxFuture<'static, ()>> {
-    if kept.is_empty() || gateway.availability.store_down.load(Ordering::Relaxed) {
+    if kept.is_empty() || gateway.is_store_away() {
         return None;
     }
     let recall = gateway.recall.clone();

@@ -28,6 +28,7 @@ use llm::think_tags::ThinkTags;
 use proto::v1::{self, ConfigVersion, Resource, ResourceError, ResourceKey, ResourceKind};
 use proto::v1::{resource::Body, resource_error::Code};
 use runtime::crypto::SealKey;
+use runtime::ip_filter::IpFilter;
 use runtime::period::zone;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -76,6 +77,7 @@ struct Sorted<'a> {
     custom_models: BTreeMap<&'a str, &'a v1::CustomModel>,
     /// By provider id.
     prices: HashMap<&'a str, Overrides>,
+    ip_filter: Option<&'a v1::IpFilter>,
     /// Names of combos and aliases that cannot be used, and why.
     broken: Vec<(&'a str, String)>,
 }
@@ -120,6 +122,7 @@ impl Table {
             budget_zone: settings.budget_zone,
             keys: compile_keys(&sorted, &mut errors),
             rewrite: compile_rewrite(&sorted),
+            ip_filter: compile_ip_filter(&sorted, &mut errors),
             choice: sorted.routing.map(Choice::from).unwrap_or_default(),
             cache: CacheRules::new(sorted.settings, sorted.system_prompt, sorted.thinking_budget),
             resilience: sorted.resilience.map(Resilience::from).unwrap_or_default(),
@@ -165,6 +168,7 @@ impl<'a> Sorted<'a> {
                 (Some(Body::ModelAlias(_)), Some(reason)) => sorted.broken.push((id, reason)),
                 // a rule that cannot be read in full is still a rule
                 (Some(Body::Policy(policy)), Some(_)) => drop(sorted.policies.insert(id, policy)),
+                (Some(Body::IpFilter(filter)), _) => sorted.ip_filter = Some(filter),
                 (Some(_), Some(_)) => {}
                 (Some(Body::Settings(settings)), None) => sorted.settings = Some(settings),
                 (Some(Body::ProviderNode(node)), None) => drop(sorted.nodes.insert(id, node)),
@@ -541,6 +545,18 @@ fn compile_rewrite(sorted: &Sorted<'_>) -> Option<Arc<Rewrite>> {
         thinking.unwrap_or_default(),
     )
     .map(Arc::new)
+}
+
+/// Absent while everybody is let in. What cannot be read of it lets nobody in.
+fn compile_ip_filter(sorted: &Sorted<'_>, errors: &mut Vec<ResourceError>) -> Option<IpFilter> {
+    let filter = sorted.ip_filter.filter(|filter| filter.enabled)?;
+    let (compiled, unreadable) = IpFilter::read(&filter.mode, &filter.blacklist, &filter.whitelist);
+    if !unreadable.is_empty() {
+        let text = format!("these entries are no addresses: {}", unreadable.join(", "));
+        let fault = Fault::new(Code::Invalid, text);
+        report(errors, ResourceKind::IpFilter, proto::IP_FILTER_ID, fault);
+    }
+    Some(compiled)
 }
 
 fn compile_keys(sorted: &Sorted<'_>, errors: &mut Vec<ResourceError>) -> HashMap<[u8; 32], Arc<ApiKey>> {

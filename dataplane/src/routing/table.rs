@@ -23,6 +23,7 @@ use llm::pricing::Overrides;
 use llm::think_tags::ThinkTags;
 use llm::{Dialect, ProviderSpec, Rewrite};
 use proto::v1::ConfigVersion;
+use runtime::ip_filter::IpFilter;
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -58,6 +59,8 @@ pub struct Table {
     pub(super) resilience: Resilience,
     pub(super) choice: Choice,
     pub(super) cache: CacheRules,
+    /// Who is let in; absent when everybody is.
+    pub(super) ip_filter: Option<IpFilter>,
 }
 
 /// A gateway API key. The key itself is nowhere, only its keyed hash is known.
@@ -157,6 +160,10 @@ impl Table {
 
     pub fn key_by_id(&self, id: &str) -> Option<&Arc<ApiKey>> {
         self.keys.values().find(|key| &*key.id == id)
+    }
+
+    pub fn ip_filter(&self) -> Option<&IpFilter> {
+        self.ip_filter.as_ref()
     }
 
     pub fn rewrite(&self) -> Option<&Arc<Rewrite>> {

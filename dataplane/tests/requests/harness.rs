@@ -213,7 +213,8 @@ impl DataPlane {
         routing.store(table);
     }
 
-    /// Starts what tells other data planes on the same store what this one finds out, and what counts for operators.
+    /// Starts what data planes on the same store tell each other, what counts for operators, and what finds out that
+    /// the store is gone.
     pub fn share(&self, id: &str) {
         let (gateway, stop) = (self.gateway.clone(), self.stop.clone());
         let health = gateway.routing.health().clone();
@@ -222,6 +223,16 @@ impl DataPlane {
         tokio::spawn(app::report_cache(gateway.clone(), id.to_owned(), stop.clone()));
         let (admissions, settled) = (gateway.admissions.clone(), stop.clone());
         tokio::spawn(async move { admissions.run(settled).await });
+        let following = gateway.clone();
+        let beside = async move {
+            let bans = following.banned.follow(&*following.store);
+            let watch = following
+                .availability
+                .store
+                .watch(|away| following.metrics.store_down(away));
+            tokio::join!(bans, watch);
+        };
+        tokio::spawn(stop.clone().run_until_cancelled_owned(beside));
         tokio::spawn(async move { gateway.tally.publish(&*gateway.store, stop).await });
     }
 

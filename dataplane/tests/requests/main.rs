@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
+mod addresses;
 mod cache;
 mod choosing;
 mod clients;
@@ -24,6 +25,7 @@ mod replies;
 mod rewriting;
 mod roundtrips;
 mod scripted;
+mod store_outage;
 mod storm;
 mod strategies;
 mod streams;

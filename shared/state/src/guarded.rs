@@ -12,6 +12,7 @@ mod breaker;
 
 use self::breaker::Breaker;
 use crate::admission::{Admission, BudgetStanding, Renewal, Ruling, Settled, Settlement, Spending};
+use crate::ban::BanChanges;
 use crate::cache::{CacheReport, CacheStats, CachedAnswer};
 use crate::claim::Claim;
 use crate::combo::ComboCount;
@@ -23,9 +24,9 @@ use crate::{LoginStanding, StateStore, StoreError};
 use async_trait::async_trait;
 use bytes::Bytes;
 use std::future::Future;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 pub use self::breaker::Condition;
@@ -52,23 +53,27 @@ impl GuardedStore {
         }
     }
 
-    /// Whether the store is away, now and from now on.
-    pub fn away(&self) -> watch::Receiver<bool> {
-        self.breaker.subscribe()
-    }
-
     /// Finds out that the store has gone, even when nobody asks it for anything, and that it is back. Never ends:
-    /// a guarded store that nobody watches stays away for ever.
-    pub async fn watch(&self) {
+    /// a guarded store that nobody watches stays away for ever. `tell` learns of every change, whether the store is
+    /// away now.
+    pub async fn watch(&self, tell: impl Fn(bool)) {
         loop {
             // a failure here is one to look at again, at once
             let _ = timeout(CHECK, self.breaker.failed.notified()).await;
             let _ = self.ping().await;
-            while self.breaker.is_away() {
-                sleep(self.breaker.rest()).await;
-                if self.answers().await {
-                    self.breaker.close();
-                }
+            if self.breaker.is_away() {
+                tell(true);
+                self.until_it_answers().await;
+                tell(false);
+            }
+        }
+    }
+
+    async fn until_it_answers(&self) {
+        loop {
+            sleep(self.breaker.rest()).await;
+            if self.answers().await {
+                return self.breaker.close();
             }
         }
     }
@@ -272,6 +277,18 @@ impl StateStore for GuardedStore {
 
     async fn forget_key(&self, key: &str) -> Result<(), StoreError> {
         self.store.forget_key(key).await
+    }
+
+    async fn ban(&self, ip: IpAddr, reason: &str, ttl: Duration) -> Result<(), StoreError> {
+        self.store.ban(ip, reason, ttl).await
+    }
+
+    async fn unban(&self, ip: IpAddr) -> Result<bool, StoreError> {
+        self.store.unban(ip).await
+    }
+
+    async fn bans_since(&self, version: u64) -> Result<BanChanges, StoreError> {
+        self.store.bans_since(version).await
     }
 
     async fn ping(&self) -> Result<Duration, StoreError> {

@@ -21,6 +21,7 @@
 //! | last good snapshot | a data plane that starts needs a control plane; those that run do not notice | the next change of the configuration is stored |
 //! | revoked sessions | a session that logged out counts as live until it is back, and answers say so; the session epoch in Postgres still ends sessions | those that logged out before live until they expire |
 //! | failed logins | each control plane has only its own rate limit and its cap on hashing | locks and counts are forgotten |
+//! | bans | those that are known go on to hold until they end; nobody can be banned or let in, and whoever tries is told | they are forgotten within half a second |
 //! | health | each data plane goes by its own experience, keeps what it could not note, and notes it later; a reset by an administrator cannot be carried out and must say so | the answer is `complete`, so what others noted before is dropped; at worst each data plane meets a failing account once more |
 //! | probe of a provider | [`StateStore::claim_probe`] fails, which is neither yes nor no: one probe for each data plane instead of one in all | a second probe may start beside one that runs |
 //! | counts of combos | those that could not be added are lost once their holder drops them; an error may come after they were added, so adding again may count twice; routing does not look at them | they start from zero |
@@ -35,6 +36,7 @@
 //! it knew when it asked: else a `complete` answer would drop what is on its way to the store.
 
 mod admission;
+mod ban;
 mod cache;
 mod claim;
 mod combo;
@@ -50,6 +52,7 @@ pub use admission::{
     Admission, Budget, BudgetStanding, LAPSED_REMEMBERED, Limit, PERIOD_REMEMBERED, Rate, RateStanding,
     Refund, Renewal, Ruling, Settled, Settlement, Spending, Verdict,
 };
+pub use ban::{Ban, BanChanges, Banned};
 pub use cache::{
     CACHE_REPORT_TTL, CacheCounts, CacheHoldings, CacheReport, CacheStats, CachedAnswer, MAX_CACHED_ANSWERS,
 };
@@ -65,6 +68,7 @@ pub use session::{MAX_SESSIONS, SESSION_IDLE, Session, SessionUse};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use std::net::IpAddr;
 use std::time::Duration;
 use thiserror::Error;
 
@@ -238,6 +242,15 @@ pub trait StateStore: Send + Sync + 'static {
 
     /// The same for as long as the store remembers what it was told; another one when it has lost its memory.
     async fn life(&self) -> Result<u64, StoreError>;
+
+    /// Keeps an address out, instead of what there was about it.
+    async fn ban(&self, ip: IpAddr, reason: &str, ttl: Duration) -> Result<(), StoreError>;
+
+    /// Lets an address in again, and says whether it was banned.
+    async fn unban(&self, ip: IpAddr) -> Result<bool, StoreError>;
+
+    /// Who is banned, unless that has not changed since `version`; zero asks in any case.
+    async fn bans_since(&self, version: u64) -> Result<BanChanges, StoreError>;
 
     /// How long one round trip takes.
     async fn ping(&self) -> Result<Duration, StoreError>;

@@ -4,6 +4,7 @@
 //! what is alive.
 
 mod admission;
+mod bans;
 mod bounded;
 mod cache;
 mod claims;
@@ -12,6 +13,7 @@ mod health;
 mod session;
 
 pub use self::admission::LocalAdmissions;
+use self::bans::Bans;
 use self::bounded::Bounded;
 use self::cache::Cache;
 use self::claims::Claims;
@@ -19,6 +21,7 @@ use self::clock::Clock;
 use self::health::Health;
 use self::session::Sessions;
 use crate::admission::{Admission, BudgetStanding, Renewal, Ruling, Settled, Settlement, Spending};
+use crate::ban::BanChanges;
 use crate::cache::{CacheReport, CacheStats, CachedAnswer};
 use crate::claim::Claim;
 use crate::combo::ComboCount;
@@ -31,6 +34,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -57,6 +61,7 @@ pub struct MemoryStore {
     claims: Mutex<Claims>,
     cache: Mutex<Cache>,
     admissions: LocalAdmissions,
+    bans: Mutex<Bans>,
 }
 
 #[derive(Debug)]
@@ -86,6 +91,7 @@ impl Default for MemoryStore {
         let clock = Clock::default();
         Self {
             health: Mutex::new(Health::new(&clock)),
+            bans: Mutex::new(Bans::new(&clock)),
             clock,
             snapshot: Mutex::default(),
             revoked: Mutex::default(),
@@ -352,6 +358,19 @@ impl StateStore for MemoryStore {
 
     async fn life(&self) -> Result<u64, StoreError> {
         Ok(self.clock.started_us())
+    }
+
+    async fn ban(&self, ip: IpAddr, reason: &str, ttl: Duration) -> Result<(), StoreError> {
+        self.bans.lock().insert(ip, reason, ttl, &self.clock);
+        Ok(())
+    }
+
+    async fn unban(&self, ip: IpAddr) -> Result<bool, StoreError> {
+        Ok(self.bans.lock().remove(ip, &self.clock))
+    }
+
+    async fn bans_since(&self, version: u64) -> Result<BanChanges, StoreError> {
+        Ok(self.bans.lock().since(version, &self.clock))
     }
 
     async fn ping(&self) -> Result<Duration, StoreError> {

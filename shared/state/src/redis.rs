@@ -6,6 +6,7 @@
 
 mod address;
 mod admission;
+mod ban;
 mod cache;
 mod claim;
 mod combo;
@@ -15,6 +16,7 @@ mod load;
 mod session;
 
 use crate::admission::{Admission, BudgetStanding, Renewal, Ruling, Settled, Settlement, Spending};
+use crate::ban::BanChanges;
 use crate::cache::{CacheReport, CacheStats, CachedAnswer};
 use crate::claim::Claim;
 use crate::combo::ComboCount;
@@ -29,6 +31,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use connection::Connection;
 use std::future::Future;
+use std::net::IpAddr;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
@@ -50,7 +53,10 @@ static LOGIN_STANDING: LazyLock<Script> =
 
 #[derive(Clone)]
 pub struct RedisStore {
+    /// For what a request waits for.
     connection: Connection,
+    /// For the rest, so that a large snapshot is in nobody's way.
+    background: Connection,
     prefix: String,
     deadline: Duration,
 }
@@ -64,9 +70,10 @@ impl RedisStore {
     /// TLS; `?ssl_ca_certs=FILE` names the certificates to trust instead of the system's.
     pub async fn connect(url: &str, prefix: &str) -> Result<Self, StoreError> {
         let address = Address::read(url).map_err(StoreError::Address)?;
-        let connection = Connection::to(address)?;
+        let (connection, background) = (Connection::to(address.clone())?, Connection::to(address)?);
         Ok(Self {
             connection,
+            background,
             prefix: prefix.to_owned(),
             deadline: DEADLINE,
         })
@@ -87,7 +94,7 @@ impl RedisStore {
     }
 
     async fn invoke<T: FromRedisValue>(&self, call: ScriptInvocation<'_>) -> Result<T, StoreError> {
-        let mut connection = self.connection.clone();
+        let mut connection = self.background.clone();
         within(self.unhurried(), call.invoke_async(&mut connection)).await
     }
 
@@ -109,7 +116,7 @@ impl RedisStore {
 #[async_trait]
 impl StateStore for RedisStore {
     async fn load_snapshot(&self) -> Result<Option<Bytes>, StoreError> {
-        let mut connection = self.connection.clone();
+        let mut connection = self.background.clone();
         let mut command = ::redis::cmd("HGET");
         command.arg(self.key("snapshot")).arg("sealed");
         let found: Option<Vec<u8>> = within(SNAPSHOT_DEADLINE, command.query_async(&mut connection)).await?;
@@ -117,7 +124,7 @@ impl StateStore for RedisStore {
     }
 
     async fn store_snapshot(&self, epoch: &str, revision: u64, sealed: Bytes) -> Result<bool, StoreError> {
-        let mut connection = self.connection.clone();
+        let mut connection = self.background.clone();
         let mut call = STORE_SNAPSHOT.key(self.key("snapshot"));
         call.arg(epoch).arg(revision).arg(sealed.as_ref());
         within(SNAPSHOT_DEADLINE, call.invoke_async(&mut connection)).await
@@ -326,6 +333,18 @@ impl StateStore for RedisStore {
 
     async fn life(&self) -> Result<u64, StoreError> {
         self.invoke(LIFE.key(self.key("life"))).await
+    }
+
+    async fn ban(&self, ip: IpAddr, reason: &str, ttl: Duration) -> Result<(), StoreError> {
+        ban::insert(self, ip, reason, ttl).await
+    }
+
+    async fn unban(&self, ip: IpAddr) -> Result<bool, StoreError> {
+        ban::remove(self, ip).await
+    }
+
+    async fn bans_since(&self, version: u64) -> Result<BanChanges, StoreError> {
+        ban::since(self, version).await
     }
 
     async fn ping(&self) -> Result<Duration, StoreError> {

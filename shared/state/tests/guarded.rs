@@ -35,7 +35,7 @@ impl Guarded {
         let store = Arc::new(GuardedStore::new(Arc::new(store)));
         let watched = store.clone();
         let guarded = Self {
-            watching: tokio::spawn(async move { watched.watch().await }),
+            watching: tokio::spawn(async move { watched.watch(|_| {}).await }),
             store,
             redis,
             way,
@@ -50,6 +50,12 @@ impl Guarded {
             (asked.is_ok() && self.store.condition() == Condition::Well).then_some(())
         };
         wait_until("the store to be well", RECOVERED, answers).await;
+    }
+
+    /// Without being asked.
+    async fn becomes(&self, condition: Condition, within: Duration) {
+        let is = || std::future::ready((self.store.condition() == condition).then_some(()));
+        wait_until(&format!("the store to be {condition:?}"), within, is).await;
     }
 
     /// Until calls fail without being made.
@@ -87,17 +93,10 @@ async fn a_store_that_hangs_costs_the_first_callers_their_deadline_and_the_other
 #[tokio::test]
 async fn a_store_is_found_to_be_away_and_back_though_nobody_asks_it() {
     let mut guarded = Guarded::start().await;
-    let mut away = guarded.store.away();
     guarded.redis.kill();
-    tokio::time::timeout(SOON, away.wait_for(|away| *away))
-        .await
-        .unwrap()
-        .unwrap();
+    guarded.becomes(Condition::Away, SOON).await;
     guarded.redis.restart().await;
-    tokio::time::timeout(RECOVERED, away.wait_for(|away| !away))
-        .await
-        .unwrap()
-        .unwrap();
+    guarded.becomes(Condition::Well, RECOVERED).await;
     guarded.is_well().await;
 }
 
@@ -116,9 +115,7 @@ async fn a_store_that_forgot_everything_is_well() {
     let guarded = Guarded::start().await;
     let store = &guarded.store;
     store.revoke_session("s", Duration::from_secs(60)).await.unwrap();
-    let mut redis = guarded.redis.connect().unwrap();
-    redis::cmd("FLUSHALL").exec(&mut redis).unwrap();
-    redis::cmd("SCRIPT").arg("FLUSH").exec(&mut redis).unwrap();
+    guarded.redis.flush().unwrap();
     assert!(!store.session_revoked("s").await.unwrap());
     store
         .login_failure("ip", Duration::from_secs(60), 3)

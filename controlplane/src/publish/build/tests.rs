@@ -8,7 +8,7 @@ use runtime::crypto::ClusterKeys;
 use serde_json::{Value, json};
 
 use super::{
-    super::rows::{ChainRow, ComboRow, Head, PolicyRow},
+    super::rows::{ChainRow, ComboRow, Head, IpFilterRow, PolicyRow},
     *,
 };
 
@@ -29,6 +29,12 @@ fn rows() -> Rows {
         chains: Vec::new(),
         custom_models: Vec::new(),
         prices: Vec::new(),
+        ip_filter: IpFilterRow {
+            enabled: false,
+            mode: "blacklist".to_owned(),
+            blacklist: vec!["203.0.113.9".to_owned()],
+            whitelist: Vec::new(),
+        },
     }
 }
 
@@ -316,5 +322,24 @@ fn data_planes_cache_as_they_do_by_themselves_until_somebody_says_otherwise() {
     assert_eq!(
         (set.ttl_ms, set.idempotency_generation, set.generation),
         (Some(60_000), 3, 0)
+    );
+}
+
+#[test]
+fn who_is_let_in_is_published_while_it_matters() {
+    let filter = |enabled| {
+        let mut rows = rows();
+        rows.ip_filter.enabled = enabled;
+        built(rows).into_iter().find_map(|resource| match resource.body {
+            Some(Body::IpFilter(filter)) => Some((resource.id, filter)),
+            _ => None,
+        })
+    };
+    assert_eq!(filter(false), None);
+    let (id, filter) = filter(true).unwrap();
+    assert_eq!(id, "ip-filter");
+    assert_eq!(
+        (filter.enabled, filter.blacklist),
+        (true, vec!["203.0.113.9".to_owned()])
     );
 }

@@ -1,9 +1,9 @@
 //! Whether the store is to be asked: counts how calls end, and says stop when too many of them fail.
 
 use parking_lot::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 /// Of so much time the share of failed calls is looked at. So long after the last failure, too, a store that is
@@ -35,7 +35,7 @@ pub enum Condition {
 #[derive(Debug)]
 pub(super) struct Breaker {
     started: Instant,
-    away: watch::Sender<bool>,
+    away: AtomicBool,
     /// Milliseconds since `started`; zero for never.
     last_failure: AtomicU64,
     counts: Mutex<Counts>,
@@ -60,7 +60,7 @@ impl Default for Breaker {
         let now = Instant::now();
         Self {
             started: now,
-            away: watch::Sender::new(false),
+            away: AtomicBool::new(false),
             last_failure: AtomicU64::new(0),
             counts: Mutex::new(Counts {
                 since: now,
@@ -77,11 +77,7 @@ impl Default for Breaker {
 
 impl Breaker {
     pub fn is_away(&self) -> bool {
-        *self.away.borrow()
-    }
-
-    pub fn subscribe(&self) -> watch::Receiver<bool> {
-        self.away.subscribe()
+        self.away.load(Ordering::Relaxed)
     }
 
     pub fn condition(&self) -> Condition {
@@ -111,7 +107,7 @@ impl Breaker {
         counts.failures += 1;
         counts.in_a_row += 1;
         if counts.are_too_bad() {
-            self.away.send_replace(true);
+            self.away.store(true, Ordering::Relaxed);
         }
         drop(counts);
         self.failed.notify_one();
@@ -140,7 +136,7 @@ impl Breaker {
             rest: counts.rest,
             back_since: Some(now),
         };
-        self.away.send_replace(false);
+        self.away.store(false, Ordering::Relaxed);
     }
 }
 

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 /// Names a file of certificates to trust instead of the system's, as redis-py calls it.
 const CERTIFICATES: &str = "ssl_ca_certs";
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Address {
     /// Of a cluster the nodes to ask first; else one server.
     pub nodes: Vec<ConnectionInfo>,

@@ -130,7 +130,7 @@ pub(super) async fn spending(
 }
 
 pub(super) async fn forget_key(store: &RedisStore, key: &str) -> Result<(), StoreError> {
-    let mut connection = store.connection.clone();
+    let mut connection = store.background.clone();
     let mut command = redis::cmd("DEL");
     command.arg(&keys(store, key)[..]);
     within(store.unhurried(), command.query_async(&mut connection)).await

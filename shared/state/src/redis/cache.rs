@@ -41,7 +41,7 @@ pub(super) async fn insert(
         .arg(sealed.as_ref())
         .arg("PX")
         .arg(milliseconds(ttl));
-    let mut connection = store.connection.clone();
+    let mut connection = store.background.clone();
     let () = within(store.unhurried(), command.query_async(&mut connection)).await?;
 
     let mut call = invocation(store, &NOTE);

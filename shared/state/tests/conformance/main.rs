@@ -8,6 +8,7 @@
 )]
 
 mod admission;
+mod bans;
 mod budgets;
 mod cache;
 mod claims;
@@ -51,6 +52,7 @@ const SCENARIOS: &[&[Scenario]] = &[
     admission::SCENARIOS,
     rates::SCENARIOS,
     budgets::SCENARIOS,
+    bans::SCENARIOS,
 ];
 
 #[tokio::test]

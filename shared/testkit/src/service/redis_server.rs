@@ -66,6 +66,13 @@ impl RedisServer {
         Client::open(self.url())?.get_connection_with_timeout(CONNECT)
     }
 
+    /// Forgets everything, scripts too, as after a failover to a server that had nothing yet.
+    pub fn flush(&self) -> RedisResult<()> {
+        let mut connection = self.connect()?;
+        redis::cmd("FLUSHALL").exec(&mut connection)?;
+        redis::cmd("SCRIPT").arg("FLUSH").exec(&mut connection)
+    }
+
     /// As a power cut would.
     pub fn kill(&mut self) {
         self.process.kill();

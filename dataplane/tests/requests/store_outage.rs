@@ -1,0 +1,241 @@
+//! Redis hangs, slows down, dies and forgets under the load of two data planes. No request fails, hardly any waits,
+//! and every answer says what it went without.
+
+use crate::harness::{DataPlane, Setup, header};
+use parking_lot::Mutex;
+use serde_json::{Value, json};
+use state::{Condition, RedisStore, StateStore};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use testkit::service::RedisServer;
+use testkit::{Fault, FaultProxy, Simulator, wait_until};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// Of each data plane.
+const CLIENTS: usize = 2;
+/// What a request may wait for the store: thrice what it is in earnest, because test machines are busy.
+const DEADLINE: Duration = Duration::from_millis(150);
+const SOON: Duration = Duration::from_secs(5);
+/// What is promised.
+const RECOVERED: Duration = Duration::from_secs(10);
+
+struct World {
+    redis: RedisServer,
+    way: FaultProxy,
+    data_planes: Vec<Arc<DataPlane>>,
+    answers: Arc<Mutex<Vec<Answer>>>,
+    stop: CancellationToken,
+    clients: JoinSet<()>,
+    _provider: Simulator,
+}
+
+#[derive(Clone, Copy)]
+struct Answer {
+    asked: Instant,
+    took: Duration,
+    degraded: bool,
+}
+
+/// The second turn of a client that dropped the reasoning of the first: it has to be asked for in the store.
+fn question() -> Value {
+    let call = json!({"id": "toolu_1", "type": "function", "function": {"name": "f", "arguments": "{}"}});
+    json!({
+        "model": "anthropic/claude-sonnet-4-5", "stream": false, "max_tokens": 8000, "reasoning_effort": "low",
+        "tools": [{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}],
+        "messages": [
+            {"role": "user", "content": "Use the tool."},
+            {"role": "assistant", "content": null, "tool_calls": [call]},
+            {"role": "tool", "tool_call_id": "toolu_1", "content": "42"},
+        ],
+    })
+}
+
+async fn ask_until(stop: CancellationToken, data_plane: Arc<DataPlane>, answers: Arc<Mutex<Vec<Answer>>>) {
+    let question = question();
+    while !stop.is_cancelled() {
+        let asked = Instant::now();
+        let response = data_plane.ask("/v1/chat/completions", &question).await;
+        let degraded = header(&response, "x-omniroute-degraded").is_some();
+        let status = response.status();
+        let text = response.text().await.unwrap();
+        assert_eq!(status, 200, "{text}");
+        let took = asked.elapsed();
+        answers.lock().push(Answer {
+            asked,
+            took,
+            degraded,
+        });
+    }
+}
+
+// === impl World ===
+
+impl World {
+    async fn start() -> Self {
+        let (redis, provider) = (RedisServer::start().await, Simulator::anthropic().await);
+        let way = FaultProxy::to(redis.address()).await;
+        let url = format!("redis://{}", way.address());
+        let (answers, stop, mut clients) = (Arc::default(), CancellationToken::new(), JoinSet::new());
+        let mut data_planes = Vec::new();
+        for id in ["a", "b"] {
+            let store = RedisStore::connect(&url, "test").await.unwrap();
+            let store = store.with_deadline(DEADLINE);
+            let setup = Setup::new().store(Arc::new(store));
+            let data_plane = Arc::new(setup.account("a", "anthropic", &provider).start().await);
+            data_plane.share(id);
+            for _ in 0..CLIENTS {
+                clients.spawn(ask_until(stop.clone(), data_plane.clone(), Arc::clone(&answers)));
+            }
+            data_planes.push(data_plane);
+        }
+        let world = Self {
+            redis,
+            way,
+            data_planes,
+            answers,
+            stop,
+            clients,
+            _provider: provider,
+        };
+        world.answers_more(100).await;
+        world.is_told_to_be(Condition::Well, RECOVERED).await;
+        world
+    }
+
+    async fn answers_more(&self, count: usize) {
+        let before = self.answers.lock().len();
+        let more = || std::future::ready((self.answers.lock().len() >= before + count).then_some(()));
+        wait_until("the load to go on", SOON * 2, more).await;
+    }
+
+    /// On every data plane, and in its metrics.
+    async fn is_told_to_be(&self, condition: Condition, within: Duration) {
+        for data_plane in &self.data_planes {
+            let is = || {
+                let now = data_plane.gateway.availability.store.condition();
+                std::future::ready((now == condition).then_some(()))
+            };
+            wait_until(&format!("the store to be {condition:?}"), within, is).await;
+        }
+    }
+
+    fn since(&self, from: Instant) -> Vec<Answer> {
+        let answers = self.answers.lock();
+        answers
+            .iter()
+            .filter(|answer| answer.asked >= from)
+            .copied()
+            .collect()
+    }
+
+    /// The store is gone already. Goes on until `enough` requests went without it.
+    async fn goes_on_without_it(&self, gone: Instant, enough: usize) {
+        let before = self.answers.lock().iter().map(|answer| answer.took).collect();
+        self.is_told_to_be(Condition::Away, SOON).await;
+        let away = Instant::now();
+        self.answers_more(enough).await;
+
+        let without = self.since(away);
+        assert!(
+            without.iter().all(|answer| answer.degraded),
+            "every answer says so"
+        );
+        let (usual, now) = (percentile(before, 50), percentile(took(&without), 50));
+        assert!(
+            now < usual + DEADLINE / 2,
+            "{now:?} instead of {usual:?}: the store is still waited for"
+        );
+        let first = self
+            .since(gone)
+            .iter()
+            .filter(|answer| answer.asked < away)
+            .count();
+        report(&format!(
+            "{first} requests until it was away; then p50 {now:?}, p99 {:?}, before p50 {usual:?}",
+            percentile(took(&without), 99)
+        ));
+    }
+
+    async fn recovers(&self) {
+        let back = Instant::now();
+        let well = || {
+            let since = self.since(back);
+            let last = since.iter().rev().take(20).filter(|answer| !answer.degraded);
+            std::future::ready((last.count() == 20).then_some(()))
+        };
+        wait_until("answers that went without nothing", RECOVERED, well).await;
+        report(&format!("well again after {:?}", back.elapsed()));
+    }
+
+    async fn ends(mut self) {
+        self.stop.cancel();
+        while let Some(client) = self.clients.join_next().await {
+            client.unwrap();
+        }
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "the test runner shows it to whoever asks")]
+fn report(measured: &str) {
+    eprintln!("{measured}");
+}
+
+fn took(answers: &[Answer]) -> Vec<Duration> {
+    answers.iter().map(|answer| answer.took).collect()
+}
+
+fn percentile(mut times: Vec<Duration>, percent: usize) -> Duration {
+    times.sort_unstable();
+    times[(times.len() * percent / 100).min(times.len() - 1)]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redis_that_hangs_for_five_seconds_costs_no_request() {
+    let world = World::start().await;
+    let gone = Instant::now();
+    world.redis.pause();
+    world.goes_on_without_it(gone, 200).await;
+    let left = Duration::from_secs(5).saturating_sub(gone.elapsed());
+    tokio::time::sleep(left).await;
+    world.is_told_to_be(Condition::Away, SOON).await;
+    world.redis.resume();
+    world.recovers().await;
+    world.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redis_that_is_200_ms_slower_costs_no_request_and_is_told_of() {
+    let world = World::start().await;
+    let gone = Instant::now();
+    world.way.set(Fault::Delay(Duration::from_millis(100)));
+    world.goes_on_without_it(gone, 200).await;
+    let metrics = world.data_planes[0].get("/metrics").send().await.unwrap();
+    let metrics = metrics.text().await.unwrap();
+    assert!(metrics.contains("state_store_down 1"), "{metrics}");
+    world.way.set(Fault::None);
+    world.recovers().await;
+    world.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redis_that_dies_costs_no_request_and_the_next_one_is_used() {
+    let mut world = World::start().await;
+    let gone = Instant::now();
+    world.redis.kill();
+    world.goes_on_without_it(gone, 200).await;
+    world.redis.restart().await;
+    world.recovers().await;
+    world.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redis_that_forgets_everything_costs_no_request() {
+    let world = World::start().await;
+    for _ in 0..5 {
+        world.redis.flush().unwrap();
+        world.answers_more(50).await;
+    }
+    world.recovers().await;
+    world.ends().await;
+}
