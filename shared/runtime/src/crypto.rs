@@ -223,7 +223,7 @@ mod tests {
         let keys = ClusterKeys::derive("a cluster secret of some length!");
         let printed = format!("{keys:?}");
         assert!(!printed.contains(keys.join_token.expose()), "{printed}");
-        assert_eq!(printed.matches("[redacted]").count(), 4, "{printed}");
+        assert_eq!(printed.matches("[redacted]").count(), 5, "{printed}");
     }
 
     #[test]
