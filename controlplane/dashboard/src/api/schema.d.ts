@@ -299,7 +299,7 @@ export interface paths {
         /** Changes what the body names. An empty `allowedModels` or `allowedConnections` allows everything. */
         put: operations["put_keys_id"];
         post?: never;
-        /** Ends a key. */
+        /** Ends a key, with its budget and its counters. */
         delete: operations["delete_keys_id"];
         options?: never;
         head?: never;
@@ -416,6 +416,60 @@ export interface paths {
         post: operations["post_policies"];
         /** Removes a policy, named by `?id=` or in the body, or unlocks `?identifier=`. */
         delete: operations["delete_policies"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/pricing": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What models cost: the built-in list under what operators say, field by field. */
+        get: operations["get_pricing"];
+        /** Sets amounts, and leaves those that are not named. */
+        put: operations["put_pricing"];
+        post?: never;
+        /** Goes back to the built-in prices: of one model, of one provider, or of all. */
+        delete: operations["delete_pricing"];
+        options?: never;
+        head?: never;
+        /** Sets amounts, and leaves those that are not named. */
+        patch: operations["patch_pricing"];
+        trace?: never;
+    };
+    "/api/pricing/defaults": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The built-in list alone. */
+        get: operations["get_pricing_defaults"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/pricing/models": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Models that can have a price, by what clients write before the slash. */
+        get: operations["get_pricing_models"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -731,6 +785,25 @@ export interface paths {
         patch: operations["patch_settings_combo_defaults"];
         trace?: never;
     };
+    "/api/settings/ip-filter": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The lists, what they mean, and who is banned now. */
+        get: operations["get_settings_ip_filter"];
+        /** Changes what the body names; bans an address, or lets one in again. */
+        put: operations["put_settings_ip_filter"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Changes what the body names; bans an address, or lets one in again. */
+        patch: operations["patch_settings_ip_filter"];
+        trace?: never;
+    };
     "/api/settings/require-login": {
         parameters: {
             query?: never;
@@ -787,6 +860,26 @@ export interface paths {
         head?: never;
         /** Changes what the body names. */
         patch: operations["patch_settings_thinking_budget"];
+        trace?: never;
+    };
+    "/api/usage/budget": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How budgets stand: of one key, or as a list. */
+        get: operations["get_usage_budget"];
+        /** Sets what the body names of a key's budget. */
+        put: operations["put_usage_budget"];
+        /** Sets what the body names of a key's budget. */
+        post: operations["post_usage_budget"];
+        /** Ends a budget: from now on the key may spend what it likes. */
+        delete: operations["delete_usage_budget"];
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/usage/logs": {
@@ -910,6 +1003,13 @@ export interface components {
                 running: number;
             };
         };
+        BanView: {
+            ip: string;
+            reason: string;
+            /** Format: int64 */
+            remainingMs: number;
+            until?: components["schemas"]["Stamp"] | null;
+        };
         BatchBody: {
             /** @description `provider`, `oauth`, `free`, `apikey`, `compatible` or `all`. */
             mode: string;
@@ -959,6 +1059,65 @@ export interface components {
             message: string;
             resetCount: number;
             success: boolean;
+        };
+        BudgetList: {
+            budgets: components["schemas"]["BudgetStatus"][];
+        };
+        BudgetRemoved: {
+            removed: boolean;
+        };
+        /** @description Names a key once, as `apiKeyId` or `keyId`, and at least one limit: by its own name, or as `limit` of a `period`. */
+        BudgetSet: {
+            apiKeyId?: string | null;
+            /**
+             * Format: double
+             * @description USD. `null` removes the limit; what is absent stays.
+             */
+            dailyLimitUsd?: number | null;
+            keyId?: string | null;
+            /**
+             * Format: double
+             * @description USD, for `period`.
+             */
+            limit?: number | null;
+            /** Format: double */
+            monthlyLimitUsd?: number | null;
+            /** @description `daily`, `weekly`, `monthly` */
+            period?: string | null;
+            /**
+             * Format: double
+             * @description From which part on clients are warned: 0 to 1, or percent above 1.
+             */
+            warningThreshold?: number | null;
+            /** Format: double */
+            weeklyLimitUsd?: number | null;
+        };
+        /** @description Amounts are USD. The last five fields are about the limit that is met first. */
+        BudgetStatus: {
+            /** Format: uuid */
+            apiKeyId: string;
+            apiKeyName: string;
+            budget: components["schemas"]["LimitsView"];
+            budgetCheck: components["schemas"]["CheckView"];
+            /** Format: double */
+            dailyTotal: number;
+            /** Format: double */
+            limit?: number | null;
+            /** Format: double */
+            monthlyTotal: number;
+            period?: string | null;
+            /** Format: double */
+            remaining?: number | null;
+            resetAt?: components["schemas"]["Stamp"] | null;
+            /**
+             * Format: int64
+             * @description Requests that reached a provider, in the longest of the periods.
+             */
+            totalEntries: number;
+            /** Format: double */
+            used?: number | null;
+            /** Format: double */
+            weeklyTotal: number;
         };
         CacheForgotten: {
             message: string;
@@ -1687,15 +1846,61 @@ export interface components {
             status: string;
             version: string;
         };
+        IpFilterBody: {
+            addBlacklist?: string | null;
+            addWhitelist?: string | null;
+            /** @description Replaces the list. Entries are addresses, networks, or IPv4 patterns such as `10.0.*.*`. */
+            blacklist?: string[] | null;
+            /** @description Off lets everybody in, whoever is banned. */
+            enabled?: boolean | null;
+            /** @description Do it although the caller's own address would be refused. */
+            force?: boolean;
+            /**
+             * @description `blacklist`: who is listed stays out. `whitelist`: who is not listed stays out. `whitelist-priority`: who is
+             *     on the blacklist and not on the whitelist stays out.
+             */
+            mode?: string | null;
+            /** @description The address to let in again. */
+            removeBan?: string | null;
+            removeBlacklist?: string | null;
+            removeWhitelist?: string | null;
+            tempBan?: components["schemas"]["TempBan"] | null;
+            whitelist?: string[] | null;
+        };
+        /** @description What is configured, and how it is shown. Entries are in order. */
+        IpFilterLists: {
+            blacklist: string[];
+            enabled: boolean;
+            mode: string;
+            whitelist: string[];
+        };
+        IpFilterView: components["schemas"]["IpFilterLists"] & {
+            tempBans: components["schemas"]["BanView"][];
+        };
         KeyCreate: {
             allowedConnections?: string[] | null;
             allowedModels?: string[] | null;
+            /**
+             * Format: int32
+             * @description Requests at a time.
+             */
+            concurrency?: number | null;
             /** Format: date-time */
             expiresAt?: string | null;
             name: string;
             noLog?: boolean | null;
             rateLimits?: components["schemas"]["RateLimit"][] | null;
+            /**
+             * Format: int32
+             * @description Requests per minute.
+             */
+            rpm?: number | null;
             scopes?: string[] | null;
+            /**
+             * Format: int64
+             * @description Tokens per minute, input and output.
+             */
+            tpm?: number | null;
         };
         KeyDeleted: {
             message: string;
@@ -1707,17 +1912,28 @@ export interface components {
         KeyUpdate: {
             allowedConnections?: string[] | null;
             allowedModels?: string[] | null;
+            /** Format: int32 */
+            concurrency?: number | null;
             /** Format: date-time */
             expiresAt?: string | null;
             isActive?: boolean | null;
             name?: string | null;
             noLog?: boolean | null;
             rateLimits?: components["schemas"]["RateLimit"][] | null;
+            /** Format: int32 */
+            rpm?: number | null;
             scopes?: string[] | null;
+            /** Format: int64 */
+            tpm?: number | null;
         };
         KeyView: {
             allowedConnections: string[];
             allowedModels: string[];
+            /**
+             * Format: int32
+             * @description Requests at a time.
+             */
+            concurrency?: number | null;
             createdAt: components["schemas"]["Stamp"];
             expiresAt?: components["schemas"]["Stamp"] | null;
             /** Format: uuid */
@@ -1730,8 +1946,32 @@ export interface components {
             name: string;
             noLog: boolean;
             rateLimits?: components["schemas"]["RateLimit"][] | null;
+            /**
+             * Format: int32
+             * @description Requests per minute.
+             */
+            rpm?: number | null;
             scopes: string[];
+            /**
+             * Format: int64
+             * @description Tokens per minute, input and output.
+             */
+            tpm?: number | null;
             updatedAt: components["schemas"]["Stamp"];
+        };
+        /** @description USD; 0 where there is no limit. */
+        LimitsView: {
+            /** Format: double */
+            dailyLimitUsd: number;
+            /** Format: double */
+            monthlyLimitUsd: number;
+            /**
+             * Format: double
+             * @description 0 to 1.
+             */
+            warningThreshold: number;
+            /** Format: double */
+            weeklyLimitUsd: number;
         };
         /** @description As stored, and as shown. */
         Link: {
@@ -1970,6 +2210,54 @@ export interface components {
             priority: number;
             type: string;
             updatedAt: components["schemas"]["Stamp"];
+        };
+        /** @description USD per million tokens, 0 to 100000. `null` goes back to the built-in amount. */
+        PriceBody: {
+            /**
+             * Format: double
+             * @description Tokens written to the provider's cache.
+             */
+            cache_creation?: number | null;
+            /**
+             * Format: double
+             * @description Tokens read from the provider's cache.
+             */
+            cached?: number | null;
+            /** Format: double */
+            input?: number | null;
+            /** Format: double */
+            output?: number | null;
+            /** Format: double */
+            reasoning?: number | null;
+        };
+        PricedModel: {
+            /** @description An operator added it by hand. */
+            custom: boolean;
+            id: string;
+            name: string;
+        };
+        PricedProvider: {
+            alias: string;
+            /** @description `apikey`. */
+            authType: string;
+            /** @description The dialect its servers speak. */
+            format: string;
+            id: string;
+            modelCount: number;
+            models: components["schemas"]["PricedModel"][];
+            name: string;
+        };
+        /** @description By what clients write before the slash, then by model. */
+        Pricing: {
+            [key: string]: {
+                [key: string]: unknown;
+            };
+        };
+        /** @description Amounts by provider and model. Clients name a provider as they call its models, or by its id. */
+        PricingBody: {
+            [key: string]: {
+                [key: string]: components["schemas"]["PriceBody"];
+            };
         };
         Profile: {
             /**
@@ -2326,6 +2614,8 @@ export interface components {
         };
         SettingsBody: {
             blockedProviders?: string[] | null;
+            /** @description Where days begin for budgets: an IANA name, such as `Europe/Berlin`. */
+            budgetTimezone?: string | null;
             /** @description `fill-first`, `round-robin`, `p2c`, `random`, `least-used`, `cost-optimized` */
             fallbackStrategy?: string | null;
             hedging?: components["schemas"]["HedgingBody"] | null;
@@ -2371,6 +2661,8 @@ export interface components {
         Stored: {
             /** @description Provider ids that are hidden and route nowhere. */
             blockedProviders: string[];
+            /** @description Where days begin for budgets: an IANA name. */
+            budgetTimezone: string;
             /** @description How one of a provider's accounts is chosen. */
             fallbackStrategy: string;
             /** @description A second attempt beside one that takes unusually long. */
@@ -2421,6 +2713,16 @@ export interface components {
              */
             uptime: number;
             version: string;
+        };
+        TempBan: {
+            /**
+             * Format: int64
+             * @description 1000 to 2592000000; an hour unless told otherwise.
+             */
+            durationMs?: number | null;
+            ip: string;
+            /** @description At most 200 characters; those who are refused read it. */
+            reason?: string | null;
         };
         TestView: {
             diagnosis: components["schemas"]["Diagnosis"];
@@ -4079,6 +4381,170 @@ export interface operations {
             };
         };
     };
+    get_pricing: {
+        parameters: {
+            query?: {
+                /** @description Say of each amount whether it is built in or an operator's. */
+                source?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Pricing"];
+                };
+            };
+        };
+    };
+    put_pricing: {
+        parameters: {
+            query?: {
+                /** @description `applied`: answer when every connected data plane runs the new revision. */
+                wait?: string;
+                /** @description How long to wait at most, 100 to 10000 milliseconds. */
+                waitMs?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PricingBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Pricing"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    delete_pricing: {
+        parameters: {
+            query?: {
+                /** @description Id or alias of a provider, or id or prefix of a provider node; without it, of all. */
+                provider?: string;
+                /** @description One model of the provider; without it, all of them. */
+                model?: string;
+                /** @description `applied`: answer when every connected data plane runs the new revision. */
+                wait?: string;
+                /** @description How long to wait at most, 100 to 10000 milliseconds. */
+                waitMs?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Pricing"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    patch_pricing: {
+        parameters: {
+            query?: {
+                /** @description `applied`: answer when every connected data plane runs the new revision. */
+                wait?: string;
+                /** @description How long to wait at most, 100 to 10000 milliseconds. */
+                waitMs?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PricingBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Pricing"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    get_pricing_defaults: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Pricing"];
+                };
+            };
+        };
+    };
+    get_pricing_models: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: components["schemas"]["PricedProvider"];
+                    };
+                };
+            };
+        };
+    };
     get_provider_models: {
         parameters: {
             query?: {
@@ -5438,6 +5904,117 @@ export interface operations {
             };
         };
     };
+    get_settings_ip_filter: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IpFilterView"];
+                };
+            };
+        };
+    };
+    put_settings_ip_filter: {
+        parameters: {
+            query?: {
+                /** @description `applied`: answer when every connected data plane runs the new revision. */
+                wait?: string;
+                /** @description How long to wait at most, 100 to 10000 milliseconds. */
+                waitMs?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["IpFilterBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IpFilterView"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    patch_settings_ip_filter: {
+        parameters: {
+            query?: {
+                /** @description `applied`: answer when every connected data plane runs the new revision. */
+                wait?: string;
+                /** @description How long to wait at most, 100 to 10000 milliseconds. */
+                waitMs?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["IpFilterBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IpFilterView"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
     get_settings_require_login: {
         parameters: {
             query?: never;
@@ -5729,6 +6306,153 @@ export interface operations {
                 };
             };
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    get_usage_budget: {
+        parameters: {
+            query?: {
+                /** @description One key; without it, all that have a budget. */
+                apiKeyId?: string;
+                /** @description The same as `apiKeyId`. */
+                keyId?: string;
+                /** @description With `true`, also keys without a budget. */
+                all?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BudgetList"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    put_usage_budget: {
+        parameters: {
+            query?: {
+                /** @description `applied`: answer when every connected data plane runs the new revision. */
+                wait?: string;
+                /** @description How long to wait at most, 100 to 10000 milliseconds. */
+                waitMs?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BudgetSet"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    post_usage_budget: {
+        parameters: {
+            query?: {
+                /** @description `applied`: answer when every connected data plane runs the new revision. */
+                wait?: string;
+                /** @description How long to wait at most, 100 to 10000 milliseconds. */
+                waitMs?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BudgetSet"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    delete_usage_budget: {
+        parameters: {
+            query?: {
+                apiKeyId?: string;
+                /** @description The same as `apiKeyId`. */
+                keyId?: string;
+                /** @description `applied`: answer when every connected data plane runs the new revision. */
+                wait?: string;
+                /** @description How long to wait at most, 100 to 10000 milliseconds. */
+                waitMs?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BudgetRemoved"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
