@@ -15,15 +15,14 @@ use super::tape::Tape;
 use crate::answers::{Claim, Kept, Lookup, MAX_CACHED_BYTES, Source, Turn};
 use crate::error::GatewayError;
 use crate::routing::{Route, Table};
-use axum::extract::ConnectInfo;
 use bytes::Bytes;
 use futures::future::OptionFuture;
 use http::HeaderMap;
 use http::request::Parts;
 use llm::{Ask, Dialect, FinishReason, Framing, Progress, Rendering, formats};
 use proto::v1::StoredAnswer;
+use runtime::client_address::TrustedProxies;
 use state::EntryKey;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::join;
 use tokio::time::timeout;
@@ -96,16 +95,18 @@ impl Named {
         Self(hash.0.finalize())
     }
 
-    fn key(&self, table: &Table, plan: &Plan, parts: &Parts) -> EntryKey {
+    /// Callers without a key are told apart by their address; of one that has neither nothing is remembered, for it
+    /// could be anybody's.
+    fn key(&self, table: &Table, plan: &Plan, proxies: &TrustedProxies, parts: &Parts) -> Option<EntryKey> {
         let tenant = match plan.tenant() {
-            "" => format!("@{}", address(parts)),
+            "" => format!("@{}", proxies.client_of(&parts.extensions, &parts.headers)?),
             key => key.to_owned(),
         };
-        EntryKey {
+        Some(EntryKey {
             generation: table.cache().idempotency_generation,
             tenant,
             hash: self.0.into(),
-        }
+        })
     }
 }
 
@@ -128,14 +129,14 @@ pub async fn look(
     record: &Record,
 ) -> Result<Found, GatewayError> {
     let question = Question::of(table, parts, plan, ask, record);
-    if named.is_none() && question.is_none() {
+    let proxies = &gateway.edge.trusted_proxies;
+    let request = named.and_then(|named| named.key(table, plan, proxies, parts));
+    if request.is_none() && question.is_none() {
         return Ok(Found::Nothing(Deposit::default()));
     }
     let store_down = gateway.is_store_away();
-    let turn = OptionFuture::from(named.map(|named| {
-        let begun = gateway
-            .idempotency
-            .begin(named.key(table, plan, parts), store_down);
+    let turn = OptionFuture::from(request.map(|request| {
+        let begun = gateway.idempotency.begin(request, store_down);
         timeout(gateway.upstream.total(), begun)
     }));
     let found = OptionFuture::from(
@@ -348,12 +349,6 @@ fn is_unwanted(headers: &HeaderMap) -> bool {
 fn dialect_headers(dialect: Dialect, headers: &HeaderMap) -> Vec<(&'static str, String)> {
     let client = |name: &'static str| headers.get(name)?.to_str().ok().map(str::to_owned);
     formats::of(dialect).request_headers(&client)
-}
-
-/// Where a caller without a key comes from.
-fn address(parts: &Parts) -> String {
-    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-    peer.map_or_else(String::new, |ConnectInfo(peer)| peer.ip().to_string())
 }
 
 fn rendered(answer: &StoredAnswer, ask: &Ask, rendering: &Rendering) -> Option<Bytes> {

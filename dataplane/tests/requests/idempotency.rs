@@ -449,3 +449,26 @@ async fn callers_without_a_key_are_told_apart_by_where_they_come_from() {
     // whoever has a key is somebody else
     assert!(!send(&data_plane, "a", &question(false)).await.replay);
 }
+
+#[tokio::test]
+async fn behind_a_proxy_callers_without_a_key_do_not_get_each_others_answers() {
+    let provider = Simulator::openai().await;
+    let trusted: Value = "127.0.0.0/8".into();
+    let setup = Setup::new()
+        .config(|config| {
+            config.edge.require_api_key = false;
+            config.edge.trusted_proxies = serde_json::from_value(trusted).unwrap();
+        })
+        .account("o", "openai", &provider);
+    let data_plane = setup.start().await;
+    let ask = |client: &'static str| {
+        let request = data_plane
+            .post("/v1/chat/completions")
+            .header("idempotency-key", "a")
+            .header("x-forwarded-for", client);
+        request.body(question(false).to_string()).send()
+    };
+    assert!(!got(ask("192.0.2.1").await.unwrap()).await.replay);
+    assert!(!got(ask("192.0.2.2").await.unwrap()).await.replay);
+    assert!(got(ask("192.0.2.1").await.unwrap()).await.replay);
+}

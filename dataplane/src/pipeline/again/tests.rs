@@ -1,6 +1,7 @@
 use super::*;
 use crate::pipeline::{authenticate::Caller, plan};
 use crate::routing::Routing;
+use axum::extract::ConnectInfo;
 use http::Request;
 use proto::v1::ConfigVersion;
 use rand::rngs::StdRng;
@@ -9,6 +10,7 @@ use runtime::crypto::ClusterKeys;
 use serde_json::json;
 use state::{MemoryStore, StateStore};
 use std::collections::HashSet;
+use std::net::SocketAddr;
 use std::time::Duration;
 use testkit::Snapshot;
 use testkit::snapshot::CLUSTER_SECRET;
@@ -75,11 +77,21 @@ async fn of_a_hundred_thousand_identical_bodies_of_two_tenants_none_meets_the_ot
 fn a_tenant_is_never_empty_where_a_key_is_needed() {
     let table = table();
     let hash = Named(blake3::hash(b"request"));
-    let [one, other] = KEYS.map(|key| hash.key(&table, &plan_of(&table, Some(key)), &parts()));
+    let proxies = TrustedProxies::default();
+    let [one, other] = KEYS.map(|key| {
+        let plan = plan_of(&table, Some(key));
+        hash.key(&table, &plan, &proxies, &parts()).unwrap()
+    });
     assert_ne!(one.tenant, other.tenant);
     let mut from = parts();
     let peer: SocketAddr = "192.0.2.7:9".parse().unwrap();
     from.extensions.insert(ConnectInfo(peer));
-    let nobody = hash.key(&table, &plan_of(&table, None), &from);
-    assert_eq!(nobody.tenant, "@192.0.2.7");
+    let nobody = plan_of(&table, None);
+    let known = hash.key(&table, &nobody, &proxies, &from).unwrap();
+    assert_eq!(known.tenant, "@192.0.2.7");
+    assert_eq!(
+        hash.key(&table, &nobody, &proxies, &parts()),
+        None,
+        "from nowhere"
+    );
 }
