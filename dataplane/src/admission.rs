@@ -2,25 +2,23 @@
 //!
 //! The state store decides, for all data planes together. While it does not answer, each data plane goes by itself:
 //! it admits its share of every limit, a quarter more than exact, and of a budget a fiftieth of what was left of it.
-//! The first request that finds the store away waits for its deadline; those after it do not wait.
+//! Whether the store is asked at all is up to its guard, which lets nobody wait for a store that is away.
 //!
 //! Invariant: whatever was admitted, or may have been, is settled by the drop of its [`Pass`].
 
 mod denials;
 mod outbox;
-mod reach;
 mod share;
 
 use self::denials::Denials;
 use self::outbox::Outbox;
-use self::reach::Reach;
 use self::share::Share;
-use futures::future::join3;
 use parking_lot::Mutex;
 use state::{Admission, Rate, Refund, Renewal, Ruling, Settlement, StateStore, StoreError, Verdict};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::join;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
@@ -32,7 +30,6 @@ const AT_ONCE: Duration = Duration::from_millis(5);
 
 pub struct Admissions {
     store: Arc<dyn StateStore>,
-    reach: Reach,
     share: Share,
     denials: Denials,
     outbox: Outbox,
@@ -65,7 +62,6 @@ impl Admissions {
     pub fn new(store: Arc<dyn StateStore>) -> Self {
         Self {
             store,
-            reach: Reach::default(),
             share: Share::default(),
             denials: Denials::default(),
             outbox: Outbox::default(),
@@ -81,28 +77,23 @@ impl Admissions {
                 by_share: false,
             };
         }
-        if self.reach.is_there() {
-            match self.ask(asked).await {
-                Ok(ruling) => {
-                    self.denials.note(asked, &ruling, Instant::now());
-                    self.share.note(asked, &ruling);
-                    return Decided {
-                        ruling,
-                        by_share: false,
-                    };
+        match self.ask(asked).await {
+            Ok(ruling) => {
+                self.denials.note(asked, &ruling, Instant::now());
+                self.share.note(asked, &ruling);
+                Decided {
+                    ruling,
+                    by_share: false,
                 }
-                Err(error) => self.reach.lost(&error),
+            }
+            Err(error) => {
+                tracing::debug!(%error, "a request is admitted by this data plane alone");
+                Decided {
+                    ruling: self.share.admit(asked, data_planes),
+                    by_share: true,
+                }
             }
         }
-        Decided {
-            ruling: self.share.admit(asked, data_planes, self.reach.outage()),
-            by_share: true,
-        }
-    }
-
-    /// The state store does not decide at the moment.
-    pub fn is_degraded(&self) -> bool {
-        !self.reach.is_there()
     }
 
     /// Settles what ended in an earlier life of this process.
@@ -112,12 +103,9 @@ impl Admissions {
             .for_each(|settlement| self.outbox.push(settlement));
     }
 
-    /// Settles, renews, and watches the store. Cancel `stop` when no request can end any more.
+    /// Settles and renews. Cancel `stop` when no request can end any more.
     pub async fn run(&self, stop: CancellationToken) {
-        let settling = self.outbox.settle(&*self.store, &stop);
-        let renewing = self.renew(&stop);
-        let watching = self.reach.watch(&*self.store, &stop);
-        join3(settling, renewing, watching).await;
+        join!(self.outbox.settle(&*self.store, &stop), self.renew(&stop));
     }
 
     /// Under the same name it does not matter whether the first question was heard.

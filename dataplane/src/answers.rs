@@ -11,7 +11,7 @@ mod vault;
 
 pub use cache::{Cache, Kept, Lookup};
 pub use flight::{Flights, Lead, Seat};
-pub use idempotency::{Claim, Idempotency, Turn};
+pub use idempotency::{Begun, Claim, Idempotency, Turn, Wait};
 pub use report::report;
 pub use vault::Vault;
 

@@ -50,7 +50,7 @@ use crate::metrics::Metrics;
 use crate::routing::Routing;
 use crate::tally::Tally;
 use crate::usage::Spool;
-use again::{Again, Deposit, Found, Named};
+use again::{Again, Deposit, Found, Named, Sought};
 use attempt::Served;
 use axum::response::Response;
 use choose::{Chosen, Rotation};
@@ -63,6 +63,7 @@ use session::Session;
 use state::{Banned, Condition, GuardedStore, StateStore};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use tokio::join;
 use tokio_util::sync::CancellationToken;
 
 /// What requests share.
@@ -148,7 +149,14 @@ async fn run(
 
     let plan = plan::candidates(&table, caller, ask.model(), arrival.provider.as_deref())?;
     let ask = ask.capped(plan.max_tokens());
-    let deposit = match again::look(gateway, &table, &arrival.parts, named, &plan, &ask, record).await? {
+    let sought = Sought::of(gateway, &table, &arrival.parts, named, &plan, &ask, record);
+    // whatever the state store has to say is asked for at once; limits hold for requests that cost nothing, too
+    let (known, admitted) = join!(
+        sought.look(gateway),
+        admit::admitted(gateway, &table, &plan, &ask, record)
+    );
+    admitted?;
+    let deposit = match known.find(gateway, &table, &ask).await? {
         Found::Again(again) => return Ok(Answered::Again(again)),
         Found::Nothing(deposit) => deposit,
     };
@@ -164,7 +172,6 @@ async fn run(
         Rotation::Advance,
     );
     record.decided(decision);
-    admit::admitted(gateway, &table, &plan, &ask, record).await?;
     let ask = recall::recalled(gateway, &plan, ask, record.key_id()).await;
     let mut served = attempt::first_success(gateway, &table, &plan, &steps, &ask, headers, record).await?;
     recall::kept(gateway, &mut served, record.key_id()).await;
@@ -193,7 +200,7 @@ impl Gateway {
     /// What works less well than it should, for the client to know; `None` when all is well.
     pub fn degraded(&self) -> Option<&'static str> {
         let failing = self.availability.store.condition() != Condition::Well;
-        (failing || self.admissions.is_degraded()).then_some("state-store")
+        failing.then_some("state-store")
     }
 
     /// The state store does not answer, and nobody need try.

@@ -18,8 +18,14 @@ pub(super) struct Share {
     left: Mutex<HashMap<Arc<str>, Left>>,
 }
 
-/// What was left of each period.
-type Left = Vec<(Arc<str>, u64)>;
+/// What the store said when it was last heard.
+#[derive(Debug, Default)]
+struct Left {
+    /// How often it was heard. What may be spent without it, may be spent once after each time.
+    heard: u64,
+    /// Of each period.
+    budgets: Vec<(Arc<str>, u64)>,
+}
 
 // === impl Share ===
 
@@ -29,7 +35,7 @@ impl Share {
         if asked.budgets.is_empty() {
             return;
         }
-        let left = asked
+        let budgets = asked
             .budgets
             .iter()
             .zip(&ruling.budgets)
@@ -37,12 +43,14 @@ impl Share {
                 let gone = standing.spent_nano.saturating_add(standing.reserved_nano);
                 (budget.period.clone(), budget.limit_nano.saturating_sub(gone))
             });
-        self.left.lock().insert(asked.key.clone(), left.collect());
+        let mut left = self.left.lock();
+        let left = left.entry(asked.key.clone()).or_default();
+        left.heard += 1;
+        left.budgets = budgets.collect();
     }
 
-    pub(super) fn admit(&self, asked: &Admission, data_planes: u32, outage: u32) -> Ruling {
-        self.admissions
-            .admit(&self.of(asked, data_planes.max(1).into(), outage))
+    pub(super) fn admit(&self, asked: &Admission, data_planes: u32) -> Ruling {
+        self.admissions.admit(&self.of(asked, data_planes.max(1).into()))
     }
 
     /// Of a request that was not admitted here it changes nothing.
@@ -54,15 +62,16 @@ impl Share {
         self.admissions.renew(renewals, lease);
     }
 
-    fn of(&self, asked: &Admission, data_planes: u64, outage: u32) -> Admission {
-        let left = self.left.lock();
-        let left = left.get(&asked.key);
+    fn of(&self, asked: &Admission, data_planes: u64) -> Admission {
+        let known = self.left.lock();
+        let known = known.get(&asked.key);
+        let heard = known.map_or(0, |known| known.heard);
         let budget = |budget: &Budget| {
-            let of_period = left.and_then(|left| left.iter().find(|(period, _)| *period == budget.period));
+            let mut budgets = known.into_iter().flat_map(|known| &known.budgets);
+            let of_period = budgets.find(|(period, _)| *period == budget.period);
             let left = of_period.map_or(budget.limit_nano, |(_, left)| *left);
             Budget {
-                // each outage has an allowance of its own
-                period: format!("{}#{outage}", budget.period).into(),
+                period: format!("{}#{heard}", budget.period).into(),
                 limit_nano: left / 1000 * BUDGET_PERMILLE / data_planes,
                 ends_at_ms: budget.ends_at_ms,
             }

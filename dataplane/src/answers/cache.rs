@@ -95,12 +95,9 @@ impl Cache {
     }
 
     /// Looks in memory, then in the store.
-    pub async fn find(&self, key: &EntryKey, store_down: bool) -> Option<Arc<StoredAnswer>> {
+    pub async fn find(&self, key: &EntryKey) -> Option<Arc<StoredAnswer>> {
         if let Some(entry) = self.0.memory.get(key) {
             return Some(entry.answer);
-        }
-        if store_down {
-            return None;
         }
         let found = match self.0.store.cached_answer(key).await {
             Ok(found) => found?,

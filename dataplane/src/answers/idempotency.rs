@@ -8,11 +8,11 @@
 //! data planes are carried out by each.
 
 use super::MAX_REPLAY_BYTES;
-use super::flight::{Flights, Lead, Seat};
+use super::flight::{Flights, Follow, Lead, Seat};
 use super::vault::Vault;
 use moka::sync::Cache;
 use proto::v1::StoredAnswer;
-use state::{EntryKey, StateStore};
+use state::{EntryKey, StateStore, StoreError};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Handle;
@@ -51,6 +51,23 @@ pub enum Turn {
     Replay(Arc<StoredAnswer>),
 }
 
+/// What the first look at a request tells.
+pub enum Begun {
+    Turn(Turn),
+    /// It is being carried out.
+    Wait(Wait),
+}
+
+/// For whoever carries the same request out.
+pub enum Wait {
+    Here {
+        idempotency: Arc<Idempotency>,
+        key: EntryKey,
+        follow: Follow<Arc<StoredAnswer>>,
+    },
+    Elsewhere(Claim),
+}
+
 /// A request that this data plane carries out for all that sent it. Dropped without an answer, another may try.
 pub struct Claim {
     idempotency: Arc<Idempotency>,
@@ -60,10 +77,21 @@ pub struct Claim {
     lease: Option<Lease>,
 }
 
-/// What the store was told.
+/// What the store was told, or is about to be.
 struct Lease {
     holder: String,
-    renewing: JoinHandle<()>,
+    /// Once it was granted, or may have been.
+    renewing: Option<JoinHandle<()>>,
+}
+
+/// What the store says to a claim.
+enum Word {
+    Granted,
+    Answered(Arc<StoredAnswer>),
+    /// By another data plane.
+    Held,
+    /// The claim may still have arrived.
+    Nothing,
 }
 
 // === impl Idempotency ===
@@ -88,22 +116,28 @@ impl Idempotency {
         })
     }
 
-    /// Whose turn it is. Takes as long as whoever carries the same request out.
-    pub async fn begin(self: &Arc<Self>, key: EntryKey, store_down: bool) -> Turn {
-        loop {
-            let seat = self.running.enter(&key);
-            if let Some(answer) = self.answered.get(&key) {
-                return Turn::Replay(answer);
+    /// Whose turn it is, as far as one question to the store tells.
+    pub async fn begin(self: &Arc<Self>, key: EntryKey) -> Begun {
+        let seat = self.running.enter(&key);
+        if let Some(answer) = self.answered.get(&key) {
+            return Begun::Turn(Turn::Replay(answer));
+        }
+        let lead = match seat {
+            Seat::Lead(lead) => lead,
+            Seat::Follow(follow) => {
+                return Begun::Wait(Wait::Here {
+                    idempotency: self.clone(),
+                    key,
+                    follow,
+                });
             }
-            match seat {
-                Seat::Follow(follow) => {
-                    if let Some(answer) = follow.landing().await {
-                        return Turn::Replay(answer);
-                    }
-                }
-                Seat::Lead(lead) if store_down => return Turn::Run(self.claim(key, lead, None)),
-                Seat::Lead(lead) => return self.ask(key, lead).await,
-            }
+        };
+        let mut claim = Claim::new(self, key, lead);
+        match claim.ask().await {
+            Word::Held => Begun::Wait(Wait::Elsewhere(claim)),
+            Word::Answered(answer) => Begun::Turn(Turn::Replay(claim.learn(answer))),
+            // whoever is first does not wait for a store that is slow
+            Word::Granted | Word::Nothing => Begun::Turn(Turn::Run(claim.held())),
         }
     }
 
@@ -120,55 +154,30 @@ impl Idempotency {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+}
 
-    /// Asks the store until the request is ours or answered.
-    async fn ask(self: &Arc<Self>, key: EntryKey, lead: Lead<Arc<StoredAnswer>>) -> Turn {
-        let holder = Uuid::now_v7().to_string();
-        let (mut pause, mut failures) = (FIRST_POLL, 0);
+// === impl Wait ===
+
+impl Wait {
+    /// Takes as long as whoever carries the request out.
+    pub async fn turn(self) -> Turn {
+        let mut wait = self;
         loop {
-            match self.store.claim_request(&key, &holder, LEASE).await {
-                Ok(state::Claim::Granted) => return Turn::Run(self.claim(key, lead, Some(holder))),
-                Ok(state::Claim::Answered(sealed)) => {
-                    let Some(answer) = self.vault.open(PURPOSE, &key, &sealed) else {
-                        tracing::warn!(
-                            "a remembered answer does not open: do all data planes have the same CLUSTER_SECRET?"
-                        );
-                        return Turn::Run(self.claim(key, lead, None));
-                    };
-                    let answer = Arc::new(answer);
-                    lead.land(answer.clone());
-                    return Turn::Replay(answer);
-                }
-                Ok(state::Claim::Held { .. }) => failures = 0,
-                Err(error) => {
-                    failures += 1;
-                    // the one that is first does not wait for a store that is slow; the claim may still have arrived
-                    if pause == FIRST_POLL || failures == MAX_FAILURES {
-                        tracing::debug!(%error, "duplicates on other data planes are not noticed");
-                        return Turn::Run(self.claim(key, lead, Some(holder)));
-                    }
-                }
+            let (idempotency, key) = match wait {
+                Self::Elsewhere(claim) => return claim.turn().await,
+                Self::Here {
+                    idempotency,
+                    key,
+                    follow,
+                } => match follow.landing().await {
+                    Some(answer) => return Turn::Replay(answer),
+                    None => (idempotency, key),
+                },
+            };
+            match idempotency.begin(key).await {
+                Begun::Turn(turn) => return turn,
+                Begun::Wait(next) => wait = next,
             }
-            sleep(pause).await;
-            pause = (pause * 3 / 2).min(LAST_POLL);
-        }
-    }
-
-    fn claim(
-        self: &Arc<Self>,
-        key: EntryKey,
-        lead: Lead<Arc<StoredAnswer>>,
-        holder: Option<String>,
-    ) -> Claim {
-        let lease = holder.map(|holder| {
-            let renewing = tokio::spawn(renew(self.store.clone(), key.clone(), holder.clone()));
-            Lease { holder, renewing }
-        });
-        Claim {
-            idempotency: self.clone(),
-            key,
-            lead: Some(lead),
-            lease,
         }
     }
 }
@@ -176,6 +185,89 @@ impl Idempotency {
 // === impl Claim ===
 
 impl Claim {
+    /// Made before the store is asked: whoever stops waiting for its word gives up what it may have granted.
+    fn new(idempotency: &Arc<Idempotency>, key: EntryKey, lead: Lead<Arc<StoredAnswer>>) -> Self {
+        Self {
+            idempotency: idempotency.clone(),
+            key,
+            lead: Some(lead),
+            lease: Some(Lease {
+                holder: Uuid::now_v7().to_string(),
+                renewing: None,
+            }),
+        }
+    }
+
+    async fn ask(&mut self) -> Word {
+        let Idempotency { store, vault, .. } = &*self.idempotency;
+        let Some(lease) = &self.lease else {
+            return Word::Nothing;
+        };
+        let sealed = match store.claim_request(&self.key, &lease.holder, LEASE).await {
+            Ok(state::Claim::Granted) => return Word::Granted,
+            Ok(state::Claim::Held { .. }) => return Word::Held,
+            Ok(state::Claim::Answered(sealed)) => sealed,
+            Err(error) => {
+                tracing::debug!(%error, "duplicates on other data planes are not noticed");
+                // one that was not asked was not told anything
+                if matches!(error, StoreError::Away) {
+                    self.lease = None;
+                }
+                return Word::Nothing;
+            }
+        };
+        match vault.open(PURPOSE, &self.key, &sealed) {
+            Some(answer) => Word::Answered(Arc::new(answer)),
+            None => {
+                tracing::warn!(
+                    "a remembered answer does not open: do all data planes have the same CLUSTER_SECRET?"
+                );
+                self.lease = None;
+                Word::Nothing
+            }
+        }
+    }
+
+    /// Asks until the request is ours or answered.
+    async fn turn(mut self) -> Turn {
+        let (mut pause, mut failures) = (FIRST_POLL, 0);
+        loop {
+            sleep(pause).await;
+            pause = (pause * 3 / 2).min(LAST_POLL);
+            match self.ask().await {
+                Word::Granted => return Turn::Run(self.held()),
+                Word::Answered(answer) => return Turn::Replay(self.learn(answer)),
+                Word::Held => failures = 0,
+                Word::Nothing => failures += 1,
+            }
+            if failures == MAX_FAILURES || self.lease.is_none() {
+                return Turn::Run(self.held());
+            }
+        }
+    }
+
+    /// Holds on to what was granted, or may have been.
+    fn held(mut self) -> Self {
+        if let Some(lease) = &mut self.lease {
+            let renewing = renew(
+                self.idempotency.store.clone(),
+                self.key.clone(),
+                lease.holder.clone(),
+            );
+            lease.renewing = Some(tokio::spawn(renewing));
+        }
+        self
+    }
+
+    /// Another data plane's answer goes to all that wait for it here.
+    fn learn(mut self, answer: Arc<StoredAnswer>) -> Arc<StoredAnswer> {
+        self.lease = None;
+        if let Some(lead) = self.lead.take() {
+            lead.land(answer.clone());
+        }
+        answer
+    }
+
     /// Hands the answer to all that wait for it, here and elsewhere. When this returns, whoever sends the request
     /// again gets it, to whichever data plane.
     pub async fn answer(mut self, answer: StoredAnswer) {
@@ -200,7 +292,7 @@ impl Claim {
             lead.land(answer);
         }
         let Some(lease) = lease else { return };
-        lease.renewing.abort();
+        lease.stop();
         let told = match sealed {
             Some(sealed) => {
                 store
@@ -220,7 +312,7 @@ impl Claim {
 impl Drop for Claim {
     fn drop(&mut self) {
         let Some(lease) = self.lease.take() else { return };
-        lease.renewing.abort();
+        lease.stop();
         let (store, key) = (self.idempotency.store.clone(), self.key.clone());
         let release = async move {
             if let Err(error) = store.release_claim(&key, &lease.holder).await {
@@ -230,6 +322,16 @@ impl Drop for Claim {
         // none is there when the process ends, and then the lease ends by itself
         if let Ok(runtime) = Handle::try_current() {
             runtime.spawn(release);
+        }
+    }
+}
+
+// === impl Lease ===
+
+impl Lease {
+    fn stop(&self) {
+        if let Some(renewing) = &self.renewing {
+            renewing.abort();
         }
     }
 }

@@ -1,5 +1,6 @@
-//! Whether a request fits into the limits of its API key: asked once, between the plan and the first call. About a
-//! key without limits nobody is asked.
+//! Whether a request fits into the limits of its API key: asked once, as soon as it is known where it may go, and
+//! whatever it will be answered with. One that costs nothing, because it was answered before, counts among the
+//! requests all the same; what it reserved beside that is given back. About a key without limits nobody is asked.
 
 mod allowance;
 mod denied;

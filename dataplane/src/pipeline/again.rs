@@ -2,8 +2,9 @@
 //!
 //! A request that its client named, in `Idempotency-Key` or else `X-Request-Id`, is carried out once however often it
 //! is sent. A request whose answer is not left to chance may be answered from the cache. Either is looked for only
-//! once it is known that the caller may ask; both questions leave for the state store at the same time. A request
-//! that is neither pays nothing.
+//! once it is known that the caller may ask; both questions leave for the state store at the same time, each once.
+//! Only after that, and only if the limits of its key let it in, a request waits for another that is the same. A
+//! request that is neither pays nothing.
 
 use super::Gateway;
 use super::arrival::Arrival;
@@ -12,7 +13,7 @@ use super::exchange::Reply;
 use super::plan::Plan;
 use super::record::Record;
 use super::tape::Tape;
-use crate::answers::{Claim, Kept, Lookup, MAX_CACHED_BYTES, Source, Turn};
+use crate::answers::{Begun, Claim, Kept, Lookup, MAX_CACHED_BYTES, Source, Turn};
 use crate::error::GatewayError;
 use crate::routing::{Route, Table};
 use bytes::Bytes;
@@ -47,6 +48,19 @@ pub struct Again {
     pub source: Source,
     /// How it is framed, if it is a stream.
     pub framing: Option<Framing>,
+}
+
+/// What is to be looked for.
+pub struct Sought {
+    request: Option<EntryKey>,
+    question: Option<Question>,
+}
+
+/// What the state store says to it.
+pub struct Known {
+    begun: Option<Begun>,
+    question: Option<Question>,
+    answer: Option<Arc<StoredAnswer>>,
 }
 
 /// What came of looking.
@@ -118,80 +132,97 @@ pub fn is_named(arrival: &Arrival) -> Result<bool, GatewayError> {
     }
 }
 
-/// Looks for an answer. Waits for whoever gives one to the same request right now.
-pub async fn look(
-    gateway: &Arc<Gateway>,
-    table: &Table,
-    parts: &Parts,
-    named: Option<Named>,
-    plan: &Plan,
-    ask: &Ask,
-    record: &Record,
-) -> Result<Found, GatewayError> {
-    let question = Question::of(table, parts, plan, ask, record);
-    let proxies = &gateway.edge.trusted_proxies;
-    let request = named.and_then(|named| named.key(table, plan, proxies, parts));
-    if request.is_none() && question.is_none() {
-        return Ok(Found::Nothing(Deposit::default()));
+// === impl Sought ===
+
+impl Sought {
+    pub fn of(
+        gateway: &Gateway,
+        table: &Table,
+        parts: &Parts,
+        named: Option<Named>,
+        plan: &Plan,
+        ask: &Ask,
+        record: &Record,
+    ) -> Self {
+        let proxies = &gateway.edge.trusted_proxies;
+        Self {
+            request: named.and_then(|named| named.key(table, plan, proxies, parts)),
+            question: Question::of(table, parts, plan, ask, record),
+        }
     }
-    let store_down = gateway.is_store_away();
-    let turn = OptionFuture::from(request.map(|request| {
-        let begun = gateway.idempotency.begin(request, store_down);
-        timeout(gateway.upstream.total(), begun)
-    }));
-    let found = OptionFuture::from(
-        question
+
+    /// Asks the state store for either, once.
+    pub async fn look(self, gateway: &Gateway) -> Known {
+        let Self { request, question } = self;
+        let begun = request.map(|request| gateway.idempotency.begin(request));
+        let answer = question
             .as_ref()
-            .map(|question| gateway.cache.find(&question.key, store_down)),
-    );
-    let (turn, found) = join!(turn, found);
-    let claim = match turn.transpose().map_err(|_| GatewayError::StillRunning)? {
-        Some(Turn::Replay(answer)) => {
-            gateway.metrics.replayed();
-            return Ok(Found::Again(Again {
-                body: answer.body.clone(),
-                framing: ask.stream().then(|| ask.framing()),
-                source: Source::Replay,
-                answer,
-            }));
+            .map(|question| gateway.cache.find(&question.key));
+        let (begun, answer) = join!(OptionFuture::from(begun), OptionFuture::from(answer));
+        Known {
+            begun,
+            question,
+            answer: answer.flatten(),
         }
-        Some(Turn::Run(claim)) => Some(claim),
-        None => None,
-    };
-    let Some(Question { key, rendering }) = question else {
-        return Ok(Found::Nothing(Deposit::new(claim, None)));
-    };
-    let generation = key.generation;
-    let lookup = match found.flatten() {
-        Some(answer) => Lookup::Hit(answer),
-        None => {
-            let lasts = table.cache().ttl.unwrap_or(gateway.cache_config.ttl());
-            // whoever wants a stream does not wait for the end of another
-            gateway.cache.join(key.clone(), lasts, !ask.stream()).await
-        }
-    };
-    let kept = match lookup {
-        Lookup::Hit(answer) => match rendered(&answer, ask, &rendering) {
-            Some(body) => {
-                gateway.cache.hit(generation, &answer);
-                gateway.metrics.cache_lookup(true);
-                if let Some(claim) = claim {
-                    claim.answer(copy(&answer, body.clone(), ask.stream())).await;
+    }
+}
+
+// === impl Known ===
+
+impl Known {
+    /// Finds an answer, or a place for the one that is to come. Waits for whoever gives one to the same request right
+    /// now.
+    pub async fn find(self, gateway: &Gateway, table: &Table, ask: &Ask) -> Result<Found, GatewayError> {
+        let claim = match self.begun {
+            Some(begun) => match turn(gateway, begun).await? {
+                Turn::Replay(answer) => {
+                    gateway.metrics.replayed();
+                    return Ok(Found::Again(Again {
+                        body: answer.body.clone(),
+                        framing: ask.stream().then(|| ask.framing()),
+                        source: Source::Replay,
+                        answer,
+                    }));
                 }
-                return Ok(Found::Again(Again {
-                    answer,
-                    body,
-                    source: Source::Cache,
-                    framing: ask.stream().then(|| ask.framing()),
-                }));
-            }
+                Turn::Run(claim) => Some(claim),
+            },
             None => None,
-        },
-        Lookup::Miss(kept) => Some((kept, rendering)),
-    };
-    gateway.cache.missed(generation);
-    gateway.metrics.cache_lookup(false);
-    Ok(Found::Nothing(Deposit::new(claim, kept)))
+        };
+        let Some(Question { key, rendering }) = self.question else {
+            return Ok(Found::Nothing(Deposit::new(claim, None)));
+        };
+        let generation = key.generation;
+        let lookup = match self.answer {
+            Some(answer) => Lookup::Hit(answer),
+            None => {
+                let lasts = table.cache().ttl.unwrap_or(gateway.cache_config.ttl());
+                // whoever wants a stream does not wait for the end of another
+                gateway.cache.join(key.clone(), lasts, !ask.stream()).await
+            }
+        };
+        let kept = match lookup {
+            Lookup::Hit(answer) => match rendered(&answer, ask, &rendering) {
+                Some(body) => {
+                    gateway.cache.hit(generation, &answer);
+                    gateway.metrics.cache_lookup(true);
+                    if let Some(claim) = claim {
+                        claim.answer(copy(&answer, body.clone(), ask.stream())).await;
+                    }
+                    return Ok(Found::Again(Again {
+                        answer,
+                        body,
+                        source: Source::Cache,
+                        framing: ask.stream().then(|| ask.framing()),
+                    }));
+                }
+                None => None,
+            },
+            Lookup::Miss(kept) => Some((kept, rendering)),
+        };
+        gateway.cache.missed(generation);
+        gateway.metrics.cache_lookup(false);
+        Ok(Found::Nothing(Deposit::new(claim, kept)))
+    }
 }
 
 // === impl Question ===
@@ -292,6 +323,16 @@ pub async fn kept(served: &mut Served, deposit: Deposit) -> Deposit {
 }
 
 // === functions ===
+
+/// Whose turn it is in the end. No request is waited for longer than it may take.
+async fn turn(gateway: &Gateway, begun: Begun) -> Result<Turn, GatewayError> {
+    match begun {
+        Begun::Turn(turn) => Ok(turn),
+        Begun::Wait(wait) => timeout(gateway.upstream.total(), wait.turn())
+            .await
+            .map_err(|_| GatewayError::StillRunning),
+    }
+}
 
 /// What a question is cached under: everything that its answer depends on. Absent for a request that is not to be
 /// answered from the cache.

@@ -114,6 +114,7 @@ pub fn success(
 /// An answer that was given before.
 pub fn again(gateway: &Gateway, arrival: &Arrival, again: Again, mut record: Record) -> Response {
     record.again(&again);
+    let allowance = record.take_allowance();
     let mut response = Response::new(Body::new(Whole {
         bytes: Some(again.body),
         record,
@@ -128,6 +129,9 @@ pub fn again(gateway: &Gateway, arrival: &Arrival, again: Again, mut record: Rec
         Source::Cache => headers.insert(CACHE, HeaderValue::from_static("HIT")),
         Source::Replay => headers.insert(IDEMPOTENT, HeaderValue::from_static("true")),
     };
+    if let Some(allowance) = allowance {
+        allowance.note(arrival.endpoint.dialect, headers);
+    }
     note_degraded(gateway, headers);
     response
 }

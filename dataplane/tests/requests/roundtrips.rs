@@ -2,6 +2,7 @@
 
 use crate::harness::{DataPlane, KEY, Setup};
 use parking_lot::Mutex;
+use proto::v1::Budget;
 use serde_json::{Value, json};
 use state::{RedisStore, StateStore};
 use std::sync::Arc;
@@ -12,6 +13,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+
+const LIMITED: &str = "sk-limited";
 
 /// Stands before Redis, remembers what it is asked, and keeps the answers back until it is told to let them pass.
 struct Gate {
@@ -82,8 +85,8 @@ async fn forward(
     tokio::join!(there, back);
 }
 
-async fn ask(data_plane: &DataPlane, name: Option<&str>, body: &Value) -> String {
-    let mut request = data_plane.post("/v1/chat/completions").bearer_auth(KEY);
+async fn ask(data_plane: &DataPlane, key: &str, name: Option<&str>, body: &Value) -> String {
+    let mut request = data_plane.post("/v1/chat/completions").bearer_auth(key);
     if let Some(name) = name {
         request = request.header("idempotency-key", name);
     }
@@ -99,8 +102,14 @@ fn question(temperature: f64, text: &str) -> Value {
     })
 }
 
+/// The scripts that are called, by their digests.
+fn scripts(asked: &str) -> Vec<&str> {
+    let calls = asked.split("EVALSHA\r\n$40\r\n").skip(1);
+    calls.map(|call| &call[..40]).collect()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_named_and_cacheable_request_asks_everything_at_once_and_any_other_nothing() {
+async fn a_limited_named_and_cacheable_request_asks_everything_at_once_and_any_other_nothing() {
     let redis = service::redis();
     let address = redis
         .url
@@ -116,10 +125,17 @@ async fn a_named_and_cacheable_request_asks_everything_at_once_and_any_other_not
     let provider = Simulator::openai().await;
     let setup = Setup::new()
         .store(Arc::new(store))
+        .key(LIMITED, |key| {
+            (key.rpm, key.tpm, key.concurrency) = (600, 100_000, 8);
+            key.budget = Some(Budget {
+                daily_limit_nano: 1_000_000_000,
+                ..Budget::default()
+            });
+        })
         .account("o", "openai", &provider);
     let data_plane = Arc::new(setup.start().await);
     // scripts are sent in full once
-    ask(&data_plane, Some("warm"), &question(0.0, "warm")).await;
+    ask(&data_plane, LIMITED, Some("warm"), &question(0.0, "warm")).await;
     let settled = async {
         while data_plane.gateway.store.cache_stats(0).await.unwrap().stored == 0 {
             tokio::task::yield_now().await;
@@ -130,31 +146,34 @@ async fn a_named_and_cacheable_request_asks_everything_at_once_and_any_other_not
         .unwrap();
 
     gate.take_asked();
-    ask(&data_plane, None, &question(0.7, "plain")).await;
+    ask(&data_plane, KEY, None, &question(0.7, "plain")).await;
     assert_eq!(gate.take_asked(), "", "a request with neither asks nothing");
 
     let calls = provider.requests().len();
     gate.open.send_replace(false);
     let asking = tokio::spawn({
         let data_plane = data_plane.clone();
-        async move { ask(&data_plane, Some("a"), &question(0.0, "both")).await }
+        async move { ask(&data_plane, LIMITED, Some("a"), &question(0.0, "all of it")).await }
     });
-    // both questions are out although neither is answered
+    // the claim, the cached answer and the admission are asked for although none of them is answered
     let asked = async {
         let mut asked = String::new();
-        while !(asked.contains("EVALSHA") && asked.contains("GET")) {
+        while !(scripts(&asked).len() == 2 && asked.contains("GET")) {
             asked.push_str(&gate.take_asked());
             tokio::task::yield_now().await;
         }
         asked
     };
     let asked = tokio::time::timeout(Duration::from_secs(4), asked).await.unwrap();
-    assert_eq!(asked.matches("EVALSHA").count(), 1, "{asked}");
     assert_eq!(provider.requests().len(), calls);
     gate.open.send_replace(true);
     asking.await.unwrap();
+    assert_eq!(provider.requests().len(), calls + 1);
     // what follows ends the claim and keeps the answer: nothing that the call waited for
     let after = gate.take_asked();
     assert!(!after.contains("PTTL"), "{after}");
-    assert_eq!(provider.requests().len(), calls + 1);
+    assert!(
+        scripts(&asked).iter().all(|script| !after.contains(script)),
+        "{after}"
+    );
 }

@@ -33,7 +33,7 @@ fn answer(body: Bytes) -> StoredAnswer {
 }
 
 async fn miss(cache: &Cache, key: &EntryKey, may_wait: bool) -> Kept {
-    assert!(cache.find(key, false).await.is_none());
+    assert!(cache.find(key).await.is_none());
     match cache.join(key.clone(), LASTS, may_wait).await {
         Lookup::Miss(kept) => kept,
         Lookup::Hit(answer) => panic!("there is an answer: {answer:?}"),
@@ -52,14 +52,14 @@ async fn what_one_data_plane_answered_another_finds_for_as_long_as_it_lasts() {
     let store = store();
     let (one, other) = (cache(&store, 500, 1 << 20), cache(&store, 500, 1 << 20));
     miss(&one, &key(1, 1), true).await.keep(answer(Bytes::from("a")));
-    assert_eq!(one.find(&key(1, 1), true).await.unwrap().body, "a");
+    let here = one.0.memory.get(&key(1, 1)).unwrap();
+    assert_eq!(here.answer.body, "a");
     stored(&store, &key(1, 1)).await;
-    assert_eq!(other.find(&key(1, 1), false).await.unwrap().body, "a");
-    // from memory now, and no longer than it would have lasted in the store
-    assert_eq!(other.find(&key(1, 1), true).await.unwrap().body, "a");
+    assert_eq!(other.find(&key(1, 1)).await.unwrap().body, "a");
+    // from memory from now on, and no longer than it would have lasted in the store
     let promoted = other.0.memory.get(&key(1, 1)).unwrap();
     assert!(promoted.lasts <= LASTS && promoted.lasts > LASTS - Duration::from_secs(10));
-    assert!(other.find(&key(2, 1), false).await.is_none());
+    assert!(other.find(&key(2, 1)).await.is_none());
 }
 
 #[tokio::test]
@@ -71,7 +71,7 @@ async fn an_answer_is_not_found_when_its_time_is_over() {
     };
     kept.keep(answer(Bytes::from("a")));
     let deadline = Instant::now() + Duration::from_secs(10);
-    while cache.find(&key(1, 1), false).await.is_some() {
+    while cache.find(&key(1, 1)).await.is_some() {
         assert!(Instant::now() < deadline, "still there");
         tokio::task::yield_now().await;
     }

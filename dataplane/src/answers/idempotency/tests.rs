@@ -32,15 +32,22 @@ fn answer(text: &str) -> StoredAnswer {
     }
 }
 
+async fn turn(data_plane: &Arc<Idempotency>, byte: u8) -> Turn {
+    match data_plane.begin(key(byte)).await {
+        Begun::Turn(turn) => turn,
+        Begun::Wait(wait) => wait.turn().await,
+    }
+}
+
 async fn granted(data_plane: &Arc<Idempotency>, byte: u8) -> Claim {
-    match data_plane.begin(key(byte), false).await {
+    match turn(data_plane, byte).await {
         Turn::Run(claim) => claim,
         Turn::Replay(answer) => panic!("answered before: {answer:?}"),
     }
 }
 
 async fn replayed(data_plane: &Arc<Idempotency>, byte: u8) -> Bytes {
-    match data_plane.begin(key(byte), false).await {
+    match turn(data_plane, byte).await {
         Turn::Run(_) => panic!("not answered before"),
         Turn::Replay(answer) => answer.body.clone(),
     }
@@ -52,7 +59,7 @@ async fn storm(data_planes: &[Arc<Idempotency>], failures: usize) -> (usize, Vec
     let duplicate = |n: usize| {
         let (runs, running) = (&runs, &running);
         async move {
-            let claim = match data_planes[n % data_planes.len()].begin(key(1), false).await {
+            let claim = match turn(&data_planes[n % data_planes.len()], 1).await {
                 Turn::Replay(answer) => return Some(answer.body.clone()),
                 Turn::Run(claim) => claim,
             };
@@ -102,8 +109,7 @@ async fn when_its_data_plane_dies_another_goes_on_after_the_lease() {
     let [one, other] = fleet();
     let mut claim = granted(&one, 1).await;
     // as after kill -9: nothing is released, nothing renewed
-    let lease = claim.lease.take().unwrap();
-    lease.renewing.abort();
+    claim.lease.take().unwrap().stop();
     let began = Instant::now();
     let _claim = granted(&other, 1).await;
     assert!(began.elapsed() > LEASE - LAST_POLL && began.elapsed() < LEASE + 2 * LAST_POLL);
@@ -136,7 +142,7 @@ async fn an_answer_is_forgotten_after_its_window() {
     let data_plane = Idempotency::new(store, vault, window);
     granted(&data_plane, 1).await.answer(answer("a")).await;
     let deadline = Instant::now() + Duration::from_secs(10);
-    while let Turn::Replay(_) = data_plane.begin(key(1), false).await {
+    while let Turn::Replay(_) = turn(&data_plane, 1).await {
         assert!(Instant::now() < deadline, "still remembered");
         sleep(Duration::from_millis(5)).await;
     }
@@ -180,4 +186,31 @@ async fn a_waiting_client_that_leaves_hands_its_place_to_the_next() {
     sleep(Duration::from_secs(1)).await;
     claim.answer(answer("a")).await;
     assert_eq!(second.await.unwrap(), "a");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_look_waits_for_nobody() {
+    let [one, other] = fleet();
+    let _claim = granted(&one, 1).await;
+    let began = Instant::now();
+    assert!(matches!(one.begin(key(1)).await, Begun::Wait(Wait::Here { .. })));
+    assert!(matches!(
+        other.begin(key(1)).await,
+        Begun::Wait(Wait::Elsewhere(_))
+    ));
+    assert_eq!(began.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_does_not_go_on_after_the_first_look_leaves_nothing_behind() {
+    let [one, other] = fleet();
+    // refused by its limits, and its client gone, while a duplicate elsewhere waits
+    let refused = granted(&one, 1).await;
+    let waiting = other.begin(key(1)).await;
+    drop(waiting);
+    drop(refused);
+    sleep(Duration::from_millis(1)).await;
+    let began = Instant::now();
+    let _claim = granted(&other, 1).await;
+    assert_eq!(began.elapsed(), Duration::ZERO);
 }

@@ -199,7 +199,7 @@ async fn weather(shape: &'static Shape) -> String {
         shape.model,
         events.len()
     );
-    assert!(planes.iter().all(|plane| !plane.gateway.admissions.is_degraded()));
+    assert!(planes.iter().all(|plane| plane.gateway.degraded().is_none()));
     assert_eq!(
         spent - shape.gone.nano,
         ledger.cast_unsigned(),
