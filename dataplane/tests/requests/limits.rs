@@ -1,5 +1,6 @@
 //! Keys with limits: who is let in, what clients read when they are not, and what is counted in the end.
 
+mod outage;
 mod storm;
 
 use crate::harness::{DataPlane, KEY, Setup, header, json, until};
