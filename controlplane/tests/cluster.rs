@@ -12,6 +12,8 @@ mod client;
 mod harness;
 #[path = "cluster/ledger.rs"]
 mod ledger;
+#[path = "cluster/limits.rs"]
+mod limits;
 #[path = "cluster/rules.rs"]
 mod rules;
 

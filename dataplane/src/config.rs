@@ -14,6 +14,7 @@ pub const FLAT: &[(&str, &str)] = &[
     ("PORT", "port"),
     ("DATA_DIR", "data_dir"),
     ("REDIS_URL", "redis_url"),
+    ("REDIS_TIMEOUT_MS", "redis_timeout_ms"),
     ("CONTROL_PLANE_URL", "control_plane_url"),
     ("CLUSTER_SECRET", "cluster_secret"),
     ("REQUIRE_API_KEY", "edge.require_api_key"),
@@ -47,6 +48,8 @@ pub struct Config {
     pub redis_url: Secret<String>,
     /// Prefix of every key in Redis, so that deployments can share one.
     pub redis_prefix: String,
+    /// How long a request waits for Redis before it goes on without.
+    pub redis_timeout_ms: u64,
     /// At least 32 characters, the same on every plane.
     pub cluster_secret: Secret<String>,
     /// Name of this data plane in the dashboard; when empty it is named after its spool.
@@ -161,6 +164,7 @@ impl Default for Config {
             control_plane_url: "http://127.0.0.1:20129".to_owned(),
             redis_url: Secret::new("redis://127.0.0.1:6379".to_owned()),
             redis_prefix: "omniroute".to_owned(),
+            redis_timeout_ms: 50,
             cluster_secret: Secret::new(String::new()),
             data_plane_id: String::new(),
             log: TelemetryConfig::default(),
@@ -183,6 +187,10 @@ impl Config {
             listen.set_port(port);
         }
         listen
+    }
+
+    pub fn redis_timeout(&self) -> Duration {
+        Duration::from_millis(self.redis_timeout_ms)
     }
 
     pub fn drain_notice(&self) -> Duration {

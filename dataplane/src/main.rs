@@ -116,6 +116,7 @@ async fn run(config: &Config) -> anyhow::Result<()> {
     let telemetry = telemetry::init(&config.log)?;
     let keys = ClusterKeys::derive(config.cluster_secret.expose());
     let store = RedisStore::connect(config.redis_url.expose(), &config.redis_prefix).await?;
+    let store = store.with_deadline(config.redis_timeout());
     let control = ControlPlanes::at(
         &config.control_plane_url,
         JoinToken::new(keys.join_token.expose()),

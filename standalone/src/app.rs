@@ -166,9 +166,10 @@ fn open_database(settings: &Settings, dir: &Path) -> anyhow::Result<Database> {
 
 async fn open_store(settings: &Settings) -> anyhow::Result<Arc<dyn StateStore>> {
     match &settings.control_plane.redis_url {
-        Some(url) => Ok(Arc::new(
-            RedisStore::connect(url.expose(), &settings.control_plane.redis_prefix).await?,
-        )),
+        Some(url) => {
+            let store = RedisStore::connect(url.expose(), &settings.control_plane.redis_prefix).await?;
+            Ok(Arc::new(store.with_deadline(settings.data_plane.redis_timeout())))
+        }
         None => Ok(Arc::new(MemoryStore::new())),
     }
 }

@@ -2,11 +2,14 @@
 
 use crate::client::{Client, Operator};
 use sqlx::{Connection, Executor, PgConnection};
+use state::RedisStore;
 use std::net::SocketAddr;
+use std::time::Duration;
 use tempfile::TempDir;
 use testkit::process::free_address;
 use testkit::{Process, service};
 
+const PATIENCE: Duration = Duration::from_secs(5);
 const PASSWORD: &str = "the password of the tests";
 
 pub struct Cluster {
@@ -98,6 +101,12 @@ impl Cluster {
         operators
     }
 
+    /// What the planes share.
+    pub async fn store(&self) -> RedisStore {
+        let store = RedisStore::connect(&self.redis, &self.prefix).await.unwrap();
+        store.with_deadline(PATIENCE)
+    }
+
     /// A client of each data plane.
     pub fn clients(&self, key: &str) -> Vec<Client> {
         self.data
@@ -141,6 +150,8 @@ impl Cluster {
             ("DATA_DIR", &data_dir),
             ("ALLOW_PRIVATE_PROVIDER_URLS", "true"),
             ("OMNIROUTE_DATAPLANE__DRAIN_NOTICE_MS", "0"),
+            // so that a busy machine is not taken for a Redis that is away
+            ("REDIS_TIMEOUT_MS", "5000"),
         ];
         let mut process = Process::start("omniroute-dataplane", &["--listen", &listen], &environment);
         process.ready(address, "/readyz").await;

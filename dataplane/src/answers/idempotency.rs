@@ -22,8 +22,8 @@ use tokio::time::{MissedTickBehavior, interval_at, sleep};
 use uuid::Uuid;
 
 /// After a data plane was killed, another may go on with its requests after this.
-const LEASE: Duration = Duration::from_secs(30);
-const RENEWAL: Duration = Duration::from_secs(10);
+const LEASE: Duration = Duration::from_secs(10);
+const RENEWAL: Duration = Duration::from_secs(3);
 /// How often the answer of another data plane is asked for, first and at last.
 const FIRST_POLL: Duration = Duration::from_millis(50);
 const LAST_POLL: Duration = Duration::from_millis(500);

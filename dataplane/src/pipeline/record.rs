@@ -120,7 +120,7 @@ impl Record {
     }
 
     /// The request is about to reserve what it may cost. That is written down before it happens: should this process
-    /// die, it will be counted as spent, and the ledger has to say so too.
+    /// die, its next life gives it back. Should there be none, it counts as spent.
     pub fn reserves(&mut self, asked: &Admission, counts_tokens: impl Fn(&Rate) -> bool) {
         self.pass = Some(Pass::new(&self.gateway.admissions, asked, counts_tokens));
         if asked.budgets.is_empty() {

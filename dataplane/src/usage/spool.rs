@@ -53,7 +53,7 @@ pub enum SpoolError {
 pub struct Recovered {
     /// Events that no control plane is known to have, including those of lost requests.
     pub pending: u64,
-    /// Requests that were dispatched and never ended; each became an event.
+    /// Requests that began and never ended; each became an event.
     pub lost: u64,
     /// Bytes of records that were cut short or damaged, and are ignored.
     pub damaged_bytes: u64,
@@ -176,8 +176,9 @@ impl Spool {
         ))
     }
 
-    /// Writes down that a request is being dispatched. `estimate` is what will be accounted if the process dies
-    /// before [`Spool::end`] is called with the same `request_id`.
+    /// Writes down that a request is about to reserve what it may cost, or to reach a provider. `estimate` is what will
+    /// be accounted if the process dies before [`Spool::end`] is called with the same `request_id`; its cost only if
+    /// it says that a provider is reached.
     pub fn begin(&self, estimate: &UsageEvent) {
         let mut estimate = estimate.clone();
         bound(&mut estimate);
@@ -309,14 +310,21 @@ impl Spool {
         };
         lost.sort_by(|a, b| (a.started_at_ms, &a.request_id).cmp(&(b.started_at_ms, &b.request_id)));
         let count = lost.len() as u64;
-        for event in lost {
+        for mut event in lost {
+            let evidence = match event.reached_provider {
+                true => usage_event::Evidence::Estimated,
+                false => usage_event::Evidence::None,
+            };
+            // what was only reserved is given back
+            if !event.reached_provider {
+                event.cost_nano = event.cost_nano.map(|_| 0);
+            }
             self.0.state.lock().ended.extend(Ended::of(&event));
             self.end(UsageEvent {
                 phase: usage_event::Phase::Lost.into(),
-                evidence: usage_event::Evidence::Estimated.into(),
+                evidence: evidence.into(),
                 outcome: "stream_error".to_owned(),
                 error_code: "lost".to_owned(),
-                reached_provider: true,
                 ..event
             });
         }

@@ -79,7 +79,7 @@ impl RedisStore {
         })
     }
 
-    /// Waits longer than a request would, for tests and tools on busy machines.
+    /// How long a request waits for an answer, instead of 50 ms.
     pub fn with_deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self

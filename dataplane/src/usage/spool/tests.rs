@@ -28,6 +28,7 @@ fn estimate(id: u32) -> UsageEvent {
         request_id: format!("request-{id:05}"),
         started_at_ms: id.into(),
         input_uncached: 100,
+        reached_provider: true,
         ..UsageEvent::default()
     }
 }
@@ -123,6 +124,37 @@ fn a_request_that_never_ended_is_lost_exactly_once() {
         (Phase::Lost, Evidence::Estimated, 2)
     );
     assert_eq!((lost.reached_provider, lost.input_uncached), (true, 100));
+}
+
+#[test]
+fn what_was_only_reserved_when_the_process_died_costs_nothing() {
+    let dir = TempDir::new().unwrap();
+    let (spool, _) = open(dir.path());
+    let of_a_key = |id, reached_provider| UsageEvent {
+        key_id: "k".to_owned(),
+        cost_nano: Some(50),
+        reached_provider,
+        ..estimate(id)
+    };
+    spool.begin(&of_a_key(1, false));
+    spool.begin(&of_a_key(2, false));
+    spool.begin(&of_a_key(2, true));
+    drop(spool);
+
+    let (spool, _) = open(dir.path());
+    let lost: Vec<_> = drain(&spool)
+        .iter()
+        .map(|event| (event.evidence(), event.reached_provider, event.cost_nano))
+        .collect();
+    assert_eq!(
+        lost,
+        [
+            (Evidence::None, false, Some(0)),
+            (Evidence::Estimated, true, Some(50))
+        ]
+    );
+    let settled: Vec<_> = spool.take_ended().iter().map(|ended| ended.cost_nano).collect();
+    assert_eq!(settled, [0, 50]);
 }
 
 #[test]
