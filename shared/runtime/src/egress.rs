@@ -7,6 +7,7 @@
 
 mod address;
 mod call;
+mod trust;
 
 pub use address::{AddressClass, classify};
 pub use call::ConnectTimeout;
@@ -33,6 +34,8 @@ use url::{Host, Url};
 
 /// Idle connections kept for one provider.
 const POOL_IDLE_PER_HOST: usize = 256;
+/// Offered in this order.
+const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
 const POOL_IDLE: Duration = Duration::from_secs(90);
 
 #[derive(Debug, Clone)]
@@ -169,8 +172,11 @@ impl Clients {
     clippy::disallowed_methods,
     reason = "this is the client that the ban points to"
 )]
-fn client(config: &EgressConfig, allow_private: bool) -> Result<reqwest::Client, reqwest::Error> {
-    reqwest::Client::builder()
+fn client(config: &EgressConfig, allow_private: bool) -> Result<reqwest::Client, BuildError> {
+    let mut tls = trust::config()?;
+    tls.alpn_protocols = PROTOCOLS.map(<[u8]>::to_vec).into();
+    let client = reqwest::Client::builder()
+        .tls_backend_preconfigured(tls)
         .redirect(Policy::none())
         .no_proxy()
         .dns_resolver(Arc::new(GuardedResolver { allow_private }))
@@ -178,7 +184,8 @@ fn client(config: &EgressConfig, allow_private: bool) -> Result<reqwest::Client,
         .pool_max_idle_per_host(POOL_IDLE_PER_HOST)
         .pool_idle_timeout(POOL_IDLE)
         .tcp_nodelay(true)
-        .build()
+        .build()?;
+    Ok(client)
 }
 
 /// Names that mean loopback whatever a resolver says, RFC 6761 section 6.3.

@@ -3,7 +3,7 @@
 //! Every request of the gateway goes through here, so it is hyper's own client rather than one that also follows
 //! redirects, keeps cookies and speaks to proxies. What it may connect to is decided by the resolver.
 
-use super::{BuildError, EgressConfig, GuardedResolver, POOL_IDLE, POOL_IDLE_PER_HOST};
+use super::{BuildError, EgressConfig, GuardedResolver, POOL_IDLE, POOL_IDLE_PER_HOST, trust};
 use bytes::Bytes;
 use http::Uri;
 use http_body_util::Full;
@@ -11,8 +11,6 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use rustls::ClientConfig;
-use rustls_platform_verifier::ConfigVerifierExt;
 use std::error::Error;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -43,7 +41,7 @@ pub(super) fn caller(config: &EgressConfig, allow_private: bool) -> Result<Calle
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
     let inner = HttpsConnectorBuilder::new()
-        .with_tls_config(ClientConfig::with_platform_verifier()?)
+        .with_tls_config(trust::config()?)
         .https_or_http()
         .enable_all_versions()
         .wrap_connector(tcp);
