@@ -13,8 +13,8 @@ use uuid::Uuid;
 
 use super::batch::Event;
 
-/// Inserts events in the order they have, and adds what they cost to what their keys have spent. One that is there
-/// already, from a spool that started over, is left alone and costs nothing.
+/// Inserts events in the order they have, and adds them to what their keys have spent and to the sums of their hours
+/// and minutes. One that is there already, from a spool that started over, is left alone and counts nowhere.
 pub(super) async fn insert(
     conn: &mut PgConnection,
     spool_id: Uuid,
@@ -74,8 +74,11 @@ pub(super) async fn insert(
                           evidence, finish_reason, config_revision, attempts, translation_losses, reached_provider,
                           decision, served_from, cost_nano)
            on conflict (request_id) do nothing
-           returning key_id, started_at, cost_nano, reached_provider)
-           -- in one order, so that two batches do not wait for each other in a circle
+           returning key_id, key_name, started_at, provider, coalesce(model_served, model_requested) as model,
+                     connection_id, outcome, served_from, reached_provider, cost_nano, input_uncached,
+                     input_cache_read, input_cache_write, output_visible, output_reasoning),
+           -- each in one order, so that two batches do not wait for each other in a circle
+           spent as (
            insert into spending (key_id, quarter, cost_nano, requests)
            select key_id, date_bin('15 minutes', started_at, 'epoch') as quarter, sum(coalesce(cost_nano, 0)), count(*)
            from stored
@@ -84,7 +87,52 @@ pub(super) async fn insert(
            order by key_id, quarter
            on conflict (key_id, quarter) do update
            set cost_nano = spending.cost_nano + excluded.cost_nano,
-               requests = spending.requests + excluded.requests"#,
+               requests = spending.requests + excluded.requests),
+           -- nobody asks for older ones
+           forgotten as (delete from usage_minute where minute < now() - interval '1 hour'),
+           counted as (select * from stored where reached_provider or served_from is not null),
+           hours as (
+           insert into usage_hour
+               (hour, key_id, provider, model, connection_id, key_name, requests, errors, given_again, unpriced,
+                input_uncached, input_cache_read, input_cache_write, output_visible, output_reasoning, cost_nano,
+                last_at)
+           select date_trunc('hour', started_at, 'UTC') as hour,
+                  coalesce(key_id, '00000000-0000-0000-0000-000000000000') as key, coalesce(provider, '') as by,
+                  model, coalesce(connection_id, '00000000-0000-0000-0000-000000000000') as connection,
+                  (array_agg(key_name order by started_at desc))[1], count(*),
+                  count(*) filter (where outcome <> 'ok'),
+                  count(*) filter (where served_from in ('cache', 'replay')),
+                  count(*) filter (where cost_nano is null), sum(input_uncached), sum(input_cache_read),
+                  sum(input_cache_write), sum(output_visible), sum(output_reasoning), sum(coalesce(cost_nano, 0)),
+                  max(started_at)
+           from counted
+           group by hour, key, by, model, connection
+           order by hour, key, by, model, connection
+           on conflict (hour, key_id, provider, model, connection_id) do update
+           set key_name = excluded.key_name,
+               requests = usage_hour.requests + excluded.requests,
+               errors = usage_hour.errors + excluded.errors,
+               given_again = usage_hour.given_again + excluded.given_again,
+               unpriced = usage_hour.unpriced + excluded.unpriced,
+               input_uncached = usage_hour.input_uncached + excluded.input_uncached,
+               input_cache_read = usage_hour.input_cache_read + excluded.input_cache_read,
+               input_cache_write = usage_hour.input_cache_write + excluded.input_cache_write,
+               output_visible = usage_hour.output_visible + excluded.output_visible,
+               output_reasoning = usage_hour.output_reasoning + excluded.output_reasoning,
+               cost_nano = usage_hour.cost_nano + excluded.cost_nano,
+               last_at = greatest(usage_hour.last_at, excluded.last_at))
+           insert into usage_minute (minute, data_plane_id, requests, input_tokens, output_tokens, cost_nano)
+           select date_trunc('minute', started_at) as minute, $2, count(*),
+                  sum(input_uncached + input_cache_read + input_cache_write),
+                  sum(output_visible + output_reasoning), sum(coalesce(cost_nano, 0))
+           from counted
+           group by minute
+           order by minute
+           on conflict (minute, data_plane_id) do update
+           set requests = usage_minute.requests + excluded.requests,
+               input_tokens = usage_minute.input_tokens + excluded.input_tokens,
+               output_tokens = usage_minute.output_tokens + excluded.output_tokens,
+               cost_nano = usage_minute.cost_nano + excluded.cost_nano"#,
         spool_id,
         data_plane_id,
         &request_ids,

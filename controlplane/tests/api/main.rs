@@ -34,3 +34,4 @@ mod rewriting;
 mod secrets;
 mod settings;
 mod support;
+mod usage;

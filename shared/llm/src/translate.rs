@@ -30,7 +30,7 @@ use bytes::Bytes;
 use memchr::memmem;
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 use std::time::Duration;
 use thiserror::Error;
 
@@ -46,6 +46,9 @@ const CALLS: [&[u8]; 5] = [
     b"functionCall",
     b"tool_call\"",
 ];
+/// What each of those contains: two searches rule out most requests.
+static HINTS: LazyLock<[memmem::Finder<'static>; 2]> =
+    LazyLock::new(|| [memmem::Finder::new("tool_"), memmem::Finder::new("function")]);
 /// What vendors charge for an image of common size.
 const TOKENS_PER_MEDIA: u64 = 1500;
 
@@ -204,7 +207,8 @@ impl Ask {
 
     /// Whether its history may hold calls; false is certain.
     pub fn names_calls(&self) -> bool {
-        CALLS.iter().any(|name| memmem::find(&self.body, name).is_some())
+        HINTS.iter().any(|hint| hint.find(&self.body).is_some())
+            && CALLS.iter().any(|name| memmem::find(&self.body, name).is_some())
     }
 
     /// The same request, with what was kept of the answers in it.

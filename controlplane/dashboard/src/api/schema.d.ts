@@ -862,6 +862,23 @@ export interface paths {
         patch: operations["patch_settings_thinking_budget"];
         trace?: never;
     };
+    "/api/usage/analytics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What was used, day by day and part by part. */
+        get: operations["get_usage_analytics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/usage/budget": {
         parameters: {
             query?: never;
@@ -877,6 +894,57 @@ export interface paths {
         post: operations["post_usage_budget"];
         /** Ends a budget: from now on the key may spend what it likes. */
         delete: operations["delete_usage_budget"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/usage/call-logs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Objects, as `request-logs`. */
+        get: operations["get_usage_call_logs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/usage/call-logs/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One request, by the `id` that it has in the log. */
+        get: operations["get_usage_call_logs_id"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/usage/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What was used, by provider, model, account and API key. */
+        get: operations["get_usage_history"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -920,6 +988,13 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        AccountSum: components["schemas"]["Sum"] & {
+            accountName: string;
+            /** Format: uuid */
+            connectionId: string;
+            provider: string;
+            rawModel: string;
+        };
         /** @description What the policy does; the field of its type and no other. */
         Actions: {
             /**
@@ -938,6 +1013,13 @@ export interface components {
              * @default []
              */
             prefer_provider: string[];
+        };
+        ActiveView: {
+            account: string;
+            connectionId: string;
+            /** Format: int32 */
+            count: number;
+            provider: string;
         };
         AliasBody: {
             /** @description `^[A-Za-z0-9._:-]+$` */
@@ -961,6 +1043,26 @@ export interface components {
             model: string;
             previous?: string | null;
             success: boolean;
+        };
+        AnalyticsView: {
+            /** @description Tokens of each day of the last 365, whatever the range is; days without any are left out. */
+            activityMap: {
+                [key: string]: number;
+            };
+            byAccount: components["schemas"]["PartView"][];
+            byApiKey: components["schemas"]["PartView"][];
+            byModel: components["schemas"]["PartView"][];
+            byProvider: components["schemas"]["PartView"][];
+            /** @description The same days, with the tokens of each model under its name. */
+            dailyByModel: Record<string, unknown>[];
+            /** @description Days on which something was used, oldest first. */
+            dailyTrend: components["schemas"]["DayView"][];
+            modelNames: string[];
+            /** @description As it was asked for, or `custom`. */
+            range: string;
+            summary: components["schemas"]["Summary"];
+            /** @description Sunday first. */
+            weeklyPattern: components["schemas"]["WeekdayView"][];
         };
         /** @description With `provider` it clears, without it only looks. */
         AvailabilityBody: {
@@ -1622,6 +1724,10 @@ export interface components {
             storeDegraded: boolean;
             version: string;
         };
+        DayView: components["schemas"]["Sum"] & {
+            /** Format: date */
+            date: string;
+        };
         DecisionEntry: {
             group?: components["schemas"]["GroupView"] | null;
             /**
@@ -1811,6 +1917,43 @@ export interface components {
              */
             minDelayMs: number;
         };
+        HistoryView: {
+            activeRequests?: components["schemas"]["ActiveView"][] | null;
+            /** @description By `model (provider - account)`. */
+            byAccount: {
+                [key: string]: components["schemas"]["AccountSum"];
+            };
+            /** @description By `name (id)`. */
+            byApiKey: {
+                [key: string]: components["schemas"]["KeySum"];
+            };
+            /** @description By `model (provider)`. */
+            byModel: {
+                [key: string]: components["schemas"]["ModelSum"];
+            };
+            byProvider: {
+                [key: string]: components["schemas"]["Sum"];
+            };
+            /** @description By minute, oldest first; the last one is not over yet. */
+            last10Minutes: components["schemas"]["MinuteView"][];
+            pending?: components["schemas"]["PendingView"] | null;
+            /** Format: int64 */
+            totalCompletionTokens: number;
+            /**
+             * Format: double
+             * @description USD, of requests whose price is known.
+             */
+            totalCost: number;
+            /** Format: int64 */
+            totalPromptTokens: number;
+            /** Format: int64 */
+            totalRequests: number;
+            /**
+             * Format: int64
+             * @description How many have no price, and are not in the cost.
+             */
+            unpricedRequests: number;
+        };
         /** @description A part of the day. `until` before `from` is over midnight. */
         Hours: {
             /** @description 1 is Monday; none is all of them. */
@@ -1908,6 +2051,11 @@ export interface components {
         KeyList: {
             keys: components["schemas"]["KeyView"][];
             total: number;
+        };
+        KeySum: components["schemas"]["Sum"] & {
+            /** Format: uuid */
+            apiKeyId?: string | null;
+            apiKeyName: string;
         };
         KeyUpdate: {
             allowedConnections?: string[] | null;
@@ -2046,6 +2194,16 @@ export interface components {
             message?: string | null;
             metrics: components["schemas"]["Metrics"];
         };
+        MinuteView: {
+            /** Format: int64 */
+            completionTokens: number;
+            /** Format: double */
+            cost: number;
+            /** Format: int64 */
+            promptTokens: number;
+            /** Format: int64 */
+            requests: number;
+        };
         Model: {
             /** Format: int64 */
             contextWindow?: number | null;
@@ -2089,6 +2247,10 @@ export interface components {
             connectionId: string;
             models: components["schemas"]["Model"][];
             provider: string;
+        };
+        ModelSum: components["schemas"]["Sum"] & {
+            provider: string;
+            rawModel: string;
         };
         Models: components["schemas"]["CustomModelView"][] | {
             [key: string]: components["schemas"]["CustomModelView"][];
@@ -2158,6 +2320,27 @@ export interface components {
             prefix: string;
             type: string;
             updatedAt: components["schemas"]["Stamp"];
+        };
+        /** @description The part of the whole that belongs to one of its kind. */
+        PartView: components["schemas"]["Sum"] & {
+            account?: string | null;
+            apiKey?: string | null;
+            /** Format: uuid */
+            apiKeyId?: string | null;
+            /** Format: uuid */
+            connectionId?: string | null;
+            model?: string | null;
+            /** @description Per cent of all tokens, with one decimal. */
+            pct: string;
+            provider?: string | null;
+            /** Format: int64 */
+            totalTokens: number;
+        };
+        /** @description Requests that providers are working on now, by connection. */
+        PendingView: {
+            byAccount: {
+                [key: string]: number;
+            };
         };
         PolicyBody: {
             /** @description `create`, `update` or `unlock`. Without it a body with an `id` is an update, and one without a create. */
@@ -2434,6 +2617,11 @@ export interface components {
             configRevision: number;
             /** Format: uuid */
             connectionId?: string | null;
+            /**
+             * Format: double
+             * @description USD; absent where nobody knows the price.
+             */
+            cost?: number | null;
             dataPlaneId: string;
             /**
              * Format: int32
@@ -2441,9 +2629,15 @@ export interface components {
              */
             duration: number;
             error?: string | null;
+            /** @description Whether tokens are `provider_reported`, `counted`, `estimated`, or `none` were used. */
+            evidence: string;
             finishReason?: string | null;
+            /** @description Bodies are not kept; and so the next. */
+            hasRequestBody: boolean;
+            hasResponseBody: boolean;
             /** Format: uuid */
             id: string;
+            method: string;
             model?: string | null;
             outcome: string;
             path: string;
@@ -2688,6 +2882,73 @@ export interface components {
             /** @description For names that are no combo, no provider's model and no alias. */
             wildcardAliases: components["schemas"]["WildcardAlias"][];
         };
+        /** @description Requests that reached a provider, or were answered without one. */
+        Sum: {
+            /** Format: int64 */
+            cacheCreationTokens: number;
+            /** Format: int64 */
+            cacheReadTokens: number;
+            /**
+             * Format: int64
+             * @description All output, reasoning included.
+             */
+            completionTokens: number;
+            /**
+             * Format: double
+             * @description USD, of those whose price is known.
+             */
+            cost: number;
+            /**
+             * Format: int64
+             * @description Of them, those that did not end well.
+             */
+            errors: number;
+            /**
+             * Format: int64
+             * @description Of them, those that were answered from the cache, or like the request that they repeat.
+             */
+            givenAgain: number;
+            lastUsed?: components["schemas"]["Stamp"] | null;
+            /**
+             * Format: int64
+             * @description All input, what the provider's cache read and wrote included.
+             */
+            promptTokens: number;
+            /** Format: int64 */
+            reasoningTokens: number;
+            /** Format: int64 */
+            requests: number;
+            /**
+             * Format: int64
+             * @description How many have no price, and are not in the cost.
+             */
+            unpricedRequests: number;
+        };
+        Summary: {
+            /** Format: int64 */
+            completionTokens: number;
+            /** Format: int64 */
+            promptTokens: number;
+            /**
+             * Format: int64
+             * @description So many days in a row something was used, up to today or yesterday.
+             */
+            streak: number;
+            /**
+             * Format: double
+             * @description USD, of requests whose price is known.
+             */
+            totalCost: number;
+            /** Format: int64 */
+            totalRequests: number;
+            /** Format: int64 */
+            totalTokens: number;
+            uniqueAccounts: number;
+            uniqueApiKeys: number;
+            uniqueModels: number;
+            /** Format: int64 */
+            unpricedRequests: number;
+        };
         SystemPromptBody: {
             /** @description Off keeps the prompt for later. */
             enabled?: boolean | null;
@@ -2803,6 +3064,17 @@ export interface components {
             scope: components["schemas"]["Scope"];
             unavailableSince?: components["schemas"]["Stamp"] | null;
             until?: components["schemas"]["Stamp"] | null;
+        };
+        WeekdayView: {
+            /**
+             * Format: int64
+             * @description Of the days of this kind on which something was used.
+             */
+            avgTokens: number;
+            /** @description `Sun` to `Sat`. */
+            day: string;
+            /** Format: int64 */
+            totalTokens: number;
         };
         WeightedMember: {
             model: string;
@@ -6313,6 +6585,40 @@ export interface operations {
             };
         };
     };
+    get_usage_analytics: {
+        parameters: {
+            query?: {
+                /** @description `1d`, `7d`, `30d`, `90d`, `ytd` (since the first of January, UTC) or `all`. */
+                range?: string;
+                /** @description Instead of a range; to the hour. */
+                from?: string;
+                to?: string;
+                provider?: string;
+                model?: string;
+                apiKeyId?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnalyticsView"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
     get_usage_budget: {
         parameters: {
             query?: {
@@ -6460,6 +6766,115 @@ export interface operations {
             };
         };
     };
+    get_usage_call_logs: {
+        parameters: {
+            query?: {
+                /** @description 1 to 1000, 200 when absent. */
+                limit?: number;
+                /** @description `text` or `json`. */
+                format?: string;
+                /** @description Only older requests than this one; from `X-Next-Cursor`. */
+                cursor?: string;
+                from?: string;
+                to?: string;
+                /** @description `ok` (answered with 2xx, and whole), `error` (anything else), or a status code. */
+                status?: string;
+                /** @description Part of the model, asked for or answering; upper and lower case are the same, here and below. */
+                model?: string;
+                /** @description Part of the provider's id. */
+                provider?: string;
+                /** @description Part of the connection's name. */
+                account?: string;
+                /** @description Part of the API key's name, or its id. */
+                apiKey?: string;
+                /** @description Anything: only requests to combos. */
+                combo?: string;
+                /** @description Part of the model, the path, the account, the provider, the key, the combo or the error, or the status. */
+                search?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RequestView"][];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    get_usage_call_logs_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RequestView"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    get_usage_history: {
+        parameters: {
+            query?: {
+                /** @description `1d`, `7d`, `30d`, `90d`, `ytd` (since the first of January, UTC) or `all`. */
+                range?: string;
+                /** @description Instead of a range; to the hour. */
+                from?: string;
+                to?: string;
+                provider?: string;
+                model?: string;
+                apiKeyId?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HistoryView"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
     get_usage_logs: {
         parameters: {
             query?: {
@@ -6469,6 +6884,22 @@ export interface operations {
                 format?: string;
                 /** @description Only older requests than this one; from `X-Next-Cursor`. */
                 cursor?: string;
+                from?: string;
+                to?: string;
+                /** @description `ok` (answered with 2xx, and whole), `error` (anything else), or a status code. */
+                status?: string;
+                /** @description Part of the model, asked for or answering; upper and lower case are the same, here and below. */
+                model?: string;
+                /** @description Part of the provider's id. */
+                provider?: string;
+                /** @description Part of the connection's name. */
+                account?: string;
+                /** @description Part of the API key's name, or its id. */
+                apiKey?: string;
+                /** @description Anything: only requests to combos. */
+                combo?: string;
+                /** @description Part of the model, the path, the account, the provider, the key, the combo or the error, or the status. */
+                search?: string;
             };
             header?: never;
             path?: never;
@@ -6495,6 +6926,22 @@ export interface operations {
                 format?: string;
                 /** @description Only older requests than this one; from `X-Next-Cursor`. */
                 cursor?: string;
+                from?: string;
+                to?: string;
+                /** @description `ok` (answered with 2xx, and whole), `error` (anything else), or a status code. */
+                status?: string;
+                /** @description Part of the model, asked for or answering; upper and lower case are the same, here and below. */
+                model?: string;
+                /** @description Part of the provider's id. */
+                provider?: string;
+                /** @description Part of the connection's name. */
+                account?: string;
+                /** @description Part of the API key's name, or its id. */
+                apiKey?: string;
+                /** @description Anything: only requests to combos. */
+                combo?: string;
+                /** @description Part of the model, the path, the account, the provider, the key, the combo or the error, or the status. */
+                search?: string;
             };
             header?: never;
             path?: never;

@@ -1,0 +1,295 @@
+//! Sums over a stretch of time, by everything that one may want to know.
+//!
+//! `GET /api/usage/history`
+
+use std::collections::BTreeMap;
+
+use axum::{Json, extract::State};
+use chrono::{DateTime, DurationRound, TimeDelta, Utc};
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+use uuid::Uuid;
+
+use super::sums::{Sum, SumQuery, short, usd};
+use crate::{
+    api::Ctx,
+    error::ApiError,
+    http::{Query, Reader, Stamp},
+};
+
+const MINUTES: i64 = 10;
+
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct HistoryView {
+    total_requests: i64,
+    total_prompt_tokens: i64,
+    total_completion_tokens: i64,
+    /// USD, of requests whose price is known.
+    total_cost: f64,
+    /// How many have no price, and are not in the cost.
+    unpriced_requests: i64,
+    by_provider: BTreeMap<String, Sum>,
+    /// By `model (provider)`.
+    by_model: BTreeMap<String, ModelSum>,
+    /// By `model (provider - account)`.
+    by_account: BTreeMap<String, AccountSum>,
+    /// By `name (id)`.
+    by_api_key: BTreeMap<String, KeySum>,
+    /// By minute, oldest first; the last one is not over yet.
+    last10_minutes: Vec<MinuteView>,
+    /// Null while the state store, which data planes tell it, does not answer; and so the next.
+    pending: Option<PendingView>,
+    active_requests: Option<Vec<ActiveView>>,
+}
+
+#[derive(Debug, Default, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct ModelSum {
+    #[serde(flatten)]
+    sum: Sum,
+    raw_model: String,
+    provider: String,
+}
+
+#[derive(Debug, Default, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct AccountSum {
+    #[serde(flatten)]
+    sum: Sum,
+    raw_model: String,
+    provider: String,
+    connection_id: Uuid,
+    account_name: String,
+}
+
+#[derive(Debug, Default, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct KeySum {
+    #[serde(flatten)]
+    sum: Sum,
+    api_key_id: Option<Uuid>,
+    api_key_name: String,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct MinuteView {
+    requests: i64,
+    prompt_tokens: i64,
+    completion_tokens: i64,
+    cost: f64,
+}
+
+/// Requests that providers are working on now, by connection.
+#[derive(Debug, Default, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct PendingView {
+    by_account: BTreeMap<String, u32>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct ActiveView {
+    provider: String,
+    account: String,
+    connection_id: String,
+    count: u32,
+}
+
+/// What was used of one model, through one account, by one key.
+struct Row {
+    provider: String,
+    model: String,
+    connection: Option<(Uuid, String)>,
+    key: Option<(Uuid, String)>,
+    sum: Sum,
+}
+
+pub fn router() -> OpenApiRouter<Ctx> {
+    OpenApiRouter::new().routes(routes!(history))
+}
+
+/// What was used, by provider, model, account and API key.
+#[utoipa::path(get, path = "/api/usage/history", tag = "usage", params(SumQuery),
+    responses((status = 200, body = HistoryView), (status = 400)))]
+async fn history(
+    State(ctx): State<Ctx>,
+    _: Reader,
+    Query(query): Query<SumQuery>,
+) -> Result<Json<HistoryView>, ApiError> {
+    let rows = read(&ctx, &query).await?;
+    let last10_minutes = last_minutes(&ctx, Utc::now()).await?;
+    let (pending, active_requests) = running(&ctx).await?.unzip();
+
+    let mut total = Sum::default();
+    let mut by_provider: BTreeMap<String, Sum> = BTreeMap::new();
+    let mut by_model: BTreeMap<String, ModelSum> = BTreeMap::new();
+    let mut by_account: BTreeMap<String, AccountSum> = BTreeMap::new();
+    let mut by_api_key: BTreeMap<String, KeySum> = BTreeMap::new();
+    for Row {
+        provider,
+        model,
+        connection,
+        key,
+        sum,
+    } in rows
+    {
+        total.add(&sum);
+        by_provider.entry(provider.clone()).or_default().add(&sum);
+        let of_model = by_model.entry(format!("{model} ({provider})")).or_default();
+        of_model.sum.add(&sum);
+        of_model.raw_model.clone_from(&model);
+        of_model.provider.clone_from(&provider);
+        if let Some((id, name)) = connection {
+            let of_account = by_account
+                .entry(format!("{model} ({provider} - {name})"))
+                .or_default();
+            of_account.sum.add(&sum);
+            of_account.raw_model = model;
+            of_account.provider = provider;
+            of_account.connection_id = id;
+            of_account.account_name = name;
+        }
+        let (id, name) = key.map_or((None, "local".to_owned()), |(id, name)| (Some(id), name));
+        let label = id.map_or_else(|| name.clone(), |id| format!("{name} ({id})"));
+        let of_key = by_api_key.entry(label).or_default();
+        of_key.sum.add(&sum);
+        of_key.api_key_id = id;
+        of_key.api_key_name = name;
+    }
+    Ok(Json(HistoryView {
+        total_requests: total.requests,
+        total_prompt_tokens: total.prompt_tokens,
+        total_completion_tokens: total.completion_tokens,
+        total_cost: total.cost,
+        unpriced_requests: total.unpriced_requests,
+        by_provider,
+        by_model,
+        by_account,
+        by_api_key,
+        last10_minutes,
+        pending,
+        active_requests,
+    }))
+}
+
+async fn read(ctx: &Ctx, query: &SumQuery) -> Result<Vec<Row>, ApiError> {
+    let (_, span) = query.span("all")?;
+    let rows = sqlx::query!(
+        r#"select u.provider, u.model, u.connection_id, u.key_id, c.name as "account?", max(u.key_name) as key_name,
+                  sum(u.requests)::bigint as "requests!", sum(u.errors)::bigint as "errors!",
+                  sum(u.given_again)::bigint as "given_again!", sum(u.unpriced)::bigint as "unpriced!",
+                  sum(u.input_uncached)::bigint as "input_uncached!",
+                  sum(u.input_cache_read)::bigint as "input_cache_read!",
+                  sum(u.input_cache_write)::bigint as "input_cache_write!",
+                  sum(u.output_visible)::bigint as "output_visible!",
+                  sum(u.output_reasoning)::bigint as "output_reasoning!",
+                  sum(u.cost_nano)::bigint as "cost_nano!", max(u.last_at) as "last_at!"
+           from usage_hour u left join provider_connection c on c.id = u.connection_id
+           where ($1::timestamptz is null or u.hour >= date_trunc('hour', $1, 'UTC'))
+             and ($2::timestamptz is null or u.hour < $2)
+             and ($3::text is null or u.provider = $3) and ($4::text is null or u.model = $4)
+             and ($5::uuid is null or u.key_id = $5)
+           group by u.provider, u.model, u.connection_id, u.key_id, c.name"#,
+        span.from,
+        span.to,
+        query.provider,
+        query.model,
+        query.api_key_id,
+    )
+    .fetch_all(ctx.db.pool())
+    .await?;
+    let rows = rows.into_iter().map(|row| Row {
+        connection: (!row.connection_id.is_nil()).then(|| {
+            // one that was deleted has no name any more
+            let name = row.account.unwrap_or_else(|| short(row.connection_id));
+            (row.connection_id, name)
+        }),
+        key: (!row.key_id.is_nil()).then(|| {
+            let name = row.key_name.unwrap_or_else(|| short(row.key_id));
+            (row.key_id, name)
+        }),
+        provider: row.provider,
+        model: row.model,
+        sum: Sum {
+            requests: row.requests,
+            errors: row.errors,
+            given_again: row.given_again,
+            prompt_tokens: row.input_uncached + row.input_cache_read + row.input_cache_write,
+            cache_read_tokens: row.input_cache_read,
+            cache_creation_tokens: row.input_cache_write,
+            completion_tokens: row.output_visible + row.output_reasoning,
+            reasoning_tokens: row.output_reasoning,
+            cost: usd(row.cost_nano),
+            unpriced_requests: row.unpriced,
+            last_used: Some(Stamp(row.last_at)),
+        },
+    });
+    Ok(rows.collect())
+}
+
+async fn last_minutes(ctx: &Ctx, now: DateTime<Utc>) -> Result<Vec<MinuteView>, ApiError> {
+    let minute = TimeDelta::minutes(1);
+    let this = now.duration_trunc(minute).unwrap_or(now);
+    let first = this - minute * i32::try_from(MINUTES - 1).unwrap_or(0);
+    let rows = sqlx::query!(
+        r#"select minute, sum(requests)::bigint as "requests!", sum(input_tokens)::bigint as "input!",
+                  sum(output_tokens)::bigint as "output!", sum(cost_nano)::bigint as "cost_nano!"
+           from usage_minute where minute >= $1 group by minute"#,
+        first,
+    )
+    .fetch_all(ctx.db.pool())
+    .await?;
+    let mut minutes = vec![MinuteView::default(); MINUTES.unsigned_abs() as usize];
+    for row in rows {
+        let position = usize::try_from((row.minute - first).num_minutes()).ok();
+        if let Some(view) = position.and_then(|position| minutes.get_mut(position)) {
+            *view = MinuteView {
+                requests: row.requests,
+                prompt_tokens: row.input,
+                completion_tokens: row.output,
+                cost: usd(row.cost_nano),
+            };
+        }
+    }
+    Ok(minutes)
+}
+
+/// What data planes say is under way; nothing while nobody knows.
+async fn running(ctx: &Ctx) -> Result<Option<(PendingView, Vec<ActiveView>)>, ApiError> {
+    let loads = match ctx.store.loads().await {
+        Ok(loads) => loads,
+        Err(error) => {
+            tracing::debug!(%error, "nobody knows what is under way");
+            return Ok(None);
+        }
+    };
+    let busy: Vec<_> = loads.into_iter().filter(|load| load.running > 0).collect();
+    let ids: Vec<Uuid> = busy
+        .iter()
+        .filter_map(|load| load.connection.parse().ok())
+        .collect();
+    let names = sqlx::query!(
+        "select id, name from provider_connection where id = any($1)",
+        &ids
+    )
+    .fetch_all(ctx.db.pool())
+    .await?;
+    let names: BTreeMap<String, String> = names
+        .into_iter()
+        .filter_map(|row| Some((row.id.to_string(), row.name?)))
+        .collect();
+    let by_account = busy
+        .iter()
+        .map(|load| (load.connection.clone(), load.running))
+        .collect();
+    let active = busy.into_iter().map(|load| ActiveView {
+        account: names.get(&load.connection).cloned().unwrap_or_default(),
+        provider: load.provider,
+        connection_id: load.connection,
+        count: load.running,
+    });
+    Ok(Some((PendingView { by_account }, active.collect())))
+}
