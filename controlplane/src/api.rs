@@ -34,6 +34,7 @@ pub mod resilience;
 pub mod sessions;
 pub mod settings;
 pub mod system_prompt;
+pub mod telemetry;
 pub mod thinking_budget;
 pub mod usage;
 
@@ -171,6 +172,7 @@ fn routes() -> OpenApiRouter<Ctx> {
         .merge(health::router())
         .merge(init::router())
         .merge(budget::router())
+        .merge(telemetry::router())
         .merge(usage::router())
         .merge(audit::router())
 }

@@ -6,6 +6,7 @@
 mod analytics;
 mod history;
 mod logs;
+mod quota;
 mod sums;
 
 use utoipa_axum::router::OpenApiRouter;
@@ -17,4 +18,5 @@ pub fn router() -> OpenApiRouter<Ctx> {
         .merge(logs::router())
         .merge(history::router())
         .merge(analytics::router())
+        .merge(quota::router())
 }

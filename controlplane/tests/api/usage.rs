@@ -4,8 +4,9 @@ use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 use controlplane::ingest::Ingest;
 use prost::Message;
-use proto::v1::{UsageBatch, UsageEvent, UsageEvents, usage_event::Evidence, usage_event::Phase};
+use proto::v1::{Attempt, UsageBatch, UsageEvent, UsageEvents, usage_event::Evidence, usage_event::Phase};
 use serde_json::{Value, json};
+use state::ConnectionLoad;
 use uuid::Uuid;
 
 use crate::support::Api;
@@ -343,6 +344,118 @@ async fn the_log_is_searched_by_what_one_remembers() {
     assert!((number(&one["cost"]) - 0.01).abs() < 1e-9);
     for unknown in [Uuid::now_v7().to_string(), "no-id".to_owned()] {
         let answer = api.get(&format!("/api/usage/call-logs/{unknown}")).await;
+        answer.expect_error(404, "RESOURCE_001");
+    }
+}
+
+#[tokio::test]
+async fn percentiles_are_those_of_all_requests_together() {
+    let api = Api::start().await;
+    let now = Utc::now();
+    // one data plane is fast and has many, another is slow and has few
+    let took = |ms: u32| UsageEvent {
+        duration_ms: ms,
+        attempts: vec![Attempt {
+            started_after_ms: 2,
+            duration_ms: ms - 2,
+            ..Attempt::default()
+        }],
+        ..event(now)
+    };
+    store(&api, (1..=90).map(|_| took(100)).collect()).await;
+    store(&api, (1..=10).map(|n| took(1_000 + n)).collect()).await;
+    let streamed = UsageEvent {
+        provider: "claude".to_owned(),
+        stream: true,
+        ttft_ms: 40,
+        ..took(500)
+    };
+    store(&api, vec![streamed]).await;
+    // too long ago
+    let before = UsageEvent {
+        started_at_ms: (now - TimeDelta::hours(1)).timestamp_millis(),
+        ..took(9_999)
+    };
+    store(&api, vec![before]).await;
+
+    let summary = api.get("/api/telemetry/summary").await.expect(200).clone();
+    assert_eq!(
+        (&summary["windowMs"], &summary["count"], &summary["totalRequests"]),
+        (&json!(300_000), &json!(101), &json!(101))
+    );
+    assert_eq!(
+        summary["providers"]["openai"],
+        json!({ "p50": 100, "p95": 1_005, "p99": 1_009, "count": 100 })
+    );
+    assert_eq!(
+        summary["providers"]["claude"]["p50"], 40,
+        "the first event of a stream"
+    );
+    assert_eq!(summary["providers"]["claudeCode"], summary["providers"]["claude"]);
+    assert_eq!(summary["phaseBreakdown"]["resolve"]["p95"], 2);
+    assert_eq!(
+        (
+            &summary["phaseBreakdown"]["stream"]["count"],
+            &summary["phaseBreakdown"]["stream"]["p50"]
+        ),
+        (&json!(1), &json!(460))
+    );
+    let day = api.get("/api/telemetry/summary?windowMs=86400000").await;
+    assert_eq!(day.expect(200)["count"], 102);
+    let least = api.get("/api/telemetry/summary?windowMs=1").await;
+    assert_eq!(least.expect(200)["windowMs"], 10_000);
+    let refused = api.get("/api/telemetry/summary?windowMs=long").await;
+    refused.expect_error(400, "VALIDATION_001");
+}
+
+#[tokio::test]
+async fn without_requests_there_are_no_percentiles() {
+    let api = Api::start().await;
+    let summary = api.get("/api/telemetry/summary").await.expect(200).clone();
+    assert_eq!(
+        (
+            &summary["count"],
+            &summary["p99"],
+            &summary["providers"],
+            &summary["phaseBreakdown"]
+        ),
+        (&json!(0), &json!(0), &json!({}), &json!({}))
+    );
+}
+
+#[tokio::test]
+async fn what_a_provider_says_is_left_is_told_and_else_that_it_says_nothing() {
+    let api = Api::start().await;
+    let account = account(&api, "prod").await;
+    let path = format!("/api/usage/{account}");
+    let silent = api.get(&path).await.expect(200).clone();
+    assert!(
+        silent["message"]
+            .as_str()
+            .unwrap()
+            .starts_with("openai has not said"),
+        "{silent}"
+    );
+    let load = ConnectionLoad {
+        connection: account.clone(),
+        provider: "openai".to_owned(),
+        limit: Some(500),
+        remaining: Some(0),
+        reset_at_ms: Some(1_767_225_600_000),
+        ..ConnectionLoad::default()
+    };
+    api.store.report_loads("dp", &[load]).await.unwrap();
+    assert_eq!(
+        api.get(&path).await.expect(200),
+        &json!({
+            "limitReached": true,
+            "quotas": { "requests": {
+                "used": 500, "total": 500, "remaining": 0, "resetAt": "2026-01-01T00:00:00.000Z", "unlimited": false,
+            } },
+        })
+    );
+    for unknown in [Uuid::now_v7().to_string(), "no-id".to_owned()] {
+        let answer = api.get(&format!("/api/usage/{unknown}")).await;
         answer.expect_error(404, "RESOURCE_001");
     }
 }
