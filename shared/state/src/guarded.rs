@@ -20,6 +20,7 @@ use crate::entry::EntryKey;
 use crate::health::{HealthChanges, Transition};
 use crate::load::ConnectionLoad;
 use crate::session::{Session, SessionUse};
+use crate::vector::{VectorChanges, VectorMark};
 use crate::{LoginStanding, StateStore, StoreError};
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -241,6 +242,25 @@ impl StateStore for GuardedStore {
 
     async fn cached_answer(&self, key: &EntryKey) -> Result<Option<CachedAnswer>, StoreError> {
         self.asked(self.store.cached_answer(key)).await
+    }
+
+    async fn add_vector(
+        &self,
+        partition: &EntryKey,
+        entry: &[u8; 32],
+        sealed: Bytes,
+        ttl: Duration,
+    ) -> Result<(), StoreError> {
+        self.spared(self.store.add_vector(partition, entry, sealed, ttl))
+            .await
+    }
+
+    async fn vectors_since(
+        &self,
+        partition: &EntryKey,
+        mark: VectorMark,
+    ) -> Result<VectorChanges, StoreError> {
+        self.asked(self.store.vectors_since(partition, mark)).await
     }
 
     async fn report_cache(&self, data_plane: &str, report: &CacheReport) -> Result<(), StoreError> {

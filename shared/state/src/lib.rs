@@ -29,6 +29,7 @@
 //! | turns | a conversation goes on without the reasoning its client did not bring back; a request known to come too late does not wait | the same, once for each conversation |
 //! | claims | a data plane knows only its own: of duplicates that reach several, each carries one out | the same for those that run then |
 //! | cached answers | each data plane has only its own memory; a request known to come too late does not wait | answers are asked for anew |
+//! | vectors of cached answers | no answer to a similar question is found; a request known to come too late does not ask for an embedding | the same until questions were answered anew |
 //! | counts of the cache | those that could not be added are lost once their holder drops them | they start from zero |
 //! | loads | none are shown; limiters work from their own numbers | the next report, a few seconds later, fills it |
 //!
@@ -47,6 +48,7 @@ mod load;
 mod memory;
 mod redis;
 mod session;
+mod vector;
 
 pub use admission::{
     Admission, Budget, BudgetStanding, LAPSED_REMEMBERED, Limit, PERIOD_REMEMBERED, Rate, RateStanding,
@@ -65,6 +67,7 @@ pub use load::{ConnectionLoad, LOAD_TTL};
 pub use memory::{LocalAdmissions, MemoryStore};
 pub use redis::RedisStore;
 pub use session::{MAX_SESSIONS, SESSION_IDLE, Session, SessionUse};
+pub use vector::{AddedVector, MAX_VECTORS, VECTORS_AT_ONCE, VectorChanges, VectorMark};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -210,6 +213,23 @@ pub trait StateStore: Send + Sync + 'static {
     async fn cache_answer(&self, key: &EntryKey, sealed: Bytes, ttl: Duration) -> Result<(), StoreError>;
 
     async fn cached_answer(&self, key: &EntryKey) -> Result<Option<CachedAnswer>, StoreError>;
+
+    /// Adds the vector of a question beside its answer, to be kept until `ttl` is over, or until there are too many.
+    /// `entry` is the hash of the answer; its generation and tenant are those of the partition.
+    async fn add_vector(
+        &self,
+        partition: &EntryKey,
+        entry: &[u8; 32],
+        sealed: Bytes,
+        ttl: Duration,
+    ) -> Result<(), StoreError>;
+
+    /// What was added to a partition after `mark`, the oldest first, [`VECTORS_AT_ONCE`] at most.
+    async fn vectors_since(
+        &self,
+        partition: &EntryKey,
+        mark: VectorMark,
+    ) -> Result<VectorChanges, StoreError>;
 
     /// Adds the counts, unless they are of a generation that is over, and replaces what this data plane said it
     /// holds. Counts of a newer generation start from zero.

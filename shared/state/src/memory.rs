@@ -11,6 +11,7 @@ mod claims;
 mod clock;
 mod health;
 mod session;
+mod vectors;
 
 pub use self::admission::LocalAdmissions;
 use self::bans::Bans;
@@ -20,6 +21,7 @@ use self::claims::Claims;
 use self::clock::Clock;
 use self::health::Health;
 use self::session::Sessions;
+use self::vectors::Vectors;
 use crate::admission::{Admission, BudgetStanding, Renewal, Ruling, Settled, Settlement, Spending};
 use crate::ban::BanChanges;
 use crate::cache::{CacheReport, CacheStats, CachedAnswer};
@@ -29,6 +31,7 @@ use crate::entry::EntryKey;
 use crate::health::{HealthChanges, Transition};
 use crate::load::{self, ConnectionLoad, LOAD_TTL};
 use crate::session::{Session, SessionUse};
+use crate::vector::{VectorChanges, VectorMark};
 use crate::{LoginStanding, StateStore, StoreError};
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -60,6 +63,7 @@ pub struct MemoryStore {
     turns: Mutex<Bounded<(String, String)>>,
     claims: Mutex<Claims>,
     cache: Mutex<Cache>,
+    vectors: Mutex<Vectors>,
     admissions: LocalAdmissions,
     bans: Mutex<Bans>,
 }
@@ -105,6 +109,7 @@ impl Default for MemoryStore {
             })),
             claims: Mutex::default(),
             cache: Mutex::default(),
+            vectors: Mutex::default(),
             admissions: LocalAdmissions::default(),
         }
     }
@@ -318,6 +323,25 @@ impl StateStore for MemoryStore {
 
     async fn cached_answer(&self, key: &EntryKey) -> Result<Option<CachedAnswer>, StoreError> {
         Ok(self.cache.lock().find(key))
+    }
+
+    async fn add_vector(
+        &self,
+        partition: &EntryKey,
+        entry: &[u8; 32],
+        sealed: Bytes,
+        ttl: Duration,
+    ) -> Result<(), StoreError> {
+        self.vectors.lock().add(partition, *entry, sealed, ttl);
+        Ok(())
+    }
+
+    async fn vectors_since(
+        &self,
+        partition: &EntryKey,
+        mark: VectorMark,
+    ) -> Result<VectorChanges, StoreError> {
+        Ok(self.vectors.lock().since(partition, mark))
     }
 
     async fn report_cache(&self, data_plane: &str, report: &CacheReport) -> Result<(), StoreError> {

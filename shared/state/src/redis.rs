@@ -14,6 +14,7 @@ mod connection;
 mod health;
 mod load;
 mod session;
+mod vector;
 
 use crate::admission::{Admission, BudgetStanding, Renewal, Ruling, Settled, Settlement, Spending};
 use crate::ban::BanChanges;
@@ -24,6 +25,7 @@ use crate::entry::EntryKey;
 use crate::health::{HealthChanges, Transition};
 use crate::load::ConnectionLoad;
 use crate::session::{Session, SessionUse};
+use crate::vector::{VectorChanges, VectorMark};
 use crate::{LoginStanding, StateStore, StoreError};
 use ::redis::{FromRedisValue, RedisError, Script, ScriptInvocation};
 use address::Address;
@@ -297,6 +299,24 @@ impl StateStore for RedisStore {
 
     async fn cached_answer(&self, key: &EntryKey) -> Result<Option<CachedAnswer>, StoreError> {
         cache::find(self, key).await
+    }
+
+    async fn add_vector(
+        &self,
+        partition: &EntryKey,
+        entry: &[u8; 32],
+        sealed: Bytes,
+        ttl: Duration,
+    ) -> Result<(), StoreError> {
+        vector::add(self, partition, entry, &sealed, ttl).await
+    }
+
+    async fn vectors_since(
+        &self,
+        partition: &EntryKey,
+        mark: VectorMark,
+    ) -> Result<VectorChanges, StoreError> {
+        vector::since(self, partition, mark).await
     }
 
     async fn report_cache(&self, data_plane: &str, report: &CacheReport) -> Result<(), StoreError> {

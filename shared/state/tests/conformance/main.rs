@@ -23,10 +23,11 @@ mod rates;
 mod sessions;
 mod snapshots;
 mod turns;
+mod vectors;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use state::{CacheReport, ComboCount, EntryKey, MemoryStore, RedisStore, SessionUse, StateStore};
+use state::{CacheReport, ComboCount, EntryKey, MemoryStore, RedisStore, SessionUse, StateStore, VectorMark};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use testkit::service::RedisCluster;
@@ -49,6 +50,7 @@ const SCENARIOS: &[&[Scenario]] = &[
     turns::SCENARIOS,
     claims::SCENARIOS,
     cache::SCENARIOS,
+    vectors::SCENARIOS,
     admission::SCENARIOS,
     rates::SCENARIOS,
     budgets::SCENARIOS,
@@ -99,6 +101,8 @@ async fn a_store_that_is_not_there_fails_within_its_deadline() {
     store.claim_request(&key, "d1", WINDOW).await.unwrap_err();
     store.answer_claim(&key, "d1", answer, WINDOW).await.unwrap_err();
     store.cached_answer(&key).await.unwrap_err();
+    let mark = VectorMark::default();
+    store.vectors_since(&key, mark).await.unwrap_err();
     assert!(
         asked.elapsed() < Duration::from_millis(500),
         "{:?}",
@@ -129,6 +133,7 @@ async fn what_no_request_waits_for_fails_soon_too() {
         store.cache_answer(&key, bytes("answer"), WINDOW),
         store.report_cache("d1", &report),
         store.cache_stats(1),
+        store.add_vector(&key, &key.hash, bytes("vector"), WINDOW),
     );
     let waited = asked.elapsed();
     assert!(waited < Duration::from_secs(3), "{waited:?}");
@@ -147,6 +152,7 @@ async fn what_no_request_waits_for_fails_soon_too() {
     failed.12.unwrap_err();
     failed.13.unwrap_err();
     failed.14.unwrap_err();
+    failed.15.unwrap_err();
 }
 
 #[tokio::test]
