@@ -55,5 +55,5 @@ pub use provider::ProviderSpec;
 pub use reply::Reply;
 pub use request::Request;
 pub use rewrite::Rewrite;
-pub use translate::{Address, Ask, Call, Chance, Progress, Pump, Rendering, Target};
+pub use translate::{Address, Ask, Call, Chance, LastQuestion, Progress, Pump, Rendering, Target};
 pub use usage::Usage;

@@ -22,6 +22,8 @@ pub struct ProviderSpec {
     /// Where the dialect counts the tokens of a request without answering it, written like `chat_path`. Not every
     /// compatible endpoint has it: who asks has to live without an answer.
     pub count_path: Option<&'static str>,
+    /// Where texts become vectors, in OpenAI's words, on a provider that does that.
+    pub embeddings_path: Option<&'static str>,
     pub auth: AuthScheme,
     /// Servers of this kind usually ask for no credential.
     pub keyless: bool,
@@ -68,6 +70,7 @@ impl ProviderSpec {
             stream_path: "",
             models_path: Some("/models"),
             count_path: None,
+            embeddings_path: None,
             auth: AuthScheme::Bearer,
             keyless: false,
             headers: &[],

@@ -5,11 +5,13 @@ mod again;
 mod call;
 mod client_view;
 mod pump;
+mod question;
 mod stop_match;
 
 pub use again::{Chance, Rendering};
 pub use call::Call;
 pub use pump::Pump;
+pub use question::LastQuestion;
 
 use crate::caps::ModelCaps;
 use crate::dialect::Dialect;

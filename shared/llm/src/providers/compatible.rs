@@ -6,6 +6,7 @@ static OPENAI_CHAT: ProviderSpec = ProviderSpec {
     id: "openai-compatible",
     alias: "openai-compatible",
     name: "OpenAI-compatible endpoint",
+    embeddings_path: Some("/embeddings"),
     ..ProviderSpec::openai_chat()
 };
 
@@ -13,6 +14,7 @@ static OPENAI_RESPONSES: ProviderSpec = ProviderSpec {
     id: "openai-compatible",
     alias: "openai-compatible",
     name: "OpenAI-compatible endpoint (Responses)",
+    embeddings_path: Some("/embeddings"),
     ..ProviderSpec::openai_responses()
 };
 
@@ -35,6 +37,8 @@ static OLLAMA: ProviderSpec = ProviderSpec {
     id: "ollama-compatible",
     alias: "ollama-compatible",
     name: "Ollama server",
+    // beside its own dialect it speaks OpenAI's
+    embeddings_path: Some("/v1/embeddings"),
     ..ProviderSpec::ollama_chat()
 };
 

@@ -7,6 +7,7 @@ pub static FIREWORKS: ProviderSpec = ProviderSpec {
     alias: "fireworks",
     name: "Fireworks AI",
     base_url: "https://api.fireworks.ai/inference/v1",
+    embeddings_path: Some("/embeddings"),
     models: &[
         ModelSpec::new("accounts/fireworks/models/deepseek-v3p1", "DeepSeek V3.1"),
         ModelSpec::new(

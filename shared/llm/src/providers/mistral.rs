@@ -7,6 +7,7 @@ pub static MISTRAL: ProviderSpec = ProviderSpec {
     alias: "mistral",
     name: "Mistral",
     base_url: "https://api.mistral.ai/v1",
+    embeddings_path: Some("/embeddings"),
     models: &[
         ModelSpec::new("mistral-large-latest", "Mistral Large 3"),
         ModelSpec::new("codestral-latest", "Codestral"),

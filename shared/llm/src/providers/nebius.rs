@@ -7,6 +7,7 @@ pub static NEBIUS: ProviderSpec = ProviderSpec {
     alias: "nebius",
     name: "Nebius AI",
     base_url: "https://api.tokenfactory.nebius.com/v1",
+    embeddings_path: Some("/embeddings"),
     models: &[ModelSpec::new(
         "meta-llama/Llama-3.3-70B-Instruct",
         "Llama 3.3 70B Instruct",

@@ -7,6 +7,7 @@ pub static NVIDIA: ProviderSpec = ProviderSpec {
     alias: "nvidia",
     name: "NVIDIA NIM",
     base_url: "https://integrate.api.nvidia.com/v1",
+    embeddings_path: Some("/embeddings"),
     models: &[
         ModelSpec::new("moonshotai/kimi-k2.5", "Kimi K2.5"),
         ModelSpec::new("z-ai/glm4.7", "GLM 4.7"),

@@ -7,6 +7,7 @@ pub static OPENAI: ProviderSpec = ProviderSpec {
     alias: "openai",
     name: "OpenAI",
     base_url: "https://api.openai.com/v1",
+    embeddings_path: Some("/embeddings"),
     models: &[
         ModelSpec::new("gpt-4o", "GPT-4o"),
         ModelSpec::new("gpt-4o-mini", "GPT-4o Mini"),

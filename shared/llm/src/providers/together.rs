@@ -8,6 +8,7 @@ pub static TOGETHER: ProviderSpec = ProviderSpec {
     alias: "together",
     name: "Together AI",
     base_url: "https://api.together.xyz/v1",
+    embeddings_path: Some("/embeddings"),
     models: &[
         ModelSpec::new("meta-llama/Llama-3.3-70B-Instruct-Turbo", "Llama 3.3 70B Turbo"),
         ModelSpec::new("deepseek-ai/DeepSeek-R1", "DeepSeek R1"),

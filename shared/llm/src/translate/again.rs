@@ -12,8 +12,8 @@ use crate::reply::Fold;
 use crate::request::{Request, ToolKind};
 use crate::sequence::Sequencer;
 use bytes::Bytes;
-use serde_json::Value;
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 use std::sync::Arc;
 
 /// What changes nothing about what is answered, only how it is delivered and what else is done with it.
@@ -81,6 +81,11 @@ impl Ask {
     /// Numbers count by the value that IEEE 754 double precision gives them, integers up to 64 bits exactly. Of
     /// members with the same name the last counts.
     pub fn canonical(&self) -> Option<Vec<u8>> {
+        Some(self.written(&self.members()?))
+    }
+
+    /// What the answer depends on, by the names that the body has at its top.
+    pub(super) fn members(&self) -> Option<Map<String, Value>> {
         let Ok(Value::Object(mut members)) = serde_json::from_slice(self.body()) else {
             return None;
         };
@@ -92,14 +97,19 @@ impl Ask {
             return None;
         }
         members.retain(|name, _| !BESIDE_THE_POINT.contains(&name.as_str()));
+        Some(members)
+    }
+
+    /// Members in their one form, and what the answer depends on beside them.
+    pub(super) fn written(&self, members: &Map<String, Value>) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.body().len() + 64);
         for part in [self.dialect().name(), self.model()] {
-            write(&Value::from(part), &mut out);
+            scalar(&Value::from(part), &mut out);
         }
         // what is done about personal data in the answer
         out.extend_from_slice(format!("{:?}", self.mask).as_bytes());
-        write(&Value::Object(members), &mut out);
-        Some(out)
+        object(members, &mut out);
+        out
     }
 
     /// The client offers a tool that the provider runs itself: what it did is told in ways that only the bytes of the
@@ -172,18 +182,7 @@ impl Rendering {
 /// As JSON without white space, members sorted. The depth is bounded by what could be read.
 fn write(value: &Value, out: &mut Vec<u8>) {
     match value {
-        Value::Object(members) => {
-            let mut members: Vec<_> = members.iter().collect();
-            members.sort_unstable_by_key(|(name, _)| *name);
-            out.push(b'{');
-            for (name, value) in members {
-                scalar(&Value::from(name.as_str()), out);
-                out.push(b':');
-                write(value, out);
-                out.push(b',');
-            }
-            out.push(b'}');
-        }
+        Value::Object(members) => object(members, out),
         Value::Array(values) => {
             out.push(b'[');
             for value in values {
@@ -194,6 +193,19 @@ fn write(value: &Value, out: &mut Vec<u8>) {
         }
         value => scalar(value, out),
     }
+}
+
+fn object(members: &Map<String, Value>, out: &mut Vec<u8>) {
+    let mut members: Vec<_> = members.iter().collect();
+    members.sort_unstable_by_key(|(name, _)| *name);
+    out.push(b'{');
+    for (name, value) in members {
+        scalar(&Value::from(name.as_str()), out);
+        out.push(b':');
+        write(value, out);
+        out.push(b',');
+    }
+    out.push(b'}');
 }
 
 fn scalar(value: &Value, out: &mut Vec<u8>) {
