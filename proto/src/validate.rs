@@ -52,6 +52,10 @@ pub const EFFORT_LEVELS: [&str; 4] = ["none", "low", "medium", "high"];
 pub const MAX_THINKING_BUDGET: u32 = 131_072;
 pub const PROMPT_CHARS: usize = 50_000;
 pub const IP_FILTER_MODES: [&str; 3] = ["blacklist", "whitelist", "whitelist-priority"];
+/// Questions that are less alike are never taken for the same, whatever a rule says.
+pub const MIN_SIMILARITY: f64 = 0.85;
+pub const SIMILARITY: f64 = 0.95;
+pub const SIMILARITY_RULES: usize = 50;
 /// Of each list.
 pub const IP_FILTER_ENTRIES: usize = 10_000;
 

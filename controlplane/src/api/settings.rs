@@ -2,6 +2,7 @@
 //!
 //! `GET PUT PATCH /api/settings`
 
+mod similarity;
 mod stored;
 
 use axum::{Json, extract::State, http::StatusCode, response::Response};
@@ -12,6 +13,7 @@ use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
+use self::similarity::SemanticCacheRule;
 use self::stored::{HedgingView, Stored};
 use super::names::{Names, WildcardAlias};
 use crate::{
@@ -85,6 +87,8 @@ struct SettingsBody {
     /// 1000 to 604800000
     semantic_cache_ttl_ms: Option<u32>,
     semantic_cache_absent_temperature_is_zero: Option<bool>,
+    /// At most 50; the first whose pattern fits counts. Without any, only the same question is answered again.
+    semantic_cache_rules: Option<Vec<SemanticCacheRule>>,
     /// Where days begin for budgets: an IANA name, such as `Europe/Berlin`.
     budget_timezone: Option<String>,
 }
@@ -140,6 +144,10 @@ impl Body for SettingsBody {
         if let Some(ttl) = self.semantic_cache_ttl_ms {
             violations.range("semanticCacheTtlMs", ttl, MIN_CACHE_TTL_MS..=MAX_CACHE_TTL_MS);
         }
+        similarity::check(
+            violations,
+            self.semantic_cache_rules.as_deref().unwrap_or_default(),
+        );
         if let Some(zone) = &self.budget_timezone
             && (zone.is_empty() || runtime::period::zone(zone).is_none())
         {
@@ -166,6 +174,7 @@ impl SettingsBody {
             && self.semantic_cache_enabled.is_none()
             && self.semantic_cache_ttl_ms.is_none()
             && self.semantic_cache_absent_temperature_is_zero.is_none()
+            && self.semantic_cache_rules.is_none()
             && self.budget_timezone.is_none()
     }
 
@@ -205,6 +214,9 @@ impl SettingsBody {
             semantic_cache_absent_temperature_is_zero: self
                 .semantic_cache_absent_temperature_is_zero
                 .unwrap_or(before.semantic_cache_absent_temperature_is_zero),
+            semantic_cache_rules: self
+                .semantic_cache_rules
+                .unwrap_or_else(|| before.semantic_cache_rules.clone()),
         }
     }
 }
@@ -247,6 +259,12 @@ async fn change(
     let after = body.over(&before);
     let names = Names::load(tx.conn()).await?;
     lead_somewhere(&names, &before.wildcard_aliases, &after.wildcard_aliases)?;
+    similarity::can_embed(
+        tx.conn(),
+        &before.semantic_cache_rules,
+        &after.semantic_cache_rules,
+    )
+    .await?;
 
     let mut details = Map::new();
     for (key, from, to) in before.differences(&after) {

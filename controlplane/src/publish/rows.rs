@@ -175,8 +175,8 @@ impl Rows {
              where key in ('requireAuthForModels', 'blockedProviders', 'systemPrompt', 'thinkingBudget',
                            'fallbackStrategy', 'stickyRoundRobinLimit', 'wildcardAliases', 'sessionAffinity',
                            'hedging', 'resilience', 'comboDefaults', 'providerOverrides', 'semanticCacheEnabled',
-                           'semanticCacheTtlMs', 'semanticCacheAbsentTemperatureIsZero', 'cacheGeneration',
-                           'idempotencyGeneration', 'budgetTimezone')
+                           'semanticCacheTtlMs', 'semanticCacheAbsentTemperatureIsZero', 'semanticCacheRules',
+                           'cacheGeneration', 'idempotencyGeneration', 'budgetTimezone')
              order by key"
         )
         .fetch_all(&mut *conn)

@@ -232,3 +232,79 @@ async fn what_other_paths_stored_is_shown() {
     );
     assert_eq!(after.body["rateLimitDefaults"]["concurrentRequests"], 4);
 }
+
+#[tokio::test]
+async fn rules_for_similar_questions_have_a_floor_and_name_a_provider_with_embeddings() {
+    let api = Api::start().await;
+    let before = api.get("/api/settings").await;
+    assert_eq!(before.expect(200)["semanticCacheRules"], json!([]));
+    let set = async |rules: serde_json::Value| {
+        let body = json!({ "semanticCacheRules": rules });
+        api.patch("/api/settings", body).await
+    };
+
+    let rule = json!({ "model": "gpt-*", "embeddingModel": "openai/text-embedding-3-small" });
+    let set_once = set(json!([rule])).await;
+    let stored = json!([{
+        "model": "gpt-*", "embeddingModel": "openai/text-embedding-3-small", "threshold": 0.95,
+    }]);
+    assert_eq!(set_once.expect(200)["semanticCacheRules"], stored);
+    assert_eq!(
+        set(stored.clone()).await.expect(200)["semanticCacheRules"],
+        stored
+    );
+
+    let with = |field: &str, value: serde_json::Value| {
+        let mut rule = rule.clone();
+        rule[field] = value;
+        rule
+    };
+    for (rule, field) in [
+        (with("threshold", json!(0.8499)), "semanticCacheRules.0.threshold"),
+        (with("threshold", json!(1.01)), "semanticCacheRules.0.threshold"),
+        (with("model", json!("")), "semanticCacheRules.0.model"),
+        (
+            with("embeddingModel", json!("")),
+            "semanticCacheRules.0.embeddingModel",
+        ),
+        (
+            with("embeddingModel", json!("nothing")),
+            "semanticCacheRules.0.embeddingModel",
+        ),
+        (
+            with("embeddingModel", json!("nobody/e")),
+            "semanticCacheRules.0.embeddingModel",
+        ),
+        (
+            with("embeddingModel", json!("anthropic/e")),
+            "semanticCacheRules.0.embeddingModel",
+        ),
+        (with("similarity", json!(1)), ""),
+    ] {
+        let refused = set(json!([rule])).await;
+        let error = refused.expect_error(400, "VALIDATION_001");
+        assert!(error.to_string().contains(field), "{rule}: {error}");
+    }
+    set(json!(vec![rule.clone(); 51]))
+        .await
+        .expect_error(400, "VALIDATION_001");
+    set(json!([
+        with("threshold", json!(0.85)),
+        with("threshold", json!(1))
+    ]))
+    .await
+    .expect(200);
+
+    // what is gone later does not keep the rest from being changed
+    let node = json!({
+        "name": "mine", "prefix": "mine", "type": "ollama-compatible", "baseUrl": "http://127.0.0.1:9/",
+        "allowPrivateAddress": true,
+    });
+    let node = api.post("/api/provider-nodes", node).await.expect(201)["node"]["id"].clone();
+    let mine = json!([with("embeddingModel", json!("mine/nomic"))]);
+    set(mine.clone()).await.expect(200);
+    let gone = format!("/api/provider-nodes/{}", node.as_str().unwrap());
+    api.delete(&gone).await;
+    set(mine).await.expect(200);
+    assert_eq!(set(json!([])).await.expect(200)["semanticCacheRules"], json!([]));
+}

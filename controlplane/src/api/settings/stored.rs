@@ -8,6 +8,7 @@ use sqlx::PgExecutor;
 use utoipa::ToSchema;
 
 use super::WildcardAlias;
+use super::similarity::SemanticCacheRule;
 
 /// As data planes do by themselves.
 const CACHE_TTL_MS: u32 = 60 * 60 * 1000;
@@ -36,6 +37,8 @@ pub struct Stored {
     pub semantic_cache_ttl_ms: u32,
     /// So is one that names no temperature.
     pub semantic_cache_absent_temperature_is_zero: bool,
+    /// Which questions are compared with those that were answered, in other words; the first rule that fits counts.
+    pub semantic_cache_rules: Vec<SemanticCacheRule>,
     /// Where days begin for budgets: an IANA name.
     pub budget_timezone: String,
 }
@@ -58,7 +61,7 @@ impl Stored {
             "select key, value from setting
              where key in ('requireAuthForModels', 'blockedProviders', 'fallbackStrategy', 'stickyRoundRobinLimit',
                            'wildcardAliases', 'sessionAffinity', 'hedging', 'semanticCacheEnabled',
-                           'semanticCacheTtlMs', 'semanticCacheAbsentTemperatureIsZero',
+                           'semanticCacheTtlMs', 'semanticCacheAbsentTemperatureIsZero', 'semanticCacheRules',
                            'budgetTimezone')"
         )
         .fetch_all(executor)
@@ -77,6 +80,7 @@ impl Stored {
             semantic_cache_ttl_ms: take(values, "semanticCacheTtlMs").unwrap_or(CACHE_TTL_MS),
             semantic_cache_absent_temperature_is_zero: take(values, "semanticCacheAbsentTemperatureIsZero")
                 .unwrap_or(false),
+            semantic_cache_rules: take(values, "semanticCacheRules").unwrap_or_default(),
             budget_timezone: take(values, "budgetTimezone").unwrap_or_else(|| "UTC".to_owned()),
         })
     }

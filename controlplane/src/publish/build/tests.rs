@@ -315,6 +315,10 @@ fn data_planes_cache_as_they_do_by_themselves_until_somebody_says_otherwise() {
         setting("idempotencyGeneration", json!(3)),
         setting("semanticCacheAbsentTemperatureIsZero", json!(true)),
         setting("semanticCacheEnabled", json!(false)),
+        setting(
+            "semanticCacheRules",
+            json!([{"model": "gpt-*", "embeddingModel": "openai/e", "threshold": 0.97}]),
+        ),
         setting("semanticCacheTtlMs", json!(60_000)),
     ])
     .unwrap();
@@ -323,6 +327,12 @@ fn data_planes_cache_as_they_do_by_themselves_until_somebody_says_otherwise() {
         (set.ttl_ms, set.idempotency_generation, set.generation),
         (Some(60_000), 3, 0)
     );
+    let rules: Vec<_> = set
+        .similarity
+        .iter()
+        .map(|rule| (&*rule.model, &*rule.embedding_model, rule.threshold))
+        .collect();
+    assert_eq!(rules, [("gpt-*", "openai/e", 0.97)]);
 }
 
 #[test]
