@@ -1,12 +1,12 @@
 //! The table of contents of a running data plane: everything is built here, top to bottom, and started here.
 
 use crate::admission::Admissions;
-use crate::answers::{self, Cache, Idempotency, Vault};
+use crate::answers::{self, Cache, Idempotency, Similar, Vault};
 use crate::config::Config;
 use crate::control::ControlPlanes;
 use crate::http;
 use crate::metrics::Metrics;
-use crate::pipeline::{Availability, Gateway, Hedges, Recall, Repetitions, explain, probe};
+use crate::pipeline::{Availability, Embeddings, Gateway, Hedges, Recall, Repetitions, explain, probe};
 use crate::routing::{Routing, health};
 use crate::sync::{self, Execute, Identity, Subscription, Vitals};
 use crate::tally::Tally;
@@ -87,8 +87,10 @@ pub fn build(config: &Config, deps: Deps) -> anyhow::Result<App> {
         hedges: Hedges::default(),
         repetitions: Repetitions::default(),
         idempotency: Idempotency::new(store.clone(), vault.clone(), config.idempotency.window()),
-        cache: Cache::new(store.clone(), vault, max_entries, max_bytes),
+        cache: Cache::new(store.clone(), vault.clone(), max_entries, max_bytes),
         cache_config: config.cache.clone(),
+        similar: Similar::new(store.clone(), vault),
+        embeddings: Embeddings::default(),
     });
     let execute = execute(gateway.clone(), identity.id.clone(), deps.telemetry);
     let sync = Subscription {

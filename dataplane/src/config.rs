@@ -25,6 +25,7 @@ pub const FLAT: &[(&str, &str)] = &[
     ("SHUTDOWN_TIMEOUT_MS", "shutdown_timeout_ms"),
     ("SEMANTIC_CACHE_MAX_SIZE", "cache.max_entries"),
     ("SEMANTIC_CACHE_TTL_MS", "cache.ttl_ms"),
+    ("SEMANTIC_CACHE_EMBEDDING_TIMEOUT_MS", "cache.embedding_ms"),
     ("IDEMPOTENCY_WINDOW_MS", "idempotency.window_ms"),
     ("INPUT_SANITIZER_ENABLED", "guard.enabled"),
     ("INPUT_SANITIZER_MODE", "guard.mode"),
@@ -143,6 +144,8 @@ pub struct CacheConfig {
     pub max_bytes: u64,
     /// How long an answer may be given again, as long as no setting says otherwise.
     pub ttl_ms: u64,
+    /// How long a request waits for the embedding of its question, where similar questions share answers.
+    pub embedding_ms: u64,
 }
 
 /// What is done about requests that clients send again under the same name.
@@ -257,6 +260,7 @@ impl Default for CacheConfig {
             max_entries: 500,
             max_bytes: 64 * 1024 * 1024,
             ttl_ms: 60 * 60 * 1000,
+            embedding_ms: 150,
         }
     }
 }
@@ -264,6 +268,10 @@ impl Default for CacheConfig {
 impl CacheConfig {
     pub fn ttl(&self) -> Duration {
         Duration::from_millis(self.ttl_ms)
+    }
+
+    pub fn embedding(&self) -> Duration {
+        Duration::from_millis(self.embedding_ms)
     }
 }
 

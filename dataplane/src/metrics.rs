@@ -22,6 +22,7 @@ pub struct Metrics {
     attempts: Family<AttemptLabels, Counter>,
     tokens: Family<TokenLabels, Counter>,
     cache_lookups: Family<LookupLabels, Counter>,
+    resemblances: Family<LookupLabels, Counter>,
     replays: Counter,
     inflight: Gauge,
     store_down: Gauge,
@@ -31,6 +32,19 @@ type Durations = Family<EndpointLabels, Histogram, fn() -> Histogram>;
 
 /// Counts a request as running until dropped.
 pub struct Inflight(Gauge);
+
+/// What came of comparing a question with others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resemblance {
+    Found,
+    None,
+    /// Its embedding was not there in time.
+    Late,
+    /// Embedding model or state store.
+    Failed,
+    /// The embedding model is left alone after several failures.
+    Resting,
+}
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RequestLabels {
@@ -71,6 +85,7 @@ impl Metrics {
             attempts: Family::default(),
             tokens: Family::default(),
             cache_lookups: Family::default(),
+            resemblances: Family::default(),
             replays: Counter::default(),
             inflight: Gauge::default(),
             store_down: Gauge::default(),
@@ -108,6 +123,11 @@ impl Metrics {
             self.cache_lookups.clone(),
         );
         registry.register(
+            "similar_lookups",
+            "Questions that were compared with those that were answered, by what came of it",
+            self.resemblances.clone(),
+        );
+        registry.register(
             "replays",
             "Requests that got the answer to an earlier one of the same name",
             self.replays.clone(),
@@ -136,6 +156,11 @@ impl Metrics {
     pub fn cache_lookup(&self, is_hit: bool) {
         let result = if is_hit { "hit" } else { "miss" };
         self.cache_lookups.get_or_create(&LookupLabels { result }).inc();
+    }
+
+    pub fn resemblance(&self, result: Resemblance) {
+        let result = result.name();
+        self.resemblances.get_or_create(&LookupLabels { result }).inc();
     }
 
     pub fn replayed(&self) {
@@ -173,6 +198,20 @@ impl Metrics {
     fn tokens(&self, class: &'static str, count: u64) {
         if count > 0 {
             self.tokens.get_or_create(&TokenLabels { class }).inc_by(count);
+        }
+    }
+}
+
+// === impl Resemblance ===
+
+impl Resemblance {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Found => "hit",
+            Self::None => "miss",
+            Self::Late => "late",
+            Self::Failed => "failed",
+            Self::Resting => "resting",
         }
     }
 }

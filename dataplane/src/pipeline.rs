@@ -11,6 +11,7 @@ mod attempt;
 mod authenticate;
 mod choose;
 mod count;
+mod embed;
 mod exchange;
 mod explain;
 mod findings;
@@ -22,6 +23,7 @@ mod recall;
 mod record;
 mod relay;
 mod repetition;
+mod resemble;
 mod respond;
 mod screen;
 mod session;
@@ -34,6 +36,7 @@ pub use arrival::{Arrival, ArrivalError, Endpoint};
 pub use attempt::MAX_ATTEMPTS;
 pub use authenticate::{AuthError, Caller, caller};
 pub use count::count;
+pub use embed::Embeddings;
 pub use explain::{explain, probe};
 pub use findings::Exhausted;
 pub use hedge::Hedges;
@@ -43,7 +46,7 @@ pub use repetition::Repetitions;
 pub use respond::{failure, note_degraded};
 
 use crate::admission::Admissions;
-use crate::answers::{Cache, Idempotency};
+use crate::answers::{Cache, Idempotency, Similar};
 use crate::config::{CacheConfig, EdgeConfig, MediaConfig, UpstreamConfig};
 use crate::error::GatewayError;
 use crate::metrics::Metrics;
@@ -87,6 +90,8 @@ pub struct Gateway {
     pub idempotency: Arc<Idempotency>,
     pub cache: Cache,
     pub cache_config: CacheConfig,
+    pub similar: Similar,
+    pub embeddings: Embeddings,
 }
 
 /// What a client gets.
@@ -156,12 +161,12 @@ async fn run(
         admit::admitted(gateway, &table, &plan, &ask, record)
     );
     admitted?;
-    let deposit = match known.find(gateway, &table, &ask).await? {
+    let headers = &arrival.parts.headers;
+    let deposit = match known.find(gateway, &table, headers, &ask).await? {
         Found::Again(again) => return Ok(Answered::Again(again)),
         Found::Nothing(deposit) => deposit,
     };
 
-    let headers = &arrival.parts.headers;
     let session = Session::of(&table, &plan, headers, &ask);
     // a conversation keeps to its account only where it is asked to
     let sticky = session.as_ref().filter(|_| table.choice().session_affinity);

@@ -25,7 +25,7 @@ mod tree;
 mod wildcard;
 
 pub use access::{Globs, Scopes};
-pub use cache::CacheRules;
+pub use cache::{CacheRules, SimilarityRule};
 pub use choice::{Choice, Hedging};
 pub use custom_model::CustomModel;
 pub use health::{Cooling, Health};

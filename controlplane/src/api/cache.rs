@@ -46,6 +46,8 @@ struct SemanticView {
     memory_entries: u64,
     db_entries: u64,
     hits: u64,
+    /// Of these, answers to a similar question.
+    semantic_hits: u64,
     misses: u64,
     /// Of answers that no provider had to give.
     tokens_saved: u64,
@@ -134,6 +136,7 @@ impl From<CacheStats> for CacheView {
                 memory_entries: holdings.entries,
                 db_entries: stored,
                 hits: counts.hits,
+                semantic_hits: counts.similar_hits,
                 misses: counts.misses,
                 tokens_saved: counts.tokens_saved,
             },

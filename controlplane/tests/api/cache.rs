@@ -10,6 +10,7 @@ fn report(generation: u64) -> CacheReport {
         generation,
         counts: CacheCounts {
             hits: 3,
+            similar_hits: 1,
             misses: 1,
             evictions: 2,
             tokens_saved: 120_000,
@@ -38,7 +39,7 @@ async fn what_was_given_again_is_told_in_the_shape_of_the_reference_and_more() {
     let api = Api::start().await;
     let nothing = json!({
         "semanticCache": { "memorySize": 0, "memoryMaxSize": 0, "dbSize": 0, "hitRate": 0.0, "memoryEntries": 0,
-                           "dbEntries": 0, "hits": 0, "misses": 0, "tokensSaved": 0 },
+                           "dbEntries": 0, "hits": 0, "semanticHits": 0, "misses": 0, "tokensSaved": 0 },
         "idempotency": { "activeKeys": 0, "windowMs": 0 },
     });
     assert_eq!(api.get("/api/cache").await.expect(200), &nothing);
@@ -48,7 +49,7 @@ async fn what_was_given_again_is_told_in_the_shape_of_the_reference_and_more() {
     cache_answer(&api, 0).await;
     let expected = json!({
         "semanticCache": { "memorySize": 84, "memoryMaxSize": 1000, "dbSize": 1, "hitRate": 0.75, "memoryEntries": 84,
-                           "dbEntries": 1, "hits": 6, "misses": 2, "tokensSaved": 240_000 },
+                           "dbEntries": 1, "hits": 6, "semanticHits": 2, "misses": 2, "tokensSaved": 240_000 },
         "idempotency": { "activeKeys": 14, "windowMs": 5000 },
     });
     assert_eq!(api.get("/api/cache").await.expect(200), &expected);

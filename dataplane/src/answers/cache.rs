@@ -141,9 +141,11 @@ impl Cache {
         }
     }
 
-    pub fn hit(&self, generation: u64, answer: &StoredAnswer) {
+    /// `is_similar`: the question was another.
+    pub fn hit(&self, generation: u64, answer: &StoredAnswer, is_similar: bool) {
         self.count(generation, |counts| {
             counts.hits += 1;
+            counts.similar_hits += u64::from(is_similar);
             counts.tokens_saved += answer.tokens;
         });
     }
@@ -202,12 +204,17 @@ impl Cache {
 // === impl Kept ===
 
 impl Kept {
+    /// How long what is kept lasts.
+    pub fn lasts(&self) -> Duration {
+        self.lasts
+    }
+
     pub fn fits(bytes: usize) -> bool {
         bytes <= MAX_CACHED_BYTES
     }
 
-    /// The store is told beside the request, which does not wait for it.
-    pub fn keep(mut self, answer: StoredAnswer) {
+    /// The store is told beside the request, which does not wait for it; and after that, if that went well, `then`.
+    pub fn keep(mut self, answer: StoredAnswer, then: impl Future<Output = ()> + Send + 'static) {
         let Inner {
             store, vault, memory, ..
         } = &*self.cache.0;
@@ -223,8 +230,9 @@ impl Kept {
         }
         let (store, key, lasts) = (store.clone(), self.key.clone(), self.lasts);
         tokio::spawn(async move {
-            if let Err(error) = store.cache_answer(&key, sealed, lasts).await {
-                tracing::debug!(%error, "an answer is cached by this data plane alone");
+            match store.cache_answer(&key, sealed, lasts).await {
+                Ok(()) => then.await,
+                Err(error) => tracing::debug!(%error, "an answer is cached by this data plane alone"),
             }
         });
     }

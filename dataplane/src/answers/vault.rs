@@ -1,10 +1,11 @@
-//! Answers as they lie in the state store: sealed, each for its own place.
+//! Answers, and what is kept beside them, as they lie in the state store: sealed, each for its own place.
 
 use bytes::Bytes;
 use prost::Message;
 use proto::v1::StoredAnswer;
 use runtime::crypto::{self, SealKey, Sealed};
 use state::EntryKey;
+use zeroize::Zeroizing;
 
 /// Seals answers and opens them again.
 #[derive(Clone)]
@@ -19,15 +20,24 @@ impl Vault {
 
     /// `purpose` keeps places of the same key apart.
     pub fn seal(&self, purpose: &str, key: &EntryKey, answer: &StoredAnswer) -> Bytes {
-        let sealed = crypto::seal(&self.0, &place(purpose, key), &answer.encode_to_vec());
-        Bytes::from(sealed.to_bytes())
+        self.seal_bytes(purpose, key, &answer.encode_to_vec())
     }
 
     /// `None` for what was sealed for another place or with another key, or cannot be read.
     pub fn open(&self, purpose: &str, key: &EntryKey, sealed: &[u8]) -> Option<StoredAnswer> {
-        let Sealed { nonce, ciphertext } = Sealed::from_bytes(sealed).ok()?;
-        let plain = crypto::open(&self.0, &place(purpose, key), &nonce, &ciphertext).ok()?;
+        let plain = self.open_bytes(purpose, key, sealed)?;
         StoredAnswer::decode(plain.as_slice()).ok()
+    }
+
+    /// The same for anything.
+    pub fn seal_bytes(&self, purpose: &str, key: &EntryKey, plain: &[u8]) -> Bytes {
+        let sealed = crypto::seal(&self.0, &place(purpose, key), plain);
+        Bytes::from(sealed.to_bytes())
+    }
+
+    pub fn open_bytes(&self, purpose: &str, key: &EntryKey, sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+        let Sealed { nonce, ciphertext } = Sealed::from_bytes(sealed).ok()?;
+        crypto::open(&self.0, &place(purpose, key), &nonce, &ciphertext).ok()
     }
 }
 

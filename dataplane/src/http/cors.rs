@@ -7,7 +7,7 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 
 /// What a browser may send. SDKs that run in one add headers about themselves, and a single one that is not named
 /// fails the whole request.
-const REQUEST_HEADERS: [HeaderName; 28] = [
+const REQUEST_HEADERS: [HeaderName; 29] = [
     AUTHORIZATION,
     CONTENT_TYPE,
     HeaderName::from_static("x-api-key"),
@@ -15,6 +15,7 @@ const REQUEST_HEADERS: [HeaderName; 28] = [
     HeaderName::from_static("x-goog-api-client"),
     HeaderName::from_static("x-request-id"),
     HeaderName::from_static("idempotency-key"),
+    HeaderName::from_static("x-omniroute-cache-threshold"),
     HeaderName::from_static("x-omniroute-no-cache"),
     HeaderName::from_static("x-omniroute-progress"),
     HeaderName::from_static("anthropic-version"),
@@ -39,9 +40,10 @@ const REQUEST_HEADERS: [HeaderName; 28] = [
 ];
 
 /// What a browser may read.
-const RESPONSE_HEADERS: [HeaderName; 8] = [
+const RESPONSE_HEADERS: [HeaderName; 9] = [
     HeaderName::from_static("x-omniroute-attempts"),
     HeaderName::from_static("x-omniroute-cache"),
+    HeaderName::from_static("x-omniroute-cache-similarity"),
     HeaderName::from_static("x-omniroute-degraded"),
     HeaderName::from_static("x-omniroute-idempotent"),
     HeaderName::from_static("x-omniroute-progress"),

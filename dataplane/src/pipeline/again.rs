@@ -5,6 +5,8 @@
 //! once it is known that the caller may ask; both questions leave for the state store at the same time, each once.
 //! Only after that, and only if the limits of its key let it in, a request waits for another that is the same. A
 //! request that is neither pays nothing.
+//!
+//! A question that nobody asked before in these words may have been asked in others: see [`resemble`].
 
 use super::Gateway;
 use super::arrival::Arrival;
@@ -12,6 +14,7 @@ use super::attempt::Served;
 use super::exchange::Reply;
 use super::plan::Plan;
 use super::record::Record;
+use super::resemble::{self, Likeness, Looked};
 use super::tape::Tape;
 use crate::answers::{Begun, Claim, Kept, Lookup, MAX_CACHED_BYTES, Source, Turn};
 use crate::error::GatewayError;
@@ -35,6 +38,7 @@ const NO_CACHE: &str = "x-omniroute-no-cache";
 
 const REQUEST_CONTEXT: &str = "omniroute 2026 requests that are sent again";
 const QUESTION_CONTEXT: &str = "omniroute 2026 questions that are asked again";
+const CIRCUMSTANCES_CONTEXT: &str = "omniroute 2026 what questions are asked under";
 
 /// A request that its client gave a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +52,8 @@ pub struct Again {
     pub source: Source,
     /// How it is framed, if it is a stream.
     pub framing: Option<Framing>,
+    /// How alike the question is that it answers, if it is another.
+    pub similarity: Option<f64>,
 }
 
 /// What is to be looked for.
@@ -75,7 +81,14 @@ pub struct Deposit(Option<Box<Places>>);
 
 struct Places {
     claim: Option<Claim>,
-    kept: Option<(Kept, Rendering)>,
+    kept: Option<Keeping>,
+}
+
+/// How an answer is cached.
+struct Keeping {
+    kept: Kept,
+    rendering: Rendering,
+    likeness: Option<Likeness>,
 }
 
 /// What is told of an answer beside its bytes.
@@ -91,6 +104,8 @@ pub struct Told {
 /// A question to the cache.
 struct Question {
     key: EntryKey,
+    /// What of it is not in the body.
+    circumstances: blake3::Hash,
     rendering: Rendering,
 }
 
@@ -172,7 +187,13 @@ impl Sought {
 impl Known {
     /// Finds an answer, or a place for the one that is to come. Waits for whoever gives one to the same request right
     /// now.
-    pub async fn find(self, gateway: &Gateway, table: &Table, ask: &Ask) -> Result<Found, GatewayError> {
+    pub async fn find(
+        self,
+        gateway: &Gateway,
+        table: &Table,
+        headers: &HeaderMap,
+        ask: &Ask,
+    ) -> Result<Found, GatewayError> {
         let claim = match self.begun {
             Some(begun) => match turn(gateway, begun).await? {
                 Turn::Replay(answer) => {
@@ -181,6 +202,7 @@ impl Known {
                         body: answer.body.clone(),
                         framing: ask.stream().then(|| ask.framing()),
                         source: Source::Replay,
+                        similarity: None,
                         answer,
                     }));
                 }
@@ -188,10 +210,10 @@ impl Known {
             },
             None => None,
         };
-        let Some(Question { key, rendering }) = self.question else {
+        let Some(question) = self.question else {
             return Ok(Found::Nothing(Deposit::new(claim, None)));
         };
-        let generation = key.generation;
+        let key = &question.key;
         let lookup = match self.answer {
             Some(answer) => Lookup::Hit(answer),
             None => {
@@ -200,28 +222,43 @@ impl Known {
                 gateway.cache.join(key.clone(), lasts, !ask.stream()).await
             }
         };
-        let kept = match lookup {
-            Lookup::Hit(answer) => match rendered(&answer, ask, &rendering) {
-                Some(body) => {
-                    gateway.cache.hit(generation, &answer);
-                    gateway.metrics.cache_lookup(true);
-                    if let Some(claim) = claim {
-                        claim.answer(copy(&answer, body.clone(), ask.stream())).await;
-                    }
-                    return Ok(Found::Again(Again {
-                        answer,
-                        body,
-                        source: Source::Cache,
-                        framing: ask.stream().then(|| ask.framing()),
-                    }));
+        let (answer, similarity, kept) = match lookup {
+            Lookup::Hit(answer) => (Some(answer), None, None),
+            Lookup::Miss(kept) => {
+                let circumstances = &question.circumstances;
+                match resemble::look(gateway, table, headers, ask, key, circumstances).await {
+                    Looked::Alike(answer, similarity) => (Some(answer), Some(similarity), Some((kept, None))),
+                    Looked::New(likeness) => (None, None, Some((kept, Some(likeness)))),
+                    Looked::Nothing => (None, None, Some((kept, None))),
                 }
-                None => None,
-            },
-            Lookup::Miss(kept) => Some((kept, rendering)),
+            }
         };
-        gateway.cache.missed(generation);
+        let rendering = question.rendering;
+        let body = answer
+            .as_ref()
+            .and_then(|answer| rendered(answer, ask, &rendering));
+        if let Some((answer, body)) = answer.zip(body) {
+            gateway.cache.hit(key.generation, &answer, similarity.is_some());
+            gateway.metrics.cache_lookup(true);
+            if let Some(claim) = claim {
+                claim.answer(copy(&answer, body.clone(), ask.stream())).await;
+            }
+            return Ok(Found::Again(Again {
+                answer,
+                body,
+                source: Source::Cache,
+                framing: ask.stream().then(|| ask.framing()),
+                similarity,
+            }));
+        }
+        gateway.cache.missed(key.generation);
         gateway.metrics.cache_lookup(false);
-        Ok(Found::Nothing(Deposit::new(claim, kept)))
+        let keeping = kept.map(|(kept, likeness)| Keeping {
+            kept,
+            rendering,
+            likeness,
+        });
+        Ok(Found::Nothing(Deposit::new(claim, keeping)))
     }
 }
 
@@ -229,8 +266,10 @@ impl Known {
 
 impl Question {
     fn of(table: &Table, parts: &Parts, plan: &Plan, ask: &Ask, record: &Record) -> Option<Self> {
+        let (key, circumstances) = question(table, parts, plan, ask)?;
         Some(Self {
-            key: question(table, parts, plan, ask)?,
+            key,
+            circumstances,
             rendering: ask.rendering(&record.seed(ask.model())),
         })
     }
@@ -239,7 +278,7 @@ impl Question {
 // === impl Deposit ===
 
 impl Deposit {
-    fn new(claim: Option<Claim>, kept: Option<(Kept, Rendering)>) -> Self {
+    fn new(claim: Option<Claim>, kept: Option<Keeping>) -> Self {
         let is_wanted = claim.is_some() || kept.is_some();
         Self(is_wanted.then(|| Box::new(Places { claim, kept })))
     }
@@ -255,11 +294,11 @@ impl Deposit {
             finish_reason: told.finish_reason.to_owned(),
             tokens: told.tokens,
         };
-        if let Some((kept, rendering)) = places.kept
+        if let Some(keeping) = places.kept
             && told.is_final
-            && let Some(whole) = whole(&answer, &rendering)
+            && let Some(whole) = whole(&answer, &keeping.rendering)
         {
-            kept.keep(copy(&answer, whole, false));
+            keeping.keep(copy(&answer, whole, false));
         }
         if let Some(claim) = places.claim {
             claim.answer(answer).await;
@@ -274,6 +313,22 @@ impl Deposit {
     /// For a stream that carries what the client alone asked for.
     pub fn without_cache(self) -> Self {
         Self::new(self.0.and_then(|places| places.claim), None)
+    }
+}
+
+// === impl Keeping ===
+
+impl Keeping {
+    fn keep(self, answer: StoredAnswer) {
+        let lasts = self.kept.lasts();
+        // whoever did not ask for a call gets none
+        let is_call = answer.finish_reason == FinishReason::ToolCalls.name();
+        let likeness = self.likeness.filter(|_| !is_call);
+        self.kept.keep(answer, async move {
+            if let Some(likeness) = likeness {
+                likeness.keep(lasts).await;
+            }
+        });
     }
 }
 
@@ -335,8 +390,8 @@ async fn turn(gateway: &Gateway, begun: Begun) -> Result<Turn, GatewayError> {
 }
 
 /// What a question is cached under: everything that its answer depends on. Absent for a request that is not to be
-/// answered from the cache.
-fn question(table: &Table, parts: &Parts, plan: &Plan, ask: &Ask) -> Option<EntryKey> {
+/// answered from the cache. Apart from that, what of it is not in the body.
+fn question(table: &Table, parts: &Parts, plan: &Plan, ask: &Ask) -> Option<(EntryKey, blake3::Hash)> {
     let rules = table.cache();
     if !rules.enabled {
         return None;
@@ -354,8 +409,8 @@ fn question(table: &Table, parts: &Parts, plan: &Plan, ask: &Ask) -> Option<Entr
     if ask.stream() && ask.hosts_tools() {
         return None;
     }
-    let mut hash = Fields::new(QUESTION_CONTEXT);
-    hash.field(&ask.canonical()?);
+    let canonical = ask.canonical()?;
+    let mut hash = Fields::new(CIRCUMSTANCES_CONTEXT);
     for (name, value) in dialect_headers(ask.dialect(), &parts.headers) {
         hash.field(name.as_bytes());
         hash.field(value.as_bytes());
@@ -368,11 +423,16 @@ fn question(table: &Table, parts: &Parts, plan: &Plan, ask: &Ask) -> Option<Entr
     }
     hash.field(&plan.max_tokens().unwrap_or(0).to_le_bytes());
     hash.field(&rules.context);
-    Some(EntryKey {
+    let circumstances = hash.0.finalize();
+    let mut hash = Fields::new(QUESTION_CONTEXT);
+    hash.field(circumstances.as_bytes());
+    hash.field(&canonical);
+    let key = EntryKey {
         generation: rules.generation,
         tenant: plan.tenant().to_owned(),
         hash: hash.0.finalize().into(),
-    })
+    };
+    Some((key, circumstances))
 }
 
 fn name(headers: &HeaderMap) -> Option<&[u8]> {

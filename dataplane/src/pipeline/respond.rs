@@ -27,6 +27,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const ATTEMPTS: HeaderName = HeaderName::from_static("x-omniroute-attempts");
 const CACHE: HeaderName = HeaderName::from_static("x-omniroute-cache");
 const DEGRADED: HeaderName = HeaderName::from_static("x-omniroute-degraded");
+const SIMILARITY: HeaderName = HeaderName::from_static("x-omniroute-cache-similarity");
 const IDEMPOTENT: HeaderName = HeaderName::from_static("x-omniroute-idempotent");
 const TRANSLATION: HeaderName = HeaderName::from_static("x-omniroute-translation");
 /// Tells nginx to pass on every chunk as it comes.
@@ -124,6 +125,11 @@ pub fn again(gateway: &Gateway, arrival: &Arrival, again: Again, mut record: Rec
     match again.framing {
         Some(framing) => announce_stream(arrival, framing, headers),
         None => drop(headers.insert(CONTENT_TYPE, JSON)),
+    }
+    if let Some(similarity) = again.similarity
+        && let Ok(similarity) = HeaderValue::try_from(format!("{similarity:.4}"))
+    {
+        headers.insert(SIMILARITY, similarity);
     }
     match again.source {
         Source::Cache => headers.insert(CACHE, HeaderValue::from_static("HIT")),

@@ -226,6 +226,11 @@ impl Connection {
         self.url(&self.spec.count_path_for(model)?)
     }
 
+    /// Where texts become vectors, if this provider does that.
+    pub fn embeddings_url(&self) -> Option<Url> {
+        self.url(self.spec.embeddings_path?)
+    }
+
     fn url(&self, path: &str) -> Option<Url> {
         Url::parse(&format!("{}{path}", self.base_url)).ok()
     }

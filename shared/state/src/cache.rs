@@ -28,6 +28,8 @@ pub struct CacheReport {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct CacheCounts {
     pub hits: u64,
+    /// Of these, answers to a similar question.
+    pub similar_hits: u64,
     pub misses: u64,
     /// Answers that a data plane's memory had no room for any more.
     pub evictions: u64,
@@ -65,6 +67,7 @@ impl CacheCounts {
 
     pub fn add(&mut self, other: &Self) {
         self.hits += other.hits;
+        self.similar_hits += other.similar_hits;
         self.misses += other.misses;
         self.evictions += other.evictions;
         self.tokens_saved += other.tokens_saved;

@@ -2811,6 +2811,18 @@ export interface components {
         };
         /** @enum {string} */
         Scope: "model" | "connection" | "provider-breaker";
+        /** @description Requests for a model that fits the pattern are compared by the vectors of the embedding model. */
+        SemanticCacheRule: {
+            /** @description `provider/model` or `prefix/model`, of a provider with an endpoint for embeddings. */
+            embeddingModel: string;
+            /** @description The model as clients write it; `*` is any text. */
+            model: string;
+            /**
+             * Format: double
+             * @description 0.85 to 1: how alike two questions must be, as the cosine of the angle between their vectors.
+             */
+            threshold?: number;
+        };
         /** @description Answers to questions that are asked again. */
         SemanticView: {
             /** Format: int64 */
@@ -2838,6 +2850,11 @@ export interface components {
             memorySize: number;
             /** Format: int64 */
             misses: number;
+            /**
+             * Format: int64
+             * @description Of these, answers to a similar question.
+             */
+            semanticHits: number;
             /**
              * Format: int64
              * @description Of answers that no provider had to give.
@@ -2888,6 +2905,8 @@ export interface components {
             requireAuthForModels?: boolean | null;
             semanticCacheAbsentTemperatureIsZero?: boolean | null;
             semanticCacheEnabled?: boolean | null;
+            /** @description At most 50; the first whose pattern fits counts. Without any, only the same question is answered again. */
+            semanticCacheRules?: components["schemas"]["SemanticCacheRule"][] | null;
             /**
              * Format: int32
              * @description 1000 to 604800000
@@ -2939,6 +2958,8 @@ export interface components {
             semanticCacheAbsentTemperatureIsZero: boolean;
             /** @description A question that is asked again at temperature 0 is answered from a cache, per API key. */
             semanticCacheEnabled: boolean;
+            /** @description Which questions are compared with those that were answered, in other words; the first rule that fits counts. */
+            semanticCacheRules: components["schemas"]["SemanticCacheRule"][];
             /**
              * Format: int32
              * @description How long an answer is given again.

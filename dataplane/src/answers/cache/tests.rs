@@ -2,6 +2,7 @@ use super::*;
 use bytes::Bytes;
 use runtime::crypto::SealKey;
 use state::MemoryStore;
+use std::future::ready;
 
 const LASTS: Duration = Duration::from_secs(60);
 
@@ -51,7 +52,9 @@ async fn stored(store: &Arc<dyn StateStore>, key: &EntryKey) {
 async fn what_one_data_plane_answered_another_finds_for_as_long_as_it_lasts() {
     let store = store();
     let (one, other) = (cache(&store, 500, 1 << 20), cache(&store, 500, 1 << 20));
-    miss(&one, &key(1, 1), true).await.keep(answer(Bytes::from("a")));
+    miss(&one, &key(1, 1), true)
+        .await
+        .keep(answer(Bytes::from("a")), ready(()));
     let here = one.0.memory.get(&key(1, 1)).unwrap();
     assert_eq!(here.answer.body, "a");
     stored(&store, &key(1, 1)).await;
@@ -69,7 +72,7 @@ async fn an_answer_is_not_found_when_its_time_is_over() {
     let Lookup::Miss(kept) = cache.join(key(1, 1), Duration::from_millis(30), true).await else {
         panic!("there is an answer");
     };
-    kept.keep(answer(Bytes::from("a")));
+    kept.keep(answer(Bytes::from("a")), ready(()));
     let deadline = Instant::now() + Duration::from_secs(10);
     while cache.find(&key(1, 1)).await.is_some() {
         assert!(Instant::now() < deadline, "still there");
@@ -87,7 +90,7 @@ async fn memory_is_bounded_in_entries_and_in_bytes() {
             let Lookup::Miss(kept) = cache.join(key(1, n), LASTS, false).await else {
                 panic!("there is an answer");
             };
-            kept.keep(answer(Bytes::from(vec![0; size])));
+            kept.keep(answer(Bytes::from(vec![0; size])), ready(()));
         }
         let holdings = cache.take_report(1).holdings;
         let most = max_entries.min(max_bytes / size as u64);
@@ -112,7 +115,7 @@ async fn whoever_asks_meanwhile_waits_for_the_one_that_asked_first() {
     tokio::task::yield_now().await;
     // a stream does not wait
     let _kept = miss(&cache, &key(1, 1), false).await;
-    kept.keep(answer(Bytes::from("a")));
+    kept.keep(answer(Bytes::from("a")), ready(()));
     assert_eq!(waiting.await.unwrap(), "a");
 }
 
@@ -137,17 +140,18 @@ async fn when_there_is_no_answer_to_share_all_go_on_at_once() {
 async fn counts_are_of_the_newest_generation_and_are_told_once() {
     let cache = cache(&store(), 500, 1 << 20);
     let found = answer(Bytes::from("a"));
-    cache.hit(1, &found);
+    cache.hit(1, &found, true);
     cache.missed(1);
-    cache.hit(2, &found);
+    cache.hit(2, &found, false);
     cache.missed(1);
-    cache.hit(2, &found);
+    cache.hit(2, &found, true);
     let report = cache.take_report(2);
     assert_eq!(report.generation, 2);
     assert_eq!(
         report.counts,
         CacheCounts {
             hits: 2,
+            similar_hits: 1,
             tokens_saved: 20,
             ..CacheCounts::default()
         }

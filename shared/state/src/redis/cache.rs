@@ -26,7 +26,7 @@ static REPORT: LazyLock<Script> = script!("cache_report.lua");
 static STATS: LazyLock<Script> = script!("cache_stats.lua");
 
 /// In the order of the fields, with the reports at the end.
-type Row = (u64, u64, u64, u64, u64, Vec<String>);
+type Row = (u64, u64, u64, u64, u64, u64, Vec<String>);
 
 pub(super) async fn insert(
     store: &RedisStore,
@@ -90,6 +90,7 @@ pub(super) async fn report(
         .arg(milliseconds(CACHE_REPORT_TTL))
         .arg(generation)
         .arg(counts.hits)
+        .arg(counts.similar_hits)
         .arg(counts.misses)
         .arg(counts.evictions)
         .arg(counts.tokens_saved)
@@ -103,12 +104,14 @@ pub(super) async fn report(
 pub(super) async fn stats(store: &RedisStore, generation: u64) -> Result<CacheStats, StoreError> {
     let mut call = invocation(store, &STATS);
     call.arg(generation);
-    let (hits, misses, evictions, tokens_saved, stored, reports): Row = store.invoke(call).await?;
+    let (hits, similar_hits, misses, evictions, tokens_saved, stored, reports): Row =
+        store.invoke(call).await?;
     let mut all = CacheHoldings::default();
     reports.iter().for_each(|report| all.add(&holdings(report)));
     Ok(CacheStats {
         counts: CacheCounts {
             hits,
+            similar_hits,
             misses,
             evictions,
             tokens_saved,

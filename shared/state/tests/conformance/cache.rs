@@ -230,6 +230,7 @@ fn report(generation: u64, n: u64) -> CacheReport {
         generation,
         counts: CacheCounts {
             hits: n,
+            similar_hits: 5 * n,
             misses: 2 * n,
             evictions: 3 * n,
             tokens_saved: 1_000_000_000_000 * n,
