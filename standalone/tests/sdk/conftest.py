@@ -118,7 +118,12 @@ def gateway(simulators, tmp_path_factory):
     port = free_port()
     log = scratch / "omniroute.log"
     environment = {name: value for name, value in os.environ.items() if name not in UNSET}
-    environment |= {"INITIAL_PASSWORD": PASSWORD, "ALLOW_PRIVATE_PROVIDER_URLS": "true"}
+    environment |= {
+        "INITIAL_PASSWORD": PASSWORD,
+        "ALLOW_PRIVATE_PROVIDER_URLS": "true",
+        # a machine that runs all suites at once is slow
+        "SEMANTIC_CACHE_EMBEDDING_TIMEOUT_MS": "10000",
+    }
     process = subprocess.Popen(
         [BIN / "omniroute", "--data-dir", scratch / "data", "--listen", f"127.0.0.1:{port}"],
         env=environment,
