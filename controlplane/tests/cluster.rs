@@ -16,6 +16,8 @@ mod ledger;
 mod limits;
 #[path = "cluster/rules.rs"]
 mod rules;
+#[path = "cluster/similar.rs"]
+mod similar;
 
 use client::Client;
 use harness::Cluster;
