@@ -28,6 +28,7 @@ pub mod pricing;
 pub mod provider_models;
 pub mod provider_nodes;
 pub mod providers;
+pub mod proxy;
 pub mod rate_limits;
 pub mod require_login;
 pub mod resilience;
@@ -150,6 +151,7 @@ fn routes() -> OpenApiRouter<Ctx> {
         .merge(system_prompt::router())
         .merge(thinking_budget::router())
         .merge(ip_filter::router())
+        .merge(proxy::router())
         .merge(providers::router())
         .merge(provider_nodes::router())
         .merge(keys::router())

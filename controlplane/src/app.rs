@@ -106,6 +106,7 @@ pub async fn build(config: ApiConfig, deps: Deps) -> anyhow::Result<App> {
     let egress = EgressConfig {
         connect_timeout: CONNECT_TIMEOUT,
         allow_private: config.allow_private_provider_urls,
+        proxies: config.proxies.clone(),
     };
     let ctx = Ctx {
         store,

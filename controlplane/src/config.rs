@@ -10,6 +10,7 @@ use std::{
 use runtime::{
     client_address::TrustedProxies,
     config::{ConfigError, Sources},
+    egress::ProxyEnvironment,
     secret::Secret,
     telemetry::TelemetryConfig,
 };
@@ -36,6 +37,15 @@ pub const FLAT_NAMES: &[(&str, &str)] = &[
     ("MAX_BODY_SIZE_BYTES", "api.max_body_size_bytes"),
     ("ALLOW_PRIVATE_PROVIDER_URLS", "api.allow_private_provider_urls"),
     ("ALLOW_OPEN_DASHBOARD", "api.allow_open_dashboard"),
+    ("PROXY_TEST_ECHO_URL", "api.proxy_test_echo_url"),
+    ("HTTP_PROXY", "api.proxies.http"),
+    ("http_proxy", "api.proxies.http"),
+    ("HTTPS_PROXY", "api.proxies.https"),
+    ("https_proxy", "api.proxies.https"),
+    ("ALL_PROXY", "api.proxies.all"),
+    ("all_proxy", "api.proxies.all"),
+    ("NO_PROXY", "api.proxies.no"),
+    ("no_proxy", "api.proxies.no"),
     (
         "ALLOW_MULTI_CONNECTIONS_PER_COMPAT_NODE",
         "api.allow_multi_connections_per_compat_node",
@@ -99,6 +109,10 @@ pub struct ApiConfig {
     pub max_body_size_bytes: usize,
     /// Lets provider addresses be loopback or private.
     pub allow_private_provider_urls: bool,
+    /// For calls to providers where no proxy is configured.
+    pub proxies: ProxyEnvironment,
+    /// Says who calls it; proxies are tested with it.
+    pub proxy_test_echo_url: String,
     /// Lets login be switched off although the listener is reachable from elsewhere.
     pub allow_open_dashboard: bool,
     pub allow_multi_connections_per_compat_node: bool,
@@ -200,6 +214,8 @@ impl Default for ApiConfig {
             dashboard_origins: Vec::new(),
             max_body_size_bytes: 10 * 1024 * 1024,
             allow_private_provider_urls: false,
+            proxies: ProxyEnvironment::default(),
+            proxy_test_echo_url: "https://api64.ipify.org?format=json".to_owned(),
             allow_open_dashboard: false,
             allow_multi_connections_per_compat_node: false,
             rate_limit_per_minute: 300,

@@ -270,7 +270,7 @@ impl From<ProbeError> for ApiError {
             ProbeError::Address(_) => Self::NoModelListing(error.to_string()),
             ProbeError::Timeout => Self::UpstreamTimeout,
             ProbeError::Credential => Self::NoUsableCredential(error.to_string()),
-            ProbeError::Network(_) | ProbeError::TooLarge => Self::Upstream {
+            ProbeError::Network(_) | ProbeError::Proxy(_) | ProbeError::TooLarge => Self::Upstream {
                 status: None,
                 message: error.to_string(),
             },

@@ -15,6 +15,7 @@ pub mod ingest;
 pub mod password;
 pub mod policy;
 pub mod probe;
+pub mod proxies;
 pub mod publish;
 pub mod resilience;
 pub mod session;

@@ -6,17 +6,20 @@
 mod models;
 mod verdict;
 
-use std::time::{Duration, Instant};
+use std::{
+    error::Error,
+    time::{Duration, Instant},
+};
 
-use bytes::{Bytes, BytesMut};
-use futures::StreamExt;
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use llm::{
     Dialect,
     provider::{AuthScheme, ProviderSpec},
 };
 use reqwest::{Method, StatusCode, header};
 use runtime::{
-    egress::{Egress, EgressError},
+    egress::{CallError, ConnectTimeout, Egress, EgressError, Proxy, ProxyFailed},
     secret::Secret,
 };
 use serde_json::json;
@@ -42,6 +45,8 @@ pub struct Target {
     /// Named in the smallest possible request, where listing models proves nothing.
     pub model: Option<String>,
     pub allow_private: bool,
+    /// What the call goes through.
+    pub proxy: Option<Proxy>,
 }
 
 #[derive(Debug, Error)]
@@ -53,7 +58,9 @@ pub enum ProbeError {
     #[error("no answer within {} s", TIMEOUT.as_secs())]
     Timeout,
     #[error("the provider cannot be reached")]
-    Network(#[source] reqwest::Error),
+    Network(#[source] Box<dyn Error + Send + Sync>),
+    #[error("the provider cannot be reached through its proxy")]
+    Proxy(#[source] Box<dyn Error + Send + Sync>),
     #[error("the answer is larger than {MAX_BODY} bytes")]
     TooLarge,
     #[error("the credential has characters that no header can carry")]
@@ -85,10 +92,7 @@ impl Target {
             .check(&url, self.allow_private)
             .map_err(|error| ProbeError::Blocked(error.to_string()))?;
 
-        let mut request = egress
-            .client(self.allow_private)
-            .request(method, url)
-            .timeout(TIMEOUT);
+        let mut request = http::Request::builder().method(method).uri(url.as_str());
         for (name, value) in self.spec.headers {
             request = request.header(*name, *value);
         }
@@ -100,27 +104,33 @@ impl Target {
         if self.spec.dialect == Dialect::AnthropicMessages {
             request = request.header("anthropic-version", "2023-06-01");
         }
-        if let Some(body) = body {
-            request = request
-                .header(header::CONTENT_TYPE, "application/json")
-                .body(body);
+        if body.is_some() {
+            request = request.header(header::CONTENT_TYPE, "application/json");
         }
+        let body = Full::new(Bytes::from(body.unwrap_or_default()));
+        let request = request
+            .body(body)
+            .map_err(|_| ProbeError::Address(url.to_string()))?;
 
-        let response = request.send().await.map_err(classify)?;
-        let status = response.status();
-        let mut stream = response.bytes_stream();
-        let mut body = BytesMut::new();
-        while let Some(chunk) = stream.next().await {
-            let chunk = chunk.map_err(classify)?;
-            if body.len() + chunk.len() > MAX_BODY {
-                return Err(ProbeError::TooLarge);
-            }
-            body.extend_from_slice(&chunk);
+        let exchange = async {
+            let sent = egress
+                .call(request, self.allow_private, self.proxy.as_ref())
+                .await;
+            let (head, body) = sent.map_err(classify)?.into_parts();
+            let body = Limited::new(body, MAX_BODY).collect().await;
+            let body = body.map_err(|error| match error.is::<LengthLimitError>() {
+                true => ProbeError::TooLarge,
+                false => ProbeError::Network(error),
+            })?;
+            Ok(Answer {
+                status: head.status,
+                body: body.to_bytes(),
+            })
+        };
+        match tokio::time::timeout(TIMEOUT, exchange).await {
+            Ok(answer) => answer,
+            Err(_) => Err(ProbeError::Timeout),
         }
-        Ok(Answer {
-            status,
-            body: body.freeze(),
-        })
     }
 
     fn authorization(&self) -> Result<(&'static str, header::HeaderValue), ProbeError> {
@@ -192,17 +202,19 @@ async fn judge(egress: &Egress, target: &Target) -> Result<(Finding, StatusCode)
 }
 
 /// The guard's refusal of a resolved address arrives as a connection error with the refusal among its sources.
-fn classify(error: reqwest::Error) -> ProbeError {
-    let mut next: Option<&dyn std::error::Error> = Some(&error);
+fn classify(error: CallError) -> ProbeError {
+    let mut next: Option<&dyn Error> = Some(&error);
     while let Some(source) = next {
         if let Some(refusal) = source.downcast_ref::<EgressError>() {
             return ProbeError::Blocked(refusal.to_string());
         }
+        if source.is::<ConnectTimeout>() {
+            return ProbeError::Timeout;
+        }
+        if source.is::<ProxyFailed>() {
+            return ProbeError::Proxy(error.into());
+        }
         next = source.source();
     }
-    if error.is_timeout() {
-        ProbeError::Timeout
-    } else {
-        ProbeError::Network(error.without_url())
-    }
+    ProbeError::Network(error.into())
 }

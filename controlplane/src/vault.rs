@@ -39,6 +39,15 @@ impl<'a> Cell<'a> {
         }
     }
 
+    /// `id` as in [`crate::proxies::id`].
+    pub fn proxy_password(id: &'a str) -> Self {
+        Self {
+            table: "proxy_config",
+            column: "password",
+            id,
+        }
+    }
+
     fn aad(&self) -> Vec<u8> {
         format!("{}|{}|{}", self.table, self.column, self.id).into_bytes()
     }

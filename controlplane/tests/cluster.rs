@@ -14,6 +14,8 @@ mod harness;
 mod ledger;
 #[path = "cluster/limits.rs"]
 mod limits;
+#[path = "cluster/proxies.rs"]
+mod proxies;
 #[path = "cluster/rules.rs"]
 mod rules;
 #[path = "cluster/similar.rs"]

@@ -64,6 +64,7 @@ pub fn build(config: &Config, deps: Deps) -> anyhow::Result<App> {
     let egress = Egress::new(EgressConfig {
         connect_timeout: config.upstream.connect(),
         allow_private: config.upstream.allow_private_addresses,
+        proxies: config.upstream.proxies.clone(),
     });
     let identity = Identity::new(&config.data_plane_id, spool.id(), config.listen().to_string());
     let routing = Routing::default();

@@ -2,6 +2,7 @@
 
 use llm::guard::{Guard, InjectionMode, Mode, ReplyMode, Rules};
 use runtime::client_address::TrustedProxies;
+use runtime::egress::ProxyEnvironment;
 use runtime::secret::Secret;
 use runtime::telemetry::TelemetryConfig;
 use serde::Deserialize;
@@ -22,6 +23,14 @@ pub const FLAT: &[(&str, &str)] = &[
     ("TRUSTED_PROXIES", "edge.trusted_proxies"),
     ("MAX_BODY_SIZE_BYTES", "edge.max_body_bytes"),
     ("ALLOW_PRIVATE_PROVIDER_URLS", "upstream.allow_private_addresses"),
+    ("HTTP_PROXY", "upstream.proxies.http"),
+    ("http_proxy", "upstream.proxies.http"),
+    ("HTTPS_PROXY", "upstream.proxies.https"),
+    ("https_proxy", "upstream.proxies.https"),
+    ("ALL_PROXY", "upstream.proxies.all"),
+    ("all_proxy", "upstream.proxies.all"),
+    ("NO_PROXY", "upstream.proxies.no"),
+    ("no_proxy", "upstream.proxies.no"),
     ("SHUTDOWN_TIMEOUT_MS", "shutdown_timeout_ms"),
     ("SEMANTIC_CACHE_MAX_SIZE", "cache.max_entries"),
     ("SEMANTIC_CACHE_TTL_MS", "cache.ttl_ms"),
@@ -87,6 +96,8 @@ pub struct EdgeConfig {
 #[serde(default, deny_unknown_fields)]
 pub struct UpstreamConfig {
     pub allow_private_addresses: bool,
+    /// Where no proxy is configured.
+    pub proxies: ProxyEnvironment,
     /// TCP and TLS.
     pub connect_ms: u64,
     /// From sending the request of a stream to its first event of output.
@@ -295,6 +306,7 @@ impl Default for UpstreamConfig {
     fn default() -> Self {
         Self {
             allow_private_addresses: false,
+            proxies: ProxyEnvironment::default(),
             connect_ms: 10_000,
             first_event_ms: 60_000,
             idle_ms: 120_000,

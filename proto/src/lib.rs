@@ -56,6 +56,7 @@ impl v1::Resource {
             Some(Body::CustomModel(_)) => Kind::CustomModel,
             Some(Body::PriceOverride(_)) => Kind::PriceOverride,
             Some(Body::IpFilter(_)) => Kind::IpFilter,
+            Some(Body::OutboundProxy(_)) => Kind::OutboundProxy,
             None => Kind::Unspecified,
         }
     }

@@ -16,7 +16,7 @@ pub use self::routing::{
 use crate::{
     Issue,
     v1::{
-        ApiKey, Combo, Connection, CustomModel, IpFilter, ModelAlias, ProviderNode, Resource,
+        ApiKey, Combo, Connection, CustomModel, IpFilter, ModelAlias, OutboundProxy, ProviderNode, Resource,
         ResourceKind as Kind, SealedSecret, SystemPrompt, ThinkingBudget, resource::Body,
     },
 };
@@ -58,12 +58,16 @@ pub const SIMILARITY: f64 = 0.95;
 pub const SIMILARITY_RULES: usize = 50;
 /// Of each list.
 pub const IP_FILTER_ENTRIES: usize = 10_000;
+pub const PROXY_LEVELS: [&str; 4] = ["global", "provider", "combo", "connection"];
+pub const PROXY_TYPES: [&str; 3] = ["http", "https", "socks5"];
 
 const AUTH_TYPES: [&str; 2] = ["apikey", "oauth"];
 const THINK_TAGS: [&str; 3] = ["off", "tagged", "opened-by-prompt"];
 const NAME_CHARS: usize = 200;
 const MODEL_CHARS: usize = 300;
 const URL_CHARS: usize = 2048;
+/// DNS allows no longer name.
+const HOST_CHARS: usize = 253;
 const COMBO_MEMBERS: usize = 64;
 const ALLOWED_MODELS: usize = 1000;
 const ALLOWED_CONNECTIONS: usize = 100;
@@ -92,6 +96,7 @@ pub fn resource(resource: &Resource) -> Vec<Issue> {
         Some(Body::CustomModel(body)) => custom_model(id, body),
         Some(Body::PriceOverride(body)) => price_override(id, body),
         Some(Body::IpFilter(body)) => ip_filter(id, body),
+        Some(Body::OutboundProxy(body)) => outbound_proxy(id, body),
         Some(Body::Settings(_)) | None => Vec::new(),
     }
 }
@@ -283,6 +288,32 @@ pub fn ip_filter(id: &str, body: &IpFilter) -> Vec<Issue> {
     check.issues
 }
 
+/// Whether the host may be connected to is decided where it is compiled.
+pub fn outbound_proxy(id: &str, body: &OutboundProxy) -> Vec<Issue> {
+    let mut check = Check::new(Kind::OutboundProxy, id);
+    check.one_of("level", &body.level, &PROXY_LEVELS);
+    let of = match body.level.as_str() {
+        "global" => body.target.is_empty() && id == "global",
+        level => {
+            let target = id.strip_prefix(level).and_then(|rest| rest.strip_prefix('/'));
+            !body.target.is_empty() && target == Some(&*body.target)
+        }
+    };
+    check.that(of, "id", "must be its level and its target");
+    check.one_of("type", &body.r#type, &PROXY_TYPES);
+    check.length("host", &body.host, 1..=HOST_CHARS);
+    let port = (1..=u32::from(u16::MAX)).contains(&body.port);
+    check.that(port, "port", "must be between 1 and 65535");
+    if let Some(SealedSecret { nonce, .. }) = &body.password {
+        check.that(
+            nonce.len() == NONCE_BYTES,
+            "password",
+            "could not be sealed by the control plane",
+        );
+    }
+    check.issues
+}
+
 fn is_prefix(prefix: &str) -> bool {
     let first = prefix.chars().next();
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
@@ -452,6 +483,35 @@ mod tests {
         assert_eq!(fields(&custom_model("together/mine", &bad)), expected);
         let empty = ["provider", "model", "id", "type"];
         assert_eq!(fields(&custom_model("x", &CustomModel::default())), empty);
+    }
+
+    #[test]
+    fn a_proxy_is_refused_field_by_field() {
+        let good = OutboundProxy {
+            level: "provider".to_owned(),
+            target: "openai".to_owned(),
+            r#type: "http".to_owned(),
+            host: "proxy.internal".to_owned(),
+            port: 8080,
+            ..OutboundProxy::default()
+        };
+        assert_eq!(outbound_proxy("provider/openai", &good), []);
+        assert_eq!(fields(&outbound_proxy("provider/groq", &good)), ["id"]);
+        let global = OutboundProxy {
+            level: "global".to_owned(),
+            ..good.clone()
+        };
+        assert_eq!(fields(&outbound_proxy("global", &global)), ["id"]);
+        let bad = OutboundProxy {
+            level: "key".to_owned(),
+            r#type: "socks4".to_owned(),
+            host: String::new(),
+            port: 65_536,
+            password: Some(SealedSecret::default()),
+            ..good
+        };
+        let expected = ["level", "type", "host", "port", "password"];
+        assert_eq!(fields(&outbound_proxy("key/openai", &bad)), expected);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use crate::data_dir::DataDir;
 use crate::settings::Settings;
 use crate::welcome;
-use runtime::egress::{Egress, EgressConfig};
+use runtime::egress::{Egress, EgressConfig, ProxyEnvironment};
 use state::{RedisStore, StateStore};
 use std::fs;
 use std::io::Write;
@@ -142,6 +142,7 @@ async fn ready(url: &str) -> anyhow::Result<u16> {
     let egress = Egress::new(EgressConfig {
         connect_timeout: Duration::from_secs(2),
         allow_private: true,
+        proxies: ProxyEnvironment::default(),
     })?;
     let answer = egress
         .client(true)

@@ -28,6 +28,7 @@ use crate::{
     error::{ApiError, Violation},
     http::{Body, IfMatch, Json as JsonBody, Operator, Stamp, Violations, Wait, WaitQuery, etag},
     probe::{self, Finding, Target},
+    proxies,
 };
 
 const WHAT: &str = "provider node";
@@ -373,6 +374,12 @@ async fn delete(
     sqlx::query!("delete from custom_model where provider = $1", id)
         .execute(tx.conn())
         .await?;
+    sqlx::query!(
+        "delete from proxy_config where level = 'provider' and target_id = $1",
+        id
+    )
+    .execute(tx.conn())
+    .await?;
     sqlx::query!("delete from provider_node where id = $1", id)
         .execute(tx.conn())
         .await?;
@@ -419,6 +426,7 @@ async fn validate(
         credential,
         model: None,
         allow_private: ctx.config.allow_private_provider_urls || allow_private,
+        proxy: proxies::usable_for(&ctx, None, "").await?,
     };
     let check = probe::check(&ctx.egress, &target).await;
     let valid = check.finding.is_valid();

@@ -91,6 +91,9 @@ struct SettingsBody {
     semantic_cache_rules: Option<Vec<SemanticCacheRule>>,
     /// Where days begin for budgets: an IANA name, such as `Europe/Berlin`.
     budget_timezone: Option<String>,
+    /// Lets proxies be of the type socks5.
+    #[serde(rename = "enableSocks5Proxy")]
+    enable_socks5_proxy: Option<bool>,
 }
 
 /// What is absent stays as it is.
@@ -176,6 +179,7 @@ impl SettingsBody {
             && self.semantic_cache_absent_temperature_is_zero.is_none()
             && self.semantic_cache_rules.is_none()
             && self.budget_timezone.is_none()
+            && self.enable_socks5_proxy.is_none()
     }
 
     fn over(self, before: &Stored) -> Stored {
@@ -200,6 +204,7 @@ impl SettingsBody {
             budget_timezone: self
                 .budget_timezone
                 .unwrap_or_else(|| before.budget_timezone.clone()),
+            enable_socks5_proxy: self.enable_socks5_proxy.unwrap_or(before.enable_socks5_proxy),
             hedging: HedgingView {
                 enabled: hedging.enabled.unwrap_or(before.hedging.enabled),
                 max_share_percent: hedging
@@ -247,7 +252,7 @@ async fn read(State(ctx): State<Ctx>, _: Operator) -> Result<Json<SettingsView>,
 
 /// Changes what the body names.
 #[utoipa::path(method(put, patch), path = "/api/settings", tag = "settings", request_body = SettingsBody,
-    params(WaitQuery), responses((status = 200, body = SettingsView), (status = 400)))]
+    params(WaitQuery), responses((status = 200, body = SettingsView), (status = 400), (status = 409)))]
 async fn change(
     State(ctx): State<Ctx>,
     operator: Operator,
@@ -265,6 +270,11 @@ async fn change(
         &after.semantic_cache_rules,
     )
     .await?;
+    if before.enable_socks5_proxy && !after.enable_socks5_proxy && stored::has_socks(&mut *tx.conn()).await? {
+        return Err(ApiError::conflict(
+            "there are socks5 proxies: remove them in /api/settings/proxy first",
+        ));
+    }
 
     let mut details = Map::new();
     for (key, from, to) in before.differences(&after) {

@@ -10,8 +10,9 @@ use std::collections::HashMap;
 use proto::{
     IP_FILTER_ID, Resources, SETTINGS_ID, SYSTEM_PROMPT_ID, THINKING_BUDGET_ID,
     v1::{
-        ApiKey, Budget, ComboMember, Connection, CustomModel, IpFilter, ModelAlias, ProviderNode, RateLimit,
-        Resource, SealedSecret, Settings, SystemPrompt, ThinkingBudget, resource::Body,
+        ApiKey, Budget, ComboMember, Connection, CustomModel, IpFilter, ModelAlias, OutboundProxy,
+        ProviderNode, RateLimit, Resource, SealedSecret, Settings, SystemPrompt, ThinkingBudget,
+        resource::Body,
     },
 };
 use runtime::{
@@ -22,7 +23,10 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::rows::{ConnectionRow, CustomModelRow, IpFilterRow, KeyRow, MemberRow, NodeRow, Rows, SettingRow};
-use crate::vault::{Cell, Vault};
+use crate::{
+    proxies::StoredProxy,
+    vault::{Cell, Vault},
+};
 
 /// What it takes to turn secrets at rest into secrets on the wire.
 pub struct Secrets {
@@ -98,6 +102,7 @@ pub(super) fn build(rows: Rows, secrets: &Secrets) -> Resources {
         .chain(rows.custom_models.into_iter().map(custom_model))
         .chain(rows.prices.into_iter().map(routing::price_override))
         .chain(ip_filter(rows.ip_filter))
+        .chain(rows.proxies.into_iter().map(|row| outbound_proxy(row, secrets)))
         .collect()
 }
 
@@ -169,6 +174,34 @@ fn ip_filter(row: IpFilterRow) -> Option<Resource> {
         id: IP_FILTER_ID.to_owned(),
         body: Some(Body::IpFilter(filter)),
     })
+}
+
+/// A password that does not open travels as an empty seal: the data plane then uses neither the proxy nor any other
+/// way.
+fn outbound_proxy(row: StoredProxy, secrets: &Secrets) -> Resource {
+    let id = row.id();
+    let password = match row.open_password(&secrets.vault) {
+        Ok(plain) => {
+            plain.map(|plain| secrets.seal(&format!("outbound_proxy|{id}|password"), plain.expose()))
+        }
+        Err(error) => {
+            tracing::error!(proxy = id, %error, "a proxy is published without its password");
+            Some(SealedSecret::default())
+        }
+    };
+    let proxy = OutboundProxy {
+        level: row.level,
+        target: row.target_id,
+        r#type: row.r#type,
+        host: row.host,
+        port: row.port.cast_unsigned(),
+        username: row.username.unwrap_or_default(),
+        password,
+    };
+    Resource {
+        id,
+        body: Some(Body::OutboundProxy(proxy)),
+    }
 }
 
 fn provider_node(row: NodeRow) -> Resource {

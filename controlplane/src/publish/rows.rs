@@ -5,6 +5,8 @@ use serde_json::Value;
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
+use crate::proxies::StoredProxy;
+
 /// Where the committed configuration stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Head {
@@ -27,6 +29,7 @@ pub(super) struct Rows {
     pub custom_models: Vec<CustomModelRow>,
     pub prices: Vec<PriceRow>,
     pub ip_filter: IpFilterRow,
+    pub proxies: Vec<StoredProxy>,
 }
 
 pub(super) struct SettingRow {
@@ -253,6 +256,13 @@ impl Rows {
         )
         .fetch_one(&mut *conn)
         .await?;
+        let proxies = sqlx::query_as!(
+            StoredProxy,
+            "select level, target_id, type, host, port, username, password from proxy_config
+             order by level, target_id"
+        )
+        .fetch_all(&mut *conn)
+        .await?;
         Ok(Self {
             head: Head {
                 epoch: head.epoch,
@@ -270,6 +280,7 @@ impl Rows {
             custom_models,
             prices,
             ip_filter,
+            proxies,
         })
     }
 }

@@ -27,6 +27,7 @@ mod policies;
 mod provider_models;
 mod provider_nodes;
 mod providers;
+mod proxy;
 mod rate_limits;
 mod resilience;
 mod revisions;

@@ -1,6 +1,6 @@
 //! A client of one plane, over real HTTP.
 
-use runtime::egress::{Egress, EgressConfig};
+use runtime::egress::{Egress, EgressConfig, ProxyEnvironment};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -24,6 +24,7 @@ pub fn http() -> Egress {
     Egress::new(EgressConfig {
         connect_timeout: Duration::from_secs(2),
         allow_private: true,
+        proxies: ProxyEnvironment::default(),
     })
     .unwrap()
 }

@@ -6,7 +6,7 @@
 use super::plan::{self, Plan};
 use super::{Arrival, Gateway, address, authenticate};
 use crate::error::GatewayError;
-use crate::routing::{Connection, Route};
+use crate::routing::{Connection, Outlet, Route};
 use crate::upstream::{self, Outgoing};
 use bytes::Bytes;
 use http::HeaderMap;
@@ -60,7 +60,7 @@ pub async fn count(gateway: &Arc<Gateway>, arrival: &mut Arrival) -> Result<u64,
 impl Question {
     /// Where the request would go first, asked in the client's own words: anything else would count other words.
     async fn ask_provider(&self, gateway: &Gateway, client_headers: &HeaderMap, plan: &Plan) -> Option<u64> {
-        let (_, route) = plan.routes().next()?;
+        let (position, route) = plan.routes().next()?;
         let connection = first_account(plan, route)?;
         if connection.dialect != self.dialect {
             return None;
@@ -81,6 +81,9 @@ impl Question {
             dialect_headers,
             body: format.patch_request(&body, &target).ok()?,
             allow_private: connection.allow_private_address,
+            proxy: connection
+                .outlet(plan.resolution.seats(position))
+                .map(Outlet::proxy),
         };
         let response = upstream::send(&gateway.egress, outgoing).await.ok()?;
         if !response.status().is_success() {

@@ -7,7 +7,7 @@
 
 use super::Gateway;
 use crate::answers::Vector;
-use crate::routing::{Connection, Table};
+use crate::routing::{Connection, Outlet, Table};
 use crate::upstream::{self, Outgoing};
 use bytes::Bytes;
 use moka::sync::Cache;
@@ -202,6 +202,7 @@ impl Call {
             ],
             body: self.body.clone(),
             allow_private: self.connection.allow_private_address,
+            proxy: self.connection.outlet(&[]).map(Outlet::proxy),
         };
         let response = upstream::send(egress, outgoing).await;
         let response = response.map_err(|error| error.message)?;

@@ -2,7 +2,7 @@
 
 use super::Gateway;
 use super::lease::Lease;
-use crate::routing::Connection;
+use crate::routing::{Connection, Outlet};
 use crate::upstream::{self, Incoming, Outgoing};
 use bytes::Bytes;
 use chrono::Utc;
@@ -79,6 +79,7 @@ impl Exchange<'_> {
             dialect_headers: call.headers(&client),
             body: call.body(),
             allow_private: connection.allow_private_address,
+            proxy: lease.outlet().map(Outlet::proxy),
         };
         let (head, body) = upstream::send(&self.gateway.egress, outgoing).await?.into_parts();
         if connection.rate_limit_protection {

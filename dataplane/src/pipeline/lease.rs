@@ -3,7 +3,7 @@
 
 use super::Gateway;
 use crate::routing::health::{InFlight, Permit, Probe};
-use crate::routing::{Connection, Penalty, Route, Seat, Slot, blames_provider};
+use crate::routing::{Connection, Outlet, Penalty, Route, Seat, Slot, blames_provider};
 use llm::UpstreamError;
 use std::sync::Arc;
 use std::time::Duration;
@@ -76,6 +76,10 @@ impl Lease {
             seat.succeeded();
         }
         gateway.tally.succeeded(&self.seats, self.took());
+    }
+
+    pub fn outlet(&self) -> Option<&Outlet> {
+        self.connection.outlet(&self.seats)
     }
 
     pub fn took(&self) -> Duration {

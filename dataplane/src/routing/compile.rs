@@ -14,6 +14,7 @@ use super::health::Health;
 use super::limits::Limits;
 use super::listing;
 use super::names;
+use super::outlet::Outlets;
 use super::policy::Policies;
 use super::resilience::Resilience;
 use super::table::{ApiKey, Connection, Provider, Table};
@@ -78,6 +79,8 @@ struct Sorted<'a> {
     /// By provider id.
     prices: HashMap<&'a str, Overrides>,
     ip_filter: Option<&'a v1::IpFilter>,
+    /// Usable or not.
+    proxies: BTreeMap<&'a str, (&'a v1::OutboundProxy, bool)>,
     /// Names of combos and aliases that cannot be used, and why.
     broken: Vec<(&'a str, String)>,
 }
@@ -103,7 +106,8 @@ impl Table {
         let settings = compile_settings(sorted.settings, transport, &mut errors);
         let nodes = compile_nodes(&sorted, &mut errors);
         let health = kept.health();
-        let mut connections = compile_connections(&sorted, &nodes, transport, health, &mut errors);
+        let outlets = Outlets::compile(&sorted.proxies, transport, &mut errors);
+        let mut connections = compile_connections(&sorted, &nodes, transport, health, &outlets, &mut errors);
         let mut custom =
             custom_model::compile(&sorted.custom_models, |id| nodes.contains_key(id), &mut errors);
         let served = Served {
@@ -140,6 +144,7 @@ impl Table {
             aliases: &sorted.aliases,
             wildcards: sorted.routing.map_or(&[], |routing| &routing.wildcard_aliases),
             broken: &sorted.broken,
+            outlets: &outlets,
         };
         (table.names, table.wildcards) = names::compile(&given, &table, kept.combos(), &mut errors);
         let combos = sorted
@@ -169,6 +174,10 @@ impl<'a> Sorted<'a> {
                 // a rule that cannot be read in full is still a rule
                 (Some(Body::Policy(policy)), Some(_)) => drop(sorted.policies.insert(id, policy)),
                 (Some(Body::IpFilter(filter)), _) => sorted.ip_filter = Some(filter),
+                // without it calls would go where they must not
+                (Some(Body::OutboundProxy(proxy)), broken) => {
+                    sorted.proxies.insert(id, (proxy, broken.is_none()));
+                }
                 (Some(_), Some(_)) => {}
                 (Some(Body::Settings(settings)), None) => sorted.settings = Some(settings),
                 (Some(Body::ProviderNode(node)), None) => drop(sorted.nodes.insert(id, node)),
@@ -322,6 +331,7 @@ fn compile_connections(
     nodes: &BTreeMap<&str, Node<'_>>,
     transport: &SealKey,
     health: &Health,
+    outlets: &Outlets,
     errors: &mut Vec<ResourceError>,
 ) -> HashMap<String, Vec<Arc<Connection>>> {
     let mut by_provider: HashMap<String, Vec<Arc<Connection>>> = HashMap::new();
@@ -354,10 +364,12 @@ fn compile_connections(
             },
         };
         match compile_connection((provider, id), connection, spec, node_url, transport, health) {
-            Ok(compiled) => by_provider
-                .entry(provider.to_owned())
-                .or_default()
-                .push(Arc::new(compiled)),
+            Ok(mut compiled) => {
+                compiled.own_outlet = outlets.of_connection(id);
+                compiled.shared_outlet = outlets.of_provider(provider);
+                let accounts = by_provider.entry(provider.to_owned()).or_default();
+                accounts.push(Arc::new(compiled));
+            }
             Err(fault) => report(errors, ResourceKind::Connection, id, fault),
         }
     }
@@ -409,6 +421,8 @@ fn compile_connection(
         rate_limit_protection: connection.rate_limit_protection,
         default_model: Some(connection.default_model.clone()).filter(|model| !model.is_empty()),
         think_tags: ThinkTags::named(&connection.think_tags),
+        own_outlet: None,
+        shared_outlet: None,
     })
 }
 
@@ -586,7 +600,7 @@ fn compile_keys(sorted: &Sorted<'_>, errors: &mut Vec<ResourceError>) -> HashMap
     keys
 }
 
-fn open(
+pub(super) fn open(
     sealed: Option<&v1::SealedSecret>,
     transport: &SealKey,
     context: &str,

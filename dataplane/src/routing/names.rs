@@ -4,6 +4,7 @@
 //! followed at all, is remembered as such: it answers with an error and never means something else.
 
 use super::compile::{Fault, report};
+use super::outlet::Outlets;
 use super::resolve::ResolveError;
 use super::running::{Combos, Running};
 use super::table::{Named, Table};
@@ -26,6 +27,7 @@ pub(super) struct Given<'a> {
     pub wildcards: &'a [v1::WildcardAlias],
     /// Names of combos and aliases that cannot be used, and why.
     pub broken: &'a [(&'a str, String)],
+    pub outlets: &'a Outlets,
 }
 
 struct Names<'a> {
@@ -36,6 +38,7 @@ struct Names<'a> {
     endless: HashMap<&'a str, String>,
     table: &'a Table,
     running: &'a Combos,
+    outlets: &'a Outlets,
 }
 
 /// A tree that grows from one name.
@@ -115,6 +118,7 @@ impl<'a> Names<'a> {
             endless: broken.collect(),
             table,
             running,
+            outlets: given.outlets,
         };
         let combos = given.combos.iter().map(|(id, combo)| (*id, *combo));
         let aliases = given.aliases.iter().map(|(id, alias)| (*id, *alias));
@@ -168,7 +172,9 @@ impl<'a> Names<'a> {
     fn members(&self, id: &str, combo: &v1::Combo, growth: &mut Growth) -> Result<Node, Failure> {
         let running = self.running.running(id);
         running.retain(|model| combo.members.iter().any(|member| member.model == model));
-        let description = Arc::new(describe(id, combo, running.clone())?);
+        let mut description = describe(id, combo, running.clone())?;
+        description.outlet = self.outlets.of_combo(id);
+        let description = Arc::new(description);
         let mut members = Vec::new();
         let mut failure = Failure::Broken("has no members".to_owned());
         for member in &combo.members {
@@ -248,6 +254,7 @@ fn describe(id: &str, combo: &v1::Combo, running: Arc<Running>) -> Result<Combo,
         retry_delay: Duration::from_millis(combo.retry_delay_ms.into()),
         track_metrics: combo.track_metrics,
         asks_the_failing: combo.asks_the_failing,
+        outlet: None,
         running,
     })
 }
@@ -263,5 +270,6 @@ fn seat(combo: &v1::Combo, description: &Combo, model: &str) -> Seat {
         track_metrics: combo.track_metrics,
         uses,
         gate: gated.then_some(gate),
+        outlet: description.outlet.clone(),
     }
 }

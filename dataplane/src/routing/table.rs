@@ -12,10 +12,11 @@ use super::custom_model::CustomModel;
 use super::health::{Account, Breaker};
 use super::limits::Limits;
 use super::listing::ListedModel;
+use super::outlet::Outlet;
 use super::policy::Policies;
 use super::resilience::Resilience;
 use super::resolve::ResolveError;
-use super::tree::{Resolution, Route};
+use super::tree::{Resolution, Route, Seat};
 use super::wildcard::Wildcards;
 use chrono_tz::Tz;
 use http::HeaderMap;
@@ -124,6 +125,10 @@ pub struct Connection {
     pub default_model: Option<String>,
     /// What the operator said about the server's thinking, against what the registry knows of its models.
     pub think_tags: Option<ThinkTags>,
+    /// A proxy for this account alone.
+    pub(super) own_outlet: Option<Outlet>,
+    /// The provider's proxy, or everybody's.
+    pub(super) shared_outlet: Option<Outlet>,
 }
 
 /// What an exact name stands for.
@@ -211,6 +216,16 @@ impl Connection {
     /// How this account's server marks the thinking of a model inside its text.
     pub fn think_tags(&self, model: &str) -> ThinkTags {
         self.think_tags.unwrap_or_else(|| self.spec.think_tags_of(model))
+    }
+
+    /// The proxy that a call goes through for a request in these places, the outermost first. A combo's is only for
+    /// what comes through the combo.
+    pub fn outlet<'a>(&'a self, seats: &'a [Arc<Seat>]) -> Option<&'a Outlet> {
+        let combos = || seats.iter().rev().find_map(|seat| seat.outlet.as_ref());
+        self.own_outlet
+            .as_ref()
+            .or_else(combos)
+            .or(self.shared_outlet.as_ref())
     }
 
     /// Where a chat request goes. Parses only for a dialect that names the model in the path.

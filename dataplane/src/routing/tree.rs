@@ -4,6 +4,7 @@
 //! reaches a model twice still has one candidate for it. A tree is made when the configuration arrives and shared by
 //! all requests; what changes while they run is behind [`Seat`] and [`Combo::take_turn`].
 
+use super::outlet::Outlet;
 use super::running::{Gate, Running};
 use super::table::Provider;
 use llm::pricing::Price;
@@ -65,6 +66,8 @@ pub struct Combo {
     pub track_metrics: bool,
     /// Members that are known to fail are asked all the same, but for those at a limit.
     pub asks_the_failing: bool,
+    /// A proxy for what comes through this combo.
+    pub(super) outlet: Option<Outlet>,
     pub(super) running: Arc<Running>,
 }
 
@@ -79,6 +82,8 @@ pub struct Seat {
     pub(super) uses: Arc<AtomicU64>,
     /// Only a round-robin combo keeps its members from taking too much at a time.
     pub gate: Option<Gate>,
+    /// The combo's.
+    pub(super) outlet: Option<Outlet>,
 }
 
 #[derive(Debug)]

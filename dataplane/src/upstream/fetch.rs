@@ -91,7 +91,7 @@ async fn get(
     let headers = request.headers_mut();
     headers.insert(ACCEPT, HeaderValue::from_static(accepted));
     headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
-    let response = egress.call(request, false).await;
+    let response = egress.call(request, false, None).await;
     let (head, mut body) = response.map_err(|error| explain(&error))?.into_parts();
     if head.status.is_redirection() {
         return Err(FetchError::Redirect);

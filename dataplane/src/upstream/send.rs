@@ -5,7 +5,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
 use http_body_util::Full;
 use llm::{ErrorKind, UpstreamError};
-use runtime::egress::{CallError, ConnectTimeout, Egress, EgressError};
+use runtime::egress::{CallError, ConnectTimeout, Egress, EgressError, Proxy, ProxyFailed};
 use std::error::Error;
 use url::Url;
 
@@ -18,6 +18,8 @@ pub struct Outgoing<'a> {
     pub dialect_headers: Vec<(&'static str, String)>,
     pub body: Bytes,
     pub allow_private: bool,
+    /// What the call goes through, if that was chosen; `Some(None)` where it was and cannot be used.
+    pub proxy: Option<Option<&'a Proxy>>,
 }
 
 /// Returns when the response's head is there. Dropping the future, or the body it returned, closes the exchange.
@@ -25,6 +27,10 @@ pub async fn send(egress: &Egress, outgoing: Outgoing<'_>) -> Result<Response<In
     egress
         .check(outgoing.url, outgoing.allow_private)
         .map_err(|error| forbidden(&error))?;
+    let proxy = match outgoing.proxy {
+        Some(None) => return Err(unusable_proxy()),
+        chosen => chosen.flatten(),
+    };
     let uri = Uri::try_from(outgoing.url.as_str()).map_err(|_| forbidden(&EgressError::Host))?;
     let mut request = Request::new(Full::new(outgoing.body));
     *request.method_mut() = Method::POST;
@@ -37,7 +43,7 @@ pub async fn send(egress: &Egress, outgoing: Outgoing<'_>) -> Result<Response<In
         }
     }
     *request.headers_mut() = headers;
-    let sent = egress.call(request, outgoing.allow_private).await;
+    let sent = egress.call(request, outgoing.allow_private, proxy).await;
     sent.map_err(|error| explain(&error))
 }
 
@@ -49,6 +55,10 @@ fn explain(error: &CallError) -> UpstreamError {
     }
     if cause::<ConnectTimeout>(error).is_some() {
         return UpstreamError::new(ErrorKind::Timeout, "could not connect to the provider in time");
+    }
+    if cause::<ProxyFailed>(error).is_some() {
+        let text = "could not connect to the provider through its proxy";
+        return UpstreamError::new(ErrorKind::Upstream5xx, text);
     }
     if error.is_connect() {
         return UpstreamError::new(ErrorKind::Upstream5xx, "could not connect to the provider");
@@ -66,6 +76,14 @@ pub(super) fn cause<E: Error + 'static>(error: &CallError) -> Option<&E> {
         source = error.source();
     }
     None
+}
+
+/// Never directly instead: that may be what the proxy is there to prevent.
+fn unusable_proxy() -> UpstreamError {
+    UpstreamError::new(
+        ErrorKind::Unavailable,
+        "the provider cannot be called: the proxy that is configured for it cannot be used",
+    )
 }
 
 fn forbidden(error: &EgressError) -> UpstreamError {

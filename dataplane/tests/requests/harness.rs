@@ -11,7 +11,7 @@ use prost::Message;
 use proto::v1::{self, ConfigVersion, UsageEvent};
 use reqwest::{RequestBuilder, Response};
 use runtime::crypto::ClusterKeys;
-use runtime::egress::{Egress, EgressConfig};
+use runtime::egress::{Egress, EgressConfig, ProxyEnvironment};
 use runtime::metrics::Registry;
 use runtime::readiness::Readiness;
 use runtime::serve::{Limits, serve};
@@ -170,6 +170,7 @@ impl Setup {
         let egress = Egress::new(EgressConfig {
             connect_timeout: PATIENCE,
             allow_private: true,
+            proxies: ProxyEnvironment::default(),
         })
         .unwrap();
         DataPlane {

@@ -21,6 +21,7 @@ mod limits;
 mod media;
 mod memory;
 mod outage;
+mod proxies;
 mod refusals;
 mod replies;
 mod rewriting;

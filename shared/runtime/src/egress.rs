@@ -7,20 +7,25 @@
 
 mod address;
 mod call;
+mod proxy;
 mod trust;
 
 pub use address::{AddressClass, classify};
 pub use call::ConnectTimeout;
 pub use hyper_util::client::legacy::Error as CallError;
+pub use proxy::{Proxy, ProxyEnvironment, ProxyError, ProxyFailed, ProxyScheme};
 
 use self::call::Caller;
+use self::proxy::{Environment, Pool};
 use bytes::Bytes;
+use http::header::PROXY_AUTHORIZATION;
 use http::{Request, Response};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper_util::client::legacy::connect::dns;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::redirect::Policy;
+use rustls::ClientConfig;
 use std::error::Error;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::pin::Pin;
@@ -44,6 +49,8 @@ pub struct EgressConfig {
     pub connect_timeout: Duration,
     /// Loopback and private addresses are allowed for everyone.
     pub allow_private: bool,
+    /// For calls that nobody chose a proxy for.
+    pub proxies: ProxyEnvironment,
 }
 
 /// Why an address is not called. Texts name the rule, never what the address resolved to.
@@ -69,12 +76,16 @@ pub enum BuildError {
     Client(#[from] reqwest::Error),
     #[error("this machine's certificate store cannot be used: {0}")]
     Roots(#[from] rustls::Error),
+    #[error("HTTP_PROXY, HTTPS_PROXY or ALL_PROXY cannot be used: {0}")]
+    Proxy(#[from] ProxyError),
 }
 
 #[derive(Debug, Clone)]
 pub struct Egress {
     public: Clients,
     private: Clients,
+    proxied: Pool,
+    environment: Environment,
     allow_private: bool,
 }
 
@@ -98,18 +109,22 @@ impl Egress {
     pub fn new(config: EgressConfig) -> Result<Self, BuildError> {
         // another part of the process may have installed the same provider before
         let _ = rustls::crypto::ring::default_provider().install_default();
+        let tls = trust::config()?;
         Ok(Self {
-            public: Clients::new(&config, false)?,
-            private: Clients::new(&config, true)?,
+            public: Clients::new(&config, &tls, false)?,
+            private: Clients::new(&config, &tls, true)?,
+            proxied: Pool::new(tls, config.connect_timeout),
+            environment: Environment::read(&config.proxies)?,
             allow_private: config.allow_private,
         })
     }
 
     /// The same connections under another rule: what the operator allows for providers is not allowed for everything
-    /// that is called.
+    /// that is called. Nothing goes through a proxy, which may know names that cannot be looked up here.
     pub fn with_private(&self, allow_private: bool) -> Self {
         Self {
             allow_private,
+            environment: Environment::default(),
             ..self.clone()
         }
     }
@@ -134,16 +149,27 @@ impl Egress {
         permit(address, allow_private || self.allow_private)
     }
 
-    /// Passes a request on. Call [`Egress::check`] before: the resolver never sees a literal address.
+    /// Passes a request on, through `proxy` or as the environment says. Call [`Egress::check`] before: the resolver
+    /// never sees a literal address.
     pub async fn call(
         &self,
-        request: Request<Full<Bytes>>,
+        mut request: Request<Full<Bytes>>,
         allow_private: bool,
+        proxy: Option<&Proxy>,
     ) -> Result<Response<Incoming>, CallError> {
-        self.clients(allow_private).calls.request(request).await
+        let Some(proxy) = proxy.or_else(|| self.environment.proxy_for(request.uri())) else {
+            return self.clients(allow_private).calls.request(request).await;
+        };
+        if proxy.forwards(request.uri())
+            && let Some(authorization) = proxy.authorization()
+        {
+            request.headers_mut().insert(PROXY_AUTHORIZATION, authorization);
+        }
+        let caller = self.proxied.caller(proxy, allow_private || self.allow_private);
+        caller.request(request).await
     }
 
-    /// The client whose resolver follows the same rule. Call [`Egress::check`] before.
+    /// The client whose resolver follows the same rule, without any proxy. Call [`Egress::check`] before.
     pub fn client(&self, allow_private: bool) -> &reqwest::Client {
         &self.clients(allow_private).own
     }
@@ -160,10 +186,10 @@ impl Egress {
 // === impl Clients ===
 
 impl Clients {
-    fn new(config: &EgressConfig, allow_private: bool) -> Result<Self, BuildError> {
+    fn new(config: &EgressConfig, tls: &ClientConfig, allow_private: bool) -> Result<Self, BuildError> {
         Ok(Self {
-            calls: call::caller(config, allow_private)?,
-            own: client(config, allow_private)?,
+            calls: call::caller(config, tls, allow_private),
+            own: client(config, tls, allow_private)?,
         })
     }
 }
@@ -172,8 +198,12 @@ impl Clients {
     clippy::disallowed_methods,
     reason = "this is the client that the ban points to"
 )]
-fn client(config: &EgressConfig, allow_private: bool) -> Result<reqwest::Client, BuildError> {
-    let mut tls = trust::config()?;
+fn client(
+    config: &EgressConfig,
+    tls: &ClientConfig,
+    allow_private: bool,
+) -> Result<reqwest::Client, BuildError> {
+    let mut tls = tls.clone();
     tls.alpn_protocols = PROTOCOLS.map(<[u8]>::to_vec).into();
     let client = reqwest::Client::builder()
         .tls_backend_preconfigured(tls)

@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, Method};
 use reqwest::Response;
-use runtime::egress::{Egress, EgressConfig};
+use runtime::egress::{Egress, EgressConfig, ProxyEnvironment};
 use serde_json::Value;
 use std::fmt::Display;
 use std::net::SocketAddr;
@@ -45,6 +45,7 @@ impl Client {
         let config = EgressConfig {
             connect_timeout: CONNECT,
             allow_private: true,
+            proxies: ProxyEnvironment::default(),
         };
         let egress = Egress::new(config).expect("the client needs nothing from the machine");
         Self {

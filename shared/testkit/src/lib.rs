@@ -4,6 +4,7 @@
 pub mod client;
 pub mod fault;
 pub mod process;
+pub mod proxy;
 pub mod service;
 pub mod snapshot;
 pub mod wait;
@@ -12,5 +13,6 @@ pub use client::Client;
 pub use demo::{Behaviour, Billed, Received, Simulator};
 pub use fault::{Fault, FaultProxy};
 pub use process::Process;
+pub use proxy::ForwardProxy;
 pub use snapshot::Snapshot;
 pub use wait::wait_until;

@@ -804,6 +804,49 @@ export interface paths {
         patch: operations["patch_settings_ip_filter"];
         trace?: never;
     };
+    "/api/settings/proxy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All proxies; one of them with `level`; which one a connection's calls go through with `resolve`. */
+        get: operations["get_settings_proxy"];
+        /**
+         * Sets and removes proxies: one with `level`, `id` and `proxy`, or several with `global`, `providers`, `combos` and
+         *     `keys`. `null` and `false` remove.
+         */
+        put: operations["put_settings_proxy"];
+        post?: never;
+        /** Removes one proxy. One that does not exist is no error. */
+        delete: operations["delete_settings_proxy"];
+        options?: never;
+        head?: never;
+        /**
+         * Sets and removes proxies: one with `level`, `id` and `proxy`, or several with `global`, `providers`, `combos` and
+         *     `keys`. `null` and `false` remove.
+         */
+        patch: operations["patch_settings_proxy"];
+        trace?: never;
+    };
+    "/api/settings/proxy/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Calls a service that echoes the caller's address through a proxy. */
+        post: operations["post_settings_proxy_test"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/settings/require-login": {
         parameters: {
             query?: never;
@@ -2584,6 +2627,80 @@ export interface components {
             /** @description The provider's name for people. */
             provider: string;
         };
+        ProxyConfigView: {
+            /** @description By id of the combo. */
+            combos: {
+                [key: string]: components["schemas"]["ProxyView"];
+            };
+            global?: components["schemas"]["ProxyView"] | null;
+            /** @description By id of the connection. */
+            keys: {
+                [key: string]: components["schemas"]["ProxyView"];
+            };
+            /** @description By provider. */
+            providers: {
+                [key: string]: components["schemas"]["ProxyView"];
+            };
+        };
+        ProxyFields: {
+            /** @description A name or an address. */
+            host: string;
+            /** @description The mask keeps the stored one. */
+            password?: string | null;
+            /**
+             * Format: int32
+             * @description 8080, 443 or 1080 by the type, unless told otherwise.
+             */
+            port?: number | null;
+            /** @description `http` unless told otherwise, `https`, or `socks5`. */
+            type?: string | null;
+            username?: string | null;
+        };
+        ProxySettingsBody: {
+            combos?: {
+                [key: string]: components["schemas"]["ProxyFields"];
+            } | null;
+            global?: components["schemas"]["ProxyFields"] | null;
+            /** @description Id of the provider, combo or connection. */
+            id?: string | null;
+            keys?: {
+                [key: string]: components["schemas"]["ProxyFields"];
+            } | null;
+            /** @description `global`, `provider`, `combo` or `key`; with `proxy`. */
+            level?: string | null;
+            providers?: {
+                [key: string]: components["schemas"]["ProxyFields"];
+            } | null;
+            proxy?: components["schemas"]["ProxyFields"] | null;
+        };
+        ProxyTestBody: {
+            id?: string | null;
+            /** @description A stored one: `global`, `provider`, `combo` or `key`. */
+            level?: string | null;
+            proxy?: components["schemas"]["ProxyFields"] | null;
+            /** @description Who calls through it: `cp`, this control plane. */
+            via?: string | null;
+        };
+        ProxyTestView: {
+            error?: string | null;
+            /** Format: int64 */
+            latencyMs: number;
+            /** @description Without credentials. */
+            proxyUrl: string;
+            /** @description As the world sees calls through it. */
+            publicIp?: string | null;
+            success: boolean;
+        };
+        ProxyView: {
+            host: string;
+            /** @description A mask, if there is one. Sent back, it keeps the stored one. */
+            password?: string | null;
+            /** Format: int32 */
+            port: number;
+            /** @description `http`, `https` or `socks5`. */
+            type: string;
+            username?: string | null;
+        };
         QueueView: {
             /**
              * Format: int32
@@ -2899,6 +3016,8 @@ export interface components {
             blockedProviders?: string[] | null;
             /** @description Where days begin for budgets: an IANA name, such as `Europe/Berlin`. */
             budgetTimezone?: string | null;
+            /** @description Lets proxies be of the type socks5. */
+            enableSocks5Proxy?: boolean | null;
             /** @description `fill-first`, `round-robin`, `p2c`, `random`, `least-used`, `cost-optimized` */
             fallbackStrategy?: string | null;
             hedging?: components["schemas"]["HedgingBody"] | null;
@@ -2948,6 +3067,8 @@ export interface components {
             blockedProviders: string[];
             /** @description Where days begin for budgets: an IANA name. */
             budgetTimezone: string;
+            /** @description Proxies may be of the type socks5. */
+            enableSocks5Proxy: boolean;
             /** @description How one of a provider's accounts is chosen. */
             fallbackStrategy: string;
             /** @description A second attempt beside one that takes unusually long. */
@@ -6168,6 +6289,12 @@ export interface operations {
                 };
                 content?: never;
             };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
         };
     };
     patch_settings: {
@@ -6197,6 +6324,12 @@ export interface operations {
                 };
             };
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6395,6 +6528,215 @@ export interface operations {
                 content?: never;
             };
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    get_settings_proxy: {
+        parameters: {
+            query?: {
+                /** @description Only this one: `global`, `provider`, `combo` or `key`. */
+                level?: string;
+                /** @description Of what the proxy is for. */
+                id?: string;
+                /** @description Which proxy this connection's calls go through. */
+                resolve?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProxyConfigView"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    put_settings_proxy: {
+        parameters: {
+            query?: {
+                /** @description `applied`: answer when every connected data plane runs the new revision. */
+                wait?: string;
+                /** @description How long to wait at most, 100 to 10000 milliseconds. */
+                waitMs?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProxySettingsBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProxyConfigView"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    delete_settings_proxy: {
+        parameters: {
+            query?: {
+                level?: string;
+                id?: string;
+                /** @description `applied`: answer when every connected data plane runs the new revision. */
+                wait?: string;
+                /** @description How long to wait at most, 100 to 10000 milliseconds. */
+                waitMs?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProxyConfigView"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    patch_settings_proxy: {
+        parameters: {
+            query?: {
+                /** @description `applied`: answer when every connected data plane runs the new revision. */
+                wait?: string;
+                /** @description How long to wait at most, 100 to 10000 milliseconds. */
+                waitMs?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProxySettingsBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProxyConfigView"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    post_settings_proxy_test: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProxyTestBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProxyTestView"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

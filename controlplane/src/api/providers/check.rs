@@ -25,6 +25,7 @@ use crate::{
     error::ApiError,
     http::{Body, Json as JsonBody, Operator, Query, SameSite, Stamp, Violations, one_of},
     probe::{self, Check, Diagnosis, Finding, Model, Target},
+    proxies,
     vault::Cell,
 };
 
@@ -201,6 +202,7 @@ pub(super) async fn validate(
         credential: body.api_key,
         model: None,
         allow_private: ctx.config.allow_private_provider_urls || place.allow_private_address,
+        proxy: proxies::usable_for(&ctx, None, &place.id).await?,
     };
     let check = probe::check(&ctx.egress, &target).await;
     let valid = check.finding.is_valid();
@@ -376,6 +378,7 @@ async fn remember(
 
 /// Where and how a provider is called, before a connection has its say.
 struct Place {
+    id: String,
     spec: &'static ProviderSpec,
     base_url: String,
     allow_private_address: bool,
@@ -384,6 +387,7 @@ struct Place {
 async fn place(ctx: &Ctx, provider: &str) -> Result<Place, ApiError> {
     if let Some(spec) = providers::find(provider) {
         return Ok(Place {
+            id: spec.id.to_owned(),
             spec,
             base_url: spec.base_url.to_owned(),
             allow_private_address: false,
@@ -399,6 +403,7 @@ async fn place(ctx: &Ctx, provider: &str) -> Result<Place, ApiError> {
     let spec = providers::compatible(&node.r#type, node.api_type.as_deref().unwrap_or_default())
         .ok_or_else(|| ApiError::NoModelListing(format!("nodes of type {} cannot be called", node.r#type)))?;
     Ok(Place {
+        id: provider.to_owned(),
         spec,
         base_url: node.base_url,
         allow_private_address: node.allow_private_address,
@@ -422,5 +427,6 @@ async fn target_of(ctx: &Ctx, row: &Row) -> Result<Target, ApiError> {
         credential,
         model: row.default_model.clone(),
         allow_private: ctx.config.allow_private_provider_urls || row.allow_private_address,
+        proxy: proxies::usable_for(ctx, Some(row.id), &row.provider).await?,
     })
 }

@@ -41,6 +41,9 @@ pub struct Stored {
     pub semantic_cache_rules: Vec<SemanticCacheRule>,
     /// Where days begin for budgets: an IANA name.
     pub budget_timezone: String,
+    /// Proxies may be of the type socks5.
+    #[serde(rename = "enableSocks5Proxy")]
+    pub enable_socks5_proxy: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -62,7 +65,7 @@ impl Stored {
              where key in ('requireAuthForModels', 'blockedProviders', 'fallbackStrategy', 'stickyRoundRobinLimit',
                            'wildcardAliases', 'sessionAffinity', 'hedging', 'semanticCacheEnabled',
                            'semanticCacheTtlMs', 'semanticCacheAbsentTemperatureIsZero', 'semanticCacheRules',
-                           'budgetTimezone')"
+                           'budgetTimezone', 'enableSocks5Proxy')"
         )
         .fetch_all(executor)
         .await?;
@@ -82,6 +85,7 @@ impl Stored {
                 .unwrap_or(false),
             semantic_cache_rules: take(values, "semanticCacheRules").unwrap_or_default(),
             budget_timezone: take(values, "budgetTimezone").unwrap_or_else(|| "UTC".to_owned()),
+            enable_socks5_proxy: take(values, "enableSocks5Proxy").unwrap_or(false),
         })
     }
 
@@ -123,6 +127,12 @@ pub async fn put(executor: impl PgExecutor<'_>, key: &str, value: &Value) -> Res
     .execute(executor)
     .await?;
     Ok(())
+}
+
+pub async fn has_socks(executor: impl PgExecutor<'_>) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar!(r#"select exists(select from proxy_config where type = 'socks5') as "exists!""#)
+        .fetch_one(executor)
+        .await
 }
 
 /// The rows of other slices that are shown among the settings, by key.

@@ -35,6 +35,7 @@ fn rows() -> Rows {
             blacklist: vec!["203.0.113.9".to_owned()],
             whitelist: Vec::new(),
         },
+        proxies: Vec::new(),
     }
 }
 

@@ -1,9 +1,9 @@
 //! The client for provider calls: connections, TLS and a pool, and nothing between a request and the wire.
 //!
 //! Every request of the gateway goes through here, so it is hyper's own client rather than one that also follows
-//! redirects, keeps cookies and speaks to proxies. What it may connect to is decided by the resolver.
+//! redirects and keeps cookies. What it may connect to is decided by the resolver.
 
-use super::{BuildError, EgressConfig, GuardedResolver, POOL_IDLE, POOL_IDLE_PER_HOST, trust};
+use super::{EgressConfig, GuardedResolver, POOL_IDLE, POOL_IDLE_PER_HOST};
 use bytes::Bytes;
 use http::Uri;
 use http_body_util::Full;
@@ -11,6 +11,7 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use rustls::ClientConfig;
 use std::error::Error;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -36,12 +37,12 @@ pub struct Connector {
 
 // === functions ===
 
-pub(super) fn caller(config: &EgressConfig, allow_private: bool) -> Result<Caller, BuildError> {
+pub(super) fn caller(config: &EgressConfig, tls: &ClientConfig, allow_private: bool) -> Caller {
     let mut tcp = HttpConnector::new_with_resolver(GuardedResolver { allow_private });
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
     let inner = HttpsConnectorBuilder::new()
-        .with_tls_config(trust::config()?)
+        .with_tls_config(tls.clone())
         .https_or_http()
         .enable_all_versions()
         .wrap_connector(tcp);
@@ -49,12 +50,11 @@ pub(super) fn caller(config: &EgressConfig, allow_private: bool) -> Result<Calle
         inner,
         limit: config.connect_timeout,
     };
-    let caller = Client::builder(TokioExecutor::new())
+    Client::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())
         .pool_max_idle_per_host(POOL_IDLE_PER_HOST)
         .pool_idle_timeout(POOL_IDLE)
-        .build(connector);
-    Ok(caller)
+        .build(connector)
 }
 
 // === impl Connector ===

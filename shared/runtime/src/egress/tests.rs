@@ -45,6 +45,7 @@ fn egress(allow_private: bool) -> Egress {
     Egress::new(EgressConfig {
         connect_timeout: Duration::from_secs(2),
         allow_private,
+        proxies: ProxyEnvironment::default(),
     })
     .unwrap()
 }
