@@ -14,10 +14,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .bytes(".omniroute.v1.EncodedUsageEvents.events")
         // resources are kept sorted
         .type_attribute(".omniroute.v1.ResourceKey", "#[derive(PartialOrd, Ord)]")
-        .enum_attribute(
-            ".omniroute.v1.CommandResult.answer",
-            "#[expect(clippy::large_enum_variant, reason = \"few of them, and each is taken apart at once\")]",
-        )
         .compile_fds(descriptors)?;
     println!("cargo:rerun-if-changed=omniroute");
     Ok(())

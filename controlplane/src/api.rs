@@ -14,6 +14,7 @@ pub mod combo_metrics;
 pub mod combo_test;
 pub mod combos;
 pub mod data_planes;
+pub mod evals;
 pub mod explain;
 pub mod fallback_chains;
 mod guard;
@@ -165,6 +166,7 @@ fn routes() -> OpenApiRouter<Ctx> {
         .merge(pricing::router())
         .merge(combo_metrics::router())
         .merge(combo_test::router())
+        .merge(evals::router())
         .merge(resilience::router())
         .merge(rate_limits::router())
         .merge(sessions::router())

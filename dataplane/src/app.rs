@@ -6,7 +6,9 @@ use crate::config::Config;
 use crate::control::ControlPlanes;
 use crate::http;
 use crate::metrics::Metrics;
-use crate::pipeline::{Availability, Embeddings, Gateway, Hedges, Recall, Repetitions, explain, probe};
+use crate::pipeline::{
+    Availability, Embeddings, Gateway, Hedges, Recall, Repetitions, explain, probe, question, try_proxy,
+};
 use crate::routing::{Routing, health};
 use crate::sync::{self, Execute, Identity, Subscription, Vitals};
 use crate::tally::Tally;
@@ -204,6 +206,8 @@ async fn carry_out(
             Ok(None)
         }
         Op::Resync(_) => Err("a resynchronisation is not carried out here".to_owned()),
+        Op::TryProxy(asked) => Ok(Some(Answer::TriedProxy(try_proxy(&gateway, asked).await))),
+        Op::Ask(asked) => Ok(Some(Answer::Asked(question(&gateway, asked).await))),
         Op::Probe(asked) => Ok(Some(Answer::Probed(probe(&gateway, asked).await))),
         Op::Explain(asked) => Ok(Some(Answer::Explained(explain(&gateway, &data_plane_id, &asked)))),
     }

@@ -19,6 +19,7 @@ mod hedge;
 mod lease;
 mod media;
 mod plan;
+mod question;
 mod recall;
 mod record;
 mod relay;
@@ -29,6 +30,7 @@ mod screen;
 mod session;
 mod tape;
 mod ticks;
+mod try_proxy;
 
 pub use address::{AddressError, configuration};
 pub use admit::Denied;
@@ -41,9 +43,11 @@ pub use explain::{explain, probe};
 pub use findings::Exhausted;
 pub use hedge::Hedges;
 pub use plan::PlanError;
+pub use question::question;
 pub use recall::Recall;
 pub use repetition::Repetitions;
 pub use respond::{failure, note_degraded};
+pub use try_proxy::try_proxy;
 
 use crate::admission::Admissions;
 use crate::answers::{Cache, Idempotency, Similar};

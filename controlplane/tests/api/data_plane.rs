@@ -19,6 +19,8 @@ use crate::support::{Api, CLUSTER_SECRET};
 pub enum Reply {
     Done(Box<Answer>),
     Refused(&'static str),
+    /// Nothing, for now.
+    Silent,
     /// The connection is cut instead.
     Cut,
 }
@@ -91,6 +93,7 @@ async fn converse(
         let (answer, message) = match reply(op) {
             Reply::Done(answer) => (Some(*answer), String::new()),
             Reply::Refused(why) => (None, why.to_owned()),
+            Reply::Silent => continue,
             Reply::Cut => return,
         };
         let result = CommandResult {

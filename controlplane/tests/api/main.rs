@@ -17,6 +17,7 @@ mod combos;
 mod data_plane;
 mod edge;
 mod elsewhere;
+mod evals;
 mod explain;
 mod fallback_chains;
 mod ip_filter;

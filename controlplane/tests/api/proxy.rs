@@ -1,9 +1,13 @@
 use axum::http::Method;
+use proto::v1::{TriedProxy, command::Op, command_result::Answer};
 use serde_json::{Value, json};
 use testkit::ForwardProxy;
 use uuid::Uuid;
 
-use crate::support::{Api, provider};
+use crate::{
+    data_plane::{DataPlane, Reply},
+    support::{Api, provider},
+};
 
 const PATH: &str = "/api/settings/proxy";
 const SECRET: &str = "the-password-of-the-proxy";
@@ -392,6 +396,23 @@ async fn a_proxy_is_tested_by_what_the_world_sees_through_it() {
         .clone();
     assert_eq!(tested["success"], true, "{tested}");
 
+    let _data_plane = DataPlane::join(&api, |op| {
+        let Op::TryProxy(asked) = op else {
+            return Reply::Refused("unexpected");
+        };
+        assert_eq!(asked.id, "global");
+        Reply::done(Answer::TriedProxy(TriedProxy {
+            public_ip: "203.0.113.7".to_owned(),
+            ..TriedProxy::default()
+        }))
+    })
+    .await;
+    let elsewhere = json!({ "level": "global", "via": "dp" });
+    let tested = api.post(&test, elsewhere).await.expect(200).clone();
+    assert_eq!(tested["publicIp"], "203.0.113.7", "{tested}");
+    let unknown = json!({ "proxy": given, "via": "dp" });
+    api.post(&test, unknown).await.expect_error(400, "VALIDATION_001");
+
     let stranger = json!({ "proxy": { "host": "127.0.0.1", "port": port } });
     let tested = api.post(&test, stranger).await.expect(200).clone();
     assert_eq!(tested["success"], false);
@@ -430,7 +451,7 @@ async fn a_proxy_is_tested_by_what_the_world_sees_through_it() {
     ] {
         api.post(&test, body).await.expect_error(status, code);
     }
-    assert_eq!(api.audited("settings.proxy.tested").await, 4);
+    assert_eq!(api.audited("settings.proxy.tested").await, 5);
     assert!(!api.transcript.lock().contains(SECRET));
 }
 

@@ -129,6 +129,7 @@ impl Table {
             ip_filter: compile_ip_filter(&sorted, &mut errors),
             choice: sorted.routing.map(Choice::from).unwrap_or_default(),
             cache: CacheRules::new(sorted.settings, sorted.system_prompt, sorted.thinking_budget),
+            outlets: Outlets::default(),
             resilience: sorted.resilience.map(Resilience::from).unwrap_or_default(),
             bare: index_bare(&distinct),
             providers,
@@ -147,6 +148,7 @@ impl Table {
             outlets: &outlets,
         };
         (table.names, table.wildcards) = names::compile(&given, &table, kept.combos(), &mut errors);
+        table.outlets = outlets;
         let combos = sorted
             .combos
             .values()

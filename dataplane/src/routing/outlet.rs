@@ -64,6 +64,16 @@ impl Outlets {
         outlets
     }
 
+    /// By `level/target`, or `global`.
+    pub(super) fn find(&self, id: &str) -> Option<&Outlet> {
+        match id.split_once('/') {
+            None => self.global.as_ref(),
+            Some(("provider", target)) => self.providers.get(target),
+            Some(("combo", target)) => self.combos.get(target),
+            Some((_, target)) => self.connections.get(target),
+        }
+    }
+
     pub(super) fn of_connection(&self, id: &str) -> Option<Outlet> {
         self.connections.get(id).cloned()
     }

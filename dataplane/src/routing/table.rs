@@ -12,7 +12,7 @@ use super::custom_model::CustomModel;
 use super::health::{Account, Breaker};
 use super::limits::Limits;
 use super::listing::ListedModel;
-use super::outlet::Outlet;
+use super::outlet::{Outlet, Outlets};
 use super::policy::Policies;
 use super::resilience::Resilience;
 use super::resolve::ResolveError;
@@ -57,6 +57,7 @@ pub struct Table {
     pub(super) listing: Vec<ListedModel>,
     /// What happens to every request on its way out; absent when nothing does.
     pub(super) rewrite: Option<Arc<Rewrite>>,
+    pub(super) outlets: Outlets,
     pub(super) resilience: Resilience,
     pub(super) choice: Choice,
     pub(super) cache: CacheRules,
@@ -196,6 +197,11 @@ impl Table {
 
     pub fn listing(&self) -> &[ListedModel] {
         &self.listing
+    }
+
+    /// A configured proxy, by the id of its resource.
+    pub fn outlet(&self, id: &str) -> Option<&Outlet> {
+        self.outlets.find(id)
     }
 
     pub(super) fn has_combo(&self, id: &str) -> bool {

@@ -22,6 +22,7 @@ mod media;
 mod memory;
 mod outage;
 mod proxies;
+mod questions;
 mod refusals;
 mod replies;
 mod rewriting;

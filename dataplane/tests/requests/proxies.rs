@@ -1,7 +1,8 @@
 //! Calls to providers through proxies: which one, and never beside it.
 
 use crate::harness::{DataPlane, Setup, json};
-use proto::v1::{OutboundProxy, SealedSecret, resource::Body};
+use dataplane::pipeline::try_proxy;
+use proto::v1::{OutboundProxy, SealedSecret, TryProxy, resource::Body};
 use runtime::crypto::{ClusterKeys, seal_derived};
 use std::net::SocketAddr;
 use testkit::snapshot::CLUSTER_SECRET;
@@ -149,6 +150,34 @@ async fn a_proxy_is_logged_in_to_with_what_was_sealed_for_it() {
     let refused = data_plane.chat("openai/gpt-4o", false).await;
     assert!(refused.status().is_client_error() || refused.status().is_server_error());
     assert_eq!(provider.requests().len(), 2, "nothing goes out beside the proxy");
+}
+
+#[tokio::test]
+async fn a_configured_proxy_is_tried_from_where_the_data_plane_is() {
+    let (provider, proxy) = (Simulator::openai().await, forward_proxy().await);
+    let data_plane = Setup::new()
+        .config(|config| config.upstream.allow_private_addresses = true)
+        .account("main", "openai", &provider)
+        .through("connection", "main", &proxy)
+        .start()
+        .await;
+    let tried = async |id: &str| {
+        let asked = TryProxy {
+            id: id.to_owned(),
+            echo_url: format!("{}/models", provider.url()),
+            timeout_ms: 2_000,
+        };
+        try_proxy(&data_plane.gateway, asked).await
+    };
+    // a provider is no echo service, and says so through the proxy
+    let found = tried("connection/main").await;
+    assert_eq!(
+        (found.public_ip.as_str(), proxy.seen().len()),
+        ("", 1),
+        "{found:?}"
+    );
+    assert!(found.error.contains("echo service"), "{found:?}");
+    assert!(tried("global").await.error.contains("does not have"));
 }
 
 #[tokio::test]

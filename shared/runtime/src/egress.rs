@@ -7,6 +7,7 @@
 
 mod address;
 mod call;
+mod echo;
 mod proxy;
 mod trust;
 

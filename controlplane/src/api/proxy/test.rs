@@ -1,19 +1,16 @@
-//! Whether a proxy leads anywhere: a service that says who calls it is called through it.
+//! Whether a proxy leads anywhere: a service that says who calls it is called through it, from here or from where a
+//! data plane is, for their networks may differ.
 
 use std::{
-    error::Error,
     net::IpAddr,
     time::{Duration, Instant},
 };
 
 use axum::{Json, extract::State};
-use bytes::Bytes;
-use http_body_util::{BodyExt, Full, Limited};
-use reqwest::StatusCode;
-use runtime::egress::{CallError, ConnectTimeout, EgressError, Proxy, ProxyFailed};
+use proto::v1::TryProxy;
+use runtime::egress::Proxy;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
-use url::Url;
+use serde_json::json;
 use utoipa::ToSchema;
 
 use super::{
@@ -30,8 +27,9 @@ use crate::{
 };
 
 const LIMIT: Duration = Duration::from_secs(10);
-/// An address needs less.
-const ANSWER_BYTES: usize = 4096;
+/// For a data plane to tell of it.
+const SLACK: Duration = Duration::from_secs(5);
+const VIA: [&str; 2] = ["cp", "dp"];
 
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -42,7 +40,8 @@ pub struct TestBody {
     /// A stored one: `global`, `provider`, `combo` or `key`.
     level: Option<String>,
     id: Option<String>,
-    /// Who calls through it: `cp`, this control plane.
+    /// Who calls through it: `cp`, this control plane, unless told otherwise; or `dp`, a data plane, through a stored
+    /// one.
     via: Option<String>,
 }
 
@@ -62,6 +61,12 @@ pub struct TestView {
     proxy_url: String,
 }
 
+/// The proxy, and its id if it is stored.
+struct Subject {
+    proxy: Proxy,
+    id: Option<String>,
+}
+
 // === impl TestBody ===
 
 impl Body for TestBody {
@@ -75,32 +80,36 @@ impl Body for TestBody {
                         "is a mask: name a stored proxy by level and id instead",
                     );
                 }
+                if self.via.as_deref() == Some(VIA[1]) {
+                    violations.add("via", "data planes try stored proxies: store it first");
+                }
             }
             (None, Some(_)) => {}
             _ => violations.add("", "send a proxy, or level and id of a stored one"),
         }
         if let Some(via) = &self.via {
-            violations.one_of("via", via, &["cp"]);
+            violations.one_of("via", via, &VIA);
         }
     }
 }
 
 /// Calls a service that echoes the caller's address through a proxy.
 #[utoipa::path(post, path = "/api/settings/proxy/test", tag = "settings", request_body = TestBody,
-    responses((status = 200, body = TestView), (status = 400), (status = 404), (status = 422)))]
+    responses((status = 200, body = TestView), (status = 400), (status = 404), (status = 422), (status = 503)))]
 pub(super) async fn test(
     State(ctx): State<Ctx>,
     operator: Operator,
     JsonBody(body): JsonBody<TestBody>,
 ) -> Result<Json<TestView>, ApiError> {
-    let proxy = match proxy(&ctx, &body).await {
-        Ok(proxy) => proxy,
+    let Subject { proxy, id } = match subject(&ctx, &body).await {
+        Ok(subject) => subject,
         Err(error) => return Err(guard::recorded(&ctx, &operator.origin, error).await),
     };
     let started = Instant::now();
-    let outcome = match tokio::time::timeout(LIMIT, echo(&ctx, &proxy)).await {
-        Ok(outcome) => outcome,
-        Err(_) => Err(format!("no answer within {} s", LIMIT.as_secs())),
+    let echo = ctx.config.proxy_test_echo_url.as_str();
+    let outcome = match id.filter(|_| body.via.as_deref() == Some(VIA[1])) {
+        Some(id) => elsewhere(&ctx, id, echo).await?,
+        None => ctx.egress.echo(echo, &proxy, LIMIT).await,
     };
     let audit = Audit::of("settings.proxy.tested")
         .target(WHAT, proxy.host())
@@ -109,7 +118,7 @@ pub(super) async fn test(
         } else {
             Outcome::Failed
         })
-        .details(json!({ "error": outcome.as_ref().err() }));
+        .details(json!({ "via": body.via.as_deref().unwrap_or(VIA[0]), "error": outcome.as_ref().err() }));
     ctx.db.record(&operator.origin, audit).await?;
     Ok(Json(TestView {
         success: outcome.is_ok(),
@@ -120,99 +129,33 @@ pub(super) async fn test(
     }))
 }
 
-async fn proxy(ctx: &Ctx, body: &TestBody) -> Result<Proxy, ApiError> {
+async fn subject(ctx: &Ctx, body: &TestBody) -> Result<Subject, ApiError> {
     let mut conn = ctx.db.pool().acquire().await?;
     if let Some(fields) = &body.proxy {
         if fields.is_socks() && !sql::allows_socks(&mut conn).await? {
             return Err(socks_is_off("proxy"));
         }
-        return fields.usable("proxy", fields.password());
+        let proxy = fields.usable("proxy", fields.password())?;
+        return Ok(Subject { proxy, id: None });
     }
     let level = body.level.as_deref().unwrap_or_default();
     let place = Place::find(&mut conn, "id", level, body.id.as_deref()).await?;
     let stored = sql::find(&mut *conn, &place).await?;
-    stored
-        .ok_or_else(|| ApiError::not_found(WHAT, place.id()))?
-        .usable(&ctx.vault)
-}
-
-/// In words for an operator, who may read what a proxy of theirs says.
-async fn echo(ctx: &Ctx, proxy: &Proxy) -> Result<IpAddr, String> {
-    let text = &ctx.config.proxy_test_echo_url;
-    let odd = || "PROXY_TEST_ECHO_URL is no http or https address".to_owned();
-    let url = Url::parse(text).map_err(|_| odd())?;
-    ctx.egress.check(&url, false).map_err(|error| error.to_string())?;
-    let request = http::Request::get(text)
-        .body(Full::new(Bytes::new()))
-        .map_err(|_| odd())?;
-    let answer = ctx.egress.call(request, false, Some(proxy)).await;
-    let answer = answer.map_err(|error| explain(&error))?;
-    match answer.status() {
-        StatusCode::OK => {}
-        StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
-            return Err("the proxy asks for other credentials".to_owned());
-        }
-        status => {
-            return Err(format!(
-                "the echo service answered with status {}",
-                status.as_u16()
-            ));
-        }
-    }
-    let body = Limited::new(answer.into_body(), ANSWER_BYTES).collect().await;
-    let body = body
-        .map_err(|_| "the answer of the echo service broke off".to_owned())?
-        .to_bytes();
-    address_in(&body).ok_or_else(|| "the echo service does not say an address".to_owned())
-}
-
-/// `{"ip":"…"}`, or the address alone.
-fn address_in(body: &[u8]) -> Option<IpAddr> {
-    let text = std::str::from_utf8(body).ok()?;
-    let value: Option<Value> = serde_json::from_str(text).ok();
-    let named = value.as_ref().and_then(|value| value["ip"].as_str());
-    named.unwrap_or(text).trim().parse().ok()
-}
-
-fn explain(error: &CallError) -> String {
-    for cause in causes(error) {
-        if cause.is::<EgressError>() || cause.is::<ConnectTimeout>() {
-            return cause.to_string();
-        }
-        if cause.is::<ProxyFailed>()
-            && let Some(last) = causes(cause).last()
-        {
-            return format!("{cause}: {last}");
-        }
-    }
-    error.to_string()
-}
-
-/// The error itself first.
-fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    let mut next = Some(error);
-    std::iter::from_fn(move || {
-        let error = next?;
-        next = error.source();
-        Some(error)
+    let stored = stored.ok_or_else(|| ApiError::not_found(WHAT, place.id()))?;
+    Ok(Subject {
+        proxy: stored.usable(&ctx.vault)?,
+        id: Some(place.id()),
     })
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_echo_says_an_address_in_json_or_plainly() {
-        for (body, expected) in [
-            (r#"{"ip":"203.0.113.9"}"#, Some("203.0.113.9")),
-            ("203.0.113.9\n", Some("203.0.113.9")),
-            ("2606:4700::1", Some("2606:4700::1")),
-            ("<html>hello</html>", None),
-            (r#"{"address":"203.0.113.9"}"#, None),
-        ] {
-            let expected = expected.map(|text| text.parse().unwrap());
-            assert_eq!(address_in(body.as_bytes()), expected, "{body}");
-        }
-    }
+/// From where a data plane is.
+async fn elsewhere(ctx: &Ctx, id: String, echo_url: &str) -> Result<Result<IpAddr, String>, ApiError> {
+    let question = TryProxy {
+        id,
+        echo_url: echo_url.to_owned(),
+        timeout_ms: u32::try_from(LIMIT.as_millis()).unwrap_or(u32::MAX),
+    };
+    let tried = ctx.fleet.try_proxy(question, LIMIT + SLACK).await?;
+    let address = tried.public_ip.parse();
+    Ok(address.map_err(|_| tried.error))
 }

@@ -4,8 +4,8 @@
 use std::{cmp::Reverse, time::Duration};
 
 use proto::v1::{
-    Command, CommandResult, DataPlaneState, Explain, Explained, Probe, Probed, command::Op,
-    command_result::Answer,
+    Ask, Asked as Answered, Command, CommandResult, DataPlaneState, Explain, Explained, Probe, Probed,
+    TriedProxy, TryProxy, command::Op, command_result::Answer,
 };
 use thiserror::Error;
 use tokio::{
@@ -69,6 +69,22 @@ impl Fleet {
     pub async fn probe(&self, probe: Probe, deadline: Duration) -> Result<Probed, AskError> {
         match self.ask(Op::Probe(probe), deadline).await? {
             (_, Some(Answer::Probed(probed))) => Ok(probed),
+            (data_plane, _) => Err(AskError::unfit(data_plane)),
+        }
+    }
+
+    /// Puts a whole question to a model as some data plane would, and tells the answer.
+    pub async fn question(&self, question: Ask, deadline: Duration) -> Result<Answered, AskError> {
+        match self.ask(Op::Ask(question), deadline).await? {
+            (_, Some(Answer::Asked(answered))) => Ok(answered),
+            (data_plane, _) => Err(AskError::unfit(data_plane)),
+        }
+    }
+
+    /// Whether a configured proxy leads anywhere from where some data plane is.
+    pub async fn try_proxy(&self, proxy: TryProxy, deadline: Duration) -> Result<TriedProxy, AskError> {
+        match self.ask(Op::TryProxy(proxy), deadline).await? {
+            (_, Some(Answer::TriedProxy(tried))) => Ok(tried),
             (data_plane, _) => Err(AskError::unfit(data_plane)),
         }
     }
