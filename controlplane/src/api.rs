@@ -13,15 +13,18 @@ pub mod catalog;
 pub mod combo_metrics;
 pub mod combo_test;
 pub mod combos;
+pub mod console;
 pub mod data_planes;
 pub mod evals;
 pub mod explain;
 pub mod fallback_chains;
+pub mod figures;
 mod guard;
 pub mod health;
 pub mod init;
 pub mod ip_filter;
 pub mod keys;
+pub mod models;
 mod names;
 mod outages;
 pub mod policies;
@@ -38,12 +41,13 @@ pub mod settings;
 pub mod system_prompt;
 pub mod telemetry;
 pub mod thinking_budget;
+pub mod translator;
 pub mod usage;
 
 use std::{fmt, net::SocketAddr, sync::Arc};
 
 use axum::{Json, Router, middleware, routing::get};
-use runtime::egress::Egress;
+use runtime::{egress::Egress, telemetry::Lines};
 use state::StateStore;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -78,6 +82,8 @@ pub struct Ctx {
     pub config: Arc<ApiConfig>,
     /// Where this process listens: decides whether login may be off.
     pub listen: SocketAddr,
+    /// What this process logged last.
+    pub lines: Lines,
     pub drain: CancellationToken,
 }
 
@@ -159,6 +165,7 @@ fn routes() -> OpenApiRouter<Ctx> {
         .merge(provider_models::router())
         .merge(aliases::router())
         .merge(catalog::router())
+        .merge(models::router())
         .merge(availability::router())
         .merge(combos::router())
         .merge(fallback_chains::router())
@@ -167,6 +174,7 @@ fn routes() -> OpenApiRouter<Ctx> {
         .merge(combo_metrics::router())
         .merge(combo_test::router())
         .merge(evals::router())
+        .merge(translator::router())
         .merge(resilience::router())
         .merge(rate_limits::router())
         .merge(sessions::router())
@@ -174,6 +182,8 @@ fn routes() -> OpenApiRouter<Ctx> {
         .merge(data_planes::router())
         .merge(explain::router())
         .merge(health::router())
+        .merge(figures::router())
+        .merge(console::router())
         .merge(init::router())
         .merge(budget::router())
         .merge(telemetry::router())

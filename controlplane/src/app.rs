@@ -9,6 +9,7 @@ use runtime::{
     drain::Drain,
     egress::{Egress, EgressConfig},
     secret::Secret,
+    telemetry::Lines,
 };
 use state::{GuardedStore, StateStore};
 use tokio_util::sync::CancellationToken;
@@ -41,6 +42,8 @@ pub struct Deps {
     pub cluster_keys: ClusterKeys,
     /// Where `router` will listen; decides whether login may be switched off.
     pub listen: SocketAddr,
+    /// What this process logged last.
+    pub lines: Lines,
     /// Background tasks run here; once it begins, the API refuses new requests.
     pub drain: Drain,
 }
@@ -64,6 +67,7 @@ pub async fn build(config: ApiConfig, deps: Deps) -> anyhow::Result<App> {
         store,
         cluster_keys,
         listen,
+        lines,
         drain,
     } = deps;
     let passwords = Passwords::default();
@@ -121,6 +125,7 @@ pub async fn build(config: ApiConfig, deps: Deps) -> anyhow::Result<App> {
         slow_lane: SlowLane::default(),
         config: Arc::new(config),
         listen,
+        lines,
         drain: drain.token(),
         db: db.clone(),
     };

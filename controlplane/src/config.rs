@@ -37,6 +37,7 @@ pub const FLAT_NAMES: &[(&str, &str)] = &[
     ("MAX_BODY_SIZE_BYTES", "api.max_body_size_bytes"),
     ("ALLOW_PRIVATE_PROVIDER_URLS", "api.allow_private_provider_urls"),
     ("ALLOW_OPEN_DASHBOARD", "api.allow_open_dashboard"),
+    ("API_KEY_REVEAL", "api.api_key_reveal"),
     ("PROXY_TEST_ECHO_URL", "api.proxy_test_echo_url"),
     ("HTTP_PROXY", "api.proxies.http"),
     ("http_proxy", "api.proxies.http"),
@@ -116,6 +117,8 @@ pub struct ApiConfig {
     /// Lets login be switched off although the listener is reachable from elsewhere.
     pub allow_open_dashboard: bool,
     pub allow_multi_connections_per_compat_node: bool,
+    /// Keeps a sealed copy of new gateway keys, and shows it to an administrator who asks.
+    pub api_key_reveal: bool,
     /// Requests a minute from one address; 0 = no limit.
     pub rate_limit_per_minute: u32,
 }
@@ -218,6 +221,7 @@ impl Default for ApiConfig {
             proxy_test_echo_url: "https://api64.ipify.org?format=json".to_owned(),
             allow_open_dashboard: false,
             allow_multi_connections_per_compat_node: false,
+            api_key_reveal: false,
             rate_limit_per_minute: 300,
         }
     }

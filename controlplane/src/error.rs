@@ -59,6 +59,8 @@ pub enum ApiError {
 
     #[error("there is no {what} `{id}`")]
     NotFound { what: &'static str, id: String },
+    #[error("{0}")]
+    Gone(&'static str),
     #[error("there is nothing at this path")]
     UnknownPath,
     #[error("this path does not know the method: see the Allow header")]
@@ -184,6 +186,7 @@ impl ApiError {
             Self::NotFound { .. } | Self::UnknownPath => {
                 kind(StatusCode::NOT_FOUND, "RESOURCE_001", "not_found")
             }
+            Self::Gone(_) => kind(StatusCode::GONE, "RESOURCE_001", "not_found"),
             Self::Method => kind(StatusCode::METHOD_NOT_ALLOWED, "METHOD_001", "invalid_request"),
             Self::Conflict { .. } => kind(StatusCode::CONFLICT, "RESOURCE_002", "conflict"),
             Self::SelfLockout { .. } => kind(StatusCode::CONFLICT, "SELF_LOCKOUT", "conflict"),

@@ -60,7 +60,7 @@ fn flags(args: &Args) -> figment::value::Dict {
 }
 
 async fn run(config: Config) -> anyhow::Result<()> {
-    let _telemetry = telemetry::init(&config.telemetry)?;
+    let telemetry = telemetry::init(&config.telemetry)?;
     config.api.check()?;
     let cluster_secret = required("CLUSTER_SECRET", config.cluster_secret.as_ref())?;
     config::check_secret("CLUSTER_SECRET", cluster_secret, 32)?;
@@ -82,6 +82,7 @@ async fn run(config: Config) -> anyhow::Result<()> {
         store: Arc::new(store),
         cluster_keys: ClusterKeys::derive(cluster_secret.expose()),
         listen: http.local_addr()?,
+        lines: telemetry.lines(),
         drain: drain.clone(),
     };
     let App {

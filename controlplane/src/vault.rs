@@ -39,6 +39,15 @@ impl<'a> Cell<'a> {
         }
     }
 
+    /// A whole gateway key; `id` is its UUID in its usual text form.
+    pub fn api_key(id: &'a str) -> Self {
+        Self {
+            table: "api_key",
+            column: "key_sealed",
+            id,
+        }
+    }
+
     /// `id` as in [`crate::proxies::id`].
     pub fn proxy_password(id: &'a str) -> Self {
         Self {

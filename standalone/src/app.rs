@@ -62,6 +62,7 @@ pub async fn run(mut settings: Settings) -> anyhow::Result<()> {
             store: store.clone(),
             cluster_keys: keys.clone(),
             listen,
+            lines: telemetry.lines(),
             drain: control_drain.clone(),
         },
     )

@@ -1,9 +1,12 @@
 //! Gateway API keys.
 //!
-//! `GET POST /api/keys` · `GET PUT PATCH DELETE /api/keys/{id}` · `POST /api/keys/{id}/regenerate`
+//! `GET POST /api/keys` · `GET PUT PATCH DELETE /api/keys/{id}` · `POST /api/keys/{id}/regenerate` ·
+//! `GET /api/keys/{id}/reveal`
 //!
 //! A key is `sk-{cluster id, 16}-{key id, 8}-{secret, 32}`. It is shown once; what is stored is a keyed hash, and
-//! enough of its ends to recognise it.
+//! enough of its ends to recognise it. Where `API_KEY_REVEAL` says so, a sealed copy is kept as well.
+
+mod reveal;
 
 use std::collections::BTreeSet;
 
@@ -184,6 +187,7 @@ pub fn router() -> OpenApiRouter<Ctx> {
         .routes(routes!(list, create))
         .routes(routes!(get, update, delete))
         .routes(routes!(regenerate))
+        .routes(routes!(reveal::reveal))
 }
 
 // === impl Row ===
@@ -308,8 +312,9 @@ async fn create(
     let mut tx = ctx.db.config_tx(&operator.origin).await?;
     sqlx::query!(
         "insert into api_key (id, name, key_hash, key_prefix, key_last4, cluster_id, scopes, allowed_models,
-                              allowed_connections, rate_limits, no_log, expires_at, rpm, tpm, concurrency)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+                              allowed_connections, rate_limits, no_log, expires_at, rpm, tpm, concurrency,
+                              key_sealed)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
         id,
         body.name.trim(),
         &minted.hash[..],
@@ -325,6 +330,7 @@ async fn create(
         body.rpm,
         body.tpm,
         body.concurrency,
+        reveal::kept(&ctx, id, &minted.key),
     )
     .execute(tx.conn())
     .await?;
@@ -464,11 +470,12 @@ async fn regenerate(
     may_grant(&operator, &[], &row.scopes)?;
     let minted = Minted::draw(&ctx);
     sqlx::query!(
-        "update api_key set key_hash = $2, key_prefix = $3, key_last4 = $4 where id = $1",
+        "update api_key set key_hash = $2, key_prefix = $3, key_last4 = $4, key_sealed = $5 where id = $1",
         row.id,
         &minted.hash[..],
         minted.prefix,
         minted.last4,
+        reveal::kept(&ctx, row.id, &minted.key),
     )
     .execute(tx.conn())
     .await?;

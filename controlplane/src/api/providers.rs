@@ -1,7 +1,8 @@
 //! Provider connections: the stored credentials.
 //!
 //! `GET POST /api/providers` · `GET PUT PATCH DELETE /api/providers/{id}` · `POST /api/providers/{id}/test` ·
-//! `GET /api/providers/{id}/models` · `POST /api/providers/validate` · `POST /api/providers/test-batch`
+//! `GET /api/providers/{id}/models` · `POST /api/providers/validate` · `POST /api/providers/test-batch` ·
+//! `GET /api/providers/client`, which is gone
 //!
 //! A credential goes in and never comes out: answers carry a mask. Priorities of one provider are always 1..n.
 
@@ -105,6 +106,7 @@ struct ListQuery {
 pub fn router() -> OpenApiRouter<Ctx> {
     OpenApiRouter::new()
         .routes(routes!(list, write::create))
+        .routes(routes!(client))
         .routes(routes!(get, write::update, write::delete))
         .routes(routes!(check::test))
         .routes(routes!(check::models))
@@ -135,6 +137,12 @@ async fn list(
         Json(ConnectionList { connections }),
     )
         .into_response())
+}
+
+/// Showed every credential once; nothing does any more.
+#[utoipa::path(get, path = "/api/providers/client", tag = "providers", responses((status = 410)))]
+async fn client(_: Operator) -> ApiError {
+    ApiError::Gone("credentials are not shown any more: GET /api/providers lists the connections with masks")
 }
 
 /// One connection.

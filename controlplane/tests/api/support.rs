@@ -18,7 +18,7 @@ use controlplane::{
 };
 use http_body_util::BodyExt;
 use parking_lot::Mutex;
-use runtime::{crypto::ClusterKeys, drain::Drain, secret::Secret};
+use runtime::{crypto::ClusterKeys, drain::Drain, secret::Secret, telemetry::Lines};
 use serde_json::Value;
 use sqlx::{Connection, PgConnection};
 use state::{MemoryStore, StateStore};
@@ -45,6 +45,8 @@ pub struct Api {
     pub db: Db,
     pub store: Arc<dyn StateStore>,
     pub drain: Drain,
+    /// What it logged last.
+    pub lines: Lines,
     pub router: Router,
     /// What data planes talk to.
     pub grpc: Routes,
@@ -135,12 +137,13 @@ impl Api {
         adjust(&mut config);
         let db = Db::connect(&database.url, connections).await.unwrap();
         let store: Arc<dyn StateStore> = Arc::new(MemoryStore::new());
-        let drain = Drain::new();
+        let (drain, lines) = (Drain::new(), Lines::default());
         let deps = Deps {
             db: db.clone(),
             store: Arc::clone(&store),
             cluster_keys: ClusterKeys::derive(CLUSTER_SECRET),
             listen: listen.parse().unwrap(),
+            lines: lines.clone(),
             drain: drain.clone(),
         };
         let app = app::build(config, deps).await.unwrap();
@@ -148,6 +151,7 @@ impl Api {
             db,
             store,
             drain,
+            lines,
             router: app.router.merge(app.probes),
             grpc: app.grpc,
             first_run_password: app.first_run_password.map(|password| password.expose().clone()),
@@ -164,6 +168,7 @@ impl Api {
             db: self.db.clone(),
             store: Arc::clone(&self.store),
             drain: Drain::new(),
+            lines: self.lines.clone(),
             router: self.router.clone(),
             grpc: self.grpc.clone(),
             first_run_password: None,

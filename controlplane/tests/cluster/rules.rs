@@ -128,3 +128,40 @@ async fn every_control_plane_reaches_the_data_plane_of_another() {
     let asked: Vec<Value> = first.requests().into_iter().map(|request| request.body).collect();
     assert_eq!(asked.len(), 2, "each test asked once: {asked:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_suite_is_run_and_a_request_is_tried_through_a_data_plane_at_no_keys_expense() {
+    let mut cluster = Cluster::start(1, 1).await;
+    let operator = cluster.operator().await;
+    let (first, _second) = two_endpoints(&operator).await;
+    let suite = json!({"name": "mine", "cases": [{
+        "id": "any", "name": "Any answer", "input": {"messages": [{"role": "user", "content": "hello"}]},
+        "expected": {"strategy": "regex", "value": "."},
+    }]});
+    operator.put("/api/evals/mine", suite).await;
+    let target = json!({"type": "model", "id": "first/sim"});
+    let run = operator
+        .post("/api/evals", json!({"suiteId": "mine", "target": target}))
+        .await;
+    assert_eq!(run["summary"]["passRate"], 100, "{run}");
+    assert_eq!(first.requests().pop().unwrap().body["model"], "sim");
+
+    let body =
+        json!({"max_tokens": 50, "messages": [{"role": "user", "content": "hello"}], "system": "be kind"});
+    let sent = operator
+        .post(
+            "/api/translator/send",
+            json!({"model": "first/sim", "body": body}),
+        )
+        .await;
+    assert_eq!(
+        (&sent["sourceFormat"], &sent["result"]["type"]),
+        (&json!("anthropic_messages"), &json!("message"))
+    );
+    assert_eq!(first.requests().len(), 2);
+    let usage = operator.get("/api/usage/request-logs").await;
+    assert!(
+        !usage.to_string().contains("sim"),
+        "nothing is accounted: {usage}"
+    );
+}

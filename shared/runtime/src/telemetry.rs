@@ -1,5 +1,9 @@
 //! Logs: one subscriber per process, to standard error, with a filter that can be changed while it runs.
 
+mod lines;
+
+pub use lines::{Line, Lines};
+
 use serde::Deserialize;
 use std::io::{self, IsTerminal};
 use thiserror::Error;
@@ -28,6 +32,7 @@ pub enum TelemetryError {
 #[derive(Clone)]
 pub struct TelemetryGuard {
     filter: reload::Handle<EnvFilter, Registry>,
+    lines: Lines,
 }
 
 // === impl TelemetryConfig ===
@@ -44,6 +49,10 @@ impl Default for TelemetryConfig {
 // === impl TelemetryGuard ===
 
 impl TelemetryGuard {
+    pub fn lines(&self) -> Lines {
+        self.lines.clone()
+    }
+
     /// Replaces the filter from now on; one that cannot be read leaves the old one.
     pub fn set_filter(&self, filter: &str) -> Result<(), TelemetryError> {
         self.filter
@@ -54,9 +63,11 @@ impl TelemetryGuard {
     }
 }
 
+/// From here on, what passes the filter is written to standard error, and the last of it is kept.
 pub fn init(config: &TelemetryConfig) -> Result<TelemetryGuard, TelemetryError> {
     let (filter, handle) = reload::Layer::new(parse(&config.filter)?);
-    let registry = tracing_subscriber::registry().with(filter);
+    let lines = Lines::default();
+    let registry = tracing_subscriber::registry().with(filter).with(lines.clone());
     let done = if config.json {
         registry
             .with(fmt::layer().json().with_writer(io::stderr))
@@ -69,7 +80,10 @@ pub fn init(config: &TelemetryConfig) -> Result<TelemetryGuard, TelemetryError> 
         registry.with(text).try_init()
     };
     done.map_err(|_| TelemetryError::Twice)?;
-    Ok(TelemetryGuard { filter: handle })
+    Ok(TelemetryGuard {
+        filter: handle,
+        lines,
+    })
 }
 
 fn parse(filter: &str) -> Result<EnvFilter, TelemetryError> {
