@@ -15,15 +15,19 @@ use crate::tally::Tally;
 use crate::usage::{self, Ended, Spool, SpoolConfig};
 use anyhow::Context;
 use axum::Router;
+use chrono::{DateTime, Utc};
 use futures::FutureExt;
+use prost::Message;
 use proto::v1::command::Op;
 use proto::v1::command_result::Answer;
+use proto::v1::log_lines::Line;
+use proto::v1::{LogLines, ReadLog};
 use runtime::crypto::ClusterKeys;
 use runtime::drain::Drain;
 use runtime::egress::{Egress, EgressConfig};
 use runtime::metrics::Registry;
 use runtime::readiness::{Latch, Readiness};
-use runtime::telemetry::TelemetryGuard;
+use runtime::telemetry::{Lines, TelemetryGuard, Wanted};
 use state::{Banned, GuardedStore, Settlement, StateStore};
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -207,10 +211,42 @@ async fn carry_out(
         }
         Op::Resync(_) => Err("a resynchronisation is not carried out here".to_owned()),
         Op::TryProxy(asked) => Ok(Some(Answer::TriedProxy(try_proxy(&gateway, asked).await))),
+        Op::ReadLog(asked) => {
+            let telemetry = telemetry.ok_or("this process keeps no lines of its log")?;
+            Ok(Some(Answer::LogLines(last_lines(&telemetry.lines(), asked))))
+        }
         Op::Ask(asked) => Ok(Some(Answer::Asked(question(&gateway, asked).await))),
         Op::Probe(asked) => Ok(Some(Answer::Probed(probe(&gateway, asked).await))),
         Op::Explain(asked) => Ok(Some(Answer::Explained(explain(&gateway, &data_plane_id, &asked)))),
     }
+}
+
+/// As many of the newest as one answer has room for.
+fn last_lines(lines: &Lines, asked: ReadLog) -> LogLines {
+    const ROOM: usize = 1024 * 1024;
+    let wanted = Wanted {
+        level: asked.level,
+        component: asked.component,
+        limit: usize::try_from(asked.limit).unwrap_or(usize::MAX),
+    };
+    let mut room = ROOM;
+    let mut found: Vec<Line> = Vec::new();
+    for line in lines.newest(&wanted).into_iter().rev() {
+        let line = Line {
+            at_ms: DateTime::<Utc>::from(line.at).timestamp_millis(),
+            level: line.level.as_str().to_lowercase(),
+            component: line.target,
+            message: line.message,
+            fields: serde_json::Value::Object(line.fields).to_string(),
+        };
+        let Some(left) = room.checked_sub(line.encoded_len()) else {
+            break;
+        };
+        room = left;
+        found.push(line);
+    }
+    found.reverse();
+    LogLines { lines: found }
 }
 
 async fn watch_configuration(mut standing: watch::Receiver<sync::Standing>, configured: Latch) {

@@ -3,12 +3,16 @@
 use std::time::{Duration, SystemTime};
 
 use axum::http::Method;
+use proto::v1::{LogLines, command::Op, command_result::Answer, log_lines};
 use runtime::telemetry::Line;
 use serde_json::{Map, json};
 use tracing::Level;
 use uuid::Uuid;
 
-use crate::support::Api;
+use crate::{
+    data_plane::{DataPlane, Reply},
+    support::Api,
+};
 
 async fn usage(api: &Api, provider: &str, outcome: &str, duration_ms: i32, age: &str) {
     sqlx::query(
@@ -167,6 +171,32 @@ async fn the_last_hour_of_the_log_can_be_read() {
         (&lines[0]["level"], &lines[0]["component"]),
         (&json!("error"), &json!("controlplane::publisher"))
     );
+    let _data_plane = DataPlane::join(&api, |op| {
+        let Op::ReadLog(asked) = op else {
+            return Reply::Refused("unexpected");
+        };
+        assert_eq!(
+            (asked.level.as_str(), asked.component.as_str(), asked.limit),
+            ("warn", "", 200)
+        );
+        let line = log_lines::Line {
+            at_ms: 1_700_000_000_123,
+            level: "warn".to_owned(),
+            component: "dataplane::sync".to_owned(),
+            message: "late".to_owned(),
+            fields: r#"{"revision":7}"#.to_owned(),
+        };
+        Reply::done(Answer::LogLines(LogLines { lines: vec![line] }))
+    })
+    .await;
+    let lines = api.get("/api/logs/console?node=dp-1&level=warn").await;
+    let expected = json!([{
+        "timestamp": "2023-11-14T22:13:20.123Z", "level": "warn", "component": "dataplane::sync", "message": "late",
+        "fields": { "revision": 7 },
+    }]);
+    assert_eq!(lines.expect(200), &expected);
+    let missing = api.get("/api/logs/console?node=dp-2").await;
+    missing.expect_error(404, "RESOURCE_001");
     for query in ["?limit=0", "?limit=2001", "?level=loud"] {
         let refused = api.get(&format!("/api/logs/console{query}")).await;
         refused.expect_error(400, "VALIDATION_001");

@@ -159,6 +159,19 @@ async fn a_suite_is_run_and_a_request_is_tried_through_a_data_plane_at_no_keys_e
         (&json!("anthropic_messages"), &json!("message"))
     );
     assert_eq!(first.requests().len(), 2);
+    let planes = operator.get("/api/data-planes").await;
+    let id = planes["dataPlanes"][0]["id"].as_str().unwrap();
+    let lines = operator.get(&format!("/api/logs/console?node={id}")).await;
+    let components: Vec<&str> = lines
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|line| line["component"].as_str())
+        .collect();
+    assert!(
+        components.iter().any(|name| name.contains("dataplane")),
+        "{lines}"
+    );
     let usage = operator.get("/api/usage/request-logs").await;
     assert!(
         !usage.to_string().contains("sim"),

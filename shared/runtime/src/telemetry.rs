@@ -2,7 +2,7 @@
 
 mod lines;
 
-pub use lines::{Line, Lines};
+pub use lines::{LEVELS, Line, Lines, Wanted};
 
 use serde::Deserialize;
 use std::io::{self, IsTerminal};

@@ -198,6 +198,61 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/evals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The suites, without the answers that are expected. */
+        get: operations["get_evals"];
+        put?: never;
+        /** Runs a suite, over answers that are sent or that are asked for. */
+        post: operations["post_evals"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/evals/runs/{runId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How far a run is, and what it found so far. */
+        get: operations["get_evals_runs_runId"];
+        put?: never;
+        post?: never;
+        /** Ends a run, wherever it is carried out, after the cases that are being asked. */
+        delete: operations["delete_evals_runs_runId"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/evals/{suiteId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A whole suite. */
+        get: operations["get_evals_suiteId"];
+        /** Makes a suite, or replaces one with all its cases. */
+        put: operations["put_evals_suiteId"];
+        post?: never;
+        /** Removes a suite of one's own. What it found out stays. */
+        delete: operations["delete_evals_suiteId"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/explain": {
         parameters: {
             query?: never;
@@ -318,6 +373,57 @@ export interface paths {
         put?: never;
         /** Replaces the secret of a key and shows the new one, once. The old one ends. */
         post: operations["post_keys_id_regenerate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/keys/{id}/reveal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A whole key. Refused unless the control plane was started with `API_KEY_REVEAL=true`. */
+        get: operations["get_keys_id_reveal"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/logs/console": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The last lines, oldest first. */
+        get: operations["get_logs_console"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/models": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every model that is known beforehand. */
+        get: operations["get_models"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -475,6 +581,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/provider-metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How providers did. */
+        get: operations["get_provider_metrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/provider-models": {
         parameters: {
             query?: never;
@@ -561,6 +684,23 @@ export interface paths {
         put?: never;
         /** Stores a credential. A connection of the same provider and name is updated in place. */
         post: operations["post_providers"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/providers/client": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Showed every credential once; nothing does any more. */
+        get: operations["get_providers_client"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -905,17 +1045,102 @@ export interface paths {
         patch: operations["patch_settings_thinking_budget"];
         trace?: never;
     };
-    "/api/telemetry/summary": {
+    "/api/storage/health": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        /** Percentiles of a window, by provider and by phase. */
-        get: operations["get_telemetry_summary"];
+        /** How large the database is. */
+        get: operations["get_storage_health"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/token-health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether accounts that sign in by OAuth still can. */
+        get: operations["get_token_health"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/translator/detect": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Finds out which dialect a request is in. */
+        post: operations["post_translator_detect"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/translator/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What was tried lately. */
+        get: operations["get_translator_history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/translator/send": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sends a request as a client would, through a data plane. The answer comes whole, whatever the request says. */
+        post: operations["post_translator_send"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/translator/translate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Says a request in another dialect. */
+        post: operations["post_translator_translate"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1036,23 +1261,6 @@ export interface paths {
         };
         /** Objects, unless `format=text` asks for lines. */
         get: operations["get_usage_request_logs"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/usage/{connectionId}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** What a connection has left of its provider's limit. */
-        get: operations["get_usage_connectionId"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1297,6 +1505,18 @@ export interface components {
             used?: number | null;
             /** Format: double */
             weeklyTotal: number;
+        };
+        BuiltInModel: {
+            /** @description A name that was given to it; its own id without one. */
+            alias: string;
+            /** @description Some enabled connection belongs to its provider. */
+            available: boolean;
+            /** @description As clients write it. */
+            fullModel: string;
+            /** @description The provider's own id. */
+            model: string;
+            name: string;
+            provider: string;
         };
         CacheForgotten: {
             message: string;
@@ -1705,6 +1925,14 @@ export interface components {
             testStatus: string;
             updatedAt: components["schemas"]["Stamp"];
         };
+        ConsoleLine: {
+            /** @description The part of the program that wrote it. */
+            component: string;
+            fields: Record<string, unknown>;
+            level: string;
+            message: string;
+            timestamp?: components["schemas"]["Stamp"] | null;
+        };
         CredentialCheck: {
             apiKey: string;
             baseUrl?: string | null;
@@ -1861,6 +2089,15 @@ export interface components {
         DeleteBody: {
             model: string;
         };
+        DetectBody: {
+            /** @description A request in any dialect. */
+            body: Record<string, unknown>;
+        };
+        Detected: {
+            /** @description `openai_chat`, `openai_responses`, `anthropic_messages`, `gemini` or `ollama_chat`. */
+            format: string;
+            success: boolean;
+        };
         Diagnosis: {
             code?: string | null;
             message: string;
@@ -1918,6 +2155,109 @@ export interface components {
             target?: string | null;
             timestamp: components["schemas"]["Stamp"];
             userAgent?: string | null;
+        };
+        EvalCase: {
+            expected?: components["schemas"]["EvalExpected"] | null;
+            id: string;
+            input: components["schemas"]["EvalInput"];
+            /** @description Who is asked, where no target is named. */
+            model?: string | null;
+            name: string;
+            tags?: string[];
+        };
+        EvalExpected: {
+            /** @description `exact`, `contains`, `regex` or `judge`. */
+            strategy: string;
+            /** @description The text, the part of it, the pattern, or what a judge is to look for. */
+            value: string;
+        };
+        /** @description As in Chat Completions. */
+        EvalInput: {
+            /** Format: int32 */
+            max_tokens?: number | null;
+            messages: Record<string, unknown>[];
+        };
+        EvalRun: {
+            finishedAt?: components["schemas"]["Stamp"] | null;
+            /**
+             * Format: uuid
+             * @description Of runs that are compared.
+             */
+            groupId?: string | null;
+            /** @description `{caseId, caseName, passed, durationMs, details, error?}`, in the order of the cases once it is finished. */
+            results: Record<string, unknown>[];
+            /** Format: uuid */
+            runId: string;
+            startedAt: components["schemas"]["Stamp"];
+            /** @description `running`, `finished`, `cancelled`, or `lost`: whoever ran it is gone. */
+            status: string;
+            suiteId: string;
+            suiteName: string;
+            summary: components["schemas"]["EvalSummary"];
+            target: Record<string, unknown>;
+        };
+        EvalRunBody: {
+            /** @description Ask with the rights of this API key. Nothing is charged to it. */
+            apiKeyId?: string | null;
+            compareTarget?: components["schemas"]["EvalTarget"] | null;
+            /** @description The model that grades the cases whose strategy is `judge`. */
+            judge?: string | null;
+            /** @description Answers by id of the case. Without them, the cases are asked. */
+            outputs?: {
+                [key: string]: string;
+            } | null;
+            suiteId: string;
+            target?: components["schemas"]["EvalTarget"] | null;
+        };
+        EvalRunCancelled: {
+            /** @description Was running until now. */
+            cancelled: boolean;
+            success: boolean;
+        };
+        EvalRunStarted: {
+            /**
+             * Format: uuid
+             * @description Of the target to compare with.
+             */
+            compareRunId?: string | null;
+            /** Format: uuid */
+            runId: string;
+        };
+        EvalSuite: {
+            builtin: boolean;
+            caseCount: number;
+            cases: components["schemas"]["EvalCase"][];
+            description: string;
+            id: string;
+            name: string;
+        };
+        EvalSuiteBody: {
+            /** @description 1 to 200. */
+            cases: components["schemas"]["EvalCase"][];
+            description?: string;
+            name: string;
+        };
+        EvalSuiteDeleted: {
+            success: boolean;
+        };
+        EvalSummary: {
+            /** Format: int32 */
+            failed: number;
+            /**
+             * Format: int32
+             * @description Percent.
+             */
+            passRate: number;
+            /** Format: int32 */
+            passed: number;
+            /** Format: int32 */
+            total: number;
+        };
+        EvalTarget: {
+            /** @description A model as clients write it, or id or name of a combo. */
+            id?: string | null;
+            /** @description `suite-default`: the model that each case names; `model`; or `combo`. */
+            type: string;
         };
         /** @description One request as it was decided. */
         ExplanationView: {
@@ -2419,26 +2759,6 @@ export interface components {
                 [key: string]: number;
             };
         };
-        Percentiles: {
-            /** Format: int64 */
-            count: number;
-            /** Format: int32 */
-            p50: number;
-            /** Format: int32 */
-            p95: number;
-            /** Format: int32 */
-            p99: number;
-        };
-        Phase: {
-            /** Format: double */
-            avg: number;
-            /** Format: int64 */
-            count: number;
-            /** Format: int32 */
-            p50: number;
-            /** Format: int32 */
-            p95: number;
-        };
         PolicyBody: {
             /** @description `create`, `update` or `unlock`. Without it a body with an `id` is an update, and one without a create. */
             action?: string | null;
@@ -2627,6 +2947,25 @@ export interface components {
             /** @description The provider's name for people. */
             provider: string;
         };
+        ProviderFigures: {
+            /** Format: int64 */
+            avgLatencyMs: number;
+            /**
+             * Format: int64
+             * @description Percent.
+             */
+            successRate: number;
+            /** Format: int64 */
+            totalRequests: number;
+            /** Format: int64 */
+            totalSuccesses: number;
+        };
+        ProviderMetrics: {
+            /** @description By provider, of requests of the last 30 days that reached one. */
+            metrics: {
+                [key: string]: components["schemas"]["ProviderFigures"];
+            };
+        };
         ProxyConfigView: {
             /** @description By id of the combo. */
             combos: {
@@ -2678,7 +3017,10 @@ export interface components {
             /** @description A stored one: `global`, `provider`, `combo` or `key`. */
             level?: string | null;
             proxy?: components["schemas"]["ProxyFields"] | null;
-            /** @description Who calls through it: `cp`, this control plane. */
+            /**
+             * @description Who calls through it: `cp`, this control plane, unless told otherwise; or `dp`, a data plane, through a stored
+             *     one.
+             */
             via?: string | null;
         };
         ProxyTestView: {
@@ -2717,24 +3059,6 @@ export interface components {
              * @description Requests that have it.
              */
             running: number;
-        };
-        Quota: {
-            /** Format: int32 */
-            remaining: number;
-            resetAt?: components["schemas"]["Stamp"] | null;
-            /** Format: int32 */
-            total: number;
-            unlimited: boolean;
-            /** Format: int32 */
-            used: number;
-        };
-        QuotaView: {
-            limitReached?: boolean | null;
-            /** @description What there is to say where there are no quotas. */
-            message?: string | null;
-            quotas?: {
-                [key: string]: components["schemas"]["Quota"];
-            };
         };
         /** @description Of connections with rate limit protection. */
         RateDefaults: {
@@ -2926,6 +3250,9 @@ export interface components {
             /** @description Queues of protected connections, by `provider:connectionId`. */
             rateLimitStatus: components["schemas"]["BTreeMap"];
         };
+        RevealedKey: {
+            key: string;
+        };
         /** @enum {string} */
         Scope: "model" | "connection" | "provider-breaker";
         /** @description Requests for a model that fits the pattern are compared by the vectors of the embedding model. */
@@ -2977,6 +3304,23 @@ export interface components {
              * @description Of answers that no provider had to give.
              */
             tokensSaved: number;
+        };
+        SendBody: {
+            body: Record<string, unknown>;
+            /** @description As clients write it; as the body says when absent. */
+            model?: string | null;
+            /** @description The dialect of `body`, and of the answer; found out when absent. */
+            sourceFormat?: string | null;
+        };
+        Sent: {
+            /** Format: int32 */
+            latencyMs: number;
+            model: string;
+            /** @description Who answered. */
+            provider: string;
+            result: Record<string, unknown>;
+            sourceFormat: string;
+            success: boolean;
         };
         SessionDone: {
             success: boolean;
@@ -3060,6 +3404,19 @@ export interface components {
             authenticated: boolean;
             expiresAt?: components["schemas"]["Stamp"] | null;
             requireLogin: boolean;
+        };
+        StorageHealth: {
+            driver: string;
+            oldestUsageAt?: components["schemas"]["Stamp"] | null;
+            /** Format: int64 */
+            sizeBytes: number;
+            /**
+             * Format: int64
+             * @description Requests in the log.
+             */
+            usageEvents: number;
+            /** @description Of the server. */
+            version: string;
         };
         /** @description What is stored, with defaults filled in. A field is named as its key. */
         Stored: {
@@ -3163,28 +3520,6 @@ export interface components {
             /** Format: int64 */
             unpricedRequests: number;
         };
-        /** @description Milliseconds. Of a request: until its answer began, which is the whole answer where it is no stream. */
-        SummaryView: {
-            /** Format: int64 */
-            count: number;
-            /** Format: int32 */
-            p50: number;
-            /** Format: int32 */
-            p95: number;
-            /** Format: int32 */
-            p99: number;
-            /** @description `resolve` until a provider was called, `connect` until it answered, `stream` from the first event to the last. */
-            phaseBreakdown: {
-                [key: string]: components["schemas"]["Phase"];
-            };
-            providers: {
-                [key: string]: components["schemas"]["Percentiles"];
-            };
-            /** Format: int64 */
-            totalRequests: number;
-            /** Format: int64 */
-            windowMs: number;
-        };
         SystemPromptBody: {
             /** @description Off keeps the prompt for later. */
             enabled?: boolean | null;
@@ -3259,6 +3594,29 @@ export interface components {
             /** @default passthrough */
             mode: string;
         };
+        /** @description Of active connections that sign in by OAuth. */
+        TokenHealth: {
+            /**
+             * Format: int64
+             * @description Did not, or have expired.
+             */
+            errored: number;
+            /**
+             * Format: int64
+             * @description Worked when they were tried last.
+             */
+            healthy: number;
+            lastCheckAt?: components["schemas"]["Stamp"] | null;
+            /** @description `healthy`, `warning` or `error`. */
+            status: string;
+            /** Format: int64 */
+            total: number;
+            /**
+             * Format: int64
+             * @description Were never tried.
+             */
+            warning: number;
+        };
         /** @description Tokens in disjoint classes. */
         TokensView: {
             /** Format: int64 */
@@ -3288,6 +3646,55 @@ export interface components {
             };
             /** @description Queues of protected connections, by `provider:connectionId`. */
             rateLimitStatus: components["schemas"]["BTreeMap"];
+        };
+        TranslateBody: {
+            body: Record<string, unknown>;
+            /** @description The provider's own model id; as the body says when absent. */
+            model?: string | null;
+            /** @description Id or alias of a built-in provider. */
+            provider?: string | null;
+            /** @description The dialect of `body`; found out when absent. */
+            sourceFormat?: string | null;
+            /** @description The dialect to say it in; that of `provider` when absent. */
+            targetFormat?: string | null;
+        };
+        Translated: {
+            /** @description What was lost, changed or made up. */
+            notes: components["schemas"]["TranslationNote"][];
+            /** @description As the provider would get it. */
+            result: Record<string, unknown>;
+            sourceFormat: string;
+            success: boolean;
+            targetFormat: string;
+        };
+        TranslationNote: {
+            detail: string;
+            field: string;
+            /** @description `info`, `loss` or `synth`. */
+            severity: string;
+        };
+        TranslatorEvent: {
+            /** @description `translate` or `send`. */
+            kind: string;
+            /** Format: int32 */
+            latencyMs?: number | null;
+            /** @description As it was asked for. */
+            model: string;
+            provider?: string | null;
+            sourceFormat: string;
+            /** @description `ok` or `error`. */
+            status: string;
+            /** Format: int32 */
+            statusCode?: number | null;
+            targetFormat?: string | null;
+            timestamp: components["schemas"]["Stamp"];
+        };
+        TranslatorHistory: {
+            /** @description Newest first. */
+            events: components["schemas"]["TranslatorEvent"][];
+            success: boolean;
+            /** Format: int64 */
+            total: number;
         };
         UnavailableView: {
             connectionId?: string | null;
@@ -3918,6 +4325,249 @@ export interface operations {
             };
         };
     };
+    get_evals: {
+        parameters: {
+            query?: {
+                /** @description `full`: with the answers that are expected, the last runs, and what can be asked. */
+                view?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EvalSuite"][];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    post_evals: {
+        parameters: {
+            query?: {
+                /** @description Answer at once with the id of the run. */
+                async?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EvalRunBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EvalRun"];
+                };
+            };
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EvalRunStarted"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    get_evals_runs_runId: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                runId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EvalRun"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    delete_evals_runs_runId: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                runId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EvalRunCancelled"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    get_evals_suiteId: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                suiteId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EvalSuite"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    put_evals_suiteId: {
+        parameters: {
+            query?: {
+                /** @description `applied`: answer when every connected data plane runs the new revision. */
+                wait?: string;
+                /** @description How long to wait at most, 100 to 10000 milliseconds. */
+                waitMs?: number;
+            };
+            header?: never;
+            path: {
+                suiteId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EvalSuiteBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EvalSuite"];
+                };
+            };
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EvalSuite"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    delete_evals_suiteId: {
+        parameters: {
+            query?: {
+                /** @description `applied`: answer when every connected data plane runs the new revision. */
+                wait?: string;
+                /** @description How long to wait at most, 100 to 10000 milliseconds. */
+                waitMs?: number;
+            };
+            header?: never;
+            path: {
+                suiteId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EvalSuiteDeleted"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
     post_explain: {
         parameters: {
             query?: never;
@@ -4390,6 +5040,110 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+        };
+    };
+    get_keys_id_reveal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RevealedKey"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    get_logs_console: {
+        parameters: {
+            query?: {
+                /** @description Of this level or worse: `error`, `warn`, `info`, `debug` or `trace`. */
+                level?: string;
+                /** @description 1 to 2000, 200 unless told otherwise: the newest. */
+                limit?: number;
+                /** @description A part of the program, such as `controlplane::publish`, with all below it. */
+                component?: string;
+                /** @description The id of a data plane, for its log instead of this control plane's. */
+                node?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsoleLine"][];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    get_models: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelList"];
+                };
             };
         };
     };
@@ -5053,6 +5807,25 @@ export interface operations {
             };
         };
     };
+    get_provider_metrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProviderMetrics"];
+                };
+            };
+        };
+    };
     get_provider_models: {
         parameters: {
             query?: {
@@ -5521,6 +6294,23 @@ export interface operations {
                 content?: never;
             };
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    get_providers_client: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            410: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6742,6 +7532,12 @@ export interface operations {
                 };
                 content?: never;
             };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
         };
     };
     get_settings_require_login: {
@@ -7042,11 +7838,78 @@ export interface operations {
             };
         };
     };
-    get_telemetry_summary: {
+    get_storage_health: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StorageHealth"];
+                };
+            };
+        };
+    };
+    get_token_health: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenHealth"];
+                };
+            };
+        };
+    };
+    post_translator_detect: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DetectBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Detected"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    get_translator_history: {
         parameters: {
             query?: {
-                /** @description How far back, in milliseconds; five minutes when absent, ten seconds to a day. */
-                windowMs?: number;
+                /** @description 1 to 200, 50 unless told otherwise. */
+                limit?: number;
             };
             header?: never;
             path?: never;
@@ -7059,7 +7922,77 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SummaryView"];
+                    "application/json": components["schemas"]["TranslatorHistory"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    post_translator_send: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SendBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Sent"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    post_translator_translate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TranslateBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Translated"];
                 };
             };
             400: {
@@ -7441,39 +8374,6 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["RequestView"][];
                 };
-            };
-        };
-    };
-    get_usage_connectionId: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                connectionId: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["QuotaView"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
             };
         };
     };

@@ -4,8 +4,8 @@
 use std::{cmp::Reverse, time::Duration};
 
 use proto::v1::{
-    Ask, Asked as Answered, Command, CommandResult, DataPlaneState, Explain, Explained, Probe, Probed,
-    TriedProxy, TryProxy, command::Op, command_result::Answer,
+    Ask, Asked as Answered, Command, CommandResult, DataPlaneState, Explain, Explained, LogLines, Probe,
+    Probed, ReadLog, TriedProxy, TryProxy, command::Op, command_result::Answer,
 };
 use thiserror::Error;
 use tokio::{
@@ -89,6 +89,22 @@ impl Fleet {
         }
     }
 
+    /// The last lines of the log of one data plane.
+    pub async fn read_log(
+        &self,
+        data_plane: &str,
+        asked: ReadLog,
+        deadline: Duration,
+    ) -> Result<LogLines, AskError> {
+        match self
+            .ask_one(Some(data_plane), Op::ReadLog(asked), deadline)
+            .await?
+        {
+            (_, Some(Answer::LogLines(lines))) => Ok(lines),
+            (data_plane, _) => Err(AskError::unfit(data_plane)),
+        }
+    }
+
     /// What some data plane would decide for a request now.
     pub async fn explain(&self, explain: Explain, deadline: Duration) -> Result<Explained, AskError> {
         match self.ask(Op::Explain(explain), deadline).await? {
@@ -99,13 +115,23 @@ impl Fleet {
 
     /// Who answered, and what.
     async fn ask(&self, op: Op, deadline: Duration) -> Result<(String, Option<Answer>), AskError> {
+        self.ask_one(None, op, deadline).await
+    }
+
+    /// Asks this one, or any.
+    async fn ask_one(
+        &self,
+        only: Option<&str>,
+        op: Op,
+        deadline: Duration,
+    ) -> Result<(String, Option<Answer>), AskError> {
         let command = Command {
             command_id: rand::random(),
             op: Some(op),
         };
-        let (id, result) = match self.askable() {
+        let (id, result) = match self.askable(only) {
             Some(askable) => self.ask_here(askable, command, deadline).await?,
-            None => self.ask_elsewhere(command, deadline).await?,
+            None => self.ask_elsewhere(only, command, deadline).await?,
         };
         match result.ok {
             true => Ok((id, result.answer)),
@@ -155,10 +181,11 @@ impl Fleet {
     }
 
     /// The one that is most ready, and of those the least busy.
-    fn askable(&self) -> Option<Askable> {
+    fn askable(&self, only: Option<&str>) -> Option<Askable> {
         let members = self.0.members.lock();
         let able = members
             .iter()
+            .filter(|(id, _)| only.is_none_or(|only| only == *id))
             .filter_map(|(id, member)| Some((readiness(member)?, id, member)));
         let (_, id, member) =
             able.max_by_key(|(readiness, _, member)| (*readiness, Reverse(member.inflight)))?;

@@ -38,7 +38,12 @@ const TAKE: Duration = Duration::from_millis(1_500);
 impl Fleet {
     /// Asks a data plane whose stream another replica holds. While a replica is gone and its data planes still seem to be
     /// there, one of yet another replica is asked.
-    pub(super) async fn ask_elsewhere(&self, command: Command, deadline: Duration) -> Outcome {
+    pub(super) async fn ask_elsewhere(
+        &self,
+        only: Option<&str>,
+        command: Command,
+        deadline: Duration,
+    ) -> Outcome {
         if self.is_alone() {
             return Err(AskError::Nobody);
         }
@@ -46,7 +51,7 @@ impl Fleet {
         let mut gone: Vec<Reachable> = Vec::new();
         loop {
             let left = until.saturating_duration_since(Instant::now());
-            let put = self.put(&command, left, &gone).await.map_err(unreadable)?;
+            let put = self.put(only, &command, left, &gone).await.map_err(unreadable)?;
             let Some((question, reachable)) = put else {
                 return Err(gone
                     .pop()
@@ -86,6 +91,7 @@ impl Fleet {
 
     async fn put(
         &self,
+        only: Option<&str>,
         command: &Command,
         left: Duration,
         gone: &[Reachable],
@@ -96,7 +102,7 @@ impl Fleet {
             .map(|gone| gone.replica)
             .chain([self.0.replica])
             .collect();
-        let Some(reachable) = table::reachable_elsewhere(pool, &others).await? else {
+        let Some(reachable) = table::reachable_elsewhere(pool, &others, only).await? else {
             return Ok(None);
         };
         let question = Uuid::now_v7();

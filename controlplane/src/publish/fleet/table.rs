@@ -196,18 +196,21 @@ pub(super) async fn ready_elsewhere(pool: &PgPool, replica: Uuid) -> Result<usiz
     Ok(usize::try_from(ready).unwrap_or_default())
 }
 
-/// The data plane that is most ready, and of those the least busy, whose stream none of these replicas holds.
+/// The data plane that is most ready, and of those the least busy, whose stream none of these replicas holds; or this
+/// one, if none of them does.
 pub(super) async fn reachable_elsewhere(
     pool: &PgPool,
     replicas: &[Uuid],
+    only: Option<&str>,
 ) -> Result<Option<Reachable>, sqlx::Error> {
     sqlx::query_as!(
         Reachable,
         r#"select id, connected_to as "replica!" from data_plane
            where connected_to <> all($1) and last_seen > now() - interval '15 seconds' and applied_epoch is not null
-             and state in ('ready', 'degraded', 'starting')
+             and state in ('ready', 'degraded', 'starting') and ($2::text is null or id = $2)
            order by array_position(array['ready', 'degraded', 'starting'], state), inflight, id limit 1"#,
         replicas,
+        only,
     )
     .fetch_optional(pool)
     .await

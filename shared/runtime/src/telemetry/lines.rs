@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use std::collections::VecDeque;
 use std::fmt::{Debug, Display};
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::Layer;
@@ -15,6 +15,11 @@ use tracing_subscriber::layer::Context;
 const KEPT: usize = 2_000;
 /// Of one text.
 const CHARS: usize = 2_000;
+
+/// Names of levels, the most severe first.
+pub const LEVELS: [&str; 5] = ["error", "warn", "info", "debug", "trace"];
+/// Older lines are of no interest.
+const SINCE: Duration = Duration::from_secs(3600);
 
 /// A handle on the lines; clones share them.
 #[derive(Clone, Debug, Default)]
@@ -28,6 +33,16 @@ pub struct Line {
     pub target: String,
     pub message: String,
     pub fields: Map<String, Value>,
+}
+
+/// Which lines to show.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    /// One of [`LEVELS`], or worse; anything else is any level.
+    pub level: String,
+    /// A part of the program, such as `controlplane::publish`, with all below it; empty is all of it.
+    pub component: String,
+    pub limit: usize,
 }
 
 /// Takes an event apart.
@@ -48,18 +63,36 @@ impl Lines {
         lines.push_back(line);
     }
 
-    /// Those that are wanted, the newest `limit` of them, oldest first.
-    pub fn newest(&self, limit: usize, wanted: impl Fn(&Line) -> bool) -> Vec<Line> {
+    /// The newest of those that are wanted, of the last hour, oldest first.
+    pub fn newest(&self, wanted: &Wanted) -> Vec<Line> {
+        let since = SystemTime::now().checked_sub(SINCE);
         let lines = self.0.lock();
         let mut newest: Vec<Line> = lines
             .iter()
             .rev()
-            .filter(|line| wanted(line))
-            .take(limit)
+            .filter(|line| since.is_none_or(|since| line.at >= since) && wanted.includes(line))
+            .take(wanted.limit)
             .cloned()
             .collect();
         newest.reverse();
         newest
+    }
+}
+
+// === impl Wanted ===
+
+impl Wanted {
+    fn includes(&self, line: &Line) -> bool {
+        let rank = |name: &str| LEVELS.iter().position(|level| level.eq_ignore_ascii_case(name));
+        let severe = match (rank(&self.level), rank(line.level.as_str())) {
+            (Some(wanted), Some(found)) => found <= wanted,
+            _ => true,
+        };
+        let below = line
+            .target
+            .strip_prefix(&self.component)
+            .is_some_and(|rest| self.component.is_empty() || rest.is_empty() || rest.starts_with("::"));
+        severe && below
     }
 }
 
@@ -138,7 +171,12 @@ mod tests {
             }
             tracing::warn!(who = "me", error = %"broken", left = -1, "it {}", "failed");
         });
-        let found = lines.newest(2, |_| true);
+        let wanted = |limit: usize, level: &str| Wanted {
+            level: level.to_owned(),
+            limit,
+            ..Wanted::default()
+        };
+        let found = lines.newest(&wanted(2, ""));
         assert_eq!(found[0].fields["number"], KEPT + 4);
         assert_eq!(
             (found[1].message.as_str(), found[1].level),
@@ -147,7 +185,7 @@ mod tests {
         let fields = serde_json::json!({ "who": "me", "error": "broken", "left": -1 });
         assert_eq!(Value::Object(found[1].fields.clone()), fields);
         assert!(found[1].target.ends_with("lines::tests"), "{}", found[1].target);
-        assert_eq!(lines.newest(usize::MAX, |_| true).len(), KEPT);
-        assert_eq!(lines.newest(5, |line| line.level == Level::WARN).len(), 1);
+        assert_eq!(lines.newest(&wanted(usize::MAX, "trace")).len(), KEPT);
+        assert_eq!(lines.newest(&wanted(5, "warn")).len(), 1);
     }
 }
