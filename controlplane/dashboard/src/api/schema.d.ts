@@ -1062,6 +1062,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/telemetry/summary": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Percentiles of a window, by provider and by phase. */
+        get: operations["get_telemetry_summary"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/token-health": {
         parameters: {
             query?: never;
@@ -1261,6 +1278,23 @@ export interface paths {
         };
         /** Objects, unless `format=text` asks for lines. */
         get: operations["get_usage_request_logs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/usage/{connectionId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a connection has left of its provider's limit. */
+        get: operations["get_usage_connectionId"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2759,6 +2793,26 @@ export interface components {
                 [key: string]: number;
             };
         };
+        Percentiles: {
+            /** Format: int64 */
+            count: number;
+            /** Format: int32 */
+            p50: number;
+            /** Format: int32 */
+            p95: number;
+            /** Format: int32 */
+            p99: number;
+        };
+        Phase: {
+            /** Format: double */
+            avg: number;
+            /** Format: int64 */
+            count: number;
+            /** Format: int32 */
+            p50: number;
+            /** Format: int32 */
+            p95: number;
+        };
         PolicyBody: {
             /** @description `create`, `update` or `unlock`. Without it a body with an `id` is an update, and one without a create. */
             action?: string | null;
@@ -3059,6 +3113,24 @@ export interface components {
              * @description Requests that have it.
              */
             running: number;
+        };
+        Quota: {
+            /** Format: int32 */
+            remaining: number;
+            resetAt?: components["schemas"]["Stamp"] | null;
+            /** Format: int32 */
+            total: number;
+            unlimited: boolean;
+            /** Format: int32 */
+            used: number;
+        };
+        QuotaView: {
+            limitReached?: boolean | null;
+            /** @description What there is to say where there are no quotas. */
+            message?: string | null;
+            quotas?: {
+                [key: string]: components["schemas"]["Quota"];
+            };
         };
         /** @description Of connections with rate limit protection. */
         RateDefaults: {
@@ -3519,6 +3591,28 @@ export interface components {
             uniqueModels: number;
             /** Format: int64 */
             unpricedRequests: number;
+        };
+        /** @description Milliseconds. Of a request: until its answer began, which is the whole answer where it is no stream. */
+        SummaryView: {
+            /** Format: int64 */
+            count: number;
+            /** Format: int32 */
+            p50: number;
+            /** Format: int32 */
+            p95: number;
+            /** Format: int32 */
+            p99: number;
+            /** @description `resolve` until a provider was called, `connect` until it answered, `stream` from the first event to the last. */
+            phaseBreakdown: {
+                [key: string]: components["schemas"]["Phase"];
+            };
+            providers: {
+                [key: string]: components["schemas"]["Percentiles"];
+            };
+            /** Format: int64 */
+            totalRequests: number;
+            /** Format: int64 */
+            windowMs: number;
         };
         SystemPromptBody: {
             /** @description Off keeps the prompt for later. */
@@ -7857,6 +7951,34 @@ export interface operations {
             };
         };
     };
+    get_telemetry_summary: {
+        parameters: {
+            query?: {
+                /** @description How far back, in milliseconds; five minutes when absent, ten seconds to a day. */
+                windowMs?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SummaryView"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
     get_token_health: {
         parameters: {
             query?: never;
@@ -8374,6 +8496,39 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["RequestView"][];
                 };
+            };
+        };
+    };
+    get_usage_connectionId: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                connectionId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QuotaView"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };
