@@ -1,6 +1,4 @@
-import AxeBuilder from '@axe-core/playwright';
-import type { Page } from '@playwright/test';
-import { expect, test } from './gateway';
+import { expect, expectAccessible, test } from './gateway';
 
 const pages = [
   { path: '/dashboard/', title: 'Overview' },
@@ -9,6 +7,7 @@ const pages = [
   { path: '/dashboard/aliases', title: 'Aliases' },
   { path: '/dashboard/keys', title: 'API keys' },
   { path: '/dashboard/requests', title: 'Requests' },
+  { path: '/dashboard/usage', title: 'Usage' },
 ];
 const dialogs = [
   { path: '/dashboard/providers', button: 'Add connection' },
@@ -53,12 +52,4 @@ for (const colorScheme of ['light', 'dark'] as const) {
       expect(complaints).toEqual([]);
     });
   });
-}
-
-/** Contrast is only what it will be once nothing fades any more. */
-async function expectAccessible(page: Page) {
-  await page.waitForFunction(() => document.getAnimations().every((animation) => animation.playState !== 'running'));
-  const { violations } = await new AxeBuilder({ page }).analyze();
-  const found = violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(' ')}`);
-  expect(found).toEqual([]);
 }

@@ -12,6 +12,7 @@ import {
 import { useDisclosure } from '@mantine/hooks';
 import {
   IconArrowsShuffle,
+  IconChartBar,
   IconKey,
   IconLayoutDashboard,
   IconListDetails,
@@ -31,6 +32,7 @@ const sections = [
   { to: '/aliases', label: 'Aliases', icon: IconTag },
   { to: '/keys', label: 'API keys', icon: IconKey },
   { to: '/requests', label: 'Requests', icon: IconListDetails },
+  { to: '/usage', label: 'Usage', icon: IconChartBar },
 ] as const;
 
 /** What every page sits in: header, navigation, and the way out. */

@@ -1,4 +1,4 @@
-import { createRootRoute, createRoute, createRouter, redirect } from '@tanstack/react-router';
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirect } from '@tanstack/react-router';
 import { api, unwrap } from './api/client';
 import { Frame } from './frame';
 import { AliasesPage } from './pages/aliases';
@@ -8,6 +8,7 @@ import { LoginPage } from './pages/login';
 import { OverviewPage } from './pages/overview';
 import { ProvidersPage } from './pages/providers';
 import { RequestsPage } from './pages/requests';
+import { type Range, readRange } from './pages/usage-range';
 import { NotFound } from './parts/states';
 
 const rootRoute = createRootRoute({ notFoundComponent: NotFound });
@@ -31,6 +32,17 @@ const frameRoute = createRoute({
   },
 });
 
+// charts are larger than everything else together, and come when they are looked at
+const usageRoute = createRoute({
+  getParentRoute: () => frameRoute,
+  path: '/usage',
+  validateSearch: (search): { range?: Range } => {
+    const range = readRange(search.range);
+    return range ? { range } : {};
+  },
+  component: lazyRouteComponent(() => import('./pages/usage'), 'UsagePage'),
+});
+
 const pages = [
   createRoute({ getParentRoute: () => frameRoute, path: '/', component: OverviewPage }),
   createRoute({ getParentRoute: () => frameRoute, path: '/providers', component: ProvidersPage }),
@@ -38,6 +50,7 @@ const pages = [
   createRoute({ getParentRoute: () => frameRoute, path: '/aliases', component: AliasesPage }),
   createRoute({ getParentRoute: () => frameRoute, path: '/keys', component: KeysPage }),
   createRoute({ getParentRoute: () => frameRoute, path: '/requests', component: RequestsPage }),
+  usageRoute,
 ] as const;
 
 export const router = createRouter({

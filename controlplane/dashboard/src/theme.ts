@@ -1,4 +1,4 @@
-import { type CSSVariablesResolver, Modal, createTheme } from '@mantine/core';
+import { type CSSVariablesResolver, Modal, Notification, createTheme } from '@mantine/core';
 
 /** The darkest shade: white text on it, and its own text on a tint, reach the contrast that WCAG AA asks for. */
 const SHADE = 9;
@@ -16,6 +16,10 @@ export const theme = createTheme({
         // a <header> is the page's banner wherever it stands, and a page has one
         attributes: { header: { role: 'none' } },
       },
+    }),
+    Notification: Notification.extend({
+      defaultProps: { closeButtonProps: { 'aria-label': 'Dismiss' } },
+      styles: { description: { color: 'var(--mantine-color-dimmed)' } },
     }),
   },
 });
