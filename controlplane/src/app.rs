@@ -25,7 +25,7 @@ use crate::{
     password::Passwords,
     publish::{ControlPlane, Fleet, Newest, Publisher, Secrets},
     session::Sessions,
-    spending::keep_raised,
+    spending::{keep_raised, keep_warning},
     ui,
     vault::Vault,
 };
@@ -105,6 +105,7 @@ pub async fn build(config: ApiConfig, deps: Deps) -> anyhow::Result<App> {
         "spending",
         keep_raised(db.pool().clone(), Arc::clone(&store), drain.token()),
     );
+    drain.spawn("budgets", keep_warning(db.pool().clone(), drain.token()));
     drain.spawn("fleet", fleet.clone().run(drain.token()));
 
     let egress = EgressConfig {

@@ -8,6 +8,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use runtime::period::{Calendar, Period, zone};
+use serde_json::json;
 use sqlx::{PgExecutor, PgPool};
 use state::{Spending, StateStore, StoreError};
 use thiserror::Error;
@@ -147,6 +148,73 @@ pub async fn raise(pool: &PgPool, store: &dyn StateStore, key: Option<Uuid>) -> 
         .filter(|spending| spending.spent_nano > 0)
         .collect();
     Ok(store.raise_spending(&known).await?)
+}
+
+/// Writes into the audit trail, once a period, that a key has spent as much of a budget as its owner wants to know of.
+pub async fn warn(pool: &PgPool) -> Result<(), sqlx::Error> {
+    let mut tx = pool.begin().await?;
+    // control planes do this all the time, and two must not write the same
+    sqlx::query!("select pg_advisory_xact_lock(hashtext('budget.warning'))")
+        .fetch_one(&mut *tx)
+        .await?;
+    let budgets = sqlx::query!(
+        "select api_key_id, daily_limit_nano, weekly_limit_nano, monthly_limit_nano, warning_threshold from budget"
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    let keys: Vec<Uuid> = budgets.iter().map(|budget| budget.api_key_id).collect();
+    let periods = Periods::load(&mut *tx, Utc::now()).await?;
+    let spent = spent(&mut *tx, &periods, &keys).await?;
+    for budget in budgets {
+        let Some(spent) = spent.get(&budget.api_key_id) else {
+            continue;
+        };
+        let limits = [
+            (Calendar::Daily, budget.daily_limit_nano),
+            (Calendar::Weekly, budget.weekly_limit_nano),
+            (Calendar::Monthly, budget.monthly_limit_nano),
+        ];
+        for (calendar, limit) in limits {
+            let Some(limit) = limit else { continue };
+            let spent = spent.of(calendar);
+            if (spent as f64) < budget.warning_threshold * limit as f64 {
+                continue;
+            }
+            let period = &periods.of(calendar).name;
+            let details = json!({
+                "period": period, "spentNano": spent, "limitNano": limit,
+                "warningThreshold": budget.warning_threshold,
+            });
+            sqlx::query!(
+                "insert into audit_log (action, actor, status, target_kind, target_id, details)
+                 select 'budget.warning', 'system', 'success', 'key', $1, $2
+                 where not exists (select from audit_log where action = 'budget.warning' and target_id = $1
+                                   and details ->> 'period' = $3)",
+                budget.api_key_id.to_string(),
+                details,
+                period,
+            )
+            .execute(&mut *tx)
+            .await?;
+        }
+    }
+    tx.commit().await
+}
+
+/// Warns for as long as the process runs.
+pub async fn keep_warning(pool: PgPool, stop: CancellationToken) {
+    let mut ticks = interval(EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {
+                if let Err(error) = warn(&pool).await {
+                    tracing::debug!(%error, "whose budgets are nearly spent is looked at later");
+                }
+            }
+            () = stop.cancelled() => return,
+        }
+    }
 }
 
 /// Raises counters for as long as the process runs: every so often, and at once when the store has forgotten them.

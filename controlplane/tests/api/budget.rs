@@ -275,3 +275,32 @@ async fn budgets_are_counted_where_the_settings_say() {
         answer.expect_error(400, "VALIDATION_001");
     }
 }
+
+#[tokio::test]
+async fn that_a_budget_is_nearly_spent_is_told_once_a_period() {
+    let api = Api::start().await;
+    let (near, far) = (key(&api, "near").await, key(&api, "far").await);
+    for id in [&near, &far] {
+        let budget =
+            json!({ "apiKeyId": id, "dailyLimitUsd": 1, "monthlyLimitUsd": 100, "warningThreshold": 0.8 });
+        api.post(PATH, budget).await.expect(200);
+    }
+    spend(&api, &near, 800_000_000, 1).await;
+    spend(&api, &far, 799_999_999, 1).await;
+    for _ in 0..3 {
+        controlplane::spending::warn(api.db.pool()).await.unwrap();
+    }
+    let trail = api.get("/api/compliance/audit-log?action=budget.warning").await;
+    let trail = trail.expect(200).as_array().unwrap().clone();
+    assert_eq!(trail.len(), 1, "{trail:?}");
+    let today = Calendar::Daily.period(Utc::now(), zone("").unwrap()).name;
+    assert_eq!(
+        (
+            &trail[0]["actor"],
+            &trail[0]["target"],
+            &trail[0]["details"]["period"]
+        ),
+        (&json!("system"), &json!(format!("key:{near}")), &json!(today))
+    );
+    assert_eq!(trail[0]["details"]["spentNano"], 800_000_000);
+}
