@@ -14,11 +14,11 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
-use super::sums::{Span, Sum, SumQuery, short, usd};
+use super::sums::{Sum, SumQuery, Used, used};
 use crate::{
     api::Ctx,
     error::ApiError,
-    http::{Query, Reader, Stamp},
+    http::{Query, Reader},
 };
 
 /// How far the map of activity goes back.
@@ -136,6 +136,23 @@ struct Row {
     sum: Sum,
 }
 
+// === impl Row ===
+
+impl Row {
+    fn of(used: Used) -> Option<Self> {
+        Some(Self {
+            date: used.date?,
+            sum: used.sum(),
+            whole: Subject {
+                connection: used.connection(),
+                key: Some(used.key()),
+                provider: Some(used.provider),
+                model: Some(used.model),
+            },
+        })
+    }
+}
+
 pub fn router() -> OpenApiRouter<Ctx> {
     OpenApiRouter::new().routes(routes!(analytics))
 }
@@ -155,7 +172,8 @@ async fn analytics(
             .await?
             .flatten();
     let zone = zone(name.as_deref().unwrap_or_default()).unwrap_or_default();
-    let rows = read(&ctx, &query, span, zone.name()).await?;
+    let used = used(&ctx, &query, span, Some(zone.name())).await?;
+    let rows: Vec<Row> = used.into_iter().filter_map(Row::of).collect();
     let today = Utc::now().with_timezone(&zone).date_naive();
     let activity_map = activity(&ctx, today, zone.name()).await?;
 
@@ -223,67 +241,6 @@ async fn analytics(
         model_names: names.into_iter().collect(),
         activity_map,
     }))
-}
-
-async fn read(ctx: &Ctx, query: &SumQuery, span: Span, zone: &str) -> Result<Vec<Row>, ApiError> {
-    let rows = sqlx::query!(
-        r#"select (u.hour at time zone $6)::date as "date!", u.provider, u.model, u.connection_id, u.key_id,
-                  c.name as "account?", max(u.key_name) as key_name,
-                  sum(u.requests)::bigint as "requests!", sum(u.errors)::bigint as "errors!",
-                  sum(u.given_again)::bigint as "given_again!", sum(u.unpriced)::bigint as "unpriced!",
-                  sum(u.input_uncached)::bigint as "input_uncached!",
-                  sum(u.input_cache_read)::bigint as "input_cache_read!",
-                  sum(u.input_cache_write)::bigint as "input_cache_write!",
-                  sum(u.output_visible)::bigint as "output_visible!",
-                  sum(u.output_reasoning)::bigint as "output_reasoning!",
-                  sum(u.cost_nano)::bigint as "cost_nano!", max(u.last_at) as "last_at!"
-           from usage_hour u left join provider_connection c on c.id = u.connection_id
-           where ($1::timestamptz is null or u.hour >= date_trunc('hour', $1, 'UTC'))
-             and ($2::timestamptz is null or u.hour < $2)
-             and ($3::text is null or u.provider = $3) and ($4::text is null or u.model = $4)
-             and ($5::uuid is null or u.key_id = $5)
-           group by 1, u.provider, u.model, u.connection_id, u.key_id, c.name"#,
-        span.from,
-        span.to,
-        query.provider,
-        query.model,
-        query.api_key_id,
-        zone,
-    )
-    .fetch_all(ctx.db.pool())
-    .await?;
-    let rows = rows.into_iter().map(|row| Row {
-        date: row.date,
-        whole: Subject {
-            connection: (!row.connection_id.is_nil()).then(|| {
-                let name = row.account.unwrap_or_else(|| short(row.connection_id));
-                (row.connection_id, name)
-            }),
-            key: Some(match row.key_id.is_nil() {
-                true => (None, "local".to_owned()),
-                false => (
-                    Some(row.key_id),
-                    row.key_name.unwrap_or_else(|| short(row.key_id)),
-                ),
-            }),
-            provider: Some(row.provider),
-            model: Some(row.model),
-        },
-        sum: Sum {
-            requests: row.requests,
-            errors: row.errors,
-            given_again: row.given_again,
-            prompt_tokens: row.input_uncached + row.input_cache_read + row.input_cache_write,
-            cache_read_tokens: row.input_cache_read,
-            cache_creation_tokens: row.input_cache_write,
-            completion_tokens: row.output_visible + row.output_reasoning,
-            reasoning_tokens: row.output_reasoning,
-            cost: usd(row.cost_nano),
-            unpriced_requests: row.unpriced,
-            last_used: Some(Stamp(row.last_at)),
-        },
-    });
-    Ok(rows.collect())
 }
 
 async fn activity(ctx: &Ctx, today: NaiveDate, zone: &str) -> Result<BTreeMap<NaiveDate, i64>, ApiError> {

@@ -11,11 +11,11 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
-use super::sums::{Sum, SumQuery, short, usd};
+use super::sums::{Sum, SumQuery, Used, usd, used};
 use crate::{
     api::Ctx,
     error::ApiError,
-    http::{Query, Reader, Stamp},
+    http::{Query, Reader},
 };
 
 const MINUTES: i64 = 10;
@@ -98,15 +98,6 @@ struct ActiveView {
     count: u32,
 }
 
-/// What was used of one model, through one account, by one key.
-struct Row {
-    provider: String,
-    model: String,
-    connection: Option<(Uuid, String)>,
-    key: Option<(Uuid, String)>,
-    sum: Sum,
-}
-
 pub fn router() -> OpenApiRouter<Ctx> {
     OpenApiRouter::new().routes(routes!(history))
 }
@@ -119,7 +110,8 @@ async fn history(
     _: Reader,
     Query(query): Query<SumQuery>,
 ) -> Result<Json<HistoryView>, ApiError> {
-    let rows = read(&ctx, &query).await?;
+    let (_, span) = query.span("all")?;
+    let used = used(&ctx, &query, span, None).await?;
     let last10_minutes = last_minutes(&ctx, Utc::now()).await?;
     let (pending, active_requests) = running(&ctx).await?.unzip();
 
@@ -128,31 +120,25 @@ async fn history(
     let mut by_model: BTreeMap<String, ModelSum> = BTreeMap::new();
     let mut by_account: BTreeMap<String, AccountSum> = BTreeMap::new();
     let mut by_api_key: BTreeMap<String, KeySum> = BTreeMap::new();
-    for Row {
-        provider,
-        model,
-        connection,
-        key,
-        sum,
-    } in rows
-    {
+    for used in used {
+        let (sum, connection, (id, name)) = (used.sum(), used.connection(), used.key());
+        let Used { provider, model, .. } = used;
         total.add(&sum);
         by_provider.entry(provider.clone()).or_default().add(&sum);
         let of_model = by_model.entry(format!("{model} ({provider})")).or_default();
         of_model.sum.add(&sum);
         of_model.raw_model.clone_from(&model);
         of_model.provider.clone_from(&provider);
-        if let Some((id, name)) = connection {
+        if let Some((connection, account)) = connection {
             let of_account = by_account
-                .entry(format!("{model} ({provider} - {name})"))
+                .entry(format!("{model} ({provider} - {account})"))
                 .or_default();
             of_account.sum.add(&sum);
             of_account.raw_model = model;
             of_account.provider = provider;
-            of_account.connection_id = id;
-            of_account.account_name = name;
+            of_account.connection_id = connection;
+            of_account.account_name = account;
         }
-        let (id, name) = key.map_or((None, "local".to_owned()), |(id, name)| (Some(id), name));
         let label = id.map_or_else(|| name.clone(), |id| format!("{name} ({id})"));
         let of_key = by_api_key.entry(label).or_default();
         of_key.sum.add(&sum);
@@ -173,61 +159,6 @@ async fn history(
         pending,
         active_requests,
     }))
-}
-
-async fn read(ctx: &Ctx, query: &SumQuery) -> Result<Vec<Row>, ApiError> {
-    let (_, span) = query.span("all")?;
-    let rows = sqlx::query!(
-        r#"select u.provider, u.model, u.connection_id, u.key_id, c.name as "account?", max(u.key_name) as key_name,
-                  sum(u.requests)::bigint as "requests!", sum(u.errors)::bigint as "errors!",
-                  sum(u.given_again)::bigint as "given_again!", sum(u.unpriced)::bigint as "unpriced!",
-                  sum(u.input_uncached)::bigint as "input_uncached!",
-                  sum(u.input_cache_read)::bigint as "input_cache_read!",
-                  sum(u.input_cache_write)::bigint as "input_cache_write!",
-                  sum(u.output_visible)::bigint as "output_visible!",
-                  sum(u.output_reasoning)::bigint as "output_reasoning!",
-                  sum(u.cost_nano)::bigint as "cost_nano!", max(u.last_at) as "last_at!"
-           from usage_hour u left join provider_connection c on c.id = u.connection_id
-           where ($1::timestamptz is null or u.hour >= date_trunc('hour', $1, 'UTC'))
-             and ($2::timestamptz is null or u.hour < $2)
-             and ($3::text is null or u.provider = $3) and ($4::text is null or u.model = $4)
-             and ($5::uuid is null or u.key_id = $5)
-           group by u.provider, u.model, u.connection_id, u.key_id, c.name"#,
-        span.from,
-        span.to,
-        query.provider,
-        query.model,
-        query.api_key_id,
-    )
-    .fetch_all(ctx.db.pool())
-    .await?;
-    let rows = rows.into_iter().map(|row| Row {
-        connection: (!row.connection_id.is_nil()).then(|| {
-            // one that was deleted has no name any more
-            let name = row.account.unwrap_or_else(|| short(row.connection_id));
-            (row.connection_id, name)
-        }),
-        key: (!row.key_id.is_nil()).then(|| {
-            let name = row.key_name.unwrap_or_else(|| short(row.key_id));
-            (row.key_id, name)
-        }),
-        provider: row.provider,
-        model: row.model,
-        sum: Sum {
-            requests: row.requests,
-            errors: row.errors,
-            given_again: row.given_again,
-            prompt_tokens: row.input_uncached + row.input_cache_read + row.input_cache_write,
-            cache_read_tokens: row.input_cache_read,
-            cache_creation_tokens: row.input_cache_write,
-            completion_tokens: row.output_visible + row.output_reasoning,
-            reasoning_tokens: row.output_reasoning,
-            cost: usd(row.cost_nano),
-            unpriced_requests: row.unpriced,
-            last_used: Some(Stamp(row.last_at)),
-        },
-    });
-    Ok(rows.collect())
 }
 
 async fn last_minutes(ctx: &Ctx, now: DateTime<Utc>) -> Result<Vec<MinuteView>, ApiError> {

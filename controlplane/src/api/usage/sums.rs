@@ -1,11 +1,12 @@
-//! Which part of the sums a question is about, and how a sum looks.
+//! Which part of the sums a question is about, what is found there, and how a sum looks.
 
-use chrono::{DateTime, Datelike, TimeDelta, TimeZone, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, TimeZone, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::{
+    api::Ctx,
     error::ApiError,
     http::{Stamp, one_of},
 };
@@ -56,6 +57,29 @@ pub struct Sum {
     pub unpriced_requests: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_used: Option<Stamp>,
+}
+
+/// What was used of one model, through one account, by one key.
+pub struct Used {
+    /// Where days are told apart.
+    pub date: Option<NaiveDate>,
+    pub provider: String,
+    pub model: String,
+    connection_id: Uuid,
+    account: Option<String>,
+    key_id: Uuid,
+    key_name: Option<String>,
+    requests: i64,
+    errors: i64,
+    given_again: i64,
+    unpriced: i64,
+    input_uncached: i64,
+    input_cache_read: i64,
+    input_cache_write: i64,
+    output_visible: i64,
+    output_reasoning: i64,
+    cost_nano: i64,
+    last_at: DateTime<Utc>,
 }
 
 // === impl SumQuery ===
@@ -126,8 +150,79 @@ pub fn usd(nano: i64) -> f64 {
     nano as f64 * NANO
 }
 
-/// What is called by its id because its name is gone.
-pub fn short(id: Uuid) -> String {
+/// With the days of a time zone told apart, or all of them together.
+pub async fn used(
+    ctx: &Ctx,
+    query: &SumQuery,
+    span: Span,
+    zone: Option<&str>,
+) -> Result<Vec<Used>, ApiError> {
+    let used = sqlx::query_as!(
+        Used,
+        r#"select case when $6::text is not null then (u.hour at time zone $6)::date end as date,
+                  u.provider, u.model, u.connection_id, c.name as "account?", u.key_id, max(u.key_name) as key_name,
+                  sum(u.requests)::bigint as "requests!", sum(u.errors)::bigint as "errors!",
+                  sum(u.given_again)::bigint as "given_again!", sum(u.unpriced)::bigint as "unpriced!",
+                  sum(u.input_uncached)::bigint as "input_uncached!",
+                  sum(u.input_cache_read)::bigint as "input_cache_read!",
+                  sum(u.input_cache_write)::bigint as "input_cache_write!",
+                  sum(u.output_visible)::bigint as "output_visible!",
+                  sum(u.output_reasoning)::bigint as "output_reasoning!",
+                  sum(u.cost_nano)::bigint as "cost_nano!", max(u.last_at) as "last_at!"
+           from usage_hour u left join provider_connection c on c.id = u.connection_id
+           where ($1::timestamptz is null or u.hour >= date_trunc('hour', $1, 'UTC'))
+             and ($2::timestamptz is null or u.hour < $2)
+             and ($3::text is null or u.provider = $3) and ($4::text is null or u.model = $4)
+             and ($5::uuid is null or u.key_id = $5)
+           group by 1, u.provider, u.model, u.connection_id, c.name, u.key_id"#,
+        span.from,
+        span.to,
+        query.provider,
+        query.model,
+        query.api_key_id,
+        zone,
+    )
+    .fetch_all(ctx.db.pool())
+    .await?;
+    Ok(used)
+}
+
+// === impl Used ===
+
+impl Used {
+    pub fn connection(&self) -> Option<(Uuid, String)> {
+        let id = self.connection_id;
+        // one that was deleted has no name any more
+        let name = || self.account.clone().unwrap_or_else(|| short(id));
+        (!id.is_nil()).then(|| (id, name()))
+    }
+
+    /// Who used a gateway that asks for no key is called `local`.
+    pub fn key(&self) -> (Option<Uuid>, String) {
+        match self.key_id {
+            id if id.is_nil() => (None, "local".to_owned()),
+            id => (Some(id), self.key_name.clone().unwrap_or_else(|| short(id))),
+        }
+    }
+
+    pub fn sum(&self) -> Sum {
+        Sum {
+            requests: self.requests,
+            errors: self.errors,
+            given_again: self.given_again,
+            prompt_tokens: self.input_uncached + self.input_cache_read + self.input_cache_write,
+            cache_read_tokens: self.input_cache_read,
+            cache_creation_tokens: self.input_cache_write,
+            completion_tokens: self.output_visible + self.output_reasoning,
+            reasoning_tokens: self.output_reasoning,
+            cost: usd(self.cost_nano),
+            unpriced_requests: self.unpriced,
+            last_used: Some(Stamp(self.last_at)),
+        }
+    }
+}
+
+fn short(id: Uuid) -> String {
     id.to_string().chars().take(8).collect()
 }
 
