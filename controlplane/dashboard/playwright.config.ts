@@ -7,7 +7,9 @@ export default defineConfig({
   outputDir: 'test-results',
   // every worker starts a gateway of its own
   workers: 2,
-  timeout: 30_000,
+  // bounds on what hangs, far from what a slow machine takes
+  timeout: 120_000,
+  expect: { timeout: 20_000 },
   forbidOnly: inCi,
   reporter: 'list',
   use: {

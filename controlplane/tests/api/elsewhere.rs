@@ -103,6 +103,21 @@ async fn what_it_would_not_do_and_that_it_left_are_told_over_there_as_well() {
 }
 
 #[tokio::test]
+async fn one_that_left_and_comes_back_at_once_is_connected_again() {
+    let [one, other] = two().await;
+    // its row says when it was last heard by a clock that has gone on while the row was written
+    sqlx::query(
+        "insert into data_plane (id, incarnation, build_version, address, state, last_seen)
+         values ('dp-1', gen_random_uuid(), '', '', 'gone', now() + interval '1 hour')",
+    )
+    .execute(other.db.pool())
+    .await
+    .unwrap();
+    let _back = DataPlane::join(&one, |_| Reply::Silent).await;
+    know_of_it(&other).await;
+}
+
+#[tokio::test]
 async fn a_question_for_a_control_plane_that_is_gone_is_withdrawn_and_another_is_asked() {
     let [one, other] = two().await;
     // a control plane that died a moment ago

@@ -88,8 +88,9 @@ pub(super) async fn applied_elsewhere(
     })
 }
 
-/// Writes members of this replica in one statement. A row that another replica has written since is left alone:
-/// the data plane went there.
+/// Writes members of this replica in one statement. A row that another replica has written since is left alone: the
+/// data plane went there. Nobody holds the stream of one that left, whenever that was written: whoever has it now may
+/// say so.
 pub(super) async fn write(
     pool: &PgPool,
     replica: Uuid,
@@ -153,7 +154,8 @@ pub(super) async fn write(
                errors = excluded.errors, inflight = excluded.inflight, spool_bytes = excluded.spool_bytes,
                spool_dropped = excluded.spool_dropped, store_degraded = excluded.store_degraded,
                connected_to = excluded.connected_to, last_seen = excluded.last_seen
-           where data_plane.connected_to = $16 or data_plane.last_seen <= excluded.last_seen"#,
+           where data_plane.connected_to is null or data_plane.connected_to = $16
+              or data_plane.last_seen <= excluded.last_seen"#,
         &ids,
         &incarnations,
         &text(|member| member.build_version.clone()),
