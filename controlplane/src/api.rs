@@ -3,6 +3,7 @@
 //! Slices never import each other's internals. What they share is in [`crate::http`], and the few facts about
 //! names that span tables are in [`names`].
 
+pub mod accounts;
 pub mod aliases;
 pub mod audit;
 pub mod auth;
@@ -41,6 +42,7 @@ pub mod settings;
 pub mod system_prompt;
 pub mod telemetry;
 pub mod thinking_budget;
+pub mod tokens;
 pub mod translator;
 pub mod usage;
 
@@ -154,6 +156,8 @@ fn routes() -> OpenApiRouter<Ctx> {
     OpenApiRouter::with_openapi(Document::openapi())
         .merge(auth::router())
         .merge(require_login::router())
+        .merge(accounts::router())
+        .merge(tokens::router())
         .merge(settings::router())
         .merge(system_prompt::router())
         .merge(thinking_budget::router())

@@ -17,6 +17,7 @@ use tonic::service::Routes;
 use uuid::Uuid;
 
 use crate::{
+    account,
     api::{self, Ctx, auth::SlowLane},
     config::ApiConfig,
     db::{Audit, Db, Origin},
@@ -162,16 +163,20 @@ async fn first_password(
     passwords: &Passwords,
     config: &ApiConfig,
 ) -> anyhow::Result<Option<Secret<String>>> {
-    let is_set = sqlx::query_scalar!(r#"select password_hash is not null as "is_set!" from admin_account"#)
-        .fetch_one(db.pool())
-        .await?;
+    let is_set = sqlx::query_scalar!(
+        r#"select exists (select from account where password_hash is not null) as "is_set!""#
+    )
+    .fetch_one(db.pool())
+    .await?;
     if is_set || config.initial_password.is_some() {
         return Ok(None);
     }
     let password = Secret::new(crypto::random_token(FIRST_PASSWORD_LENGTH));
     let hash = passwords.hash(&password).await?;
     let won = sqlx::query!(
-        "update admin_account set password_hash = $1, password_updated_at = now() where password_hash is null",
+        "update account set password_hash = $2, password_updated_at = now()
+         where username = $1 and password_hash is null",
+        account::FIRST,
         hash
     )
     .execute(db.pool())
@@ -184,13 +189,19 @@ async fn first_password(
     Ok(Some(password))
 }
 
-/// Gives the administrator a new password and ends every session.
+/// Gives the first account a new password and ends its sessions. It is an owner again, and active: this is the way back
+/// in for whoever runs the machine.
 pub async fn reset_password(db: &Db) -> anyhow::Result<Secret<String>> {
     let password = Secret::new(crypto::random_token(FIRST_PASSWORD_LENGTH));
     let hash = Passwords::default().hash(&password).await?;
     sqlx::query!(
-        "update admin_account
-         set password_hash = $1, password_updated_at = now(), session_epoch = session_epoch + 1",
+        "insert into account (id, username, role, password_hash, password_updated_at)
+         values ($1, $2, 'owner', $3, now())
+         on conflict (username) do update
+         set password_hash = excluded.password_hash, password_updated_at = now(), role = 'owner', is_active = true,
+             session_epoch = account.session_epoch + 1",
+        Uuid::now_v7(),
+        account::FIRST,
         hash
     )
     .execute(db.pool())

@@ -19,6 +19,8 @@ use sqlx::{
 use thiserror::Error;
 use uuid::Uuid;
 
+use crate::account;
+
 pub use self::audit::{Actor, Audit, Origin, Outcome};
 
 /// The channel on which a committed revision is announced. A hint only: readers poll as well.
@@ -159,9 +161,14 @@ async fn seed(conn: &mut PgConnection) -> Result<String, sqlx::Error> {
     )
     .execute(&mut *conn)
     .await?;
-    sqlx::query!("insert into admin_account default values on conflict do nothing")
-        .execute(&mut *conn)
-        .await?;
+    sqlx::query!(
+        "insert into account (id, username, role)
+         select $1, $2, 'owner' where not exists (select from account) on conflict do nothing",
+        Uuid::now_v7(),
+        account::FIRST,
+    )
+    .execute(&mut *conn)
+    .await?;
     let cluster_id = format!("{:016x}", rand::random::<u64>());
     sqlx::query!(
         "insert into cluster_meta (cluster_id) values ($1) on conflict do nothing",

@@ -4,7 +4,7 @@
 //! envelope and logs it, once. Driver texts, SQL and paths never reach the client: they are sources, and sources
 //! are only logged.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{borrow::Cow, net::IpAddr, sync::Arc, time::Duration};
 
 use axum::{
     http::StatusCode,
@@ -37,14 +37,16 @@ pub enum ApiError {
     #[error("the body is larger than {limit} bytes")]
     BodyTooLarge { limit: usize },
 
-    #[error("log in, or send an API key with the scope `manage` as Authorization: Bearer")]
+    #[error(
+        "log in, or send an API key with the scope `manage` or a management token as Authorization: Bearer"
+    )]
     NoCredential,
-    #[error("the password is wrong")]
+    #[error("the password or the username is wrong")]
     WrongPassword,
     #[error("the session has ended: log in again")]
     SessionEnded,
     #[error("{0}")]
-    Forbidden(&'static str),
+    Forbidden(Cow<'static, str>),
     /// Why requests from the client's address are not let in.
     #[error("{0}")]
     AddressRefused(String),

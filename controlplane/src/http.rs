@@ -1,7 +1,6 @@
 //! What every endpoint of the management API shares: who calls, what a body may be, how an answer looks.
 //!
-//! Authorisation is visible in a handler's signature: [`Visitor`] for anybody, [`Operator`] for a session or a key
-//! with the scope `manage`, [`Reader`] additionally for the scope `read`, [`Admin`] for a session only.
+//! Authorisation is visible in a handler's signature; [`caller`] has the table.
 
 mod body;
 mod caller;
@@ -17,7 +16,10 @@ mod written;
 
 pub use self::{
     body::{Body, Json, Patch, Violations},
-    caller::{Access, Admin, Operator, Reader, Visitor},
+    caller::{
+        Access, Admin, AdminOrKey, Operator, Owner, Person, Reader, TOKEN_PREFIX, Visitor,
+        scope_is_well_formed,
+    },
     client::Client,
     gate::Gate,
     limit::Limiter,

@@ -4,6 +4,7 @@
 //! into resources and sends them to the data planes; [`ingest`] writes what they did back into Postgres.
 //! Modules under [`api`] are slices: one feature each, from its DTOs down to its SQL.
 
+pub mod account;
 pub mod api;
 pub mod app;
 pub mod combo_config;

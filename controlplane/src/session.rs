@@ -9,6 +9,8 @@ use runtime::secret::Secret;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::account::Account;
+
 pub const COOKIE: &str = "auth_token";
 pub const LIFETIME_SECONDS: i64 = 30 * 24 * 60 * 60;
 /// A session with less left is renewed by its next request.
@@ -16,7 +18,10 @@ const RENEW_BELOW_SECONDS: i64 = 7 * 24 * 60 * 60;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {
+    /// The username.
     pub sub: String,
+    /// The account's id: usernames may be given again.
+    pub account: Uuid,
     pub authenticated: bool,
     /// Names the token for revocation.
     pub jti: String,
@@ -39,9 +44,10 @@ pub struct Sessions {
 // === impl Session ===
 
 impl Session {
-    pub fn start(epoch: i32, now: i64) -> Self {
+    pub fn start(account: &Account, epoch: i32, now: i64) -> Self {
         Self {
-            sub: "admin".to_owned(),
+            sub: account.username.to_string(),
+            account: account.id,
             authenticated: true,
             jti: Uuid::now_v7().to_string(),
             iat: now,
@@ -64,7 +70,6 @@ impl Sessions {
         let mut validation = Validation::new(Algorithm::HS256);
         validation.leeway = 0;
         validation.set_required_spec_claims(&["exp", "sub"]);
-        validation.sub = Some("admin".to_owned());
         Self {
             encoding: EncodingKey::from_secret(secret),
             decoding: DecodingKey::from_secret(secret),
@@ -122,6 +127,15 @@ pub fn token(headers: &HeaderMap) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::account::Role;
+
+    fn somebody() -> Account {
+        Account {
+            id: Uuid::now_v7(),
+            username: "admin".into(),
+            role: Role::Owner,
+        }
+    }
 
     fn sessions(secret: &str) -> Sessions {
         Sessions::new(&Secret::new(secret.to_owned()), false)
@@ -138,7 +152,7 @@ mod tests {
     #[test]
     fn a_cookie_reads_back_under_its_own_secret_only() {
         let now = chrono::Utc::now().timestamp();
-        let session = Session::start(3, now);
+        let session = Session::start(&somebody(), 3, now);
         let ours = sessions("0123456789abcdef0123456789abcdef");
         let cookie = ours.cookie(&session, true).unwrap();
 
@@ -159,7 +173,7 @@ mod tests {
         let now = chrono::Utc::now().timestamp();
         let ours = sessions("0123456789abcdef0123456789abcdef");
         let cookie = ours
-            .cookie(&Session::start(1, now - LIFETIME_SECONDS - 1), false)
+            .cookie(&Session::start(&somebody(), 1, now - LIFETIME_SECONDS - 1), false)
             .unwrap();
         assert_eq!(ours.read(&returned(&cookie)), None);
     }
@@ -177,7 +191,7 @@ mod tests {
 
     #[test]
     fn renewal_is_due_in_the_last_week() {
-        let session = Session::start(1, 0);
+        let session = Session::start(&somebody(), 1, 0);
         assert!(!session.wants_renewal(LIFETIME_SECONDS - RENEW_BELOW_SECONDS));
         assert!(session.wants_renewal(LIFETIME_SECONDS - RENEW_BELOW_SECONDS + 1));
     }

@@ -8,6 +8,7 @@ use axum::body::{Body, to_bytes};
 use axum::extract::ConnectInfo;
 use axum::http::header::{CONTENT_TYPE, COOKIE};
 use axum::http::{Method, Request};
+use controlplane::account::Account;
 use controlplane::db::Db;
 use controlplane::session::{Session, Sessions};
 use runtime::secret::Secret;
@@ -27,10 +28,8 @@ pub struct Operator {
 impl Operator {
     /// Signs itself in: the process holds the secret that signs sessions.
     pub async fn sign_in(router: Router, db: &Db, jwt_secret: &Secret<String>) -> anyhow::Result<Self> {
-        let epoch: i32 = sqlx::query_scalar("select session_epoch from admin_account")
-            .fetch_one(db.pool())
-            .await?;
-        let session = Session::start(epoch, chrono::Utc::now().timestamp());
+        let (account, epoch) = Account::owner(db.pool()).await?;
+        let session = Session::start(&account, epoch, chrono::Utc::now().timestamp());
         let cookie = Sessions::new(jwt_secret, false).cookie(&session, false)?;
         let pair = cookie.to_str()?.split(';').next().unwrap_or_default().to_owned();
         Ok(Self { router, cookie: pair })

@@ -20,7 +20,7 @@ use crate::{
     api::Ctx,
     db::Audit,
     error::{ApiError, Violation},
-    http::{Body, Json as JsonBody, Operator, Query, Violations, Wait, WaitQuery},
+    http::{Body, Json as JsonBody, Operator, Query, Reader, Violations, Wait, WaitQuery},
 };
 
 /// Aliases that may follow one another before the model.
@@ -103,7 +103,7 @@ impl Body for AliasBody {
     responses((status = 200, body = AliasList), (status = 404)))]
 async fn read(
     State(ctx): State<Ctx>,
-    _: Operator,
+    _: Reader,
     Query(query): Query<AliasQuery>,
 ) -> Result<Response, ApiError> {
     let mut conn = ctx.db.pool().acquire().await?;

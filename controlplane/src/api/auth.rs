@@ -6,6 +6,8 @@
 //! everywhere slow everybody down to one attempt per 5 seconds, so that changing addresses does not help. While an
 //! address is locked, nothing is hashed for it.
 
+pub mod password;
+
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use axum::{
@@ -25,8 +27,10 @@ use subtle::ConstantTimeEq;
 use tokio::time::Instant;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
+use uuid::Uuid;
 
 use crate::{
+    account::{self, Account, Role},
     api::Ctx,
     db::{Actor, Audit, Outcome},
     error::ApiError,
@@ -48,6 +52,8 @@ pub struct SlowLane(Arc<Mutex<Option<Instant>>>);
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct LoginBody {
+    /// Whose password it is; the first account's without it.
+    username: Option<String>,
     #[schema(value_type = String, min_length = 1, max_length = 200)]
     password: Secret<String>,
 }
@@ -62,9 +68,19 @@ struct Done {
 #[serde(rename_all = "camelCase")]
 struct StatusView {
     authenticated: bool,
+    /// Who is logged in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account: Option<WhoView>,
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_at: Option<Stamp>,
     require_login: bool,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = SessionAccount)]
+struct WhoView {
+    username: String,
+    role: Role,
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -73,6 +89,15 @@ struct LogoutQuery {
     /// End every session, not only this one.
     #[serde(default)]
     all: bool,
+}
+
+/// An account that may log in.
+struct Stored {
+    id: Uuid,
+    username: String,
+    role: String,
+    password_hash: Option<String>,
+    session_epoch: i32,
 }
 
 pub fn router() -> OpenApiRouter<Ctx> {
@@ -88,7 +113,24 @@ impl Body for LoginBody {
     const REQUIRED: &'static [&'static str] = &["password"];
 
     fn check(&self, violations: &mut Violations) {
+        if let Some(username) = &self.username {
+            violations.length("username", username, 1..=100);
+        }
         violations.length("password", self.password.expose(), 1..=200);
+    }
+}
+
+// === impl Stored ===
+
+impl Stored {
+    fn account(&self) -> Result<Account, ApiError> {
+        let role =
+            Role::named(&self.role).ok_or_else(|| ApiError::internal("an account has an unknown role"))?;
+        Ok(Account {
+            id: self.id,
+            username: self.username.as_str().into(),
+            role,
+        })
     }
 }
 
@@ -126,46 +168,34 @@ async fn login(
             .await?;
         return Err(locked);
     }
-    let stored = sqlx::query!("select password_hash, session_epoch from admin_account")
-        .fetch_one(ctx.db.pool())
-        .await?;
-
-    let right = match (&stored.password_hash, &ctx.config.initial_password) {
-        (Some(hash), _) => ctx.passwords.verify(&body.password, hash).await?,
-        (None, Some(initial)) => equal(body.password.expose(), initial.expose()),
-        (None, None) => {
-            ctx.db
-                .record(
-                    &visitor.origin,
-                    Audit::of("auth.login.setup_required").outcome(Outcome::Denied),
-                )
-                .await?;
-            return Err(ApiError::SetupNeeded);
-        }
-    };
-    if !right {
-        count_failure(&ctx, &address).await;
-        ctx.db
-            .record(
-                &visitor.origin,
-                Audit::of("auth.login.failed").outcome(Outcome::Failed),
-            )
-            .await?;
-        return Err(ApiError::WrongPassword);
+    if !visitor.access.can_log_in(&ctx) {
+        let audit = Audit::of("auth.login.setup_required").outcome(Outcome::Denied);
+        ctx.db.record(&visitor.origin, audit).await?;
+        return Err(ApiError::SetupNeeded);
     }
+    let username = body.username.as_deref().unwrap_or(account::FIRST);
+    let stored = sql::find_active(ctx.db.pool(), username).await?;
+    let Some(stored) = proven(&ctx, stored, &body.password).await? else {
+        count_failure(&ctx, &address).await;
+        let audit = Audit::of("auth.login.failed").outcome(Outcome::Failed);
+        ctx.db.record(&visitor.origin, audit).await?;
+        return Err(ApiError::WrongPassword);
+    };
 
     if stored.password_hash.is_none() {
         let hash = ctx.passwords.hash(&body.password).await?;
-        sql::keep_first_hash(ctx.db.pool(), &hash).await?;
+        sql::keep_first_hash(ctx.db.pool(), stored.id, &hash).await?;
     }
+    sql::note_login(ctx.db.pool(), stored.id).await?;
+    let account = stored.account()?;
     if let Err(error) = ctx.store.login_clear(&address).await {
         tracing::debug!(%error, "cannot clear the failed logins of an address");
     }
     let mut origin = visitor.origin;
-    origin.actor = Actor::Admin;
+    origin.actor = Actor::Account(account.username.clone());
     ctx.db.record(&origin, Audit::of("auth.login.success")).await?;
 
-    let session = Session::start(stored.session_epoch, Utc::now().timestamp());
+    let session = Session::start(&account, stored.session_epoch, Utc::now().timestamp());
     let cookie = ctx
         .sessions
         .cookie(&session, visitor.client.https)
@@ -182,12 +212,15 @@ async fn logout(
     _: SameSite,
     Query(query): Query<LogoutQuery>,
 ) -> Result<Response, ApiError> {
-    if let Some(session) = &visitor.session {
+    if let (Some(session), Some(account)) = (&visitor.session, &visitor.account) {
         // a new epoch ends every session, this one too, and needs no state store
         if query.all {
-            sqlx::query!("update admin_account set session_epoch = session_epoch + 1")
-                .execute(ctx.db.pool())
-                .await?;
+            sqlx::query!(
+                "update account set session_epoch = session_epoch + 1 where id = $1",
+                account.id
+            )
+            .execute(ctx.db.pool())
+            .await?;
         } else {
             let remaining = u64::try_from(session.exp - Utc::now().timestamp()).unwrap_or_default();
             let remaining = Duration::from_secs(remaining.max(1));
@@ -209,6 +242,10 @@ async fn status(visitor: Visitor) -> Json<StatusView> {
         .and_then(|session| Utc.timestamp_opt(session.exp, 0).single());
     Json(StatusView {
         authenticated: visitor.session.is_some(),
+        account: visitor.account.map(|account| WhoView {
+            username: account.username.to_string(),
+            role: account.role,
+        }),
         expires_at: expires_at.map(Stamp),
         require_login: visitor.access.require_login,
     })
@@ -272,8 +309,36 @@ async fn count_failure(ctx: &Ctx, address: &str) {
     }
 }
 
+/// The account, if the password is its own. An unknown name takes as long as a wrong password.
+async fn proven(
+    ctx: &Ctx,
+    stored: Option<Stored>,
+    given: &Secret<String>,
+) -> Result<Option<Stored>, ApiError> {
+    let Some(stored) = stored else {
+        ctx.passwords.hash(given).await?;
+        return Ok(None);
+    };
+    let right = is_password_of(ctx, &stored.username, stored.password_hash.as_deref(), given).await?;
+    Ok(right.then_some(stored))
+}
+
+/// Whether `given` is the password of an account. `INITIAL_PASSWORD` is the first account's until it has one.
+async fn is_password_of(
+    ctx: &Ctx,
+    username: &str,
+    hash: Option<&str>,
+    given: &Secret<String>,
+) -> Result<bool, ApiError> {
+    match (hash, &ctx.config.initial_password) {
+        (Some(hash), _) => Ok(ctx.passwords.verify(given, hash).await?),
+        (None, Some(initial)) if username == account::FIRST => Ok(equal(given.expose(), initial.expose())),
+        (None, _) => Ok(false),
+    }
+}
+
 /// Compares digests, so that neither content nor length shows in the time it takes.
-pub(super) fn equal(given: &str, expected: &str) -> bool {
+fn equal(given: &str, expected: &str) -> bool {
     Sha256::digest(given.as_bytes())
         .ct_eq(&Sha256::digest(expected.as_bytes()))
         .into()
@@ -283,14 +348,37 @@ mod sql {
     use std::time::Duration;
 
     use sqlx::PgPool;
+    use uuid::Uuid;
 
     /// More than can fail inside one window before everybody is slowed down.
     const NEWEST: i64 = 1_000;
 
+    use super::Stored;
+
+    pub(super) async fn find_active(pool: &PgPool, username: &str) -> Result<Option<Stored>, sqlx::Error> {
+        sqlx::query_as!(
+            Stored,
+            "select id, username, role, password_hash, session_epoch from account
+             where username = $1 and is_active",
+            username
+        )
+        .fetch_optional(pool)
+        .await
+    }
+
+    pub(super) async fn note_login(pool: &PgPool, id: Uuid) -> Result<(), sqlx::Error> {
+        sqlx::query!("update account set last_login_at = now() where id = $1", id)
+            .execute(pool)
+            .await?;
+        Ok(())
+    }
+
     /// Another replica may have been first; its hash stays.
-    pub(super) async fn keep_first_hash(pool: &PgPool, hash: &str) -> Result<(), sqlx::Error> {
+    pub(super) async fn keep_first_hash(pool: &PgPool, id: Uuid, hash: &str) -> Result<(), sqlx::Error> {
         sqlx::query!(
-            "update admin_account set password_hash = $1, password_updated_at = now() where password_hash is null",
+            "update account set password_hash = $2, password_updated_at = now()
+             where id = $1 and password_hash is null",
+            id,
             hash
         )
         .execute(pool)

@@ -26,7 +26,7 @@ use crate::{
     api::Ctx,
     db::Audit,
     error::{ApiError, Violation},
-    http::{Body, Json as JsonBody, Operator, Query, Stamp, Violations},
+    http::{Body, Json as JsonBody, Operator, Query, Reader, Stamp, Violations},
 };
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -164,7 +164,7 @@ impl UnavailableView {
     responses((status = 200, body = ListView), (status = 503)))]
 async fn list(
     State(ctx): State<Ctx>,
-    _: Operator,
+    _: Reader,
     Query(query): Query<ListQuery>,
 ) -> Result<Json<ListView>, ApiError> {
     let outages = down(&ctx).await?;

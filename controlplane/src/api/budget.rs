@@ -27,7 +27,8 @@ use crate::{
     db::Audit,
     error::ApiError,
     http::{
-        Body, Json as JsonBody, Operator, Patch, Query, Stamp, Violations, Wait, WaitQuery, uuid_or_missing,
+        AdminOrKey, Body, Json as JsonBody, Patch, Query, Reader, Stamp, Violations, Wait, WaitQuery,
+        uuid_or_missing,
     },
     spending::{Periods, Spent, raise, spent},
 };
@@ -301,7 +302,7 @@ impl Row {
     responses((status = 200, body = BudgetList), (status = 404)))]
 async fn read(
     State(ctx): State<Ctx>,
-    _: Operator,
+    _: Reader,
     Query(query): Query<BudgetQuery>,
 ) -> Result<Response, ApiError> {
     let pool = ctx.db.pool();
@@ -343,11 +344,11 @@ async fn read(
     params(WaitQuery), responses((status = 200), (status = 400), (status = 404)))]
 async fn set(
     State(ctx): State<Ctx>,
-    operator: Operator,
+    admin: AdminOrKey,
     wait: Wait,
     JsonBody(body): JsonBody<BudgetBody>,
 ) -> Result<Response, ApiError> {
-    let mut tx = ctx.db.config_tx(&operator.origin).await?;
+    let mut tx = ctx.db.config_tx(&admin.origin).await?;
     let before = find(&mut *tx.conn(), body.key()).await?;
     let after = body.over(&before);
     if !after.has_limit() {
@@ -387,14 +388,14 @@ async fn set(
     responses((status = 200, body = Removed), (status = 400), (status = 404)))]
 async fn remove(
     State(ctx): State<Ctx>,
-    operator: Operator,
+    admin: AdminOrKey,
     wait: Wait,
     Query(query): Query<KeyQuery>,
 ) -> Result<Response, ApiError> {
     let Some(id) = query.api_key_id.or(query.key_id) else {
         return Err(ApiError::invalid("apiKeyId", "must name an API key"));
     };
-    let mut tx = ctx.db.config_tx(&operator.origin).await?;
+    let mut tx = ctx.db.config_tx(&admin.origin).await?;
     let row = find(&mut *tx.conn(), &id).await?;
     if !row.has_limit() {
         return Ok(Json(Removed { removed: false }).into_response());

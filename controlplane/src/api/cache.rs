@@ -17,7 +17,7 @@ use crate::{
     api::Ctx,
     db::{Audit, Committed},
     error::ApiError,
-    http::{Operator, Query, Wait, WaitQuery, one_of},
+    http::{Operator, Query, Reader, Wait, WaitQuery, one_of},
 };
 
 const SCOPES: [&str; 3] = ["all", "semantic", "idempotency"];
@@ -186,7 +186,7 @@ impl ClearQuery {
 
 /// What was given again, and what is there to be.
 #[utoipa::path(get, path = "/api/cache", tag = "cache", responses((status = 200, body = CacheView), (status = 503)))]
-async fn read(State(ctx): State<Ctx>, _: Operator) -> Result<Json<CacheView>, ApiError> {
+async fn read(State(ctx): State<Ctx>, _: Reader) -> Result<Json<CacheView>, ApiError> {
     Ok(Json(current(&ctx).await?.into()))
 }
 
@@ -212,7 +212,7 @@ async fn clear(
 /// The memory of data planes: how much of it is used, and how often it held the answer.
 #[utoipa::path(get, path = "/api/cache/stats", tag = "cache",
     responses((status = 200, body = MemoryView), (status = 503)))]
-async fn stats(State(ctx): State<Ctx>, _: Operator) -> Result<Json<MemoryView>, ApiError> {
+async fn stats(State(ctx): State<Ctx>, _: Reader) -> Result<Json<MemoryView>, ApiError> {
     Ok(Json(current(&ctx).await?.into()))
 }
 

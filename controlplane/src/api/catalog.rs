@@ -15,7 +15,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::{
     api::Ctx,
     error::ApiError,
-    http::{Operator, Query, one_of},
+    http::{Query, Reader, one_of},
 };
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -154,7 +154,7 @@ impl Added {
     responses((status = 200, body = Catalog), (status = 400)))]
 async fn catalog(
     State(ctx): State<Ctx>,
-    _: Operator,
+    _: Reader,
     Query(query): Query<CatalogQuery>,
 ) -> Result<Json<Catalog>, ApiError> {
     if let Some(kind) = &query.r#type {

@@ -16,7 +16,7 @@ use crate::{
     api::Ctx,
     db::Audit,
     error::ApiError,
-    http::{Operator, Query, Stamp},
+    http::{Operator, Query, Reader, Stamp},
 };
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -129,7 +129,7 @@ impl ModelView {
     responses((status = 200, body = MetricsView), (status = 503)))]
 async fn read(
     State(ctx): State<Ctx>,
-    _: Operator,
+    _: Reader,
     Query(query): Query<MetricsQuery>,
 ) -> Result<Json<MetricsView>, ApiError> {
     let strategies = sqlx::query!("select name, strategy from combo")

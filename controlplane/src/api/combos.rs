@@ -34,7 +34,7 @@ use crate::{
     db::Audit,
     error::{ApiError, Violation},
     http::{
-        Body, IfMatch, Json as JsonBody, Operator, Query, Stamp, Violations, Wait, WaitQuery, etag,
+        Body, IfMatch, Json as JsonBody, Operator, Query, Reader, Stamp, Violations, Wait, WaitQuery, etag,
         uuid_or_missing,
     },
 };
@@ -264,7 +264,7 @@ impl Body for CreateBody {
 
 /// All combos, by name.
 #[utoipa::path(get, path = "/api/combos", tag = "combos", responses((status = 200, body = ComboList)))]
-async fn list(State(ctx): State<Ctx>, _: Operator) -> Result<Json<ComboList>, ApiError> {
+async fn list(State(ctx): State<Ctx>, _: Reader) -> Result<Json<ComboList>, ApiError> {
     let mut conn = ctx.db.pool().acquire().await?;
     let rows = sql::all(&mut conn).await?;
     Ok(Json(ComboList {
@@ -275,7 +275,7 @@ async fn list(State(ctx): State<Ctx>, _: Operator) -> Result<Json<ComboList>, Ap
 /// One combo.
 #[utoipa::path(get, path = "/api/combos/{id}", tag = "combos",
     responses((status = 200, body = ComboView), (status = 404)))]
-async fn get(State(ctx): State<Ctx>, _: Operator, Path(id): Path<String>) -> Result<Response, ApiError> {
+async fn get(State(ctx): State<Ctx>, _: Reader, Path(id): Path<String>) -> Result<Response, ApiError> {
     let mut conn = ctx.db.pool().acquire().await?;
     let row = find(&mut conn, &id).await?;
     Ok((etag(row.updated_at), Json(row.view())).into_response())

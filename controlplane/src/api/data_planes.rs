@@ -12,7 +12,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::{
     api::Ctx,
     error::ApiError,
-    http::{Operator, Stamp},
+    http::{Reader, Stamp},
     publish::DataPlane,
 };
 
@@ -64,7 +64,7 @@ pub fn router() -> OpenApiRouter<Ctx> {
 
 /// The data planes any control plane has heard of within a day.
 #[utoipa::path(get, path = "/api/data-planes", tag = "monitoring", responses((status = 200, body = DataPlaneList)))]
-async fn list(State(ctx): State<Ctx>, _: Operator) -> Result<Json<DataPlaneList>, ApiError> {
+async fn list(State(ctx): State<Ctx>, _: Reader) -> Result<Json<DataPlaneList>, ApiError> {
     let config_revision = sqlx::query_scalar!("select revision from config_head")
         .fetch_one(ctx.db.pool())
         .await?;

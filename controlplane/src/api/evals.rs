@@ -34,7 +34,7 @@ use crate::{
     api::Ctx,
     db::Audit,
     error::ApiError,
-    http::{Body, Json as JsonBody, Operator, Query, Violations, Wait, WaitQuery, uuid_or_missing},
+    http::{Body, Json as JsonBody, Operator, Query, Reader, Violations, Wait, WaitQuery, uuid_or_missing},
 };
 
 const WHAT: &str = "suite";
@@ -137,7 +137,7 @@ impl Body for RunBody {
     responses((status = 200, body = Vec<suite::SuiteView>), (status = 400)))]
 async fn list(
     State(ctx): State<Ctx>,
-    _: Operator,
+    _: Reader,
     Query(query): Query<ListQuery>,
 ) -> Result<Response, ApiError> {
     let suites = suite::all(ctx.db.pool()).await?;
@@ -229,7 +229,7 @@ async fn start(
     responses((status = 200, body = suite::SuiteView), (status = 404)))]
 async fn read(
     State(ctx): State<Ctx>,
-    _: Operator,
+    _: Reader,
     Path(id): Path<String>,
 ) -> Result<Json<suite::SuiteView>, ApiError> {
     let suite = suite::find(ctx.db.pool(), &id).await?;
@@ -294,7 +294,7 @@ async fn delete(
     responses((status = 200, body = RunView), (status = 404)))]
 async fn read_run(
     State(ctx): State<Ctx>,
-    _: Operator,
+    _: Reader,
     Path(id): Path<String>,
 ) -> Result<Json<RunView>, ApiError> {
     let uuid = uuid_or_missing(RUN, &id)?;

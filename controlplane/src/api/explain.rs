@@ -26,7 +26,7 @@ use self::view::{DecisionView, ReplayView};
 use crate::{
     api::Ctx,
     error::ApiError,
-    http::{Body, Json as JsonBody, Operator, Stamp, Violations, uuid_or_missing},
+    http::{Body, Json as JsonBody, Operator, Reader, Stamp, Violations, uuid_or_missing},
 };
 
 const WHAT: &str = "request";
@@ -105,7 +105,7 @@ impl Body for DryRunBody {
     responses((status = 200, body = ExplanationView), (status = 404)))]
 async fn explain(
     State(ctx): State<Ctx>,
-    _: Operator,
+    _: Reader,
     Path(id): Path<String>,
 ) -> Result<Json<ExplanationView>, ApiError> {
     // Postgres holds no zero byte

@@ -21,7 +21,7 @@ use crate::{
     api::Ctx,
     db::Audit,
     error::{ApiError, Violation},
-    http::{Body, Json as JsonBody, Operator, Query, Violations, Wait, WaitQuery},
+    http::{Body, Json as JsonBody, Operator, Query, Reader, Violations, Wait, WaitQuery},
 };
 
 const WHAT: &str = "fallback chain";
@@ -133,7 +133,7 @@ impl Body for DeleteBody {
 
 /// All chains.
 #[utoipa::path(get, path = "/api/fallback/chains", tag = "models", responses((status = 200, body = ChainList)))]
-async fn list(State(ctx): State<Ctx>, _: Operator) -> Result<Json<ChainList>, ApiError> {
+async fn list(State(ctx): State<Ctx>, _: Reader) -> Result<Json<ChainList>, ApiError> {
     let rows = sqlx::query!(
         r#"select model, chain as "chain: SqlJson<Vec<Link>>" from fallback_chain order by model"#
     )

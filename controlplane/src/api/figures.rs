@@ -12,7 +12,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::{
     api::Ctx,
     error::ApiError,
-    http::{Operator, Stamp},
+    http::{Reader, Stamp},
 };
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -69,7 +69,7 @@ pub fn router() -> OpenApiRouter<Ctx> {
 /// How providers did.
 #[utoipa::path(get, path = "/api/provider-metrics", tag = "monitoring",
     responses((status = 200, body = ProviderMetrics)))]
-async fn provider_metrics(State(ctx): State<Ctx>, _: Operator) -> Result<Json<ProviderMetrics>, ApiError> {
+async fn provider_metrics(State(ctx): State<Ctx>, _: Reader) -> Result<Json<ProviderMetrics>, ApiError> {
     let rows = sqlx::query!(
         r#"select provider as "provider!", count(*) as "total!", count(*) filter (where outcome = 'ok') as "ok!",
                   coalesce(round(avg(duration_ms)), 0)::bigint as "latency!"
@@ -95,7 +95,7 @@ async fn provider_metrics(State(ctx): State<Ctx>, _: Operator) -> Result<Json<Pr
 
 /// Whether accounts that sign in by OAuth still can.
 #[utoipa::path(get, path = "/api/token-health", tag = "monitoring", responses((status = 200, body = TokenHealth)))]
-async fn token_health(State(ctx): State<Ctx>, _: Operator) -> Result<Json<TokenHealth>, ApiError> {
+async fn token_health(State(ctx): State<Ctx>, _: Reader) -> Result<Json<TokenHealth>, ApiError> {
     let row = sqlx::query!(
         r#"select count(*) as "total!", count(*) filter (where test_status = 'active') as "healthy!",
                   count(*) filter (where test_status in ('error', 'expired')) as "errored!",
@@ -122,7 +122,7 @@ async fn token_health(State(ctx): State<Ctx>, _: Operator) -> Result<Json<TokenH
 /// How large the database is.
 #[utoipa::path(get, path = "/api/storage/health", tag = "monitoring",
     responses((status = 200, body = StorageHealth)))]
-async fn storage_health(State(ctx): State<Ctx>, _: Operator) -> Result<Json<StorageHealth>, ApiError> {
+async fn storage_health(State(ctx): State<Ctx>, _: Reader) -> Result<Json<StorageHealth>, ApiError> {
     // the planner's count: counting a large table would take as long as the table is large
     let row = sqlx::query!(
         r#"select current_setting('server_version') as "version!",

@@ -27,7 +27,7 @@ use crate::{
     api::Ctx,
     db::Audit,
     error::ApiError,
-    http::{Json as JsonBody, Operator, Stamp, Wait, WaitQuery, edge::X_DEGRADED},
+    http::{AdminOrKey, Json as JsonBody, Reader, Stamp, Wait, WaitQuery, edge::X_DEGRADED},
 };
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -79,7 +79,7 @@ impl From<Ban> for BanView {
 /// The lists, what they mean, and who is banned now.
 #[utoipa::path(get, path = "/api/settings/ip-filter", tag = "settings",
     responses((status = 200, body = IpFilterView)))]
-async fn read(State(ctx): State<Ctx>, _: Operator) -> Result<Response, ApiError> {
+async fn read(State(ctx): State<Ctx>, _: Reader) -> Result<Response, ApiError> {
     let lists = Lists::load(ctx.db.pool()).await?;
     let current = ctx.gate.banned.refresh(&*ctx.store).await;
     let view = Json(IpFilterView::of(lists, &ctx));
@@ -96,15 +96,15 @@ async fn read(State(ctx): State<Ctx>, _: Operator) -> Result<Response, ApiError>
     responses((status = 200, body = IpFilterView), (status = 400), (status = 409), (status = 503)))]
 async fn change(
     State(ctx): State<Ctx>,
-    operator: Operator,
+    admin: AdminOrKey,
     wait: Wait,
     JsonBody(body): JsonBody<IpFilterBody>,
 ) -> Result<Response, ApiError> {
-    let mut tx = ctx.db.config_tx(&operator.origin).await?;
+    let mut tx = ctx.db.config_tx(&admin.origin).await?;
     let before = Lists::load(&mut *tx.conn()).await?;
     let after = body.over(before.clone())?;
     if !body.force {
-        refuse_lockout(&ctx, &operator, &body, &after)?;
+        refuse_lockout(&ctx, &admin, &body, &after)?;
     }
     let bans = carry_out(&ctx, &body).await?;
 
@@ -117,7 +117,7 @@ async fn change(
         None
     };
     for audit in bans {
-        ctx.db.record(&operator.origin, audit).await?;
+        ctx.db.record(&admin.origin, audit).await?;
     }
     Ok(match committed {
         Some(committed) => wait.answer(StatusCode::OK, committed).await,
@@ -128,11 +128,11 @@ async fn change(
 /// Whether the caller could call again, if it were not for the machine itself that is always let in.
 fn refuse_lockout(
     ctx: &Ctx,
-    operator: &Operator,
+    caller: &AdminOrKey,
     body: &IpFilterBody,
     after: &Lists,
 ) -> Result<(), ApiError> {
-    let (true, Some(ip)) = (after.enabled, operator.origin.ip) else {
+    let (true, Some(ip)) = (after.enabled, caller.origin.ip) else {
         return Ok(());
     };
     let banned = ctx.gate.banned.find(ip).is_some() && body.lets_in() != Some(ip);

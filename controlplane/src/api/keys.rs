@@ -30,7 +30,7 @@ use crate::{
     db::Audit,
     error::ApiError,
     http::{
-        Body, IfMatch, Json as JsonBody, Operator, Patch, Stamp, Violations, Wait, WaitQuery, etag,
+        AdminOrKey, Body, IfMatch, Json as JsonBody, Patch, Reader, Stamp, Violations, Wait, WaitQuery, etag,
         uuid_or_missing,
     },
 };
@@ -277,7 +277,7 @@ impl Minted {
 
 /// All keys, oldest first.
 #[utoipa::path(get, path = "/api/keys", tag = "keys", responses((status = 200, body = KeyList)))]
-async fn list(State(ctx): State<Ctx>, _: Operator) -> Result<Json<KeyList>, ApiError> {
+async fn list(State(ctx): State<Ctx>, _: Reader) -> Result<Json<KeyList>, ApiError> {
     let rows = sqlx::query_as!(
         Row,
         r#"select id, name, key_prefix, key_last4, cluster_id, scopes, allowed_models, allowed_connections,
@@ -299,17 +299,17 @@ async fn list(State(ctx): State<Ctx>, _: Operator) -> Result<Json<KeyList>, ApiE
     responses((status = 201, body = NewKey), (status = 400), (status = 403)))]
 async fn create(
     State(ctx): State<Ctx>,
-    operator: Operator,
+    admin: AdminOrKey,
     wait: Wait,
     JsonBody(body): JsonBody<CreateBody>,
 ) -> Result<Response, ApiError> {
     let scopes = body.scopes.map_or_else(|| vec![SCOPES[0].to_owned()], unique);
-    may_grant(&operator, &[], &scopes)?;
+    may_grant(&admin, &[], &scopes)?;
     let minted = Minted::draw(&ctx);
     let id = Uuid::now_v7();
     let rate_limits = body.rate_limits.map(|limits| json!(limits));
 
-    let mut tx = ctx.db.config_tx(&operator.origin).await?;
+    let mut tx = ctx.db.config_tx(&admin.origin).await?;
     sqlx::query!(
         "insert into api_key (id, name, key_hash, key_prefix, key_last4, cluster_id, scopes, allowed_models,
                               allowed_connections, rate_limits, no_log, expires_at, rpm, tpm, concurrency,
@@ -351,7 +351,7 @@ async fn create(
 
 /// One key, masked.
 #[utoipa::path(get, path = "/api/keys/{id}", tag = "keys", responses((status = 200, body = KeyView), (status = 404)))]
-async fn get(State(ctx): State<Ctx>, _: Operator, Path(id): Path<String>) -> Result<Response, ApiError> {
+async fn get(State(ctx): State<Ctx>, _: Reader, Path(id): Path<String>) -> Result<Response, ApiError> {
     let row = find(ctx.db.pool(), &id).await?;
     Ok((etag(row.updated_at), Json(row.view())).into_response())
 }
@@ -361,17 +361,17 @@ async fn get(State(ctx): State<Ctx>, _: Operator, Path(id): Path<String>) -> Res
     params(WaitQuery), responses((status = 200), (status = 400), (status = 403), (status = 404), (status = 412)))]
 async fn update(
     State(ctx): State<Ctx>,
-    operator: Operator,
+    admin: AdminOrKey,
     Path(id): Path<String>,
     if_match: IfMatch,
     wait: Wait,
     JsonBody(body): JsonBody<UpdateBody>,
 ) -> Result<Response, ApiError> {
-    let mut tx = ctx.db.config_tx(&operator.origin).await?;
+    let mut tx = ctx.db.config_tx(&admin.origin).await?;
     let before = find(&mut *tx.conn(), &id).await?;
     if_match.check(before.updated_at)?;
     if let Some(scopes) = &body.scopes {
-        may_grant(&operator, &before.scopes, scopes)?;
+        may_grant(&admin, &before.scopes, scopes)?;
     }
     // An expiry sent back unchanged may lie in the past; a new one may not.
     let expires_at = body.expires_at.over(before.expires_at);
@@ -427,12 +427,12 @@ async fn update(
     responses((status = 200, body = Deleted), (status = 404), (status = 412)))]
 async fn delete(
     State(ctx): State<Ctx>,
-    operator: Operator,
+    admin: AdminOrKey,
     Path(id): Path<String>,
     if_match: IfMatch,
     wait: Wait,
 ) -> Result<Response, ApiError> {
-    let mut tx = ctx.db.config_tx(&operator.origin).await?;
+    let mut tx = ctx.db.config_tx(&admin.origin).await?;
     let row = find(&mut *tx.conn(), &id).await?;
     if_match.check(row.updated_at)?;
     sqlx::query!("delete from api_key where id = $1", row.id)
@@ -460,14 +460,14 @@ async fn delete(
     responses((status = 200, body = Regenerated), (status = 403), (status = 404)))]
 async fn regenerate(
     State(ctx): State<Ctx>,
-    operator: Operator,
+    admin: AdminOrKey,
     Path(id): Path<String>,
     wait: Wait,
 ) -> Result<Response, ApiError> {
-    let mut tx = ctx.db.config_tx(&operator.origin).await?;
+    let mut tx = ctx.db.config_tx(&admin.origin).await?;
     let row = find(&mut *tx.conn(), &id).await?;
     // Showing a key that can manage is granting it.
-    may_grant(&operator, &[], &row.scopes)?;
+    may_grant(&admin, &[], &row.scopes)?;
     let minted = Minted::draw(&ctx);
     sqlx::query!(
         "update api_key set key_hash = $2, key_prefix = $3, key_last4 = $4, key_sealed = $5 where id = $1",
@@ -546,11 +546,11 @@ fn unique(scopes: Vec<String>) -> Vec<String> {
 }
 
 /// A key must not make itself, or another, able to manage.
-fn may_grant(operator: &Operator, before: &[String], after: &[String]) -> Result<(), ApiError> {
+fn may_grant(caller: &AdminOrKey, before: &[String], after: &[String]) -> Result<(), ApiError> {
     let manages = |scopes: &[String]| scopes.iter().any(|scope| scope == "manage");
-    if manages(after) && !manages(before) && !operator.is_admin {
+    if manages(after) && !manages(before) && !caller.is_admin {
         return Err(ApiError::Forbidden(
-            "log in to grant the scope `manage`: a key may not do this",
+            "log in to grant the scope `manage`: a key may not do this".into(),
         ));
     }
     Ok(())

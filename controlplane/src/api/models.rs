@@ -12,7 +12,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{api::Ctx, error::ApiError, http::Operator};
+use crate::{api::Ctx, error::ApiError, http::Reader};
 
 #[derive(Debug, Serialize, ToSchema)]
 struct ModelList {
@@ -41,7 +41,7 @@ pub fn router() -> OpenApiRouter<Ctx> {
 
 /// Every model that is known beforehand.
 #[utoipa::path(get, path = "/api/models", tag = "models", responses((status = 200, body = ModelList)))]
-async fn list(State(ctx): State<Ctx>, _: Operator) -> Result<Json<ModelList>, ApiError> {
+async fn list(State(ctx): State<Ctx>, _: Reader) -> Result<Json<ModelList>, ApiError> {
     let active = sqlx::query_scalar!("select distinct provider from provider_connection where is_active")
         .fetch_all(ctx.db.pool())
         .await?;

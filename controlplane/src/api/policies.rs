@@ -32,7 +32,7 @@ use crate::{
     db::{Audit, Origin},
     error::{ApiError, Violation},
     http::{
-        Body, Json as JsonBody, Operator, Query, Stamp, Violations, Wait, WaitQuery,
+        Body, Json as JsonBody, Operator, Query, Reader, Stamp, Violations, Wait, WaitQuery,
         edge::{AnswerHeaders, X_DEGRADED},
         uuid_or_missing,
     },
@@ -312,7 +312,7 @@ impl Body for DeleteBody {
 #[utoipa::path(get, path = "/api/policies", tag = "policies", responses((status = 200, body = PolicyList)))]
 async fn list(
     State(ctx): State<Ctx>,
-    _: Operator,
+    _: Reader,
     Extension(headers): Extension<AnswerHeaders>,
 ) -> Result<Json<PolicyList>, ApiError> {
     let policies = sql::all(ctx.db.pool()).await?;

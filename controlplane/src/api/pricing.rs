@@ -28,7 +28,7 @@ use crate::{
     api::Ctx,
     db::{Audit, Committed},
     error::{ApiError, Violation},
-    http::{Body, Json as JsonBody, Operator, Patch, Query, Violations, Wait, WaitQuery},
+    http::{Body, Json as JsonBody, Operator, Patch, Query, Reader, Violations, Wait, WaitQuery},
 };
 
 const MODEL_CHARS: usize = 300;
@@ -274,7 +274,7 @@ impl Prices {
     responses((status = 200, body = Pricing)))]
 async fn show(
     State(ctx): State<Ctx>,
-    _: Operator,
+    _: Reader,
     Query(query): Query<PricingQuery>,
 ) -> Result<Json<Pricing>, ApiError> {
     let mut conn = ctx.db.pool().acquire().await?;
@@ -362,7 +362,7 @@ async fn reset(
 
 /// The built-in list alone.
 #[utoipa::path(get, path = "/api/pricing/defaults", tag = "pricing", responses((status = 200, body = Pricing)))]
-async fn defaults(_: Operator) -> Json<Pricing> {
+async fn defaults(_: Reader) -> Json<Pricing> {
     Json(listed(false))
 }
 
@@ -371,7 +371,7 @@ async fn defaults(_: Operator) -> Json<Pricing> {
     responses((status = 200, body = std::collections::HashMap<String, PricedProvider>)))]
 async fn models(
     State(ctx): State<Ctx>,
-    _: Operator,
+    _: Reader,
 ) -> Result<Json<BTreeMap<String, PricedProvider>>, ApiError> {
     let nodes = sqlx::query!("select id, prefix, name, type, api_type from provider_node")
         .fetch_all(ctx.db.pool())

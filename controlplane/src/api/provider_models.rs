@@ -24,7 +24,7 @@ use crate::{
     api::Ctx,
     db::Audit,
     error::{ApiError, Violation},
-    http::{Body, Json as JsonBody, Operator, Query, Violations, Wait, WaitQuery},
+    http::{Body, Json as JsonBody, Operator, Query, Reader, Violations, Wait, WaitQuery},
 };
 
 const WHAT: &str = "custom model";
@@ -179,7 +179,7 @@ impl Row {
     responses((status = 200, body = ModelList)))]
 async fn list(
     State(ctx): State<Ctx>,
-    _: Operator,
+    _: Reader,
     Query(query): Query<ListQuery>,
 ) -> Result<Json<ModelList>, ApiError> {
     let mut conn = ctx.db.pool().acquire().await?;

@@ -26,7 +26,7 @@ use crate::{
     api::{Ctx, guard},
     db::{Audit, Outcome},
     error::{ApiError, Violation},
-    http::{Body, IfMatch, Json as JsonBody, Operator, Stamp, Violations, Wait, WaitQuery, etag},
+    http::{Body, IfMatch, Json as JsonBody, Operator, Reader, Stamp, Violations, Wait, WaitQuery, etag},
     probe::{self, Finding, Target},
     proxies,
 };
@@ -224,7 +224,7 @@ impl Body for ValidateBody {
 
 /// All nodes, by name.
 #[utoipa::path(get, path = "/api/provider-nodes", tag = "providers", responses((status = 200, body = NodeList)))]
-async fn list(State(ctx): State<Ctx>, _: Operator) -> Result<Json<NodeList>, ApiError> {
+async fn list(State(ctx): State<Ctx>, _: Reader) -> Result<Json<NodeList>, ApiError> {
     let rows = sqlx::query_as!(
         Row,
         "select id, type, name, prefix, api_type, base_url, allow_private_address, created_at, updated_at
@@ -240,7 +240,7 @@ async fn list(State(ctx): State<Ctx>, _: Operator) -> Result<Json<NodeList>, Api
 /// One node.
 #[utoipa::path(get, path = "/api/provider-nodes/{id}", tag = "providers",
     responses((status = 200, body = NodeAnswer), (status = 404)))]
-async fn get(State(ctx): State<Ctx>, _: Operator, Path(id): Path<String>) -> Result<Response, ApiError> {
+async fn get(State(ctx): State<Ctx>, _: Reader, Path(id): Path<String>) -> Result<Response, ApiError> {
     let row = find(ctx.db.pool(), &id).await?;
     Ok((etag(row.updated_at), Json(NodeAnswer { node: row.view() })).into_response())
 }
@@ -562,7 +562,7 @@ fn refuse_address(
 ) -> Result<(), ApiError> {
     if allow_private && !was_allowed && !operator.is_admin {
         return Err(ApiError::Forbidden(
-            "log in to allow a private address: a key may not do this",
+            "log in to allow a private address: a key may not do this".into(),
         ));
     }
     let url =

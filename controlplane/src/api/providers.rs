@@ -25,7 +25,7 @@ use self::row::Row;
 use crate::{
     api::Ctx,
     error::ApiError,
-    http::{Operator, Query, Stamp, etag, uuid_or_missing},
+    http::{Query, Reader, Stamp, etag, uuid_or_missing},
 };
 
 const WHAT: &str = "connection";
@@ -119,7 +119,7 @@ pub fn router() -> OpenApiRouter<Ctx> {
     responses((status = 200, body = ConnectionList)))]
 async fn list(
     State(ctx): State<Ctx>,
-    _: Operator,
+    _: Reader,
     Query(query): Query<ListQuery>,
 ) -> Result<Response, ApiError> {
     let limit = query.limit.unwrap_or(5000);
@@ -141,14 +141,14 @@ async fn list(
 
 /// Showed every credential once; nothing does any more.
 #[utoipa::path(get, path = "/api/providers/client", tag = "providers", responses((status = 410)))]
-async fn client(_: Operator) -> ApiError {
+async fn client(_: Reader) -> ApiError {
     ApiError::Gone("credentials are not shown any more: GET /api/providers lists the connections with masks")
 }
 
 /// One connection.
 #[utoipa::path(get, path = "/api/providers/{id}", tag = "providers",
     responses((status = 200, body = ConnectionAnswer), (status = 404)))]
-async fn get(State(ctx): State<Ctx>, _: Operator, Path(id): Path<String>) -> Result<Response, ApiError> {
+async fn get(State(ctx): State<Ctx>, _: Reader, Path(id): Path<String>) -> Result<Response, ApiError> {
     let row = row_of(&ctx, &id).await?;
     let tag = etag(row.updated_at);
     Ok((

@@ -32,7 +32,7 @@ use crate::{
     api::Ctx,
     db::{Audit, Committed},
     error::{ApiError, Violation},
-    http::{Json as JsonBody, Operator, Query, Wait, WaitQuery, uuid_or_missing},
+    http::{AdminOrKey, Json as JsonBody, Query, Reader, Wait, WaitQuery, uuid_or_missing},
     proxies::{self, StoredProxy},
 };
 
@@ -142,7 +142,7 @@ impl ProxyConfigView {
     responses((status = 200, body = ProxyConfigView), (status = 400), (status = 404)))]
 async fn read(
     State(ctx): State<Ctx>,
-    _: Operator,
+    _: Reader,
     Query(query): Query<ReadQuery>,
 ) -> Result<Response, ApiError> {
     if let Some(connection) = query.resolve {
@@ -192,11 +192,11 @@ async fn resolve(ctx: &Ctx, connection: &str) -> Result<ResolvedView, ApiError> 
         (status = 422)))]
 async fn change(
     State(ctx): State<Ctx>,
-    operator: Operator,
+    admin: AdminOrKey,
     wait: Wait,
     JsonBody(body): JsonBody<ProxyBody>,
 ) -> Result<Response, ApiError> {
-    let mut tx = ctx.db.config_tx(&operator.origin).await?;
+    let mut tx = ctx.db.config_tx(&admin.origin).await?;
     let mut audited = Vec::new();
     let mut sets = false;
     for Change {
@@ -221,7 +221,7 @@ async fn change(
             Ok(stored) => stored,
             Err(error) => {
                 drop(tx);
-                return Err(guard::recorded(&ctx, &operator.origin, error).await);
+                return Err(guard::recorded(&ctx, &admin.origin, error).await);
             }
         };
         sql::save(tx.conn(), &stored).await?;
@@ -242,13 +242,13 @@ async fn change(
     responses((status = 200, body = ProxyConfigView), (status = 400), (status = 404)))]
 async fn delete(
     State(ctx): State<Ctx>,
-    operator: Operator,
+    admin: AdminOrKey,
     Query(query): Query<DeleteQuery>,
     wait: Wait,
 ) -> Result<Response, ApiError> {
     let missing = || ApiError::Invalid(vec![Violation::missing("level")]);
     let level = query.level.ok_or_else(missing)?;
-    let mut tx = ctx.db.config_tx(&operator.origin).await?;
+    let mut tx = ctx.db.config_tx(&admin.origin).await?;
     let place = Place::find(tx.conn(), "id", &level, query.id.as_deref()).await?;
     let removed = sql::delete(tx.conn(), &place).await?;
     let view = ProxyConfigView::of(sql::all(&mut *tx.conn()).await?);

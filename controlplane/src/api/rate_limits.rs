@@ -20,7 +20,7 @@ use crate::{
     api::Ctx,
     db::Audit,
     error::ApiError,
-    http::{Body, Json as JsonBody, Operator, Stamp, Violations, Wait, WaitQuery, uuid_or_missing},
+    http::{Body, Json as JsonBody, Operator, Reader, Stamp, Violations, Wait, WaitQuery, uuid_or_missing},
 };
 
 const WHAT: &str = "connection";
@@ -129,7 +129,7 @@ pub(super) fn overview(loads: &[ConnectionLoad]) -> Overview {
 /// Every connection with its queue and its limits, over all data planes.
 #[utoipa::path(get, path = "/api/rate-limits", tag = "monitoring",
     responses((status = 200, body = RateLimitsView), (status = 503)))]
-async fn list(State(ctx): State<Ctx>, _: Operator) -> Result<Json<RateLimitsView>, ApiError> {
+async fn list(State(ctx): State<Ctx>, _: Reader) -> Result<Json<RateLimitsView>, ApiError> {
     let rows = sqlx::query!(
         r#"select id, provider, coalesce(name, display_name, email, left(id::text, 8)) as "name!",
                   coalesce(rate_limit_protection, false) as "protected!"

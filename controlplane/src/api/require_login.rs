@@ -1,4 +1,4 @@
-//! The login itself: whether it is required, and the administrator's password.
+//! The login itself: whether it is required, and the caller's own password.
 //!
 //! `GET /api/settings/require-login` — anybody, for the login page.
 //! `PUT | PATCH | POST /api/settings/require-login` — a session; before the first password, anybody on the machine
@@ -18,9 +18,13 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
-    api::{Ctx, auth},
+    account::Account,
+    api::{
+        Ctx,
+        auth::password::{self, Whose},
+    },
     db::{Audit, Committed, Origin},
-    error::{ApiError, Violation},
+    error::ApiError,
     http::{Access, Admin, Body, Json as JsonBody, SameSite, Violations, Visitor, Wait},
     session::Session,
 };
@@ -95,13 +99,7 @@ async fn change(
     JsonBody(body): JsonBody<RequireLoginBody>,
 ) -> Result<Response, ApiError> {
     if let Some(password) = &body.password {
-        let min = ctx.config.min_password_length;
-        if password.expose().chars().count() < min {
-            return Err(ApiError::invalid(
-                "password",
-                format!("must have at least {min} characters"),
-            ));
-        }
+        password::check_length(&ctx, password)?;
     }
     let opens = body.require_login == Some(false);
     if opens && !ctx.config.may_be_open(ctx.listen) {
@@ -111,18 +109,18 @@ async fn change(
         ));
     }
     if visitor.access.can_log_in(&ctx) && (body.password.is_some() || opens) {
-        prove_current(&ctx, body.current_password.as_ref()).await?;
+        password::prove(&ctx, authority.whose, body.current_password.as_ref()).await?;
     }
 
-    let committed = store(&ctx, &authority.origin, visitor.access, &body).await?;
-    let epoch = committed.value;
+    let committed = store(&ctx, &authority, visitor.access, &body).await?;
+    let relogged = committed.value;
     let done = Committed {
         revision: committed.revision,
         value: Done { success: true },
     };
     let mut response = wait.answer(StatusCode::OK, done).await;
-    if body.password.is_some() {
-        let session = Session::start(epoch, Utc::now().timestamp());
+    if let Some((account, epoch)) = relogged {
+        let session = Session::start(&account, epoch, Utc::now().timestamp());
         let cookie = ctx
             .sessions
             .cookie(&session, visitor.client.https)
@@ -135,6 +133,7 @@ async fn change(
 /// A session, or a caller on this machine while there is no password at all.
 struct Authority {
     origin: Origin,
+    whose: Whose,
 }
 
 impl FromRequestParts<Ctx> for Authority {
@@ -144,65 +143,47 @@ impl FromRequestParts<Ctx> for Authority {
         let visitor = Visitor::from_request_parts(parts, ctx).await?;
         if visitor.access.can_log_in(ctx) || !visitor.client.local {
             let admin = Admin::from_request_parts(parts, ctx).await?;
-            return Ok(Self { origin: admin.origin });
+            let whose = Whose(admin.account.map(|account| account.id));
+            return Ok(Self {
+                origin: admin.origin,
+                whose,
+            });
         }
         SameSite::from_request_parts(parts, ctx).await?;
         Ok(Self {
             origin: visitor.origin,
+            whose: Whose(None),
         })
     }
 }
 
-async fn prove_current(ctx: &Ctx, given: Option<&Secret<String>>) -> Result<(), ApiError> {
-    let Some(given) = given else {
-        return Err(ApiError::Invalid(vec![Violation::missing("currentPassword")]));
-    };
-    let stored = sqlx::query_scalar!("select password_hash from admin_account")
-        .fetch_one(ctx.db.pool())
-        .await?;
-    let right = match (stored, &ctx.config.initial_password) {
-        (Some(hash), _) => ctx.passwords.verify(given, &hash).await?,
-        (None, Some(initial)) => auth::equal(given.expose(), initial.expose()),
-        (None, None) => true,
-    };
-    if right {
-        Ok(())
-    } else {
-        Err(ApiError::WrongPassword)
-    }
-}
-
-/// Writes the change; the value is the session epoch after it.
+/// Writes the change; the value is whose password it was, and their session epoch after it.
 async fn store(
     ctx: &Ctx,
-    origin: &Origin,
+    authority: &Authority,
     before: Access,
     body: &RequireLoginBody,
-) -> Result<Committed<i32>, ApiError> {
+) -> Result<Committed<Option<(Account, i32)>>, ApiError> {
     let hash = match &body.password {
         Some(password) => Some(ctx.passwords.hash(password).await?),
         None => None,
     };
-    let mut tx = ctx.db.config_tx(origin).await?;
+    let mut tx = ctx.db.config_tx(&authority.origin).await?;
     // Nobody proved a current password, so there must still be none.
     if !before.can_log_in(ctx) {
-        let stored = sqlx::query_scalar!("select password_hash from admin_account")
-            .fetch_one(tx.conn())
-            .await?;
-        if stored.is_some() {
+        let has_password = sqlx::query_scalar!(
+            r#"select exists (select from account where password_hash is not null) as "has_password!""#
+        )
+        .fetch_one(tx.conn())
+        .await?;
+        if has_password {
             return Err(ApiError::NoCredential);
         }
     }
-    let epoch = sqlx::query_scalar!(
-        "update admin_account
-         set password_hash = coalesce($1, password_hash),
-             password_updated_at = case when $1::text is null then password_updated_at else now() end,
-             session_epoch = session_epoch + case when $1::text is null then 0 else 1 end
-         returning session_epoch",
-        hash,
-    )
-    .fetch_one(tx.conn())
-    .await?;
+    let relogged = match &hash {
+        Some(hash) => Some(password::set(tx.conn(), authority.whose, hash).await?),
+        None => None,
+    };
     if let Some(require_login) = body.require_login {
         sqlx::query!(
             "insert into setting (key, value) values ('requireLogin', $1)
@@ -221,5 +202,5 @@ async fn store(
         "passwordChanged": hash.is_some(),
         "requireLogin": { "from": before.require_login, "to": body.require_login.unwrap_or(before.require_login) },
     });
-    Ok(tx.commit(Audit::of(action).details(details), epoch).await?)
+    Ok(tx.commit(Audit::of(action).details(details), relogged).await?)
 }

@@ -23,7 +23,7 @@ use crate::{
     db::{Audit, Committed, ConfigTx},
     error::ApiError,
     http::{
-        Body, Json as JsonBody, Operator, Violations, Wait, WaitQuery,
+        Body, Json as JsonBody, Operator, Reader, Violations, Wait, WaitQuery,
         edge::{AnswerHeaders, X_DEGRADED},
     },
     resilience::{Profile, Profiles, RateDefaults, Resilience},
@@ -190,7 +190,7 @@ impl DefaultsBody {
     responses((status = 200, body = ResilienceView)))]
 async fn read(
     State(ctx): State<Ctx>,
-    _: Operator,
+    _: Reader,
     Extension(headers): Extension<AnswerHeaders>,
 ) -> Result<Json<ResilienceView>, ApiError> {
     let settings = stored(ctx.db.pool()).await?;

@@ -13,7 +13,7 @@ use state::{MAX_SESSIONS, Session};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{api::Ctx, error::ApiError, http::Operator};
+use crate::{api::Ctx, error::ApiError, http::Reader};
 
 /// Whose conversations those without a key are, in `byApiKey`.
 const ANONYMOUS: &str = "anonymous";
@@ -72,7 +72,7 @@ impl SessionView {
 /// The conversations of the last half hour.
 #[utoipa::path(get, path = "/api/sessions", tag = "monitoring",
     responses((status = 200, body = SessionsView), (status = 503)))]
-async fn list(State(ctx): State<Ctx>, _: Operator) -> Result<Json<SessionsView>, ApiError> {
+async fn list(State(ctx): State<Ctx>, _: Reader) -> Result<Json<SessionsView>, ApiError> {
     let now_ms = Utc::now().timestamp_millis();
     let sessions = ctx.store.sessions().await?;
     let mut by_api_key = BTreeMap::new();

@@ -20,7 +20,7 @@ use crate::{
     api::Ctx,
     db::Audit,
     error::ApiError,
-    http::{Access, Body, Json as JsonBody, Operator, Violations, Wait, WaitQuery},
+    http::{Access, AdminOrKey, Body, Json as JsonBody, Reader, Violations, Wait, WaitQuery},
 };
 
 const MODEL_CHARS: usize = 300;
@@ -246,7 +246,7 @@ impl HedgingBody {
 
 /// The settings, and what this installation is.
 #[utoipa::path(get, path = "/api/settings", tag = "settings", responses((status = 200, body = SettingsView)))]
-async fn read(State(ctx): State<Ctx>, _: Operator) -> Result<Json<SettingsView>, ApiError> {
+async fn read(State(ctx): State<Ctx>, _: Reader) -> Result<Json<SettingsView>, ApiError> {
     Ok(Json(view(&ctx).await?))
 }
 
@@ -255,11 +255,11 @@ async fn read(State(ctx): State<Ctx>, _: Operator) -> Result<Json<SettingsView>,
     params(WaitQuery), responses((status = 200, body = SettingsView), (status = 400), (status = 409)))]
 async fn change(
     State(ctx): State<Ctx>,
-    operator: Operator,
+    admin: AdminOrKey,
     wait: Wait,
     JsonBody(body): JsonBody<SettingsBody>,
 ) -> Result<Response, ApiError> {
-    let mut tx = ctx.db.config_tx(&operator.origin).await?;
+    let mut tx = ctx.db.config_tx(&admin.origin).await?;
     let before = Stored::load(&mut *tx.conn()).await?;
     let after = body.over(&before);
     let names = Names::load(tx.conn()).await?;
@@ -296,7 +296,7 @@ async fn change(
 }
 
 async fn view(ctx: &Ctx) -> Result<SettingsView, ApiError> {
-    let access = Access::load(ctx.db.pool()).await?;
+    let access = Access::stored(ctx.db.pool()).await?;
     let stored = Stored::load(ctx.db.pool()).await?;
     let mut others = stored::others(ctx.db.pool()).await?;
     let mut resilience = others.remove("resilience").unwrap_or_default();

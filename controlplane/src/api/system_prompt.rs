@@ -15,7 +15,7 @@ use crate::{
     api::Ctx,
     db::Audit,
     error::ApiError,
-    http::{Body, Json as JsonBody, Operator, Violations, Wait, WaitQuery},
+    http::{Body, Json as JsonBody, Operator, Reader, Violations, Wait, WaitQuery},
 };
 
 /// As stored, and as shown.
@@ -55,7 +55,7 @@ impl Body for SystemPromptBody {
 /// The prompt and whether it is in use.
 #[utoipa::path(get, path = "/api/settings/system-prompt", tag = "settings",
     responses((status = 200, body = SystemPromptView)))]
-async fn read(State(ctx): State<Ctx>, _: Operator) -> Result<Json<SystemPromptView>, ApiError> {
+async fn read(State(ctx): State<Ctx>, _: Reader) -> Result<Json<SystemPromptView>, ApiError> {
     Ok(Json(stored(ctx.db.pool()).await?))
 }
 

@@ -14,7 +14,7 @@ use crate::{
     api::Ctx,
     db::Audit,
     error::ApiError,
-    http::{Body, Json as JsonBody, Operator, Violations, Wait, WaitQuery},
+    http::{Body, Json as JsonBody, Operator, Reader, Violations, Wait, WaitQuery},
 };
 
 /// As stored, and as shown.
@@ -105,7 +105,7 @@ impl TryFrom<Written> for Tokens {
 /// The limit on thinking.
 #[utoipa::path(get, path = "/api/settings/thinking-budget", tag = "settings",
     responses((status = 200, body = ThinkingBudgetView)))]
-async fn read(State(ctx): State<Ctx>, _: Operator) -> Result<Json<ThinkingBudgetView>, ApiError> {
+async fn read(State(ctx): State<Ctx>, _: Reader) -> Result<Json<ThinkingBudgetView>, ApiError> {
     Ok(Json(stored(ctx.db.pool()).await?))
 }
 

@@ -23,7 +23,7 @@ use crate::{
     api::Ctx,
     db::{Audit, Outcome},
     error::ApiError,
-    http::{Body, Json as JsonBody, Operator, Query, Violations},
+    http::{Body, Json as JsonBody, Operator, Query, Reader, Violations},
 };
 
 const WHAT: &str = "model";
@@ -297,7 +297,7 @@ async fn send(
     responses((status = 200, body = History), (status = 400)))]
 async fn history(
     State(ctx): State<Ctx>,
-    _: Operator,
+    _: Reader,
     Query(query): Query<HistoryQuery>,
 ) -> Result<Json<History>, ApiError> {
     let limit = query.limit.unwrap_or(50);

@@ -1,17 +1,20 @@
 //! Who did what: the audit trail.
 
-use std::{fmt, net::IpAddr};
+use std::{fmt, net::IpAddr, sync::Arc};
 
 use serde_json::Value;
 use sqlx::PgExecutor;
 use uuid::Uuid;
 
 /// On whose authority something happens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Actor {
-    Admin,
+    /// Somebody who is logged in, by username.
+    Account(Arc<str>),
     /// A gateway API key with the scope `manage` or `read`.
     Key(Uuid),
+    /// A management token.
+    Token(Uuid),
     /// The program itself, at start or in a background task.
     System,
     Anonymous,
@@ -50,8 +53,9 @@ pub struct Audit {
 impl fmt::Display for Actor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Admin => f.write_str("admin"),
+            Self::Account(username) => f.write_str(username),
             Self::Key(id) => write!(f, "key:{id}"),
+            Self::Token(id) => write!(f, "token:{id}"),
             Self::System => f.write_str("system"),
             Self::Anonymous => f.write_str("anonymous"),
         }

@@ -1,95 +1,86 @@
 //! Who calls: the authorisation of an endpoint is the extractor in its handler's signature.
+//!
+//! | extractor | an account with this role or a higher one | a key or a token |
+//! |---|---|---|
+//! | [`Visitor`] | anybody | anybody |
+//! | [`Person`] | viewer | refused |
+//! | [`Reader`] | viewer | a key with `read` or `manage`, a token that reads the area |
+//! | [`Operator`] | operator | a key with `manage`, a token that writes the area |
+//! | [`AdminOrKey`] | admin | the same |
+//! | [`Admin`] | admin | refused |
+//! | [`Owner`] | owner | refused |
+
+mod standing;
 
 use axum::{
     extract::FromRequestParts,
-    http::{HeaderValue, Method, header, request::Parts},
+    http::{Method, header, request::Parts},
 };
-use chrono::Utc;
-use runtime::crypto;
-use sqlx::PgPool;
-use uuid::Uuid;
 
+use self::standing::{Authority, Shortfall, Standing, live_session, standing};
 use crate::{
+    account::{Account, Role},
     api::Ctx,
     db::{Actor, Audit, Origin, Outcome},
     error::ApiError,
-    http::{
-        Client,
-        edge::{AnswerHeaders, RequestId, X_DEGRADED},
-        origin,
-    },
-    session::{self, Session},
+    http::{Client, edge::RequestId, origin},
+    session::Session,
 };
+
+pub use self::standing::{Access, TOKEN_PREFIX, scope_is_well_formed};
 
 /// Anybody. Knows whether the caller has a valid session.
 pub struct Visitor {
     pub origin: Origin,
     pub session: Option<Session>,
+    /// Whose session it is.
+    pub account: Option<Account>,
     pub access: Access,
     pub client: Client,
 }
 
-/// A session, or an API key with the scope `manage`.
-pub struct Operator {
+/// Somebody at the dashboard, whatever their role. `account` is none where login is switched off.
+pub struct Person {
     pub origin: Origin,
-    /// A person at the dashboard rather than a key: may do what only a person may.
-    pub is_admin: bool,
+    pub account: Option<Account>,
+    pub client: Client,
 }
 
-/// As [`Operator`], or an API key with the scope `read`.
+/// May look.
 pub struct Reader {
     pub origin: Origin,
 }
 
-/// A session; keys are refused.
+/// May run the gateway.
+pub struct Operator {
+    pub origin: Origin,
+    /// An administrator at the dashboard rather than a program: may do what only such a person may.
+    pub is_admin: bool,
+}
+
+/// May decide who gets in, also from a program.
+pub struct AdminOrKey {
+    pub origin: Origin,
+    /// As [`Operator::is_admin`].
+    pub is_admin: bool,
+}
+
+/// May decide who gets in; keys and tokens are refused.
 pub struct Admin {
     pub origin: Origin,
+    pub account: Option<Account>,
 }
 
-/// What the stored settings say about who must prove themselves.
-#[derive(Clone, Copy, Debug)]
-pub struct Access {
-    /// A hash is stored. `INITIAL_PASSWORD` is another matter.
-    pub has_password: bool,
-    pub session_epoch: i32,
-    pub require_login: bool,
+/// May decide who is who; keys and tokens are refused.
+pub struct Owner {
+    pub origin: Origin,
+    pub account: Option<Account>,
 }
 
-/// What a request's credentials amount to.
-enum Standing {
-    Session,
-    Key {
-        id: Uuid,
-        scopes: Vec<String>,
-    },
-    /// Login is switched off.
-    Open,
-    Nobody(ApiError),
-}
-
-// === impl Access ===
-
-impl Access {
-    pub async fn load(pool: &PgPool) -> Result<Self, ApiError> {
-        let row = sqlx::query!(
-            r#"select password_hash is not null as "has_password!", session_epoch,
-                      (select value from setting where key = 'requireLogin') as require_login
-               from admin_account"#
-        )
-        .fetch_one(pool)
-        .await?;
-        Ok(Self {
-            has_password: row.has_password,
-            session_epoch: row.session_epoch,
-            // Anything but an explicit `false` asks for a login.
-            require_login: row.require_login != Some(serde_json::Value::Bool(false)),
-        })
-    }
-
-    /// There is a password to log in with, stored or given at boot.
-    pub fn can_log_in(&self, ctx: &Ctx) -> bool {
-        self.has_password || ctx.config.initial_password.is_some()
-    }
+/// Who turned out to call.
+struct Caller {
+    origin: Origin,
+    authority: Authority,
 }
 
 // === impl Visitor ===
@@ -98,37 +89,37 @@ impl FromRequestParts<Ctx> for Visitor {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, ctx: &Ctx) -> Result<Self, ApiError> {
-        let access = Access::load(ctx.db.pool()).await?;
-        let session = live_session(parts, ctx, access).await;
+        let session = ctx.sessions.read(&parts.headers);
+        let (access, known) = Access::load(ctx.db.pool(), session.as_ref()).await?;
+        let live = live_session(parts, ctx, session, known).await;
         let mut origin = anonymous_origin(parts);
-        if session.is_some() {
-            origin.actor = Actor::Admin;
+        if let Some((_, account)) = &live {
+            origin.actor = Actor::Account(account.username.clone());
         }
+        let (session, account) = live.unzip();
         Ok(Self {
             origin,
             session,
+            account,
             access,
             client: client(parts),
         })
     }
 }
 
-// === impl Operator ===
+// === impl Person ===
 
-impl FromRequestParts<Ctx> for Operator {
+impl FromRequestParts<Ctx> for Person {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, ctx: &Ctx) -> Result<Self, ApiError> {
-        let (origin, standing) = authenticate(parts, ctx).await?;
-        let is_admin = match standing {
-            Standing::Session | Standing::Open => true,
-            Standing::Key { scopes, .. } if has(&scopes, "manage") => false,
-            Standing::Key { .. } => {
-                return Err(deny(parts, ctx, &origin, "the key lacks the scope `manage`").await);
-            }
-            Standing::Nobody(error) => return Err(error),
-        };
-        Ok(Self { origin, is_admin })
+        let Caller { origin, authority } = person(parts, ctx, Role::Viewer).await?;
+        let account = authority.account;
+        Ok(Self {
+            origin,
+            account,
+            client: client(parts),
+        })
     }
 }
 
@@ -138,15 +129,32 @@ impl FromRequestParts<Ctx> for Reader {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, ctx: &Ctx) -> Result<Self, ApiError> {
-        let (origin, standing) = authenticate(parts, ctx).await?;
-        match standing {
-            Standing::Session | Standing::Open => Ok(Self { origin }),
-            Standing::Key { scopes, .. } if has(&scopes, "manage") || has(&scopes, "read") => {
-                Ok(Self { origin })
-            }
-            Standing::Key { .. } => Err(deny(parts, ctx, &origin, "the key lacks the scope `read`").await),
-            Standing::Nobody(error) => Err(error),
-        }
+        let Caller { origin, .. } = caller(parts, ctx, Role::Viewer).await?;
+        Ok(Self { origin })
+    }
+}
+
+// === impl Operator ===
+
+impl FromRequestParts<Ctx> for Operator {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, ctx: &Ctx) -> Result<Self, ApiError> {
+        let Caller { origin, authority } = caller(parts, ctx, Role::Operator).await?;
+        let is_admin = authority.is_admin();
+        Ok(Self { origin, is_admin })
+    }
+}
+
+// === impl AdminOrKey ===
+
+impl FromRequestParts<Ctx> for AdminOrKey {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, ctx: &Ctx) -> Result<Self, ApiError> {
+        let Caller { origin, authority } = caller(parts, ctx, Role::Admin).await?;
+        let is_admin = authority.is_admin();
+        Ok(Self { origin, is_admin })
     }
 }
 
@@ -156,12 +164,21 @@ impl FromRequestParts<Ctx> for Admin {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, ctx: &Ctx) -> Result<Self, ApiError> {
-        let (origin, standing) = authenticate(parts, ctx).await?;
-        match standing {
-            Standing::Session | Standing::Open => Ok(Self { origin }),
-            Standing::Key { .. } => Err(deny(parts, ctx, &origin, "log in: a key may not do this").await),
-            Standing::Nobody(error) => Err(error),
-        }
+        let Caller { origin, authority } = person(parts, ctx, Role::Admin).await?;
+        let account = authority.account;
+        Ok(Self { origin, account })
+    }
+}
+
+// === impl Owner ===
+
+impl FromRequestParts<Ctx> for Owner {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, ctx: &Ctx) -> Result<Self, ApiError> {
+        let Caller { origin, authority } = person(parts, ctx, Role::Owner).await?;
+        let account = authority.account;
+        Ok(Self { origin, account })
     }
 }
 
@@ -187,112 +204,55 @@ fn client(parts: &Parts) -> Client {
     })
 }
 
-fn has(scopes: &[String], scope: &str) -> bool {
-    scopes.iter().any(|one| one == scope)
+/// The caller, when somebody at the dashboard whose role is at least `role`.
+async fn person(parts: &Parts, ctx: &Ctx, role: Role) -> Result<Caller, ApiError> {
+    let caller = caller(parts, ctx, role).await?;
+    if caller.authority.is_person {
+        return Ok(caller);
+    }
+    let why = "log in: neither a key nor a token may do this".to_owned();
+    Err(deny(parts, ctx, &caller.origin, why).await)
 }
 
-/// Reads the credentials, and refuses a write that a browser makes for another site.
-async fn authenticate(parts: &Parts, ctx: &Ctx) -> Result<(Origin, Standing), ApiError> {
+/// The caller, when their authority here is at least `role`'s. Refuses a write that a browser makes for another site.
+async fn caller(parts: &Parts, ctx: &Ctx, role: Role) -> Result<Caller, ApiError> {
     let standing = standing(parts, ctx).await?;
     let writes = !matches!(parts.method, Method::GET | Method::HEAD | Method::OPTIONS);
     let mut origin = anonymous_origin(parts);
     match &standing {
-        Standing::Session => {
-            origin.actor = Actor::Admin;
+        Standing::Account(account) => {
+            origin.actor = Actor::Account(account.username.clone());
             if writes {
                 origin::check(parts, ctx, true).await?;
             }
         }
         Standing::Open if writes => origin::check(parts, ctx, false).await?,
         Standing::Key { id, .. } => origin.actor = Actor::Key(*id),
+        Standing::Token { id, .. } => origin.actor = Actor::Token(*id),
         Standing::Open | Standing::Nobody(_) => {}
     }
-    Ok((origin, standing))
-}
-
-/// A request that sends a key stands by that key alone, whatever cookie the browser attaches.
-async fn standing(parts: &Parts, ctx: &Ctx) -> Result<Standing, ApiError> {
-    let access = Access::load(ctx.db.pool()).await?;
-    if let Some(authorization) = parts.headers.get(header::AUTHORIZATION) {
-        return key(authorization, ctx).await;
-    }
-    if live_session(parts, ctx, access).await.is_some() {
-        return Ok(Standing::Session);
-    }
-    // Checked at use and not only when it was switched off: the listener may have been opened up since.
-    if !access.require_login && ctx.config.may_be_open(ctx.listen) {
-        return Ok(Standing::Open);
-    }
-    Ok(Standing::Nobody(match session::token(&parts.headers) {
-        _ if !access.can_log_in(ctx) => ApiError::SetupNeeded,
-        Some(_) => ApiError::SessionEnded,
-        None => ApiError::NoCredential,
-    }))
-}
-
-async fn key(authorization: &HeaderValue, ctx: &Ctx) -> Result<Standing, ApiError> {
-    let text = authorization.to_str().unwrap_or_default();
-    let Some((scheme, key)) = text.split_once(' ') else {
-        return Ok(Standing::Nobody(ApiError::NoCredential));
-    };
-    if !scheme.eq_ignore_ascii_case("bearer") {
-        return Ok(Standing::Nobody(ApiError::NoCredential));
-    }
-    let hash = crypto::hash_key(ctx.config.api_key_secret.expose().as_bytes(), key.trim());
-    let row = sqlx::query!(
-        "select id, scopes from api_key
-         where key_hash = $1 and is_active and (expires_at is null or expires_at > now())",
-        &hash[..],
-    )
-    .fetch_optional(ctx.db.pool())
-    .await?;
-    Ok(
-        row.map_or(Standing::Nobody(ApiError::NoCredential), |row| Standing::Key {
-            id: row.id,
-            scopes: row.scopes,
-        }),
-    )
-}
-
-/// The caller's session, if nobody has ended it. Renews its cookie in its last week.
-///
-/// When the state store does not answer, a logged-out token counts as live until the store is back: an outage of
-/// Redis must not lock the administrator out. The session epoch, in Postgres, still ends sessions; the answer says
-/// what was skipped.
-async fn live_session(parts: &Parts, ctx: &Ctx, access: Access) -> Option<Session> {
-    let session = ctx.sessions.read(&parts.headers)?;
-    if session.ver != access.session_epoch {
-        return None;
-    }
-    let headers = parts.extensions.get::<AnswerHeaders>();
-    match ctx.store.session_revoked(&session.jti).await {
-        Ok(true) => return None,
-        Ok(false) => {}
-        Err(error) => {
-            tracing::debug!(%error, "cannot ask for revoked sessions");
-            if let Some(headers) = headers {
-                headers.add(X_DEGRADED, HeaderValue::from_static("session-revocation"));
-            }
+    match standing.authority(parts.uri.path()) {
+        Ok(authority) if authority.role >= role => Ok(Caller { origin, authority }),
+        Ok(authority) => {
+            let why = authority.falls_short_of(role, parts.uri.path());
+            Err(deny(parts, ctx, &origin, why).await)
+        }
+        Err(Shortfall::Credential(error)) => Err(error),
+        Err(Shortfall::Scope) => {
+            let why =
+                "the key or token has no scope for this: `read` lets a key look, `manage` change".to_owned();
+            Err(deny(parts, ctx, &origin, why).await)
         }
     }
-    let now = Utc::now().timestamp();
-    if let Some(headers) = headers.filter(|_| session.wants_renewal(now)) {
-        let renewed = Session::start(access.session_epoch, now);
-        match ctx.sessions.cookie(&renewed, client(parts).https) {
-            Ok(cookie) => headers.add(header::SET_COOKIE, cookie),
-            Err(error) => tracing::error!(%error, "cannot renew a session"),
-        }
-    }
-    Some(session)
 }
 
 /// Records a refused privileged action. The refusal stands whether or not it can be written down.
-async fn deny(parts: &Parts, ctx: &Ctx, origin: &Origin, why: &'static str) -> ApiError {
+async fn deny(parts: &Parts, ctx: &Ctx, origin: &Origin, why: String) -> ApiError {
     let audit = Audit::of("auth.denied")
         .outcome(Outcome::Denied)
         .target("path", parts.uri.path());
     if let Err(error) = ctx.db.record(origin, audit).await {
         tracing::warn!(%error, "cannot record a denied action");
     }
-    ApiError::Forbidden(why)
+    ApiError::Forbidden(why.into())
 }

@@ -18,7 +18,7 @@ async fn the_first_password_is_handed_out_once_and_only_its_hash_is_kept() {
         true
     );
 
-    let hash: String = sqlx::query_scalar("select password_hash from admin_account")
+    let hash: String = sqlx::query_scalar("select password_hash from account")
         .fetch_one(api.db.pool())
         .await
         .unwrap();
@@ -51,11 +51,10 @@ async fn an_initial_password_logs_in_and_its_hash_is_kept_from_then_on() {
     assert_eq!(api.first_run_password, None);
     assert_eq!(api.get("/api/init").await.expect(200)["needsPassword"], false);
     api.log_in("correct horse battery").await;
-    let hashes: i64 =
-        sqlx::query_scalar("select count(*) from admin_account where password_hash is not null")
-            .fetch_one(api.db.pool())
-            .await
-            .unwrap();
+    let hashes: i64 = sqlx::query_scalar("select count(*) from account where password_hash is not null")
+        .fetch_one(api.db.pool())
+        .await
+        .unwrap();
     assert_eq!(hashes, 1);
 }
 
@@ -206,7 +205,7 @@ async fn login_can_be_switched_off_on_a_loopback_listener_only() {
 #[tokio::test]
 async fn an_installation_without_a_password_lets_only_the_machine_itself_set_one() {
     let api = Api::start().await;
-    sqlx::query("update admin_account set password_hash = null")
+    sqlx::query("update account set password_hash = null")
         .execute(api.db.pool())
         .await
         .unwrap();

@@ -4,6 +4,60 @@
  */
 
 export interface paths {
+    "/api/accounts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Everybody who may log in, the oldest first. */
+        get: operations["get_accounts"];
+        put?: never;
+        /** Lets somebody in. */
+        post: operations["post_accounts"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/accounts/me": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The caller's own account. */
+        get: operations["get_accounts_me"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Changes the caller's own password. Their other sessions end. */
+        patch: operations["patch_accounts_me"];
+        trace?: never;
+    };
+    "/api/accounts/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Ends an account and its sessions. */
+        delete: operations["delete_accounts_id"];
+        options?: never;
+        head?: never;
+        /** Changes somebody's role, password, or whether they may log in. */
+        patch: operations["patch_accounts_id"];
+        trace?: never;
+    };
     "/api/auth/login": {
         parameters: {
             query?: never;
@@ -1096,6 +1150,41 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All tokens, the oldest first. */
+        get: operations["get_tokens"];
+        put?: never;
+        /** Creates a token and shows it, once. */
+        post: operations["post_tokens"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/tokens/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Ends a token at once. */
+        delete: operations["delete_tokens_id"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/translator/detect": {
         parameters: {
             query?: never;
@@ -1307,12 +1396,45 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        AccountCreate: {
+            email?: string | null;
+            password: string;
+            role: components["schemas"]["Role"];
+            /** @description Letters, digits and `._@-`; never changes. */
+            username: string;
+        };
+        AccountDone: {
+            success: boolean;
+        };
+        AccountList: {
+            accounts: components["schemas"]["AccountView"][];
+        };
         AccountSum: components["schemas"]["Sum"] & {
             accountName: string;
             /** Format: uuid */
             connectionId: string;
             provider: string;
             rawModel: string;
+        };
+        AccountUpdate: {
+            /** @description An inactive account cannot log in, and its sessions end. */
+            isActive?: boolean | null;
+            /** @description A new password; ends the account's sessions. */
+            password?: string | null;
+            role?: components["schemas"]["Role"] | null;
+        };
+        AccountView: {
+            /** @description Logs in by OpenID Connect; the role follows the identity provider at every login. */
+            byOidc: boolean;
+            createdAt: components["schemas"]["Stamp"];
+            email?: string | null;
+            hasPassword: boolean;
+            /** Format: uuid */
+            id: string;
+            isActive: boolean;
+            lastLoginAt?: components["schemas"]["Stamp"] | null;
+            role: components["schemas"]["Role"];
+            username: string;
         };
         /** @description What the policy does; the field of its type and no other. */
         Actions: {
@@ -2616,6 +2738,8 @@ export interface components {
         };
         LoginBody: {
             password: string;
+            /** @description Whose password it is; the first account's without it. */
+            username?: string | null;
         };
         /** @description A member, written as a bare string when it has no weight. */
         Member: string | components["schemas"]["WeightedMember"];
@@ -2716,6 +2840,15 @@ export interface components {
             name: string;
             scopes: string[];
         };
+        /** @description The only answer that holds a whole token. */
+        NewToken: {
+            expiresAt?: components["schemas"]["Stamp"] | null;
+            /** Format: uuid */
+            id: string;
+            name: string;
+            scopes: string[];
+            token: string;
+        };
         NodeAnswer: {
             node: components["schemas"]["NodeView"];
         };
@@ -2771,6 +2904,10 @@ export interface components {
             prefix: string;
             type: string;
             updatedAt: components["schemas"]["Stamp"];
+        };
+        OwnPassword: {
+            currentPassword?: string | null;
+            password: string;
         };
         /** @description The part of the whole that belongs to one of its kind. */
         PartView: components["schemas"]["Sum"] & {
@@ -3325,6 +3462,11 @@ export interface components {
         RevealedKey: {
             key: string;
         };
+        /**
+         * @description What somebody may do, in rising order.
+         * @enum {string}
+         */
+        Role: "viewer" | "operator" | "admin" | "owner";
         /** @enum {string} */
         Scope: "model" | "connection" | "provider-breaker";
         /** @description Requests for a model that fits the pattern are compared by the vectors of the embedding model. */
@@ -3393,6 +3535,10 @@ export interface components {
             result: Record<string, unknown>;
             sourceFormat: string;
             success: boolean;
+        };
+        SessionAccount: {
+            role: components["schemas"]["Role"];
+            username: string;
         };
         SessionDone: {
             success: boolean;
@@ -3473,6 +3619,7 @@ export interface components {
         /** @enum {string} */
         Status: "healthy" | "degraded" | "unhealthy";
         StatusView: {
+            account?: components["schemas"]["SessionAccount"] | null;
             authenticated: boolean;
             expiresAt?: components["schemas"]["Stamp"] | null;
             requireLogin: boolean;
@@ -3688,6 +3835,16 @@ export interface components {
             /** @default passthrough */
             mode: string;
         };
+        TokenCreate: {
+            /** Format: date-time */
+            expiresAt?: string | null;
+            name: string;
+            /** @description `{area}:read`, `{area}:write`, or `*` for the area; writing includes reading. */
+            scopes: string[];
+        };
+        TokenDeleted: {
+            success: boolean;
+        };
         /** @description Of active connections that sign in by OAuth. */
         TokenHealth: {
             /**
@@ -3710,6 +3867,23 @@ export interface components {
              * @description Were never tried.
              */
             warning: number;
+        };
+        TokenList: {
+            /** @description The areas that a scope can name. */
+            areas: string[];
+            tokens: components["schemas"]["TokenView"][];
+        };
+        TokenView: {
+            createdAt: components["schemas"]["Stamp"];
+            createdBy: string;
+            expiresAt?: components["schemas"]["Stamp"] | null;
+            /** Format: uuid */
+            id: string;
+            lastUsedAt?: components["schemas"]["Stamp"] | null;
+            name: string;
+            scopes: string[];
+            /** @description First eight and last four characters. */
+            token: string;
         };
         /** @description Tokens in disjoint classes. */
         TokensView: {
@@ -3832,6 +4006,241 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    get_accounts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountList"];
+                };
+            };
+        };
+    };
+    post_accounts: {
+        parameters: {
+            query?: {
+                /** @description `applied`: answer when every connected data plane runs the new revision. */
+                wait?: string;
+                /** @description How long to wait at most, 100 to 10000 milliseconds. */
+                waitMs?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AccountCreate"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountView"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    get_accounts_me: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountView"];
+                };
+            };
+            /** @description login is switched off */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    patch_accounts_me: {
+        parameters: {
+            query?: {
+                /** @description `applied`: answer when every connected data plane runs the new revision. */
+                wait?: string;
+                /** @description How long to wait at most, 100 to 10000 milliseconds. */
+                waitMs?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OwnPassword"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountDone"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    delete_accounts_id: {
+        parameters: {
+            query?: {
+                /** @description `applied`: answer when every connected data plane runs the new revision. */
+                wait?: string;
+                /** @description How long to wait at most, 100 to 10000 milliseconds. */
+                waitMs?: number;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountDone"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    patch_accounts_id: {
+        parameters: {
+            query?: {
+                /** @description `applied`: answer when every connected data plane runs the new revision. */
+                wait?: string;
+                /** @description How long to wait at most, 100 to 10000 milliseconds. */
+                waitMs?: number;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AccountUpdate"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountView"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
     post_auth_login: {
         parameters: {
             query?: never;
@@ -7995,6 +8404,97 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["TokenHealth"];
                 };
+            };
+        };
+    };
+    get_tokens: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenList"];
+                };
+            };
+        };
+    };
+    post_tokens: {
+        parameters: {
+            query?: {
+                /** @description `applied`: answer when every connected data plane runs the new revision. */
+                wait?: string;
+                /** @description How long to wait at most, 100 to 10000 milliseconds. */
+                waitMs?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TokenCreate"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewToken"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    delete_tokens_id: {
+        parameters: {
+            query?: {
+                /** @description `applied`: answer when every connected data plane runs the new revision. */
+                wait?: string;
+                /** @description How long to wait at most, 100 to 10000 milliseconds. */
+                waitMs?: number;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenDeleted"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };

@@ -21,7 +21,7 @@ use crate::{
     combo_config::{BUILT_IN, ComboConfig, ComboDefaults, DEFAULT_STRATEGY},
     db::Audit,
     error::ApiError,
-    http::{Body, Json as JsonBody, Operator, Patch, Violations, Wait, WaitQuery},
+    http::{Body, Json as JsonBody, Operator, Patch, Reader, Violations, Wait, WaitQuery},
 };
 
 /// Shown while nobody said how often. Sent back it says nothing either: see [`BUILT_IN`].
@@ -244,7 +244,7 @@ impl Layers {
 /// The defaults of all combos, and the overrides of providers.
 #[utoipa::path(get, path = "/api/settings/combo-defaults", tag = "settings",
     responses((status = 200, body = DefaultsView)))]
-async fn read(State(ctx): State<Ctx>, _: Operator) -> Result<Json<DefaultsView>, ApiError> {
+async fn read(State(ctx): State<Ctx>, _: Reader) -> Result<Json<DefaultsView>, ApiError> {
     let mut conn = ctx.db.pool().acquire().await?;
     Ok(Json(Layers::load(&mut conn).await?.view()))
 }

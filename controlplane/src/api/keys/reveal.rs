@@ -44,7 +44,8 @@ pub async fn reveal(
             .record(&admin.origin, audit.outcome(Outcome::Denied))
             .await?;
         return Err(ApiError::Forbidden(
-            "keys are not shown again: start the control plane with API_KEY_REVEAL=true, then make a new one",
+            "keys are not shown again: start the control plane with API_KEY_REVEAL=true, then make a new one"
+                .into(),
         ));
     }
     let row = sqlx::query!("select key_sealed from api_key where id = $1", uuid)

@@ -441,7 +441,7 @@ fn check_ranks(violations: &mut Violations, priority: Option<i32>, global: Optio
 fn may_allow_private(operator: &Operator, asked: Option<bool>) -> Result<(), ApiError> {
     if asked == Some(true) && !operator.is_admin {
         return Err(ApiError::Forbidden(
-            "log in to allow a private address: a key may not do this",
+            "log in to allow a private address: a key may not do this".into(),
         ));
     }
     Ok(())

@@ -15,7 +15,7 @@ use crate::{
     api::Ctx,
     db::Committed,
     error::ApiError,
-    http::{Body, Json as JsonBody, Operator, Query, Violations, Wait, WaitQuery, one_of},
+    http::{Body, Json as JsonBody, Operator, Query, Reader, Violations, Wait, WaitQuery, one_of},
     resilience::{RateDefaults, Resilience},
 };
 
@@ -75,7 +75,7 @@ impl Body for DefaultsBody {
     responses((status = 200, body = RateLimitView), (status = 308)))]
 async fn read(
     State(ctx): State<Ctx>,
-    _: Operator,
+    _: Reader,
     Query(query): Query<LegacyQuery>,
 ) -> Result<Response, ApiError> {
     if let Some(legacy) = &query.legacy {

@@ -20,7 +20,7 @@ use super::sums::usd;
 use crate::{
     api::Ctx,
     error::ApiError,
-    http::{Operator, Query, Stamp, one_of},
+    http::{Query, Reader, Stamp, one_of},
 };
 
 const X_NEXT_CURSOR: HeaderName = HeaderName::from_static("x-next-cursor");
@@ -221,7 +221,7 @@ impl RequestView {
     responses((status = 200, body = [String])))]
 async fn logs(
     State(ctx): State<Ctx>,
-    _: Operator,
+    _: Reader,
     Query(query): Query<LogQuery>,
 ) -> Result<Response, ApiError> {
     page(&ctx, &query, "text").await
@@ -232,7 +232,7 @@ async fn logs(
     responses((status = 200, body = [RequestView])))]
 async fn request_logs(
     State(ctx): State<Ctx>,
-    _: Operator,
+    _: Reader,
     Query(query): Query<LogQuery>,
 ) -> Result<Response, ApiError> {
     page(&ctx, &query, "json").await
@@ -243,7 +243,7 @@ async fn request_logs(
     responses((status = 200, body = [RequestView]), (status = 400)))]
 async fn call_logs(
     State(ctx): State<Ctx>,
-    _: Operator,
+    _: Reader,
     Query(query): Query<LogQuery>,
 ) -> Result<Response, ApiError> {
     page(&ctx, &query, "json").await
@@ -254,7 +254,7 @@ async fn call_logs(
     responses((status = 200, body = RequestView), (status = 404)))]
 async fn call_log(
     State(ctx): State<Ctx>,
-    _: Operator,
+    _: Reader,
     Path(id): Path<String>,
 ) -> Result<Json<RequestView>, ApiError> {
     let unknown = || ApiError::not_found("request", &id);
