@@ -27,6 +27,7 @@ pub mod ip_filter;
 pub mod keys;
 pub mod models;
 mod names;
+pub mod operations;
 mod outages;
 pub mod policies;
 pub mod pricing;
@@ -53,13 +54,17 @@ use runtime::{egress::Egress, telemetry::Lines};
 use state::StateStore;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
-use utoipa::OpenApi;
+use utoipa::{
+    OpenApi,
+    openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder, path::Operation},
+};
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
     config::ApiConfig,
     db::Db,
     http::{Gate, Limiter, edge},
+    operations::Operations,
     password::Passwords,
     publish::{Fleet, Wake},
     session::Sessions,
@@ -81,6 +86,9 @@ pub struct Ctx {
     pub limiter: Arc<Limiter>,
     pub gate: Arc<Gate>,
     pub slow_lane: auth::SlowLane,
+    pub operations: Operations,
+    /// Both planes are this process.
+    pub single_process: bool,
     pub config: Arc<ApiConfig>,
     /// Where this process listens: decides whether login may be off.
     pub listen: SocketAddr,
@@ -94,7 +102,7 @@ pub struct Ctx {
     title = "OmniRoute management API",
     description = "Configuration, credentials and observation of an OmniRoute gateway.",
     license(name = "Apache-2.0", identifier = "Apache-2.0")
-))]
+), components(schemas(edge::Refusal<'static>)))]
 struct Document;
 
 // === impl Ctx ===
@@ -128,7 +136,8 @@ pub fn document() -> utoipa::openapi::OpenApi {
     described().1
 }
 
-/// Slices name their handlers alike, and an operation's id is to be its own in the whole document: method and path.
+/// Slices name their handlers alike, and an operation's id is to be its own in the whole document: method and path. Any
+/// of them may refuse, in the one form there is.
 fn described() -> (Router<Ctx>, utoipa::openapi::OpenApi) {
     let (router, mut document) = routes().split_for_parts();
     for (path, item) in &mut document.paths.paths {
@@ -146,10 +155,37 @@ fn described() -> (Router<Ctx>, utoipa::openapi::OpenApi) {
         for (method, operation) in operations {
             if let Some(operation) = operation {
                 operation.operation_id = Some(format!("{method}_{id}"));
+                describe_refusals(operation);
             }
         }
     }
     (router, document)
+}
+
+fn describe_refusals(operation: &mut Operation) {
+    let schema = Ref::from_schema_name("Refusal");
+    let content = ContentBuilder::new().schema(Some(schema)).build();
+    let responses = &mut operation.responses.responses;
+    for (status, response) in responses.iter_mut() {
+        if let RefOr::T(response) = response
+            && status.starts_with(['4', '5'])
+            && response.content.is_empty()
+        {
+            response
+                .content
+                .insert("application/json".to_owned(), RefOr::T(content.clone()));
+        }
+    }
+    for (range, what) in [
+        ("4XX", "what was asked cannot be done"),
+        ("5XX", "something it takes is out of order"),
+    ] {
+        let refusal = ResponseBuilder::new()
+            .description(what)
+            .content("application/json", content.clone())
+            .build();
+        responses.insert(range.to_owned(), RefOr::T(refusal));
+    }
 }
 
 fn routes() -> OpenApiRouter<Ctx> {
@@ -184,6 +220,7 @@ fn routes() -> OpenApiRouter<Ctx> {
         .merge(sessions::router())
         .merge(cache::router())
         .merge(data_planes::router())
+        .merge(operations::router())
         .merge(explain::router())
         .merge(health::router())
         .merge(figures::router())

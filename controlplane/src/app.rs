@@ -8,6 +8,7 @@ use runtime::{
     crypto::{self, ClusterKeys},
     drain::Drain,
     egress::{Egress, EgressConfig},
+    exit::Exit,
     secret::Secret,
     telemetry::Lines,
 };
@@ -23,6 +24,7 @@ use crate::{
     db::{Audit, Db, Origin},
     http::{Gate, Limiter},
     ingest::Ingest,
+    operations::Operations,
     password::Passwords,
     publish::{ControlPlane, Fleet, Newest, Publisher, Secrets},
     session::Sessions,
@@ -47,6 +49,10 @@ pub struct Deps {
     pub lines: Lines,
     /// Background tasks run here; once it begins, the API refuses new requests.
     pub drain: Drain,
+    /// Where an operator's wish that this process end is put.
+    pub exit: Exit,
+    /// A data plane is in this process, too.
+    pub single_process: bool,
 }
 
 pub struct App {
@@ -70,6 +76,8 @@ pub async fn build(config: ApiConfig, deps: Deps) -> anyhow::Result<App> {
         listen,
         lines,
         drain,
+        exit,
+        single_process,
     } = deps;
     let passwords = Passwords::default();
     let first_run_password = first_password(&db, &passwords, &config)
@@ -114,7 +122,10 @@ pub async fn build(config: ApiConfig, deps: Deps) -> anyhow::Result<App> {
         allow_private: config.allow_private_provider_urls,
         proxies: config.proxies.clone(),
     };
+    let operations = Operations::new(db.pool(), &fleet, &drain, &exit);
     let ctx = Ctx {
+        operations,
+        single_process,
         store,
         fleet,
         wake,

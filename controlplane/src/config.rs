@@ -17,6 +17,8 @@ use runtime::{
 use serde::{Deserialize, Deserializer, de::Error as _};
 use thiserror::Error;
 
+use crate::account::Role;
+
 /// The documented names without a prefix, and the setting each of them is.
 pub const FLAT_NAMES: &[(&str, &str)] = &[
     ("PORT", "port"),
@@ -38,6 +40,17 @@ pub const FLAT_NAMES: &[(&str, &str)] = &[
     ("ALLOW_PRIVATE_PROVIDER_URLS", "api.allow_private_provider_urls"),
     ("ALLOW_OPEN_DASHBOARD", "api.allow_open_dashboard"),
     ("API_KEY_REVEAL", "api.api_key_reveal"),
+    ("ALLOW_SELF_RESTART", "api.allow_self_restart"),
+    ("ALLOW_SHUTDOWN", "api.allow_shutdown"),
+    ("OIDC_ISSUER", "api.oidc.issuer"),
+    ("OIDC_CLIENT_ID", "api.oidc.client_id"),
+    ("OIDC_CLIENT_SECRET", "api.oidc.client_secret"),
+    ("OIDC_SCOPES", "api.oidc.scopes"),
+    ("OIDC_ROLE_CLAIM", "api.oidc.role_claim"),
+    ("OIDC_ROLES", "api.oidc.roles"),
+    ("OIDC_DEFAULT_ROLE", "api.oidc.default_role"),
+    ("OIDC_REDIRECT_URL", "api.oidc.redirect_url"),
+    ("OIDC_NAME", "api.oidc.name"),
     ("PROXY_TEST_ECHO_URL", "api.proxy_test_echo_url"),
     ("HTTP_PROXY", "api.proxies.http"),
     ("http_proxy", "api.proxies.http"),
@@ -121,6 +134,52 @@ pub struct ApiConfig {
     pub api_key_reveal: bool,
     /// Requests a minute from one address; 0 = no limit.
     pub rate_limit_per_minute: u32,
+    pub oidc: OidcConfig,
+    /// Lets the management API restart processes; by default where no orchestrator does.
+    pub allow_self_restart: Option<bool>,
+    /// Lets the management API stop processes; by default where no orchestrator does.
+    pub allow_shutdown: Option<bool>,
+}
+
+/// Login by OpenID Connect. Off while there is no issuer.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OidcConfig {
+    /// The identity provider's address, where `/.well-known/openid-configuration` is.
+    pub issuer: Option<String>,
+    pub client_id: String,
+    /// Not needed by a public client.
+    pub client_secret: Option<Secret<String>>,
+    /// Besides `openid`.
+    #[serde(deserialize_with = "list")]
+    pub scopes: Vec<String>,
+    /// The claim that says what somebody is: a text or a list of texts.
+    pub role_claim: String,
+    /// Which of its values give which role, as `value=role`. Of several the highest counts.
+    #[serde(deserialize_with = "list")]
+    pub roles: Vec<RoleOf>,
+    /// For whoever no value gives a role; none lets them not in.
+    pub default_role: Option<Role>,
+    /// Where the identity provider sends people back to, when it cannot be seen from their request:
+    /// `https://…/api/auth/oidc/callback`.
+    pub redirect_url: Option<String>,
+    /// What the button on the sign-in page says.
+    pub name: String,
+}
+
+/// One value of the role claim, and the role it gives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoleOf {
+    pub value: String,
+    pub role: Role,
+}
+
+#[derive(Debug, Error)]
+pub enum RoleOfError {
+    #[error("write it as value=role, such as gateway-admins=admin")]
+    Form,
+    #[error("the role must be viewer, operator, admin or owner")]
+    Role,
 }
 
 #[derive(Debug, Error)]
@@ -198,6 +257,16 @@ impl ApiConfig {
         Ok(())
     }
 
+    /// Whether the management API may restart processes.
+    pub fn may_restart(&self) -> bool {
+        self.allow_self_restart.unwrap_or_else(|| !is_orchestrated())
+    }
+
+    /// Whether the management API may stop processes.
+    pub fn may_shut_down(&self) -> bool {
+        self.allow_shutdown.unwrap_or_else(|| !is_orchestrated())
+    }
+
     /// Whether login may be off on this listener.
     pub fn may_be_open(&self, listen: SocketAddr) -> bool {
         self.allow_open_dashboard || listen.ip().is_loopback()
@@ -223,8 +292,50 @@ impl Default for ApiConfig {
             allow_multi_connections_per_compat_node: false,
             api_key_reveal: false,
             rate_limit_per_minute: 300,
+            oidc: OidcConfig::default(),
+            allow_self_restart: None,
+            allow_shutdown: None,
         }
     }
+}
+
+// === impl OidcConfig ===
+
+impl Default for OidcConfig {
+    fn default() -> Self {
+        Self {
+            issuer: None,
+            client_id: String::new(),
+            client_secret: None,
+            scopes: vec!["profile".to_owned(), "email".to_owned()],
+            role_claim: "groups".to_owned(),
+            roles: Vec::new(),
+            default_role: None,
+            redirect_url: None,
+            name: "single sign-on".to_owned(),
+        }
+    }
+}
+
+// === impl RoleOf ===
+
+impl std::str::FromStr for RoleOf {
+    type Err = RoleOfError;
+
+    /// The value may hold `=` itself, as the names in directories do.
+    fn from_str(text: &str) -> Result<Self, RoleOfError> {
+        let (value, role) = text.rsplit_once('=').ok_or(RoleOfError::Form)?;
+        let role = Role::named(role.trim()).ok_or(RoleOfError::Role)?;
+        Ok(Self {
+            value: value.trim().to_owned(),
+            role,
+        })
+    }
+}
+
+/// Kubernetes says so to every container.
+fn is_orchestrated() -> bool {
+    std::env::var_os("KUBERNETES_SERVICE_HOST").is_some()
 }
 
 /// Refuses a secret that is missing, shorter than `min` characters, or easily guessed.

@@ -45,6 +45,9 @@ pub enum ApiError {
     WrongPassword,
     #[error("the session has ended: log in again")]
     SessionEnded,
+    /// Something outside decides about processes.
+    #[error("{0}")]
+    ManagedElsewhere(&'static str),
     #[error("{0}")]
     Forbidden(Cow<'static, str>),
     /// Why requests from the client's address are not let in.
@@ -177,6 +180,11 @@ impl ApiError {
             ),
             Self::BodyTooLarge { .. } => kind(StatusCode::PAYLOAD_TOO_LARGE, "LIMIT_001", "invalid_request"),
             Self::NoCredential => kind(StatusCode::UNAUTHORIZED, "AUTH_001", "authentication_error"),
+            Self::ManagedElsewhere(_) => kind(
+                StatusCode::FORBIDDEN,
+                "MANAGED_BY_ORCHESTRATOR",
+                "permission_error",
+            ),
             Self::WrongPassword => kind(StatusCode::UNAUTHORIZED, "AUTH_002", "authentication_error"),
             Self::SessionEnded => kind(StatusCode::UNAUTHORIZED, "AUTH_003", "authentication_error"),
             Self::Forbidden(_) => kind(StatusCode::FORBIDDEN, "AUTH_004", "permission_error"),

@@ -13,6 +13,8 @@ pub mod db;
 pub mod error;
 pub mod http;
 pub mod ingest;
+pub mod oidc;
+pub mod operations;
 pub mod password;
 pub mod policy;
 pub mod probe;

@@ -10,7 +10,14 @@ use controlplane::{
     db::Db,
 };
 use figment::providers::Serialized;
-use runtime::{crypto::ClusterKeys, drain::Drain, healthcheck, secret::Secret, serve, shutdown, telemetry};
+use runtime::{
+    crypto::ClusterKeys,
+    drain::Drain,
+    exit::{self, Ending, Exit},
+    healthcheck,
+    secret::Secret,
+    serve, telemetry,
+};
 use state::RedisStore;
 use tokio::net::TcpListener;
 
@@ -47,7 +54,10 @@ async fn main() -> anyhow::Result<()> {
     let config = Config::load(args.config.clone(), Serialized::defaults(flags(&args)))?;
     match args.command {
         Some(Command::Healthcheck) => Ok(healthcheck::check(config.listen).await?),
-        Some(Command::Openapi) | None => run(config).await,
+        Some(Command::Openapi) | None => match run(config).await? {
+            Ending::Stop => Ok(()),
+            Ending::Restart => Err(exit::restart()).context("cannot start again"),
+        },
     }
 }
 
@@ -59,7 +69,7 @@ fn flags(args: &Args) -> figment::value::Dict {
         .collect()
 }
 
-async fn run(config: Config) -> anyhow::Result<()> {
+async fn run(config: Config) -> anyhow::Result<Ending> {
     let telemetry = telemetry::init(&config.telemetry)?;
     config.api.check()?;
     let cluster_secret = required("CLUSTER_SECRET", config.cluster_secret.as_ref())?;
@@ -76,7 +86,7 @@ async fn run(config: Config) -> anyhow::Result<()> {
         .await
         .with_context(|| format!("cannot listen on {}", config.grpc_listen))?;
 
-    let drain = Drain::new();
+    let (drain, exit) = (Drain::new(), Exit::default());
     let deps = Deps {
         db,
         store: Arc::new(store),
@@ -84,6 +94,8 @@ async fn run(config: Config) -> anyhow::Result<()> {
         listen: http.local_addr()?,
         lines: telemetry.lines(),
         drain: drain.clone(),
+        exit: exit.clone(),
+        single_process: false,
     };
     let App {
         router,
@@ -97,7 +109,7 @@ async fn run(config: Config) -> anyhow::Result<()> {
 
     let grace = Duration::from_millis(config.shutdown_timeout_ms);
     let limits = serve::Limits {
-        grace,
+        grace: grace.into(),
         ..serve::Limits::default()
     };
     tracing::info!(http = %http.local_addr()?, grpc = %grpc.local_addr()?, "control plane is up");
@@ -113,8 +125,8 @@ async fn run(config: Config) -> anyhow::Result<()> {
             .await
     });
 
-    shutdown::signal().await;
-    tracing::info!("draining");
+    let wish = exit.wished().await;
+    tracing::info!(?wish, "draining");
     drain.begin();
     let stuck = drain.wait(grace).await;
     if !stuck.is_empty() {
@@ -125,7 +137,7 @@ async fn run(config: Config) -> anyhow::Result<()> {
         Ok(ended) => ended??,
         Err(_) => tracing::warn!("some data planes did not close their stream in time"),
     }
-    Ok(())
+    Ok(wish.ending)
 }
 
 fn required<'a>(name: &str, value: Option<&'a Secret<String>>) -> anyhow::Result<&'a Secret<String>> {

@@ -82,12 +82,12 @@ impl Sessions {
     pub fn cookie(&self, session: &Session, https: bool) -> Result<HeaderValue, jsonwebtoken::errors::Error> {
         let token = jsonwebtoken::encode(&Header::new(Algorithm::HS256), session, &self.encoding)?;
         let age = session.exp - session.iat;
-        Ok(self.set_cookie(&token, age, https))
+        Ok(set_cookie(COOKIE, &token, "/", age, https || self.always_secure))
     }
 
     /// The `Set-Cookie` that makes the browser forget its session.
     pub fn clear_cookie(&self, https: bool) -> HeaderValue {
-        self.set_cookie("", 0, https)
+        set_cookie(COOKIE, "", "/", 0, https || self.always_secure)
     }
 
     /// The session of a request, if it carries one that is signed by us and has not expired. Whether it was ended
@@ -98,20 +98,22 @@ impl Sessions {
             .ok()
             .map(|data| data.claims)
     }
+}
 
-    fn set_cookie(&self, token: &str, max_age: i64, https: bool) -> HeaderValue {
-        let secure = if https || self.always_secure {
-            "; Secure"
-        } else {
-            ""
-        };
-        let text = format!("{COOKIE}={token}; HttpOnly; SameSite=Lax; Path=/; Max-Age={max_age}{secure}");
-        HeaderValue::from_str(&text).expect("a token is base64url and dots")
-    }
+/// A `Set-Cookie` for the browser alone; `value` is base64url and dots. `max_age` in seconds; 0 takes it back.
+pub fn set_cookie(name: &str, value: &str, path: &str, max_age: i64, secure: bool) -> HeaderValue {
+    let secure = if secure { "; Secure" } else { "" };
+    let text = format!("{name}={value}; HttpOnly; SameSite=Lax; Path={path}; Max-Age={max_age}{secure}");
+    HeaderValue::from_str(&text).expect("base64url and dots are a header value")
 }
 
 /// The raw value of the session cookie, if there is one.
 pub fn token(headers: &HeaderMap) -> Option<&str> {
+    cookie_value(headers, COOKIE)
+}
+
+/// The value of a cookie, if it is not empty.
+pub fn cookie_value<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let cookies = headers
         .get_all(header::COOKIE)
         .iter()
@@ -119,7 +121,7 @@ pub fn token(headers: &HeaderMap) -> Option<&str> {
     let pairs = cookies.flat_map(|line| line.split(';'));
     let value = pairs
         .filter_map(|pair| pair.trim().split_once('='))
-        .find(|(name, _)| *name == COOKIE)?
+        .find(|(one, _)| *one == name)?
         .1;
     (!value.is_empty()).then_some(value)
 }

@@ -6,6 +6,8 @@
     reason = "a test that cannot go on has failed"
 )]
 
+#[path = "cluster/canaries.rs"]
+mod canaries;
 #[path = "cluster/client.rs"]
 mod client;
 #[path = "cluster/harness.rs"]
@@ -14,6 +16,8 @@ mod harness;
 mod ledger;
 #[path = "cluster/limits.rs"]
 mod limits;
+#[path = "cluster/processes.rs"]
+mod processes;
 #[path = "cluster/proxies.rs"]
 mod proxies;
 #[path = "cluster/rules.rs"]

@@ -25,11 +25,13 @@ use proto::v1::{LogLines, ReadLog};
 use runtime::crypto::ClusterKeys;
 use runtime::drain::Drain;
 use runtime::egress::{Egress, EgressConfig};
+use runtime::exit::{Ending, Exit, Wish};
 use runtime::metrics::Registry;
 use runtime::readiness::{Latch, Readiness};
 use runtime::telemetry::{Lines, TelemetryGuard, Wanted};
 use state::{Banned, GuardedStore, Settlement, StateStore};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -42,6 +44,8 @@ pub struct Deps {
     pub readiness: Readiness,
     /// Lets operators change what is logged; a process without it refuses to.
     pub telemetry: Option<TelemetryGuard>,
+    /// Where a control plane's wish that this process end is put.
+    pub exit: Exit,
 }
 
 pub struct App {
@@ -99,7 +103,7 @@ pub fn build(config: &Config, deps: Deps) -> anyhow::Result<App> {
         similar: Similar::new(store.clone(), vault),
         embeddings: Embeddings::default(),
     });
-    let execute = execute(gateway.clone(), identity.id.clone(), deps.telemetry);
+    let execute = execute(gateway.clone(), identity.id.clone(), deps.telemetry, deps.exit);
     let sync = Subscription {
         identity,
         control: deps.control,
@@ -185,15 +189,30 @@ fn vitals(gateway: Arc<Gateway>) -> Box<dyn Fn() -> Vitals + Send + Sync> {
 }
 
 /// What an operator may ask of a running data plane.
-fn execute(gateway: Arc<Gateway>, data_plane_id: String, telemetry: Option<TelemetryGuard>) -> Execute {
+fn execute(
+    gateway: Arc<Gateway>,
+    data_plane_id: String,
+    telemetry: Option<TelemetryGuard>,
+    exit: Exit,
+) -> Execute {
     let telemetry = telemetry.map(Arc::new);
-    Box::new(move |op| carry_out(gateway.clone(), data_plane_id.clone(), telemetry.clone(), op).boxed())
+    Box::new(move |op| {
+        carry_out(
+            gateway.clone(),
+            data_plane_id.clone(),
+            telemetry.clone(),
+            exit.clone(),
+            op,
+        )
+        .boxed()
+    })
 }
 
 async fn carry_out(
     gateway: Arc<Gateway>,
     data_plane_id: String,
     telemetry: Option<Arc<TelemetryGuard>>,
+    exit: Exit,
     op: Op,
 ) -> Result<Option<Answer>, String> {
     match op {
@@ -207,6 +226,16 @@ async fn carry_out(
             telemetry
                 .set_filter(&set.filter)
                 .map_err(|error| error.to_string())?;
+            Ok(None)
+        }
+        Op::Leave(leave) => {
+            let ending = if leave.restart {
+                Ending::Restart
+            } else {
+                Ending::Stop
+            };
+            let grace = Some(Duration::from_millis(leave.drain_timeout_ms.into()));
+            exit.wish(Wish { ending, grace });
             Ok(None)
         }
         Op::Resync(_) => Err("a resynchronisation is not carried out here".to_owned()),

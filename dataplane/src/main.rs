@@ -10,9 +10,10 @@ use figment::providers::Serialized;
 use runtime::config::Sources;
 use runtime::crypto::ClusterKeys;
 use runtime::drain::Drain;
+use runtime::exit::{self, Ending, Exit};
 use runtime::metrics::Registry;
 use runtime::readiness::Readiness;
-use runtime::serve::Limits;
+use runtime::serve::{Grace, Limits};
 use runtime::{admin, healthcheck, serve, shutdown, telemetry};
 use serde::Serialize;
 use state::RedisStore;
@@ -78,10 +79,14 @@ fn main() -> ExitCode {
     }
     let outcome = match command {
         None => run(&config),
-        Some(Command::Healthcheck) => check(&config),
+        Some(Command::Healthcheck) => check(&config).map(|()| Ending::Stop),
     };
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(Ending::Stop) => ExitCode::SUCCESS,
+        Ok(Ending::Restart) => {
+            let error = anyhow::Error::new(exit::restart()).context("cannot start again");
+            complain(&error, 1)
+        }
         Err(error) => complain(&error, 1),
     }
 }
@@ -112,7 +117,7 @@ async fn check(config: &Config) -> anyhow::Result<()> {
 }
 
 #[tokio::main]
-async fn run(config: &Config) -> anyhow::Result<()> {
+async fn run(config: &Config) -> anyhow::Result<Ending> {
     let telemetry = telemetry::init(&config.log)?;
     let keys = ClusterKeys::derive(config.cluster_secret.expose());
     let store = RedisStore::connect(config.redis_url.expose(), &config.redis_prefix).await?;
@@ -121,7 +126,7 @@ async fn run(config: &Config) -> anyhow::Result<()> {
         &config.control_plane_url,
         JoinToken::new(keys.join_token.expose()),
     )?;
-    let (registry, readiness) = (Registry::new(), Readiness::new());
+    let (registry, readiness, exit) = (Registry::new(), Readiness::new(), Exit::default());
     let app = app::build(
         config,
         Deps {
@@ -131,6 +136,7 @@ async fn run(config: &Config) -> anyhow::Result<()> {
             registry: registry.clone(),
             readiness: readiness.clone(),
             telemetry: Some(telemetry),
+            exit: exit.clone(),
         },
     )?;
     let listener = TcpListener::bind(config.listen())
@@ -138,7 +144,7 @@ async fn run(config: &Config) -> anyhow::Result<()> {
         .with_context(|| format!("cannot listen on {}", config.listen()))?;
     tracing::info!(address = %listener.local_addr()?, "data plane listens");
     let probes = admin::router(readiness.clone(), registry);
-    serve_until_stopped(config, listener, app, probes, readiness).await
+    serve_until_stopped(config, listener, app, probes, readiness, exit).await
 }
 
 /// Serves, and when asked to stop lets go in this order: unready, refusing, finishing what runs, reporting it.
@@ -148,7 +154,8 @@ async fn serve_until_stopped(
     app: App,
     probes: axum::Router,
     readiness: Readiness,
-) -> anyhow::Result<()> {
+    exit: Exit,
+) -> anyhow::Result<Ending> {
     let accepting = readiness.latch("accepting requests");
     let gateway = app.gateway.clone();
     let router = app.router.clone().merge(probes).fallback(http::not_found);
@@ -156,15 +163,18 @@ async fn serve_until_stopped(
     let flush = app.start(&drain);
     accepting.set(true);
 
-    let stop = CancellationToken::new();
+    let (stop, grace) = (CancellationToken::new(), Grace::from(config.shutdown_timeout()));
     let limits = Limits {
-        grace: config.shutdown_timeout(),
+        grace: grace.clone(),
         ..Limits::default()
     };
     let serving = tokio::spawn(serve::serve(listener, router, stop.clone(), limits));
 
-    let signal = shutdown::signal().await;
-    tracing::info!(signal, inflight = gateway.metrics.inflight(), "stopping");
+    let wish = exit.wished().await;
+    tracing::info!(?wish, inflight = gateway.metrics.inflight(), "stopping");
+    if let Some(asked) = wish.grace {
+        grace.set(asked);
+    }
     accepting.set(false);
     tokio::select! {
         () = tokio::time::sleep(config.drain_notice()) => {}
@@ -185,7 +195,7 @@ async fn serve_until_stopped(
     if !late.is_empty() {
         tracing::warn!(?late, "background tasks did not end in time");
     }
-    Ok(())
+    Ok(wish.ending)
 }
 
 /// Before there is a subscriber, and for people who look at the terminal.

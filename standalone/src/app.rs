@@ -13,11 +13,12 @@ use controlplane::db::Db;
 use dataplane::control::{ControlPlanes, JoinToken};
 use runtime::crypto::ClusterKeys;
 use runtime::drain::Drain;
+use runtime::exit::{Ending, Exit};
 use runtime::metrics::Registry;
 use runtime::readiness::Readiness;
 use runtime::secret::Secret;
-use runtime::serve::{self, Limits};
-use runtime::{shutdown, telemetry};
+use runtime::serve::{self, Grace, Limits};
+use runtime::telemetry;
 use state::{MemoryStore, RedisStore, StateStore};
 use std::io::Write;
 use std::path::Path;
@@ -32,7 +33,7 @@ const BACKGROUND_GRACE: Duration = Duration::from_secs(10);
 
 /// Runs until asked to stop.
 #[tokio::main]
-pub async fn run(mut settings: Settings) -> anyhow::Result<()> {
+pub async fn run(mut settings: Settings) -> anyhow::Result<Ending> {
     let telemetry = telemetry::init(&settings.control_plane.telemetry)?;
     let dir = DataDir::open(&settings.data_dir)?;
     let secrets = Secrets::load(&dir.join("secrets.json"), |name| std::env::var(name).ok())?;
@@ -54,7 +55,7 @@ pub async fn run(mut settings: Settings) -> anyhow::Result<()> {
     let jwt_secret = settings.control_plane.api.jwt_secret.clone();
 
     // === control plane ===
-    let control_drain = Drain::new();
+    let (control_drain, exit) = (Drain::new(), Exit::default());
     let control = controlplane::app::build(
         settings.control_plane.api,
         controlplane::app::Deps {
@@ -64,6 +65,8 @@ pub async fn run(mut settings: Settings) -> anyhow::Result<()> {
             listen,
             lines: telemetry.lines(),
             drain: control_drain.clone(),
+            exit: exit.clone(),
+            single_process: true,
         },
     )
     .await?;
@@ -86,6 +89,7 @@ pub async fn run(mut settings: Settings) -> anyhow::Result<()> {
             registry: registry.clone(),
             readiness: readiness.clone(),
             telemetry: Some(telemetry),
+            exit: exit.clone(),
         },
     )?;
     let gateway = data.gateway.clone();
@@ -98,8 +102,9 @@ pub async fn run(mut settings: Settings) -> anyhow::Result<()> {
 
     // === serve ===
     let stop = CancellationToken::new();
+    let grace = Grace::from(settings.data_plane.shutdown_timeout());
     let limits = Limits {
-        grace: settings.data_plane.shutdown_timeout(),
+        grace: grace.clone(),
         ..Limits::default()
     };
     let serving = tokio::spawn(serve::serve(listener, router, stop.clone(), limits));
@@ -109,8 +114,11 @@ pub async fn run(mut settings: Settings) -> anyhow::Result<()> {
         .context("the first start did not finish")?;
     welcome::announce(listen, &dir, control.first_run_password.as_ref(), key.as_deref())?;
 
-    let signal = shutdown::signal().await;
-    tracing::info!(signal, inflight = gateway.metrics.inflight(), "stopping");
+    let wish = exit.wished().await;
+    if let Some(asked) = wish.grace {
+        grace.set(asked);
+    }
+    tracing::info!(?wish, inflight = gateway.metrics.inflight(), "stopping");
     gateway.availability.draining.cancel();
     stop.cancel();
     if !serving.await.context("the accept loop failed")? {
@@ -131,7 +139,8 @@ pub async fn run(mut settings: Settings) -> anyhow::Result<()> {
     }
     grpc.await.context("the configuration stream failed")??;
     db.pool().close().await;
-    database.close()
+    database.close()?;
+    Ok(wish.ending)
 }
 
 /// Gives the administrator a new password and ends every session.

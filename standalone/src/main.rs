@@ -10,7 +10,9 @@ mod secrets;
 mod settings;
 mod welcome;
 
+use anyhow::Context;
 use clap::{Parser, Subcommand};
+use runtime::exit::{self, Ending};
 use settings::Flags;
 use std::process::ExitCode;
 
@@ -46,7 +48,10 @@ fn main() -> ExitCode {
         Err(error) => return complain(&error, BAD_SETTINGS),
     };
     let outcome = match arguments.command {
-        None => app::run(settings).map(|()| true),
+        None => app::run(settings).and_then(|ending| match ending {
+            Ending::Stop => Ok(true),
+            Ending::Restart => Err(exit::restart()).context("cannot start again"),
+        }),
         Some(Command::Doctor) => doctor::run(settings),
         Some(Command::ResetPassword) => app::reset_password(settings).map(|()| true),
     };

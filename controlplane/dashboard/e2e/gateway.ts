@@ -5,6 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { startIdentity } from './identity';
 
 export { expect };
 
@@ -31,9 +32,11 @@ export const test = base.extend<Each, Worker>({
     async ({}, use) => {
       const dir = await mkdtemp(join(tmpdir(), 'omniroute-browser-'));
       const address = `127.0.0.1:${await freePort()}`;
-      const gateway = await start(dir, address);
+      const identity = await startIdentity(await freePort(), `http://${address}`);
+      const gateway = await start(dir, address, identity.env);
       await use({ address: `http://${address}`, demo: `http://${address}/demo/v1` });
       await stop(gateway);
+      await identity.stop();
       await rm(dir, { recursive: true, force: true });
     },
     { scope: 'worker', timeout: START_TIMEOUT_MS + 10_000 },
@@ -98,11 +101,11 @@ export async function expectApplied(page: Page, what: string): Promise<void> {
   await expect(note).toContainText('Applied on 1 of 1 data planes.');
 }
 
-async function start(dir: string, address: string): Promise<ChildProcess> {
+async function start(dir: string, address: string, env: Record<string, string>): Promise<ChildProcess> {
   const bin = process.env.OMNIROUTE_BIN_DIR;
   if (!bin) throw new Error('OMNIROUTE_BIN_DIR is not set: run `make test`, or set it to the directory of `omniroute`');
   const gateway = spawn(join(bin, 'omniroute'), ['--data-dir', dir, '--listen', address], {
-    env: { PATH: process.env.PATH, INITIAL_PASSWORD: PASSWORD, ALLOW_PRIVATE_PROVIDER_URLS: 'true' },
+    env: { PATH: process.env.PATH, INITIAL_PASSWORD: PASSWORD, ALLOW_PRIVATE_PROVIDER_URLS: 'true', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let said = '';

@@ -8,12 +8,16 @@ const pages = [
   { path: '/dashboard/keys', title: 'API keys' },
   { path: '/dashboard/requests', title: 'Requests' },
   { path: '/dashboard/usage', title: 'Usage' },
+  { path: '/dashboard/team', title: 'Team' },
+  { path: '/dashboard/api', title: 'Management API' },
 ];
 const dialogs = [
   { path: '/dashboard/providers', button: 'Add connection' },
   { path: '/dashboard/providers', button: 'Add endpoint' },
   { path: '/dashboard/combos', button: 'New combo' },
   { path: '/dashboard/keys', button: 'New key' },
+  { path: '/dashboard/team', button: 'New account' },
+  { path: '/dashboard/team', button: 'New token' },
 ];
 
 for (const colorScheme of ['light', 'dark'] as const) {

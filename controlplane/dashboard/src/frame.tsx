@@ -11,6 +11,7 @@ import {
 } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import {
+  IconApi,
   IconArrowsShuffle,
   IconChartBar,
   IconKey,
@@ -21,9 +22,12 @@ import {
   IconPlugConnected,
   IconSun,
   IconTag,
+  IconUsers,
 } from '@tabler/icons-react';
+import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, Outlet, useNavigate, useRouterState } from '@tanstack/react-router';
 import { api, unwrap } from './api/client';
+import { sessionQuery } from './parts/authority';
 
 const sections = [
   { to: '/', label: 'Overview', icon: IconLayoutDashboard },
@@ -33,16 +37,21 @@ const sections = [
   { to: '/keys', label: 'API keys', icon: IconKey },
   { to: '/requests', label: 'Requests', icon: IconListDetails },
   { to: '/usage', label: 'Usage', icon: IconChartBar },
+  { to: '/team', label: 'Team', icon: IconUsers },
+  { to: '/api', label: 'API', icon: IconApi },
 ] as const;
 
 /** What every page sits in: header, navigation, and the way out. */
 export function Frame() {
   const [opened, { toggle, close }] = useDisclosure();
   const navigate = useNavigate();
+  const client = useQueryClient();
+  const account = useQuery(sessionQuery).data?.account;
   const path = useRouterState({ select: (state) => state.location.pathname });
 
   async function signOut() {
     await unwrap(api.POST('/api/auth/logout'));
+    client.clear();
     await navigate({ to: '/login', search: {} });
   }
 
@@ -56,6 +65,11 @@ export function Frame() {
             <Text fw={700}>OmniRoute</Text>
           </Group>
           <Group gap="xs">
+            {account && (
+              <Text size="sm" c="dimmed" visibleFrom="sm">
+                {account.username}, {account.role}
+              </Text>
+            )}
             <ColorSchemeToggle />
             <Tooltip label="Sign out">
               <ActionIcon variant="subtle" color="gray" onClick={() => void signOut()} aria-label="Sign out">

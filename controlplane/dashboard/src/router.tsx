@@ -8,7 +8,9 @@ import { LoginPage } from './pages/login';
 import { OverviewPage } from './pages/overview';
 import { ProvidersPage } from './pages/providers';
 import { RequestsPage } from './pages/requests';
+import { TeamPage } from './pages/team';
 import { type Range, readRange } from './pages/usage-range';
+import { Needs } from './parts/authority';
 import { NotFound } from './parts/states';
 
 const rootRoute = createRootRoute({ notFoundComponent: NotFound });
@@ -16,7 +18,10 @@ const rootRoute = createRootRoute({ notFoundComponent: NotFound });
 const loginRoute = createRoute({
   getParentRoute: () => rootRoute,
   path: '/login',
-  validateSearch: (search): { next?: string } => (typeof search.next === 'string' ? { next: search.next } : {}),
+  validateSearch: (search): { next?: string; failed?: string } => ({
+    ...(typeof search.next === 'string' && { next: search.next }),
+    ...(typeof search.failed === 'string' && { failed: search.failed }),
+  }),
   component: LoginPage,
 });
 
@@ -43,13 +48,21 @@ const usageRoute = createRoute({
   component: lazyRouteComponent(() => import('./pages/usage'), 'UsagePage'),
 });
 
+const apiRoute = createRoute({
+  getParentRoute: () => frameRoute,
+  path: '/api',
+  component: lazyRouteComponent(() => import('./pages/api'), 'ApiPage'),
+});
+
 const pages = [
   createRoute({ getParentRoute: () => frameRoute, path: '/', component: OverviewPage }),
-  createRoute({ getParentRoute: () => frameRoute, path: '/providers', component: ProvidersPage }),
-  createRoute({ getParentRoute: () => frameRoute, path: '/combos', component: CombosPage }),
-  createRoute({ getParentRoute: () => frameRoute, path: '/aliases', component: AliasesPage }),
-  createRoute({ getParentRoute: () => frameRoute, path: '/keys', component: KeysPage }),
+  createRoute({ getParentRoute: () => frameRoute, path: '/providers', component: () => <Needs role="operator"><ProvidersPage /></Needs> }),
+  createRoute({ getParentRoute: () => frameRoute, path: '/combos', component: () => <Needs role="operator"><CombosPage /></Needs> }),
+  createRoute({ getParentRoute: () => frameRoute, path: '/aliases', component: () => <Needs role="operator"><AliasesPage /></Needs> }),
+  createRoute({ getParentRoute: () => frameRoute, path: '/keys', component: () => <Needs role="admin"><KeysPage /></Needs> }),
   createRoute({ getParentRoute: () => frameRoute, path: '/requests', component: RequestsPage }),
+  createRoute({ getParentRoute: () => frameRoute, path: '/team', component: TeamPage }),
+  apiRoute,
   usageRoute,
 ] as const;
 

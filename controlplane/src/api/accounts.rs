@@ -6,6 +6,8 @@
 //! There is always an owner who can log in: the last one can be neither demoted, deactivated nor deleted. A username
 //! never changes, for the audit trail names people by it.
 
+mod entry;
+
 use axum::{
     Json,
     extract::{Path, State},
@@ -34,6 +36,8 @@ use crate::{
     },
     session::Session,
 };
+
+pub use self::entry::{Entry, enter};
 
 const WHAT: &str = "account";
 
@@ -141,10 +145,8 @@ impl Body for CreateBody {
     const REQUIRED: &'static [&'static str] = &["username", "role", "password"];
 
     fn check(&self, violations: &mut Violations) {
-        violations.length("username", &self.username, 1..=100);
-        let plain = |c: char| c.is_ascii_alphanumeric() || "._@-".contains(c);
-        if !self.username.chars().all(plain) {
-            violations.add("username", "may hold letters, digits and ._@-");
+        if !is_plain(&self.username) {
+            violations.add("username", "must have 1 to 100 letters, digits and ._@-");
         }
         violations.length("password", self.password.expose(), 1..=200);
         if let Some(email) = &self.email {
@@ -363,18 +365,27 @@ async fn find(executor: impl PgExecutor<'_>, id: &str) -> Result<Row, ApiError> 
     .ok_or_else(|| ApiError::not_found(WHAT, id))
 }
 
+fn is_plain(username: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._@-".contains(c);
+    (1..=100).contains(&username.len()) && username.chars().all(plain)
+}
+
 /// Refuses a change after which nobody could undo it.
 async fn keep_an_owner(conn: &mut PgConnection) -> Result<(), ApiError> {
-    let left = sqlx::query_scalar!(
-        r#"select exists (select from account where role = 'owner' and is_active
-                          and (password_hash is not null or oidc_subject is not null)) as "left!""#
-    )
-    .fetch_one(conn)
-    .await?;
-    match left {
+    match has_an_owner(conn).await? {
         true => Ok(()),
         false => Err(ApiError::conflict(
             "nobody would be left who may manage accounts: make somebody else an owner first",
         )),
     }
+}
+
+/// Whether an owner can log in.
+async fn has_an_owner(conn: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"select exists (select from account where role = 'owner' and is_active
+                          and (password_hash is not null or oidc_subject is not null)) as "left!""#
+    )
+    .fetch_one(conn)
+    .await
 }

@@ -46,6 +46,13 @@ struct AliasView {
     resolved: Resolved,
 }
 
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+enum AliasAnswer {
+    All(AliasList),
+    One(AliasView),
+}
+
 /// Where a chain of aliases ends: a provider's model, or a combo.
 #[derive(Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(untagged)]
@@ -100,12 +107,12 @@ impl Body for AliasBody {
 
 /// All aliases, or one and where it leads.
 #[utoipa::path(get, path = "/api/models/alias", tag = "models", params(AliasQuery),
-    responses((status = 200, body = AliasList), (status = 404)))]
+    responses((status = 200, body = AliasAnswer), (status = 404)))]
 async fn read(
     State(ctx): State<Ctx>,
     _: Reader,
     Query(query): Query<AliasQuery>,
-) -> Result<Response, ApiError> {
+) -> Result<Json<AliasAnswer>, ApiError> {
     let mut conn = ctx.db.pool().acquire().await?;
     let names = Names::load(&mut conn).await?;
     drop(conn);
@@ -116,19 +123,18 @@ async fn read(
             .into_iter()
             .map(|(alias, target)| (alias, Value::String(target)))
             .collect();
-        return Ok(Json(AliasList { aliases }).into_response());
+        return Ok(Json(AliasAnswer::All(AliasList { aliases })));
     };
     let target = names
         .aliases
         .get(&alias)
         .ok_or_else(|| ApiError::not_found("alias", &alias))?;
     let resolved = resolve(&names, target)?;
-    Ok(Json(AliasView {
+    Ok(Json(AliasAnswer::One(AliasView {
         target: target.clone(),
         alias,
         resolved,
-    })
-    .into_response())
+    })))
 }
 
 /// Sets an alias, over the one of that name if there is one.

@@ -1,11 +1,13 @@
 //! Logging in and out.
 //!
-//! `POST /api/auth/login` · `POST /api/auth/logout` · `GET /api/auth/status` — all open to anybody.
+//! `POST /api/auth/login` · `POST /api/auth/logout` · `GET /api/auth/status` · `GET /api/auth/oidc/login` ·
+//! `GET /api/auth/oidc/callback` — all open to anybody.
 //!
 //! Five wrong passwords from one address inside 15 minutes lock that address out for 15 minutes; 50 from
 //! everywhere slow everybody down to one attempt per 5 seconds, so that changing addresses does not help. While an
 //! address is locked, nothing is hashed for it.
 
+mod oidc;
 pub mod password;
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
@@ -74,6 +76,9 @@ struct StatusView {
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_at: Option<Stamp>,
     require_login: bool,
+    /// What one may log in with besides a password.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    single_sign_on: Option<String>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -105,6 +110,8 @@ pub fn router() -> OpenApiRouter<Ctx> {
         .routes(routes!(login))
         .routes(routes!(logout))
         .routes(routes!(status))
+        .routes(routes!(oidc::login))
+        .routes(routes!(oidc::callback))
 }
 
 // === impl LoginBody ===
@@ -235,7 +242,7 @@ async fn logout(
 
 /// Whether the caller is logged in.
 #[utoipa::path(get, path = "/api/auth/status", tag = "auth", responses((status = 200, body = StatusView)))]
-async fn status(visitor: Visitor) -> Json<StatusView> {
+async fn status(State(ctx): State<Ctx>, visitor: Visitor) -> Json<StatusView> {
     let expires_at = visitor
         .session
         .as_ref()
@@ -248,6 +255,12 @@ async fn status(visitor: Visitor) -> Json<StatusView> {
         }),
         expires_at: expires_at.map(Stamp),
         require_login: visitor.access.require_login,
+        single_sign_on: ctx
+            .config
+            .oidc
+            .issuer
+            .is_some()
+            .then(|| ctx.config.oidc.name.clone()),
     })
 }
 

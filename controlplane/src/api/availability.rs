@@ -6,11 +6,7 @@ mod names;
 
 use std::collections::BTreeSet;
 
-use axum::{
-    Json,
-    extract::State,
-    response::{IntoResponse, Response},
-};
+use axum::{Json, extract::State};
 use chrono::DateTime;
 use llm::providers;
 use serde::{Deserialize, Serialize};
@@ -126,6 +122,14 @@ struct Account {
     name: String,
 }
 
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+#[schema(as = AvailabilityAnswer)]
+enum Answer {
+    Check(CheckView),
+    Cleared(ClearedView),
+}
+
 pub fn router() -> OpenApiRouter<Ctx> {
     OpenApiRouter::new().routes(routes!(list, ask, clear))
 }
@@ -184,18 +188,21 @@ async fn list(
 
 /// Whether a model can be served now; or, when the body names a provider, ends what keeps it out of service.
 #[utoipa::path(post, path = "/api/models/availability", tag = "models", request_body = AskBody,
-    responses((status = 200, body = CheckView), (status = 400), (status = 404), (status = 503)))]
+    responses((status = 200, body = Answer), (status = 400), (status = 404), (status = 503)))]
 async fn ask(
     State(ctx): State<Ctx>,
     operator: Operator,
     JsonBody(body): JsonBody<AskBody>,
-) -> Result<Response, ApiError> {
+) -> Result<Json<Answer>, ApiError> {
     match body {
         AskBody {
             provider: None,
             model: Some(model),
-        } => Ok(Json(check(&ctx, model).await?).into_response()),
-        AskBody { provider, model } => Ok(end(&ctx, &operator, provider, model).await?.into_response()),
+        } => Ok(Json(Answer::Check(check(&ctx, model).await?))),
+        AskBody { provider, model } => {
+            let Json(cleared) = end(&ctx, &operator, provider, model).await?;
+            Ok(Json(Answer::Cleared(cleared)))
+        }
     }
 }
 

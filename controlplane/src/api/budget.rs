@@ -100,6 +100,7 @@ struct LimitsView {
 
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = BudgetCheck)]
 struct CheckView {
     allowed: bool,
     /// Why not, as clients read it.
@@ -149,6 +150,14 @@ struct Row {
     weekly_limit_nano: Option<i64>,
     monthly_limit_nano: Option<i64>,
     warning_threshold: Option<f64>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+#[schema(as = BudgetAnswer)]
+enum Answer {
+    List(BudgetList),
+    One(Box<BudgetStatus>),
 }
 
 pub fn router() -> OpenApiRouter<Ctx> {
@@ -299,12 +308,12 @@ impl Row {
 
 /// How budgets stand: of one key, or as a list.
 #[utoipa::path(get, path = "/api/usage/budget", tag = "usage", params(BudgetQuery),
-    responses((status = 200, body = BudgetList), (status = 404)))]
+    responses((status = 200, body = Answer), (status = 404)))]
 async fn read(
     State(ctx): State<Ctx>,
     _: Reader,
     Query(query): Query<BudgetQuery>,
-) -> Result<Response, ApiError> {
+) -> Result<Json<Answer>, ApiError> {
     let pool = ctx.db.pool();
     let periods = Periods::load(pool, Utc::now()).await?;
     if let Some(id) = query.api_key_id.or(query.key_id) {
@@ -313,7 +322,7 @@ async fn read(
         let status = row
             .clone()
             .status(&spent.get(&row.key_id).copied().unwrap_or_default(), &periods);
-        return Ok(Json(status).into_response());
+        return Ok(Json(Answer::One(Box::new(status))));
     }
     let rows = sqlx::query_as!(
         Row,
@@ -333,15 +342,16 @@ async fn read(
         let of_key = spent.get(&row.key_id).copied().unwrap_or_default();
         row.status(&of_key, &periods)
     };
-    Ok(Json(BudgetList {
+    Ok(Json(Answer::List(BudgetList {
         budgets: rows.into_iter().map(status).collect(),
-    })
-    .into_response())
+    })))
 }
 
 /// Sets what the body names of a key's budget.
 #[utoipa::path(method(post, put), path = "/api/usage/budget", tag = "usage", request_body = BudgetBody,
-    params(WaitQuery), responses((status = 200), (status = 400), (status = 404)))]
+    params(WaitQuery),
+    responses((status = 200, body = HashMap<String, Value>, description = "the budget, in the form it was sent in"),
+        (status = 400), (status = 404)))]
 async fn set(
     State(ctx): State<Ctx>,
     admin: AdminOrKey,

@@ -1,6 +1,6 @@
 //! Data planes: who serves requests, and which configuration each of them runs.
 //!
-//! `GET /api/data-planes`
+//! `GET /api/dataplanes`
 
 use axum::{Json, extract::State};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -63,7 +63,7 @@ pub fn router() -> OpenApiRouter<Ctx> {
 }
 
 /// The data planes any control plane has heard of within a day.
-#[utoipa::path(get, path = "/api/data-planes", tag = "monitoring", responses((status = 200, body = DataPlaneList)))]
+#[utoipa::path(get, path = "/api/dataplanes", tag = "monitoring", responses((status = 200, body = DataPlaneList)))]
 async fn list(State(ctx): State<Ctx>, _: Reader) -> Result<Json<DataPlaneList>, ApiError> {
     let config_revision = sqlx::query_scalar!("select revision from config_head")
         .fetch_one(ctx.db.pool())

@@ -101,6 +101,27 @@ struct Deleted {
     success: bool,
 }
 
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+#[schema(as = EvalSuites)]
+enum Suites {
+    List(Vec<suite::SuiteView>),
+    Full(FullView),
+}
+
+/// With `view=full`.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = EvalOverview)]
+struct FullView {
+    suites: Vec<suite::SuiteView>,
+    recent_runs: Vec<view::RunView>,
+    /// The last run of each suite with each target.
+    scorecard: Vec<Value>,
+    /// What a suite can be run with.
+    targets: Vec<Value>,
+}
+
 pub fn router() -> OpenApiRouter<Ctx> {
     OpenApiRouter::new()
         .routes(routes!(list, start))
@@ -134,27 +155,26 @@ impl Body for RunBody {
 
 /// The suites, without the answers that are expected.
 #[utoipa::path(get, path = "/api/evals", tag = "evals", params(ListQuery),
-    responses((status = 200, body = Vec<suite::SuiteView>), (status = 400)))]
+    responses((status = 200, body = Suites), (status = 400)))]
 async fn list(
     State(ctx): State<Ctx>,
     _: Reader,
     Query(query): Query<ListQuery>,
-) -> Result<Response, ApiError> {
+) -> Result<Json<Suites>, ApiError> {
     let suites = suite::all(ctx.db.pool()).await?;
     match query.view.as_deref() {
         None => {
             let suites: Vec<_> = suites.into_iter().map(Suite::without_answers).collect();
-            Ok(Json(suites).into_response())
+            Ok(Json(Suites::List(suites)))
         }
         Some("full") => {
             let suites: Vec<_> = suites.into_iter().map(Suite::view).collect();
-            let body = json!({
-                "suites": suites,
-                "recentRuns": view::recent(ctx.db.pool()).await?,
-                "scorecard": view::scorecard(ctx.db.pool()).await?,
-                "targets": view::targets(ctx.db.pool()).await?,
-            });
-            Ok(Json(body).into_response())
+            Ok(Json(Suites::Full(FullView {
+                suites,
+                recent_runs: view::recent(ctx.db.pool()).await?,
+                scorecard: view::scorecard(ctx.db.pool()).await?,
+                targets: view::targets(ctx.db.pool()).await?,
+            })))
         }
         Some(_) => Err(ApiError::invalid("view", "must be `full`")),
     }

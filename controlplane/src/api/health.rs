@@ -32,7 +32,7 @@ use crate::{
     api::Ctx,
     db::Audit,
     error::ApiError,
-    http::{Operator, Stamp},
+    http::{Operator, Reader, Stamp},
 };
 
 /// A check that takes longer has failed.
@@ -49,19 +49,30 @@ enum Status {
     Unhealthy,
 }
 
+/// An operator learns all, a stranger the verdict.
 #[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-struct HealthView {
+#[serde(untagged)]
+enum HealthView {
+    Report(Box<Report>),
+    Verdict(Verdict),
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[schema(as = HealthVerdict)]
+struct Verdict {
     status: Status,
     timestamp: Stamp,
     version: &'static str,
-    #[serde(flatten)]
-    findings: Option<Findings>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct Findings {
+#[schema(as = HealthReport)]
+struct Report {
+    status: Status,
+    timestamp: Stamp,
+    version: &'static str,
     system: SystemView,
     setup_complete: bool,
     postgres: CheckView,
@@ -108,6 +119,7 @@ struct SystemView {
 
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = DependencyCheck)]
 struct CheckView {
     ok: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -122,7 +134,7 @@ pub fn router() -> OpenApiRouter<Ctx> {
 /// Whether the installation works, and for an operator what does not.
 #[utoipa::path(get, path = "/api/monitoring/health", tag = "monitoring",
     responses((status = 200, body = HealthView), (status = 503, body = HealthView)))]
-async fn health(State(ctx): State<Ctx>, operator: Result<Operator, ApiError>) -> Response {
+async fn health(State(ctx): State<Ctx>, operator: Result<Reader, ApiError>) -> Response {
     let postgres = check(ctx.db.ping()).await;
     let redis = check(ctx.store.ping()).await;
     let planes = if postgres.ok {
@@ -136,9 +148,26 @@ async fn health(State(ctx): State<Ctx>, operator: Result<Operator, ApiError>) ->
         Traffic::default()
     };
     let status = status(&postgres, &redis, &planes, &traffic);
-    let findings = operator.is_ok().then(|| Findings {
+    let (timestamp, version) = (Stamp::now(), env!("CARGO_PKG_VERSION"));
+    let code = if status == Status::Unhealthy {
+        StatusCode::SERVICE_UNAVAILABLE
+    } else {
+        StatusCode::OK
+    };
+    if operator.is_err() {
+        let verdict = Verdict {
+            status,
+            timestamp,
+            version,
+        };
+        return (code, Json(HealthView::Verdict(verdict))).into_response();
+    }
+    let report = Report {
+        status,
+        timestamp,
+        version,
         system: SystemView {
-            version: env!("CARGO_PKG_VERSION"),
+            version,
             node_version: concat!("rust ", env!("CARGO_PKG_RUST_VERSION")),
             uptime: STARTED.elapsed().as_secs(),
             pid: std::process::id(),
@@ -150,19 +179,8 @@ async fn health(State(ctx): State<Ctx>, operator: Result<Operator, ApiError>) ->
         redis,
         data_planes: planes,
         traffic,
-    });
-    let code = if status == Status::Unhealthy {
-        StatusCode::SERVICE_UNAVAILABLE
-    } else {
-        StatusCode::OK
     };
-    let view = HealthView {
-        status,
-        timestamp: Stamp::now(),
-        version: env!("CARGO_PKG_VERSION"),
-        findings,
-    };
-    (code, Json(view)).into_response()
+    (code, Json(HealthView::Report(Box::new(report)))).into_response()
 }
 
 /// Closes every circuit breaker.

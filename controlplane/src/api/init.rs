@@ -30,7 +30,8 @@ pub fn router() -> OpenApiRouter<Ctx> {
 }
 
 /// The state of the installation. With `Accept: text/plain`, the bare word `Initialized`.
-#[utoipa::path(get, path = "/api/init", tag = "system", responses((status = 200, body = InitView)))]
+#[utoipa::path(get, path = "/api/init", tag = "system", 
+    responses((status = 200, content((InitView = "application/json"), (String = "text/plain")))))]
 async fn init(State(ctx): State<Ctx>, visitor: Visitor, headers: HeaderMap) -> Result<Response, ApiError> {
     let accept = headers
         .get(header::ACCEPT)

@@ -30,8 +30,8 @@ use crate::{
     db::Audit,
     error::ApiError,
     http::{
-        AdminOrKey, Body, IfMatch, Json as JsonBody, Patch, Reader, Stamp, Violations, Wait, WaitQuery, etag,
-        uuid_or_missing,
+        Admin, AdminOrKey, Body, IfMatch, Json as JsonBody, Patch, Reader, Stamp, Violations, Wait,
+        WaitQuery, etag, uuid_or_missing,
     },
 };
 
@@ -358,7 +358,9 @@ async fn get(State(ctx): State<Ctx>, _: Reader, Path(id): Path<String>) -> Resul
 
 /// Changes what the body names. An empty `allowedModels` or `allowedConnections` allows everything.
 #[utoipa::path(method(put, patch), path = "/api/keys/{id}", tag = "keys", request_body = UpdateBody,
-    params(WaitQuery), responses((status = 200), (status = 400), (status = 403), (status = 404), (status = 412)))]
+    params(WaitQuery),
+    responses((status = 200, body = HashMap<String, Value>, description = "what changed, with a message"),
+        (status = 400), (status = 403), (status = 404), (status = 412)))]
 async fn update(
     State(ctx): State<Ctx>,
     admin: AdminOrKey,
@@ -460,14 +462,13 @@ async fn delete(
     responses((status = 200, body = Regenerated), (status = 403), (status = 404)))]
 async fn regenerate(
     State(ctx): State<Ctx>,
-    admin: AdminOrKey,
+    admin: Admin,
     Path(id): Path<String>,
     wait: Wait,
 ) -> Result<Response, ApiError> {
     let mut tx = ctx.db.config_tx(&admin.origin).await?;
     let row = find(&mut *tx.conn(), &id).await?;
     // Showing a key that can manage is granting it.
-    may_grant(&admin, &[], &row.scopes)?;
     let minted = Minted::draw(&ctx);
     sqlx::query!(
         "update api_key set key_hash = $2, key_prefix = $3, key_last4 = $4, key_sealed = $5 where id = $1",

@@ -15,6 +15,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::{api::Ctx, error::ApiError, http::Reader};
 
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = BuiltInModelList)]
 struct ModelList {
     models: Vec<ModelView>,
 }

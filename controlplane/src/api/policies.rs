@@ -155,6 +155,22 @@ struct Unlocked {
     identifier: String,
 }
 
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+#[schema(as = PolicyWritten)]
+enum Written {
+    Saved(Box<PolicySaved>),
+    Unlocked(Unlocked),
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+#[schema(as = PolicyEnded)]
+enum Ended {
+    Deleted(Deleted),
+    Unlocked(Unlocked),
+}
+
 pub fn router() -> OpenApiRouter<Ctx> {
     OpenApiRouter::new().routes(routes!(list, write, delete))
 }
@@ -342,7 +358,7 @@ async fn kept_out(ctx: &Ctx) -> Result<(Vec<BreakerView>, Vec<Lock>), ApiError> 
 
 /// Creates a policy, changes what the body names of one, or unlocks an identifier.
 #[utoipa::path(method(post, put), path = "/api/policies", tag = "policies", request_body = PolicyBody,
-    params(WaitQuery), responses((status = 200, body = PolicySaved), (status = 201, body = PolicySaved),
+    params(WaitQuery), responses((status = 200, body = Written), (status = 201, body = PolicySaved),
         (status = 400), (status = 404), (status = 409)))]
 async fn write(
     State(ctx): State<Ctx>,
@@ -351,7 +367,10 @@ async fn write(
     JsonBody(mut body): JsonBody<PolicyBody>,
 ) -> Result<Response, ApiError> {
     match body.form()? {
-        Form::Unlock(identifier) => unlock(&ctx, &operator.origin, identifier).await,
+        Form::Unlock(identifier) => {
+            let Json(unlocked) = unlock(&ctx, &operator.origin, identifier).await?;
+            Ok(Json(Written::Unlocked(unlocked)).into_response())
+        }
         Form::Create => create(&ctx, &operator.origin, wait, body).await,
         Form::Update(id) => update(&ctx, &operator.origin, wait, &id, body).await,
     }
@@ -394,7 +413,7 @@ async fn update(
     let audit = Audit::of("policy.updated")
         .target(WHAT, saved.id)
         .details(json!({ "from": before.audited(), "to": saved.audited() }));
-    let answer = PolicySaved { policy: saved.view() };
+    let answer = Written::Saved(Box::new(PolicySaved { policy: saved.view() }));
     let committed = tx.commit(audit, answer).await?;
     Ok(wait.answer(StatusCode::OK, committed).await)
 }
@@ -402,7 +421,7 @@ async fn update(
 /// Removes a policy, named by `?id=` or in the body, or unlocks `?identifier=`.
 #[utoipa::path(delete, path = "/api/policies", tag = "policies", params(DeleteQuery, WaitQuery),
     request_body = Option<DeleteBody>,
-    responses((status = 200, body = Deleted), (status = 400), (status = 404)))]
+    responses((status = 200, body = Ended), (status = 400), (status = 404)))]
 async fn delete(
     State(ctx): State<Ctx>,
     operator: Operator,
@@ -413,7 +432,10 @@ async fn delete(
     let named = query.id.or(body.map(|JsonBody(body)| body.id));
     let id = match (named, query.identifier) {
         (Some(id), None) => id,
-        (None, Some(identifier)) => return unlock(&ctx, &operator.origin, identifier).await,
+        (None, Some(identifier)) => {
+            let Json(unlocked) = unlock(&ctx, &operator.origin, identifier).await?;
+            return Ok(Json(Ended::Unlocked(unlocked)).into_response());
+        }
         (None, None) => return Err(ApiError::Invalid(vec![Violation::missing("id")])),
         (Some(_), Some(_)) => return Err(ApiError::invalid("identifier", "cannot stand beside an id")),
     };
@@ -426,16 +448,16 @@ async fn delete(
     let audit = Audit::of("policy.deleted")
         .target(WHAT, uuid)
         .details(row.audited());
-    let answer = Deleted {
+    let answer = Ended::Deleted(Deleted {
         success: true,
         removed: true,
-    };
+    });
     let committed = tx.commit(audit, answer).await?;
     Ok(wait.answer(StatusCode::OK, committed).await)
 }
 
 /// Changes no configuration. One that is not locked is no error: the lock may have ended meanwhile.
-async fn unlock(ctx: &Ctx, origin: &Origin, identifier: String) -> Result<Response, ApiError> {
+async fn unlock(ctx: &Ctx, origin: &Origin, identifier: String) -> Result<Json<Unlocked>, ApiError> {
     ctx.store.login_clear(&identifier).await?;
     let audit = Audit::of("policy.unlock").target("identifier", &identifier);
     ctx.db.record(origin, audit).await?;
@@ -444,7 +466,7 @@ async fn unlock(ctx: &Ctx, origin: &Origin, identifier: String) -> Result<Respon
         action: "unlocked",
         identifier,
     };
-    Ok(Json(answer).into_response())
+    Ok(Json(answer))
 }
 
 async fn check_name(conn: &mut PgConnection, row: &Row) -> Result<(), ApiError> {

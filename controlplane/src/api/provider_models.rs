@@ -39,6 +39,7 @@ struct ListQuery {
 }
 
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = CustomModelList)]
 struct ModelList {
     models: Models,
 }

@@ -65,6 +65,7 @@ struct ProxyConfigView {
 }
 
 #[derive(Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 struct LevelView {
     level: String,
     id: Option<String>,
@@ -72,7 +73,7 @@ struct LevelView {
 }
 
 #[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct ResolvedView {
     proxy: Option<ProxyView>,
     /// `key`, `provider`, `global`, or `direct`: as the environment of the process says.
@@ -96,6 +97,15 @@ struct ReadQuery {
 struct DeleteQuery {
     level: Option<String>,
     id: Option<String>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+#[schema(as = ProxyAnswer)]
+enum Answer {
+    All(ProxyConfigView),
+    Level(LevelView),
+    Resolved(ResolvedView),
 }
 
 pub fn router() -> OpenApiRouter<Ctx> {
@@ -139,14 +149,14 @@ impl ProxyConfigView {
 
 /// All proxies; one of them with `level`; which one a connection's calls go through with `resolve`.
 #[utoipa::path(get, path = "/api/settings/proxy", tag = "settings", params(ReadQuery),
-    responses((status = 200, body = ProxyConfigView), (status = 400), (status = 404)))]
+    responses((status = 200, body = Answer), (status = 400), (status = 404)))]
 async fn read(
     State(ctx): State<Ctx>,
     _: Reader,
     Query(query): Query<ReadQuery>,
-) -> Result<Response, ApiError> {
+) -> Result<Json<Answer>, ApiError> {
     if let Some(connection) = query.resolve {
-        return Ok(Json(resolve(&ctx, &connection).await?).into_response());
+        return Ok(Json(Answer::Resolved(resolve(&ctx, &connection).await?)));
     }
     if let Some(level) = query.level {
         let mut conn = ctx.db.pool().acquire().await?;
@@ -157,9 +167,11 @@ async fn read(
             id: Some(place.target).filter(|id| !id.is_empty()),
             proxy: stored.map(ProxyView::from),
         };
-        return Ok(Json(view).into_response());
+        return Ok(Json(Answer::Level(view)));
     }
-    Ok(Json(ProxyConfigView::of(sql::all(ctx.db.pool()).await?)).into_response())
+    Ok(Json(Answer::All(ProxyConfigView::of(
+        sql::all(ctx.db.pool()).await?,
+    ))))
 }
 
 async fn resolve(ctx: &Ctx, connection: &str) -> Result<ResolvedView, ApiError> {

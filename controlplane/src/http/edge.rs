@@ -14,7 +14,7 @@ use axum::{
 };
 use parking_lot::Mutex;
 use serde::Serialize;
-use serde_json::json;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
@@ -38,14 +38,36 @@ pub struct RequestId(pub Arc<str>);
 #[derive(Clone, Debug, Default)]
 pub struct AnswerHeaders(Arc<Mutex<HeaderMap>>);
 
-/// The error envelope, the same for every endpoint.
-#[derive(Serialize)]
+/// What every endpoint answers when it does not do what it was asked to.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Refusal)]
+#[serde(rename_all = "camelCase")]
+pub struct Refusal<'a> {
+    error: Envelope<'a>,
+    /// True while the installation has no password yet.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    needs_setup: bool,
+    /// What a provider answered, when it is the provider that refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    upstream_status: Option<u16>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = RefusalReason)]
 struct Envelope<'a> {
+    /// Stable, for programs.
+    #[schema(value_type = String)]
     code: &'static str,
+    /// For people.
     message: String,
+    #[schema(value_type = String)]
     r#type: &'static str,
+    /// Each rule that the request breaks.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    #[schema(value_type = Vec<Violation>, required = false)]
     details: &'a [Violation],
+    /// Finds the request in the log and the audit trail.
+    #[schema(value_type = String)]
     correlation_id: &'a str,
 }
 
@@ -176,14 +198,15 @@ fn render(error: &ApiError, id: &str, response: Response) -> Response {
         details: error.details(),
         correlation_id: id,
     };
-    let mut body = json!({ "error": envelope });
-    match error {
-        ApiError::SetupNeeded => body["needsSetup"] = true.into(),
-        ApiError::Upstream {
-            status: Some(status), ..
-        } => body["upstreamStatus"] = (*status).into(),
-        _ => {}
-    }
+    let upstream_status = match error {
+        ApiError::Upstream { status, .. } => *status,
+        _ => None,
+    };
+    let refusal = Refusal {
+        error: envelope,
+        needs_setup: matches!(error, ApiError::SetupNeeded),
+        upstream_status,
+    };
 
     let (mut parts, _) = response.into_parts();
     parts.headers.remove(header::CONTENT_LENGTH);
@@ -195,7 +218,8 @@ fn render(error: &ApiError, id: &str, response: Response) -> Response {
             HeaderValue::from(u64::try_from(seconds).unwrap_or(u64::MAX)),
         );
     }
-    Response::from_parts(parts, Body::from(body.to_string()))
+    let body = serde_json::to_string(&refusal).expect("a refusal is texts and numbers");
+    Response::from_parts(parts, Body::from(body))
 }
 
 #[cfg(test)]

@@ -18,6 +18,8 @@ use crate::support::{Api, CLUSTER_SECRET};
 /// What becomes of a command.
 pub enum Reply {
     Done(Box<Answer>),
+    /// It will be done.
+    Acknowledged,
     Refused(&'static str),
     /// Nothing, for now.
     Silent,
@@ -41,6 +43,15 @@ impl Reply {
 impl DataPlane {
     /// Joins, running some configuration.
     pub async fn join(api: &Api, reply: impl Fn(Op) -> Reply + Send + Sync + 'static) -> Self {
+        Self::join_running(api, 0, reply).await
+    }
+
+    /// Joins, running this revision.
+    pub async fn join_running(
+        api: &Api,
+        revision: u64,
+        reply: impl Fn(Op) -> Reply + Send + Sync + 'static,
+    ) -> Self {
         let incoming = TcpIncoming::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = incoming.local_addr().unwrap();
         let server = tonic::transport::Server::builder().add_routes(api.grpc.clone());
@@ -55,6 +66,7 @@ impl DataPlane {
             incarnation: Uuid::now_v7().to_string(),
             last_applied: Some(ConfigVersion {
                 epoch: Uuid::nil().to_string(),
+                revision,
                 ..ConfigVersion::default()
             }),
             ..Hello::default()
@@ -90,15 +102,16 @@ async fn converse(
         else {
             continue;
         };
-        let (answer, message) = match reply(op) {
-            Reply::Done(answer) => (Some(*answer), String::new()),
-            Reply::Refused(why) => (None, why.to_owned()),
+        let (ok, answer, message) = match reply(op) {
+            Reply::Done(answer) => (true, Some(*answer), String::new()),
+            Reply::Acknowledged => (true, None, String::new()),
+            Reply::Refused(why) => (false, None, why.to_owned()),
             Reply::Silent => continue,
             Reply::Cut => return,
         };
         let result = CommandResult {
             command_id,
-            ok: answer.is_some(),
+            ok,
             message,
             answer,
         };

@@ -29,7 +29,7 @@ async fn two_with(connections: u32) -> [Api; 2] {
 /// Until `api` knows that a data plane is connected to some control plane.
 async fn know_of_it(api: &Api) {
     wait_until("the data plane to be known", SOON, async || {
-        let listed = api.get("/api/data-planes").await;
+        let listed = api.get("/api/dataplanes").await;
         let planes = listed.body["dataPlanes"].as_array()?.clone();
         planes
             .iter()
@@ -143,7 +143,7 @@ async fn a_question_for_a_control_plane_that_is_gone_is_withdrawn_and_another_is
 
     let _data_plane = DataPlane::join(&one, explained).await;
     wait_until("the other to be known", SOON, async || {
-        let listed = other.get("/api/data-planes").await;
+        let listed = other.get("/api/dataplanes").await;
         (listed.body["dataPlanes"].as_array()?.len() == 2).then_some(())
     })
     .await;

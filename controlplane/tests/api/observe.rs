@@ -55,7 +55,7 @@ async fn init_answers_in_json_and_in_plain_text() {
 async fn data_planes_are_listed_with_the_newest_revision() {
     let api = Api::start().await;
     api.post("/api/keys", json!({ "name": "n" })).await.expect(201);
-    let answer = api.get("/api/data-planes").await;
+    let answer = api.get("/api/dataplanes").await;
     assert_eq!(
         answer.expect(200),
         &json!({ "dataPlanes": [], "configRevision": 1 })

@@ -18,13 +18,15 @@ use controlplane::{
 };
 use http_body_util::BodyExt;
 use parking_lot::Mutex;
-use runtime::{crypto::ClusterKeys, drain::Drain, secret::Secret, telemetry::Lines};
+use runtime::{crypto::ClusterKeys, drain::Drain, exit::Exit, secret::Secret, telemetry::Lines};
 use serde_json::Value;
 use sqlx::{Connection, PgConnection};
 use state::{MemoryStore, StateStore};
 use tonic::service::Routes;
 use tower::ServiceExt;
 use uuid::Uuid;
+
+use crate::contract;
 
 pub const JWT_SECRET: &str = "jR7sKq2vXw9zBn4mTc6yHd1fGa8pLe3uJR7SKQ2V";
 pub const API_KEY_SECRET: &str = "pW5xZt8cNb3kVf6hMq1rYd9s";
@@ -45,6 +47,7 @@ pub struct Api {
     pub db: Db,
     pub store: Arc<dyn StateStore>,
     pub drain: Drain,
+    pub exit: Exit,
     /// What it logged last.
     pub lines: Lines,
     pub router: Router,
@@ -137,7 +140,7 @@ impl Api {
         adjust(&mut config);
         let db = Db::connect(&database.url, connections).await.unwrap();
         let store: Arc<dyn StateStore> = Arc::new(MemoryStore::new());
-        let (drain, lines) = (Drain::new(), Lines::default());
+        let (drain, exit, lines) = (Drain::new(), Exit::default(), Lines::default());
         let deps = Deps {
             db: db.clone(),
             store: Arc::clone(&store),
@@ -145,12 +148,15 @@ impl Api {
             listen: listen.parse().unwrap(),
             lines: lines.clone(),
             drain: drain.clone(),
+            exit: exit.clone(),
+            single_process: false,
         };
         let app = app::build(config, deps).await.unwrap();
         Self {
             db,
             store,
             drain,
+            exit,
             lines,
             router: app.router.merge(app.probes),
             grpc: app.grpc,
@@ -168,6 +174,7 @@ impl Api {
             db: self.db.clone(),
             store: Arc::clone(&self.store),
             drain: Drain::new(),
+            exit: self.exit.clone(),
             lines: self.lines.clone(),
             router: self.router.clone(),
             grpc: self.grpc.clone(),
@@ -244,10 +251,19 @@ impl Api {
 
     pub async fn send(&self, mut request: Request<Body>) -> Answer {
         request.extensions_mut().insert(ConnectInfo(self.peer));
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
-        let text = String::from_utf8(bytes.to_vec()).unwrap();
+        let media = parts.headers.get(header::CONTENT_TYPE);
+        contract::hold(
+            &method,
+            &path,
+            parts.status.as_u16(),
+            media.map(|media| media.to_str().unwrap()),
+            &bytes,
+        );
+        let text = String::from_utf8_lossy(&bytes).into_owned();
         self.transcript
             .lock()
             .push_str(&format!("{:?}\n{text}\n", parts.headers));

@@ -138,6 +138,14 @@ impl Operator {
         self.call(reqwest::Method::GET, path, None).await
     }
 
+    /// None while the control plane does not answer.
+    pub async fn try_get(&self, path: &str) -> Option<Value> {
+        let request = self.http.client(true).get(format!("{}{path}", self.base));
+        let answer = request.header("cookie", &self.cookie).send().await.ok()?;
+        let body = answer.error_for_status().ok()?.bytes().await.ok()?;
+        serde_json::from_slice(&body).ok()
+    }
+
     pub async fn put(&self, path: &str, body: Value) -> Value {
         self.call(reqwest::Method::PUT, path, Some(body)).await
     }

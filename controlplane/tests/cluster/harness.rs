@@ -107,6 +107,18 @@ impl Cluster {
         store.with_deadline(PATIENCE)
     }
 
+    /// All that Redis holds of this cluster, as bytes to be searched.
+    pub fn redis_contents(&self) -> Vec<u8> {
+        service::redis_contents(&self.redis, &self.prefix)
+    }
+
+    /// Everything that its processes have said.
+    pub fn logs(&self) -> String {
+        let control = self.control.iter().map(|plane| plane.process.log());
+        let data = self.data.iter().map(|plane| plane.process.log());
+        Vec::from_iter(control.chain(data)).join("\n")
+    }
+
     /// A client of each data plane.
     pub fn clients(&self, key: &str) -> Vec<Client> {
         self.data

@@ -159,7 +159,7 @@ async fn a_suite_is_run_and_a_request_is_tried_through_a_data_plane_at_no_keys_e
         (&json!("anthropic_messages"), &json!("message"))
     );
     assert_eq!(first.requests().len(), 2);
-    let planes = operator.get("/api/data-planes").await;
+    let planes = operator.get("/api/dataplanes").await;
     let id = planes["dataPlanes"][0]["id"].as_str().unwrap();
     let lines = operator.get(&format!("/api/logs/console?node={id}")).await;
     let components: Vec<&str> = lines

@@ -20,7 +20,7 @@ pub async fn try_proxy(gateway: &Gateway, asked: TryProxy) -> TriedProxy {
         None => Err("this data plane has no configuration yet".to_owned()),
         Some(table) => match table.outlet(&asked.id).map(|outlet| outlet.proxy()) {
             None => Err("this data plane does not have this proxy yet".to_owned()),
-            Some(None) => Err("the proxy cannot be used: GET /api/data-planes says why".to_owned()),
+            Some(None) => Err("the proxy cannot be used: GET /api/dataplanes says why".to_owned()),
             Some(Some(proxy)) => gateway.egress.echo(&asked.echo_url, proxy, limit).await,
         },
     };

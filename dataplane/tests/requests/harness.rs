@@ -12,6 +12,7 @@ use proto::v1::{self, ConfigVersion, UsageEvent};
 use reqwest::{RequestBuilder, Response};
 use runtime::crypto::ClusterKeys;
 use runtime::egress::{Egress, EgressConfig, ProxyEnvironment};
+use runtime::exit::Exit;
 use runtime::metrics::Registry;
 use runtime::readiness::Readiness;
 use runtime::serve::{Limits, serve};
@@ -158,6 +159,7 @@ impl Setup {
             registry: registry.clone(),
             readiness: readiness.clone(),
             telemetry,
+            exit: Exit::default(),
         };
         let App { router, gateway, .. } = app::build(&self.config, deps).unwrap();
         let router = router

@@ -9,6 +9,7 @@ pub mod config;
 pub mod crypto;
 pub mod drain;
 pub mod egress;
+pub mod exit;
 pub mod healthcheck;
 pub mod ip_filter;
 pub mod metrics;

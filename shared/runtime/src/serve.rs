@@ -10,6 +10,7 @@ use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
+use parking_lot::Mutex;
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
@@ -40,8 +41,12 @@ pub struct Limits {
     /// request meets a closing connection. A slow second request costs no more than an idle connection does.
     pub idle: Duration,
     /// How long requests may go on after the stop was asked for.
-    pub grace: Duration,
+    pub grace: Grace,
 }
+
+/// A time that may be said anew until it begins; clones share it.
+#[derive(Debug, Clone)]
+pub struct Grace(Arc<Mutex<Duration>>);
 
 /// Spawns what serves one listener, and can end it all.
 #[derive(Debug, Clone, Default)]
@@ -57,8 +62,26 @@ impl Default for Limits {
         Self {
             header_read: Duration::from_secs(10),
             idle: Duration::from_secs(75),
-            grace: Duration::from_secs(30),
+            grace: Grace::from(Duration::from_secs(30)),
         }
+    }
+}
+
+// === impl Grace ===
+
+impl Grace {
+    pub fn set(&self, grace: Duration) {
+        *self.0.lock() = grace;
+    }
+
+    fn get(&self) -> Duration {
+        *self.0.lock()
+    }
+}
+
+impl From<Duration> for Grace {
+    fn from(grace: Duration) -> Self {
+        Self(Arc::new(Mutex::new(grace)))
     }
 }
 
@@ -114,7 +137,7 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
         graceful.shutdown().await;
         tasks.tracker.wait().await;
     };
-    if tokio::time::timeout(limits.grace, finished).await.is_ok() {
+    if tokio::time::timeout(limits.grace.get(), finished).await.is_ok() {
         return true;
     }
     tasks.cut.cancel();

@@ -57,6 +57,32 @@ pub fn redis() -> Redis {
     }
 }
 
+/// Everything that a Redis server holds under a prefix, keys and values, as bytes to be searched.
+///
+/// # Panics
+///
+/// When the server does not answer.
+pub fn redis_contents(url: &str, prefix: &str) -> Vec<u8> {
+    let read = || -> RedisResult<Vec<u8>> {
+        let mut connection = redis::Client::open(url)?.get_connection()?;
+        // what is compressed cannot be searched
+        redis::cmd("CONFIG")
+            .arg(&["SET", "rdbcompression", "no"])
+            .exec(&mut connection)?;
+        let keys = connection
+            .scan_match(format!("*{prefix}*"))?
+            .collect::<RedisResult<Vec<String>>>()?;
+        let mut contents = Vec::new();
+        for key in keys {
+            let value: Option<Vec<u8>> = redis::cmd("DUMP").arg(&key).query(&mut connection)?;
+            contents.extend_from_slice(key.as_bytes());
+            contents.extend(value.unwrap_or_default());
+        }
+        Ok(contents)
+    };
+    read().expect("the Redis server for tests answers")
+}
+
 /// The Postgres server for tests.
 ///
 /// # Panics

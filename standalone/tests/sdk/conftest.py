@@ -4,6 +4,7 @@ One `omniroute` process per session, with a fresh data directory, in front of a 
 Nothing here is mocked.
 """
 
+import contextlib
 import http.cookiejar
 import json
 import os
@@ -56,8 +57,16 @@ class Management:
 
     def __init__(self, base: str):
         self.base = base
-        self.opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()))
+        self.cookies = http.cookiejar.CookieJar()
+        self.opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self.cookies))
         self.call("POST", "/api/auth/login", {"password": PASSWORD})
+
+    def answers(self, path: str) -> bool:
+        try:
+            with self.opener.open(self.base + path, timeout=2):
+                return True
+        except OSError:
+            return False
 
     def call(self, method: str, path: str, body: dict | None = None) -> dict:
         request = urllib.request.Request(
@@ -106,6 +115,31 @@ def simulators(tmp_path_factory):
         process.kill()
 
 
+@contextlib.contextmanager
+def running(scratch: pathlib.Path, **environment: str):
+    """An `omniroute` of its own, ready and with nothing configured: its address, process and log."""
+    port = free_port()
+    log = scratch / "omniroute.log"
+    inherited = {name: value for name, value in os.environ.items() if name not in UNSET}
+    process = subprocess.Popen(
+        [BIN / "omniroute", "--data-dir", scratch / "data", "--listen", f"127.0.0.1:{port}"],
+        env=inherited | {"INITIAL_PASSWORD": PASSWORD} | environment,
+        stdout=log.open("w"),
+        stderr=subprocess.STDOUT,
+    )
+    base = f"http://127.0.0.1:{port}"
+    try:
+        wait_for(f"{base}/readyz", process, log)
+        yield base, process, log
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            pytest.fail(f"the gateway did not end after SIGTERM:\n{log.read_text()[-4000:]}")
+
+
 def add_endpoint(management: Management, prefix: str, dialect: str, address: str) -> None:
     node = {"name": prefix, "prefix": prefix, "baseUrl": address, **UPSTREAMS[dialect][0]}
     node = management.call("POST", "/api/provider-nodes", node)["node"]
@@ -114,25 +148,12 @@ def add_endpoint(management: Management, prefix: str, dialect: str, address: str
 
 @pytest.fixture(scope="session")
 def gateway(simulators, tmp_path_factory):
-    scratch = tmp_path_factory.mktemp("gateway")
-    port = free_port()
-    log = scratch / "omniroute.log"
-    environment = {name: value for name, value in os.environ.items() if name not in UNSET}
-    environment |= {
-        "INITIAL_PASSWORD": PASSWORD,
+    environment = {
         "ALLOW_PRIVATE_PROVIDER_URLS": "true",
         # a machine that runs all suites at once is slow
         "SEMANTIC_CACHE_EMBEDDING_TIMEOUT_MS": "10000",
     }
-    process = subprocess.Popen(
-        [BIN / "omniroute", "--data-dir", scratch / "data", "--listen", f"127.0.0.1:{port}"],
-        env=environment,
-        stdout=log.open("w"),
-        stderr=subprocess.STDOUT,
-    )
-    base = f"http://127.0.0.1:{port}"
-    try:
-        wait_for(f"{base}/readyz", process, log)
+    with running(tmp_path_factory.mktemp("gateway"), **environment) as (base, _, _):
         management = Management(base)
         for dialect, address in simulators.items():
             add_endpoint(management, f"sim-{dialect}", dialect, address)
@@ -145,13 +166,6 @@ def gateway(simulators, tmp_path_factory):
         narrow = management.call("POST", "/api/keys", {"name": "narrow", "allowedModels": ["sim-openai/sim"]})["key"]
         key = management.call("POST", "/api/keys?wait=applied", {"name": "sdk"})["key"]
         yield Gateway(base, key, narrow, management)
-    finally:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            pytest.fail(f"the gateway did not end after SIGTERM:\n{log.read_text()[-4000:]}")
 
 
 @pytest.fixture(params=["openai", "anthropic"])

@@ -9,9 +9,15 @@ import { Empty, Loaded, PageHeader } from '../parts/states';
 
 const wait = { wait: 'applied' } as const;
 
+/** All of them, which is what a question without a name is answered with. */
+async function listAliases() {
+  const answer = await unwrap(api.GET('/api/models/alias'));
+  return { aliases: 'aliases' in answer ? answer.aliases : {} };
+}
+
 export function AliasesPage() {
   const client = useQueryClient();
-  const query = useQuery({ queryKey: ['aliases'], queryFn: () => unwrap(api.GET('/api/models/alias')) });
+  const query = useQuery({ queryKey: ['aliases'], queryFn: listAliases });
   const refresh = () => client.invalidateQueries({ queryKey: ['aliases'] });
   const form = useForm({ initialValues: { alias: '', model: '' } });
 

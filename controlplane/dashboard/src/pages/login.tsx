@@ -1,26 +1,43 @@
-import { Alert, Button, Card, Center, PasswordInput, Stack, Text, Title } from '@mantine/core';
+import { Alert, Button, Card, Center, Divider, PasswordInput, Stack, Text, TextInput, Title } from '@mantine/core';
 import { useForm } from '@mantine/form';
-import { useMutation, useQuery } from '@tanstack/react-query';
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useNavigate, useSearch } from '@tanstack/react-router';
 import { ApiFailure, api, unwrap } from '../api/client';
+import { sessionQuery } from '../parts/authority';
+
+/** Why single sign-on let nobody in, by the code in the address. */
+const refusals: Record<string, string> = {
+  denied: 'The identity provider did not let you in.',
+  expired: 'That took too long, or began somewhere else. Try again.',
+  'no-role': 'The identity provider knows you, but nothing gives you a role here. Ask whoever runs this gateway.',
+  inactive: 'Your account here is switched off. Ask whoever runs this gateway.',
+  provider: 'The identity provider cannot be reached or believed. The log of the control plane says why.',
+};
 
 export function LoginPage() {
   const navigate = useNavigate();
-  const { next } = useSearch({ from: '/login' });
-  const form = useForm({ initialValues: { password: '' } });
+  const client = useQueryClient();
+  const { next, failed } = useSearch({ from: '/login' });
+  const form = useForm({ initialValues: { username: 'admin', password: '' } });
   const setup = useQuery({ queryKey: ['require-login'], queryFn: () => unwrap(api.GET('/api/settings/require-login')) });
+  const session = useQuery(sessionQuery);
   const login = useMutation({
-    mutationFn: (password: string) => unwrap(api.POST('/api/auth/login', { body: { password } })),
-    onSuccess: () => navigate({ to: next ?? '/' }),
+    mutationFn: (body: { username: string; password: string }) => unwrap(api.POST('/api/auth/login', { body })),
+    onSuccess: async () => {
+      // another person may have another role
+      client.clear();
+      await navigate({ to: next ?? '/' });
+    },
     // the form shows it
     onError: () => undefined,
   });
 
   const wrong = login.error instanceof ApiFailure ? login.error.message : null;
+  const singleSignOn = session.data?.singleSignOn;
   return (
     <Center mih="100vh" p="md">
       <Card withBorder padding="xl" w={380} component="main">
-        <form onSubmit={form.onSubmit(({ password }) => login.mutate(password))}>
+        <form onSubmit={form.onSubmit((values) => login.mutate(values))}>
           <Stack>
             <Title order={1} size="h3">
               Sign in to OmniRoute
@@ -30,6 +47,12 @@ export function LoginPage() {
                 The gateway printed a password where it was started. Use it here.
               </Alert>
             )}
+            {failed && (
+              <Alert color="red" role="alert">
+                {refusals[failed] ?? refusals.provider}
+              </Alert>
+            )}
+            <TextInput label="Username" required autoComplete="username" {...form.getInputProps('username')} />
             <PasswordInput
               label="Password"
               required
@@ -41,8 +64,16 @@ export function LoginPage() {
             <Button type="submit" loading={login.isPending}>
               Sign in
             </Button>
+            {singleSignOn && (
+              <>
+                <Divider label="or" />
+                <Button component="a" href="/api/auth/oidc/login" variant="default">
+                  Sign in with {singleSignOn}
+                </Button>
+              </>
+            )}
             <Text size="xs" c="dimmed">
-              Lost it? Stop the gateway and run omniroute reset-password, which makes a new one.
+              Lost the password of admin? Stop the gateway and run omniroute reset-password, which makes a new one.
             </Text>
           </Stack>
         </form>

@@ -27,7 +27,7 @@ export function OverviewPage() {
               <Figure label="Connections" value={connections.data?.connections.length} to="/providers" />
               <Figure label="API keys" value={keys.data?.keys.length} to="/keys" />
             </SimpleGrid>
-            <DataPlanes planes={data.dataPlanes ?? []} />
+            <DataPlanes planes={'dataPlanes' in data ? data.dataPlanes : []} />
             <FirstRequest />
           </Stack>
         )}

@@ -6,10 +6,15 @@ import { Empty, Loaded, PageHeader } from '../parts/states';
 
 type Request = components['schemas']['RequestView'];
 
+async function newest(): Promise<Request[]> {
+  const entries = await unwrap(api.GET('/api/usage/request-logs', { params: { query: { limit: 100, format: 'json' } } }));
+  return entries.filter((entry) => typeof entry !== 'string');
+}
+
 export function RequestsPage() {
   const query = useQuery({
     queryKey: ['request-logs'],
-    queryFn: () => unwrap(api.GET('/api/usage/request-logs', { params: { query: { limit: 100 } } })),
+    queryFn: newest,
     refetchInterval: 3_000,
   });
   return (

@@ -11,3 +11,10 @@ export function dollars(usd: number): string {
   const digits = usd !== 0 && Math.abs(usd) < 1 ? 4 : 2;
   return `$${usd.toFixed(digits)}`;
 }
+
+const moment = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
+
+/** A moment in the reader's own time. */
+export function when(timestamp: string): string {
+  return moment.format(new Date(timestamp));
+}

@@ -12,7 +12,10 @@ use proto::validate::STRATEGIES;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sqlx::PgConnection;
-use utoipa::ToSchema;
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{RefOr, Schema},
+};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{Graph, Names, sql};
@@ -39,13 +42,27 @@ struct DefaultsView {
     provider_overrides: Overrides,
 }
 
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize)]
 struct DefaultsOfCombos {
     /// Of new combos that name none.
     strategy: String,
     #[serde(flatten)]
     config: ComboConfig,
 }
+
+/// A combo's configuration takes no fields it does not know; the strategy is one of these.
+impl PartialSchema for DefaultsOfCombos {
+    fn schema() -> RefOr<Schema> {
+        let mut schema = ComboConfig::schema();
+        if let RefOr::T(Schema::Object(object)) = &mut schema {
+            object.properties.insert("strategy".to_owned(), String::schema());
+            object.required.push("strategy".to_owned());
+        }
+        schema
+    }
+}
+
+impl ToSchema for DefaultsOfCombos {}
 
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]

@@ -146,6 +146,15 @@ pub fn router() -> OpenApiRouter<Ctx> {
         .routes(routes!(call_log))
 }
 
+/// As `format` asks for it.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+#[schema(as = RequestLogEntry)]
+enum Entry {
+    Line(String),
+    Request(Box<RequestView>),
+}
+
 // === impl LogQuery ===
 
 impl LogQuery {
@@ -218,7 +227,7 @@ impl RequestView {
 
 /// Lines of text, unless `format=json` asks for objects.
 #[utoipa::path(get, path = "/api/usage/logs", tag = "usage", params(LogQuery),
-    responses((status = 200, body = [String])))]
+    responses((status = 200, body = Vec<Entry>)))]
 async fn logs(
     State(ctx): State<Ctx>,
     _: Reader,
@@ -229,7 +238,7 @@ async fn logs(
 
 /// Objects, unless `format=text` asks for lines.
 #[utoipa::path(get, path = "/api/usage/request-logs", tag = "usage", params(LogQuery),
-    responses((status = 200, body = [RequestView])))]
+    responses((status = 200, body = Vec<Entry>)))]
 async fn request_logs(
     State(ctx): State<Ctx>,
     _: Reader,
@@ -240,7 +249,7 @@ async fn request_logs(
 
 /// Objects, as `request-logs`.
 #[utoipa::path(get, path = "/api/usage/call-logs", tag = "usage", params(LogQuery),
-    responses((status = 200, body = [RequestView]), (status = 400)))]
+    responses((status = 200, body = Vec<Entry>), (status = 400)))]
 async fn call_logs(
     State(ctx): State<Ctx>,
     _: Reader,
@@ -276,11 +285,12 @@ async fn page(ctx: &Ctx, query: &LogQuery, default_format: &str) -> Result<Respo
     let cursor = query.cursor.as_deref().map(Cursor::parse).transpose()?;
 
     let (rows, next) = read(ctx, limit, cursor, &query.filter()?).await?;
-    let mut response = if format == "text" {
-        Json(rows.iter().map(RequestView::line).collect::<Vec<_>>()).into_response()
-    } else {
-        Json(rows).into_response()
+    let entry = |row: RequestView| match format {
+        "text" => Entry::Line(row.line()),
+        _ => Entry::Request(Box::new(row)),
     };
+    let entries: Vec<Entry> = rows.into_iter().map(entry).collect();
+    let mut response = Json(entries).into_response();
     if let Some(next) = next {
         let value = HeaderValue::from_str(&next.render()).expect("digits, an underscore and a UUID");
         response.headers_mut().insert(X_NEXT_CURSOR, value);

@@ -4,8 +4,8 @@
 use std::{cmp::Reverse, time::Duration};
 
 use proto::v1::{
-    Ask, Asked as Answered, Command, CommandResult, DataPlaneState, Explain, Explained, LogLines, Probe,
-    Probed, ReadLog, TriedProxy, TryProxy, command::Op, command_result::Answer,
+    Ask, Asked as Answered, Command, CommandResult, DataPlaneState, Explain, Explained, Leave, LogLines,
+    Probe, Probed, ReadLog, TriedProxy, TryProxy, command::Op, command_result::Answer,
 };
 use thiserror::Error;
 use tokio::{
@@ -103,6 +103,12 @@ impl Fleet {
             (_, Some(Answer::LogLines(lines))) => Ok(lines),
             (data_plane, _) => Err(AskError::unfit(data_plane)),
         }
+    }
+
+    /// Asks one data plane to end. That it will is its answer.
+    pub async fn dismiss(&self, data_plane: &str, leave: Leave, deadline: Duration) -> Result<(), AskError> {
+        self.ask_one(Some(data_plane), Op::Leave(leave), deadline).await?;
+        Ok(())
     }
 
     /// What some data plane would decide for a request now.

@@ -175,7 +175,7 @@ async fn idle_connections_do_not_hold_up_the_stop() {
 #[tokio::test]
 async fn at_the_end_of_the_grace_a_request_is_cut_off_and_dropped() {
     let limits = Limits {
-        grace: SHORT,
+        grace: Grace::from(SHORT),
         ..Limits::default()
     };
     let stuck = Stuck::default();
@@ -191,7 +191,7 @@ async fn at_the_end_of_the_grace_a_request_is_cut_off_and_dropped() {
 #[tokio::test]
 async fn at_the_end_of_the_grace_a_stream_is_cut_off_too() {
     let limits = Limits {
-        grace: SHORT,
+        grace: Grace::from(SHORT),
         ..Limits::default()
     };
     let endless = get(async || {
@@ -223,7 +223,7 @@ fn prior_knowledge_client() -> reqwest::Client {
 #[tokio::test]
 async fn http2_is_served_and_its_requests_are_cut_off_as_well() {
     let limits = Limits {
-        grace: SHORT,
+        grace: Grace::from(SHORT),
         ..Limits::default()
     };
     let stuck = Stuck::default();
