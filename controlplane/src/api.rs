@@ -16,6 +16,7 @@ pub mod combo_test;
 pub mod combos;
 pub mod console;
 pub mod data_planes;
+pub mod db_backups;
 pub mod evals;
 pub mod explain;
 pub mod fallback_chains;
@@ -61,6 +62,7 @@ use utoipa::{
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
+    backup::Backups,
     config::ApiConfig,
     db::Db,
     http::{Gate, Limiter, edge},
@@ -80,6 +82,7 @@ pub struct Ctx {
     /// Makes this process's publisher look at once.
     pub wake: Wake,
     pub egress: Arc<Egress>,
+    pub backups: Backups,
     pub vault: Arc<Vault>,
     pub sessions: Arc<Sessions>,
     pub passwords: Passwords,
@@ -230,6 +233,7 @@ fn routes() -> OpenApiRouter<Ctx> {
         .merge(telemetry::router())
         .merge(usage::router())
         .merge(audit::router())
+        .merge(db_backups::router())
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ use uuid::Uuid;
 use crate::{
     account,
     api::{self, Ctx, auth::SlowLane},
+    backup::{self, Backups},
     config::ApiConfig,
     db::{Audit, Db, Origin},
     http::{Gate, Limiter},
@@ -116,6 +117,8 @@ pub async fn build(config: ApiConfig, deps: Deps) -> anyhow::Result<App> {
     );
     drain.spawn("budgets", keep_warning(db.pool().clone(), drain.token()));
     drain.spawn("fleet", fleet.clone().run(drain.token()));
+    let backups = Backups::new(&db, &config, &cluster_keys.transport);
+    drain.spawn("backups", backup::keep_daily(backups.clone(), drain.token()));
 
     let egress = EgressConfig {
         connect_timeout: CONNECT_TIMEOUT,
@@ -127,6 +130,7 @@ pub async fn build(config: ApiConfig, deps: Deps) -> anyhow::Result<App> {
         operations,
         single_process,
         store,
+        backups,
         fleet,
         wake,
         egress: Arc::new(Egress::new(egress)?),

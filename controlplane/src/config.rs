@@ -51,6 +51,7 @@ pub const FLAT_NAMES: &[(&str, &str)] = &[
     ("OIDC_DEFAULT_ROLE", "api.oidc.default_role"),
     ("OIDC_REDIRECT_URL", "api.oidc.redirect_url"),
     ("OIDC_NAME", "api.oidc.name"),
+    ("BACKUP_DIR", "api.backup_dir"),
     ("PROXY_TEST_ECHO_URL", "api.proxy_test_echo_url"),
     ("HTTP_PROXY", "api.proxies.http"),
     ("http_proxy", "api.proxies.http"),
@@ -132,6 +133,8 @@ pub struct ApiConfig {
     pub allow_multi_connections_per_compat_node: bool,
     /// Keeps a sealed copy of new gateway keys, and shows it to an administrator who asks.
     pub api_key_reveal: bool,
+    /// Where backups are kept; shared by all control planes. Without it there are none.
+    pub backup_dir: Option<PathBuf>,
     /// Requests a minute from one address; 0 = no limit.
     pub rate_limit_per_minute: u32,
     pub oidc: OidcConfig,
@@ -291,6 +294,7 @@ impl Default for ApiConfig {
             allow_open_dashboard: false,
             allow_multi_connections_per_compat_node: false,
             api_key_reveal: false,
+            backup_dir: None,
             rate_limit_per_minute: 300,
             oidc: OidcConfig::default(),
             allow_self_restart: None,

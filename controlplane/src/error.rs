@@ -34,6 +34,8 @@ pub enum ApiError {
     Invalid(Vec<Violation>),
     #[error("send the body as Content-Type: application/json")]
     MediaType,
+    #[error("send the file as Content-Type: multipart/form-data")]
+    NotMultipart,
     #[error("the body is larger than {limit} bytes")]
     BodyTooLarge { limit: usize },
 
@@ -100,6 +102,14 @@ pub enum ApiError {
     Upstream { status: Option<u16>, message: String },
     #[error("the provider did not answer in time")]
     UpstreamTimeout,
+
+    #[error("the backup cannot be restored: {0}")]
+    BackupCorrupt(String),
+    #[error("{0}")]
+    OperationInProgress(String),
+    /// Something outside that this needs is not there.
+    #[error("{0}")]
+    Unavailable(String),
 
     #[error("this control plane is shutting down: try again")]
     Draining,
@@ -173,7 +183,7 @@ impl ApiError {
                 kind(StatusCode::BAD_REQUEST, "VALIDATION_002", "invalid_request")
             }
             Self::Invalid(_) => kind(StatusCode::BAD_REQUEST, "VALIDATION_001", "invalid_request"),
-            Self::MediaType => kind(
+            Self::MediaType | Self::NotMultipart => kind(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "VALIDATION_003",
                 "invalid_request",
@@ -217,6 +227,13 @@ impl ApiError {
             Self::NoAnswer(AskError::Nobody) => {
                 kind(StatusCode::SERVICE_UNAVAILABLE, "NO_DATAPLANE", "server_error")
             }
+            Self::BackupCorrupt(_) => kind(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "BACKUP_CORRUPT",
+                "invalid_request",
+            ),
+            Self::OperationInProgress(_) => kind(StatusCode::CONFLICT, "OPERATION_IN_PROGRESS", "conflict"),
+            Self::Unavailable(_) => kind(StatusCode::SERVICE_UNAVAILABLE, "SERVER_002", "server_error"),
             Self::Draining | Self::Store(_) | Self::NoAnswer(_) => {
                 kind(StatusCode::SERVICE_UNAVAILABLE, "SERVER_002", "server_error")
             }

@@ -7,6 +7,8 @@
 pub mod account;
 pub mod api;
 pub mod app;
+pub mod backup;
+pub mod bundle;
 pub mod combo_config;
 pub mod config;
 pub mod db;

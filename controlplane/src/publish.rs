@@ -20,7 +20,8 @@ mod session;
 
 use std::{sync::Arc, time::Duration};
 
-use sqlx::PgPool;
+use proto::{Issue, v1::resource::Body, validate};
+use sqlx::{PgConnection, PgPool};
 use thiserror::Error;
 use tokio::{
     sync::{Notify, watch},
@@ -149,6 +150,23 @@ impl Publisher {
         self.newest.send_replace(Some(Arc::new(published)));
         Ok(())
     }
+}
+
+/// What data planes would refuse of the configuration that `conn` sees.
+pub async fn issues(conn: &mut PgConnection, secrets: &Secrets) -> Result<Vec<Issue>, sqlx::Error> {
+    let rows = Rows::read_all(conn).await?;
+    let (resources, _) = build::build(rows, secrets).decode();
+    let mut issues: Vec<Issue> = resources.iter().flat_map(validate::resource).collect();
+    let combos = resources.iter().filter_map(|resource| match &resource.body {
+        Some(Body::Combo(combo)) => Some((resource.id.as_str(), combo)),
+        _ => None,
+    });
+    let aliases = resources.iter().filter_map(|resource| match &resource.body {
+        Some(Body::ModelAlias(alias)) => Some((resource.id.as_str(), alias)),
+        _ => None,
+    });
+    issues.extend(validate::names(combos, aliases));
+    Ok(issues)
 }
 
 /// Another epoch is always newer: the database was restored.

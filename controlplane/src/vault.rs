@@ -83,3 +83,26 @@ impl Vault {
         Ok(Secret::new(text.to_owned()))
     }
 }
+
+/// What is shown of a secret: enough to recognise it, too little to use it.
+pub fn mask(secret: &str) -> String {
+    let chars: Vec<char> = secret.chars().collect();
+    if chars.len() <= 8 {
+        return "****".to_owned();
+    }
+    let head: String = chars.iter().take(4).collect();
+    let tail: String = chars.iter().skip(chars.len() - 4).collect();
+    format!("{head}****{tail}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mask_shows_eight_characters_at_most_and_never_a_short_secret() {
+        assert_eq!(mask("12345678"), "****");
+        assert_eq!(mask("sk-proj-abcdef-9xQz"), "sk-p****9xQz");
+        assert_eq!(mask("schlüssel"), "schl****ssel");
+    }
+}

@@ -47,6 +47,8 @@ pub async fn run(mut settings: Settings) -> anyhow::Result<Ending> {
     let listen = listener.local_addr()?;
     settings.data_plane.listen = listen;
     settings.data_plane.data_dir = dir.path().to_owned();
+    let backups = &mut settings.control_plane.api.backup_dir;
+    backups.get_or_insert_with(|| dir.join("db_backups"));
 
     let database = open_database(&settings, dir.path())?;
     let db = Db::connect(&database.url, database.max_connections).await?;

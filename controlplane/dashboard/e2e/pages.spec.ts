@@ -10,6 +10,7 @@ const pages = [
   { path: '/dashboard/usage', title: 'Usage' },
   { path: '/dashboard/team', title: 'Team' },
   { path: '/dashboard/api', title: 'Management API' },
+  { path: '/dashboard/backups', title: 'Backups' },
 ];
 const dialogs = [
   { path: '/dashboard/providers', button: 'Add connection' },
@@ -18,6 +19,8 @@ const dialogs = [
   { path: '/dashboard/keys', button: 'New key' },
   { path: '/dashboard/team', button: 'New account' },
   { path: '/dashboard/team', button: 'New token' },
+  { path: '/dashboard/backups', button: 'Export' },
+  { path: '/dashboard/backups', button: 'Import' },
 ];
 
 for (const colorScheme of ['light', 'dark'] as const) {

@@ -12,6 +12,7 @@ import {
 import { useDisclosure } from '@mantine/hooks';
 import {
   IconApi,
+  IconArchive,
   IconArrowsShuffle,
   IconChartBar,
   IconKey,
@@ -39,6 +40,7 @@ const sections = [
   { to: '/usage', label: 'Usage', icon: IconChartBar },
   { to: '/team', label: 'Team', icon: IconUsers },
   { to: '/api', label: 'API', icon: IconApi },
+  { to: '/backups', label: 'Backups', icon: IconArchive },
 ] as const;
 
 /** What every page sits in: header, navigation, and the way out. */

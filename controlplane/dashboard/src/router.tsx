@@ -54,6 +54,12 @@ const apiRoute = createRoute({
   component: lazyRouteComponent(() => import('./pages/api'), 'ApiPage'),
 });
 
+const backupsRoute = createRoute({
+  getParentRoute: () => frameRoute,
+  path: '/backups',
+  component: lazyRouteComponent(() => import('./pages/backups'), 'BackupsPage'),
+});
+
 const pages = [
   createRoute({ getParentRoute: () => frameRoute, path: '/', component: OverviewPage }),
   createRoute({ getParentRoute: () => frameRoute, path: '/providers', component: () => <Needs role="operator"><ProvidersPage /></Needs> }),
@@ -64,6 +70,7 @@ const pages = [
   createRoute({ getParentRoute: () => frameRoute, path: '/team', component: TeamPage }),
   apiRoute,
   usageRoute,
+  backupsRoute,
 ] as const;
 
 export const router = createRouter({

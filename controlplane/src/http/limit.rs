@@ -19,6 +19,8 @@ pub enum Class {
     Login,
     /// Calls a provider.
     Outbound,
+    /// Reads or writes all of the configuration.
+    Bundle,
     Other,
 }
 
@@ -40,6 +42,7 @@ impl Class {
     pub fn of(path: &str) -> Self {
         match path {
             "/api/auth/login" => Self::Login,
+            "/api/db-backups/export" | "/api/db-backups/exportAll" | "/api/db-backups/import" => Self::Bundle,
             _ if path.ends_with("/test") || path.ends_with("/validate") || path.ends_with("/test-batch") => {
                 Self::Outbound
             }
@@ -91,6 +94,7 @@ impl Limiter {
         match class {
             Class::Login => 10,
             Class::Outbound => 60,
+            Class::Bundle => 6,
             Class::Other => self.per_minute,
         }
     }

@@ -168,7 +168,7 @@ impl Rows {
         Ok(rows)
     }
 
-    async fn read_all(conn: &mut PgConnection) -> Result<Self, sqlx::Error> {
+    pub(super) async fn read_all(conn: &mut PgConnection) -> Result<Self, sqlx::Error> {
         let head = sqlx::query!("select epoch, revision from config_head")
             .fetch_one(&mut *conn)
             .await?;

@@ -17,6 +17,7 @@ mod combo_test;
 mod combos;
 mod contract;
 mod data_plane;
+mod db_backups;
 mod edge;
 mod elsewhere;
 mod evals;

@@ -24,7 +24,7 @@ use crate::{
     db::{Audit, Committed},
     error::{ApiError, Violation},
     http::{Body, IfMatch, Json, Operator, Patch, Violations, Wait, WaitQuery, uuid_or_missing},
-    vault::Cell,
+    vault::{self, Cell},
 };
 
 /// What a compatible endpoint contributes to its connections; an operator changes it at the node.
@@ -601,7 +601,7 @@ fn set_credential(ctx: &Ctx, row: &mut Row, key: &Secret<String>) -> bool {
         ctx.vault
             .seal(Cell::connection_api_key(&row.id.to_string()), plain),
     );
-    row.api_key_hint = Some(row::mask(plain));
+    row.api_key_hint = Some(vault::mask(plain));
     true
 }
 

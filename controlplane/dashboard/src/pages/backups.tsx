@@ -1,0 +1,146 @@
+import { Badge, Button, Group, Table, Text, VisuallyHidden } from '@mantine/core';
+import { useDisclosure } from '@mantine/hooks';
+import { modals } from '@mantine/modals';
+import { notifications } from '@mantine/notifications';
+import { IconArchive, IconDownload, IconFileZip, IconHistory, IconUpload } from '@tabler/icons-react';
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { api, settle, unwrap } from '../api/client';
+import { showApplied } from '../parts/failure';
+import { Empty, Loaded, PageHeader } from '../parts/states';
+import { ExportDialog } from './backups/export';
+import { download } from './backups/files';
+import { ImportDialog } from './backups/import';
+import { size } from './backups/words';
+
+const wait = { query: { wait: 'applied' } } as const;
+
+export function BackupsPage() {
+  const client = useQueryClient();
+  const [exporting, exportDialog] = useDisclosure();
+  const [importing, importDialog] = useDisclosure();
+  const query = useQuery({ queryKey: ['backups'], queryFn: () => unwrap(api.GET('/api/db-backups')) });
+  // a restore changes what every page shows
+  const refresh = () => client.invalidateQueries();
+
+  const create = useMutation({
+    mutationFn: () => unwrap(api.PUT('/api/db-backups')),
+    onSuccess: (answer) => {
+      const made = 'created' in answer;
+      notifications.show({
+        color: 'teal',
+        title: made ? 'Backup made' : 'No backup was needed',
+        message: made ? '' : 'Nothing changed since the last one.',
+      });
+    },
+    onSettled: refresh,
+  });
+  const restore = useMutation({
+    mutationFn: (backupId: string) => settle(api.POST('/api/db-backups', { params: wait, body: { backupId } })),
+    onSuccess: ({ applied }) => showApplied('Backup restored', applied),
+    onSettled: refresh,
+  });
+  const archive = useMutation({ mutationFn: () => download('/api/db-backups/exportAll', 'omniroute.tar.gz') });
+
+  function confirmRestore(id: string, when: string) {
+    modals.openConfirmModal({
+      title: 'Restore this backup?',
+      children: (
+        <Text size="sm">
+          The configuration becomes what it was on {when}. What was added since then goes; a backup of it is made first. Password,
+          audit log and usage stay as they are.
+        </Text>
+      ),
+      labels: { confirm: 'Restore', cancel: 'Leave it' },
+      confirmProps: { color: 'red' },
+      onConfirm: () => restore.mutate(id),
+    });
+  }
+
+  const actions = (
+    <Group gap="xs">
+      <Button variant="default" leftSection={<IconFileZip size={16} />} loading={archive.isPending} onClick={() => archive.mutate()}>
+        Archive
+      </Button>
+      <Button variant="default" leftSection={<IconUpload size={16} />} onClick={importDialog.open}>
+        Import
+      </Button>
+      <Button variant="default" leftSection={<IconDownload size={16} />} onClick={exportDialog.open}>
+        Export
+      </Button>
+      <Button leftSection={<IconArchive size={16} />} loading={create.isPending} onClick={() => create.mutate()}>
+        Back up now
+      </Button>
+    </Group>
+  );
+  return (
+    <>
+      <PageHeader
+        title="Backups"
+        hint="The configuration as it was: daily, before every restore and import, and whenever you ask."
+        action={actions}
+      />
+      <Loaded
+        query={query}
+        empty={(data) =>
+          data.backups.length === 0 && (
+            <Empty title="No backup yet" hint="One is made a day when something has changed. You need not wait for it." />
+          )
+        }
+      >
+        {(data) => (
+          <Table.ScrollContainer minWidth={640}>
+            <Table verticalSpacing="sm">
+              <Table.Thead>
+                <Table.Tr>
+                  <Table.Th>Made</Table.Th>
+                  <Table.Th>Why</Table.Th>
+                  <Table.Th>Holds</Table.Th>
+                  <Table.Th>Size</Table.Th>
+                  <Table.Th>
+                    <VisuallyHidden>Actions</VisuallyHidden>
+                  </Table.Th>
+                </Table.Tr>
+              </Table.Thead>
+              <Table.Tbody>
+                {data.backups.map((backup) => {
+                  const when = new Date(backup.createdAt).toLocaleString();
+                  return (
+                    <Table.Tr key={backup.id}>
+                      <Table.Td>{when}</Table.Td>
+                      <Table.Td>
+                        <Badge variant="light" tt="none">
+                          {backup.reason}
+                        </Badge>
+                      </Table.Td>
+                      <Table.Td>
+                        {backup.connectionCount == null
+                          ? 'cannot be read'
+                          : `${backup.connectionCount} connections, ${backup.comboCount} combos, ${backup.apiKeyCount} keys`}
+                      </Table.Td>
+                      <Table.Td>{size(backup.size)}</Table.Td>
+                      <Table.Td ta="right">
+                        <Button
+                          size="xs"
+                          variant="light"
+                          leftSection={<IconHistory size={14} />}
+                          loading={restore.isPending && restore.variables === backup.id}
+                          disabled={backup.connectionCount == null}
+                          onClick={() => confirmRestore(backup.id, when)}
+                          aria-label={`Restore ${backup.id}`}
+                        >
+                          Restore
+                        </Button>
+                      </Table.Td>
+                    </Table.Tr>
+                  );
+                })}
+              </Table.Tbody>
+            </Table>
+          </Table.ScrollContainer>
+        )}
+      </Loaded>
+      <ExportDialog opened={exporting} onClose={exportDialog.close} />
+      <ImportDialog opened={importing} onClose={importDialog.close} onImported={refresh} />
+    </>
+  );
+}
