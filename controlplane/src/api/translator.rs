@@ -276,6 +276,10 @@ async fn send(
         })
         .details(json!({ "provider": asked.provider, "latencyMs": asked.latency_ms }));
     ctx.db.record(&operator.origin, audit).await?;
+    // no provider was asked: the gateway itself could not, for what the operator wrote
+    if !asked.ok && asked.provider.is_empty() && (400..500).contains(&asked.http_status) {
+        return Err(ApiError::invalid("model", asked.error));
+    }
     if !asked.ok {
         return Err(ApiError::Upstream {
             status: u16::try_from(asked.http_status).ok().filter(|status| *status > 0),

@@ -166,6 +166,13 @@ async fn read(mut body: axum::body::Body, limit: usize) -> Result<Bytes, ApiErro
 fn parse<T: Body>(bytes: &[u8]) -> Result<T, ApiError> {
     let mut object: Map<String, Value> = serde_json::from_slice(bytes)
         .map_err(|error| ApiError::invalid("", format!("the body is no JSON object: {error}")))?;
+    if let Some((field, _)) = object
+        .iter()
+        .find(|(name, value)| name.contains('\0') || has_nul(value))
+    {
+        let field = field.replace('\0', "");
+        return Err(ApiError::invalid(field, "may not hold the character U+0000"));
+    }
     for field in T::READ_ONLY {
         object.remove(*field);
     }
@@ -185,6 +192,18 @@ fn parse<T: Body>(bytes: &[u8]) -> Result<T, ApiError> {
     value.check(&mut violations);
     violations.into_result()?;
     Ok(value)
+}
+
+/// No text of Postgres holds it, in columns and in JSON.
+fn has_nul(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(values) => values.iter().any(has_nul),
+        Value::Object(fields) => fields
+            .iter()
+            .any(|(name, value)| name.contains('\0') || has_nul(value)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
 }
 
 /// Serde quotes the value it did not expect, which may be a secret in a field of the wrong type.
@@ -227,6 +246,17 @@ mod tests {
         let (code, details) = refusal(r#"{"name":"ok","nmae":1}"#);
         assert_eq!(code, "VALIDATION_001");
         assert!(details[0].message.contains("unknown field `nmae`"), "{details:?}");
+    }
+
+    #[test]
+    fn a_text_that_the_database_cannot_hold_is_refused_wherever_it_is() {
+        for body in [
+            r#"{"name":"a\u0000"}"#,
+            r#"{"name":"a","limit":[{"\u0000":1}]}"#,
+            r#"{"\u0000":1}"#,
+        ] {
+            assert_eq!(refusal(body).0, "VALIDATION_001", "{body}");
+        }
     }
 
     #[test]

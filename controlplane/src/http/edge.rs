@@ -8,7 +8,7 @@ use std::sync::Arc;
 use axum::{
     body::Body,
     extract::{Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Uri, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -94,7 +94,8 @@ pub async fn edge(State(ctx): State<Ctx>, mut request: Request, next: Next) -> R
     request.extensions_mut().insert(headers.clone());
     request.extensions_mut().insert(client);
 
-    let mut response = match admit(&ctx, client, &path) {
+    let admitted = admit(&ctx, client, &path).and_then(|()| no_nul(request.uri()));
+    let mut response = match admitted {
         Ok(()) => next.run(request).await,
         Err(refusal) => refusal.into_response(),
     };
@@ -186,6 +187,15 @@ fn chain(error: &dyn std::error::Error) -> String {
         next = source.source();
     }
     text
+}
+
+/// No text of Postgres holds U+0000, so nothing that is looked for or kept may.
+fn no_nul(uri: &Uri) -> Result<(), ApiError> {
+    let address = uri.path_and_query().map_or("", |address| address.as_str());
+    match address.contains("%00") {
+        true => Err(ApiError::invalid("", "the address holds the character U+0000")),
+        false => Ok(()),
+    }
 }
 
 /// Fills the body in and keeps the headers that the route set, such as `Allow`.

@@ -226,6 +226,22 @@ async fn a_key_needs_its_scope_and_may_not_do_what_a_person_must() {
 }
 
 #[tokio::test]
+async fn a_character_that_the_database_cannot_hold_is_refused_and_no_failure() {
+    let api = Api::start().await;
+    for path in [
+        "/api/usage/history?provider=a%00",
+        "/api/evals/%00",
+        "/api/models/alias?alias=%00",
+    ] {
+        api.get(path).await.expect_error(400, "VALIDATION_001");
+    }
+    let alias = json!({ "alias": "a", "model": "\0" });
+    api.post("/api/models/alias", alias)
+        .await
+        .expect_error(400, "VALIDATION_001");
+}
+
+#[tokio::test]
 async fn a_body_is_counted_while_it_arrives() {
     let api = Api::start_with(|config| config.max_body_size_bytes = 1000).await;
     let chunks = (0..20).map(|_| Ok::<_, std::io::Error>("x".repeat(100)));

@@ -61,12 +61,13 @@ class Management:
         self.opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self.cookies))
         self.call("POST", "/api/auth/login", {"password": PASSWORD})
 
-    def answers(self, path: str) -> bool:
+    def ask(self, path: str):
+        """The answer to a GET, or none while nobody answers."""
         try:
-            with self.opener.open(self.base + path, timeout=2):
-                return True
+            with self.opener.open(self.base + path, timeout=2) as answer:
+                return json.loads(answer.read())
         except OSError:
-            return False
+            return None
 
     def call(self, method: str, path: str, body: dict | None = None) -> dict:
         request = urllib.request.Request(
