@@ -28,6 +28,7 @@ pub mod ip_filter;
 pub mod keys;
 pub mod models;
 mod names;
+pub mod oauth;
 pub mod operations;
 mod outages;
 pub mod policies;
@@ -204,6 +205,7 @@ fn routes() -> OpenApiRouter<Ctx> {
         .merge(proxy::router())
         .merge(providers::router())
         .merge(provider_nodes::router())
+        .merge(oauth::router())
         .merge(keys::router())
         .merge(provider_models::router())
         .merge(aliases::router())

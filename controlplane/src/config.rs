@@ -17,7 +17,10 @@ use runtime::{
 use serde::{Deserialize, Deserializer, de::Error as _};
 use thiserror::Error;
 
-use crate::account::Role;
+use crate::{
+    account::Role,
+    oauth::{ClientError, Clients},
+};
 
 /// The documented names without a prefix, and the setting each of them is.
 pub const FLAT_NAMES: &[(&str, &str)] = &[
@@ -61,6 +64,20 @@ pub const FLAT_NAMES: &[(&str, &str)] = &[
     ("all_proxy", "api.proxies.all"),
     ("NO_PROXY", "api.proxies.no"),
     ("no_proxy", "api.proxies.no"),
+    ("GEMINI_OAUTH_CLIENT_ID", "api.oauth.gemini.client_id"),
+    ("GEMINI_OAUTH_CLIENT_SECRET", "api.oauth.gemini.client_secret"),
+    ("GITHUB_OAUTH_CLIENT_ID", "api.oauth.github.client_id"),
+    ("GITHUB_OAUTH_CLIENT_SECRET", "api.oauth.github.client_secret"),
+    ("CLAUDE_OAUTH_CLIENT_ID", "api.oauth.claude.client_id"),
+    ("CLAUDE_OAUTH_CLIENT_SECRET", "api.oauth.claude.client_secret"),
+    ("QWEN_OAUTH_CLIENT_ID", "api.oauth.qwen.client_id"),
+    ("QWEN_OAUTH_CLIENT_SECRET", "api.oauth.qwen.client_secret"),
+    ("KIMI_CODING_OAUTH_CLIENT_ID", "api.oauth.kimi-coding.client_id"),
+    (
+        "KIMI_CODING_OAUTH_CLIENT_SECRET",
+        "api.oauth.kimi-coding.client_secret",
+    ),
+    ("CLAUDE_CODE_REDIRECT_URI", "api.oauth.claude.redirect_uri"),
     (
         "ALLOW_MULTI_CONNECTIONS_PER_COMPAT_NODE",
         "api.allow_multi_connections_per_compat_node",
@@ -142,6 +159,8 @@ pub struct ApiConfig {
     pub allow_self_restart: Option<bool>,
     /// Lets the management API stop processes; by default where no orchestrator does.
     pub allow_shutdown: Option<bool>,
+    /// The operator's own clients at providers that accounts are signed in to, by provider.
+    pub oauth: Clients,
 }
 
 /// Login by OpenID Connect. Off while there is no issuer.
@@ -183,6 +202,14 @@ pub enum RoleOfError {
     Form,
     #[error("the role must be viewer, operator, admin or owner")]
     Role,
+}
+
+#[derive(Debug, Error)]
+pub enum SettingError {
+    #[error(transparent)]
+    Secret(#[from] WeakSecret),
+    #[error(transparent)]
+    OAuth(#[from] ClientError),
 }
 
 #[derive(Debug, Error)]
@@ -243,18 +270,17 @@ impl Default for Config {
 // === impl ApiConfig ===
 
 impl ApiConfig {
-    /// Refuses secrets that are missing, short or guessable.
-    pub fn check(&self) -> Result<(), WeakSecret> {
+    /// Refuses secrets that are missing, short or guessable, and clients that cannot work.
+    pub fn check(&self) -> Result<(), SettingError> {
+        self.oauth.check()?;
         check_secret("JWT_SECRET", &self.jwt_secret, 32)?;
         check_secret("API_KEY_SECRET", &self.api_key_secret, 16)?;
         check_secret("STORAGE_ENCRYPTION_KEY", &self.storage_encryption_key, 32)?;
         if let Some(password) = &self.initial_password {
             let length = password.expose().chars().count();
             if length < self.min_password_length {
-                return Err(WeakSecret::Password {
-                    length,
-                    min: self.min_password_length,
-                });
+                let min = self.min_password_length;
+                return Err(WeakSecret::Password { length, min }.into());
             }
         }
         Ok(())
@@ -299,6 +325,7 @@ impl Default for ApiConfig {
             oidc: OidcConfig::default(),
             allow_self_restart: None,
             allow_shutdown: None,
+            oauth: Clients::default(),
         }
     }
 }

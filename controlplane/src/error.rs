@@ -15,7 +15,9 @@ use state::StoreError;
 use thiserror::Error;
 use utoipa::ToSchema;
 
-use crate::{password::PasswordError, probe::ProbeError, publish::AskError, vault::VaultError};
+use crate::{
+    oauth::OAuthError, password::PasswordError, probe::ProbeError, publish::AskError, vault::VaultError,
+};
 
 /// One rule that a value of the request breaks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -110,6 +112,8 @@ pub enum ApiError {
     /// Something outside that this needs is not there.
     #[error("{0}")]
     Unavailable(String),
+    #[error(transparent)]
+    OAuth(#[from] OAuthError),
 
     #[error("this control plane is shutting down: try again")]
     Draining,
@@ -224,6 +228,20 @@ impl ApiError {
             ),
             Self::Upstream { .. } => kind(StatusCode::BAD_GATEWAY, "UPSTREAM_001", "upstream_error"),
             Self::UpstreamTimeout => kind(StatusCode::GATEWAY_TIMEOUT, "UPSTREAM_002", "upstream_error"),
+            Self::OAuth(OAuthError::UnknownProvider(_)) => {
+                kind(StatusCode::NOT_FOUND, "RESOURCE_001", "not_found")
+            }
+            Self::OAuth(OAuthError::NotOffered { .. }) => {
+                kind(StatusCode::CONFLICT, "OAUTH_NOT_OFFERED", "conflict")
+            }
+            Self::OAuth(OAuthError::ClientMissing { .. }) => {
+                kind(StatusCode::CONFLICT, "OAUTH_CLIENT_MISSING", "conflict")
+            }
+            Self::OAuth(OAuthError::State) => kind(StatusCode::BAD_REQUEST, "OAUTH_STATE", "invalid_request"),
+            Self::OAuth(OAuthError::Over) => kind(StatusCode::GONE, "OAUTH_EXPIRED", "invalid_request"),
+            Self::OAuth(OAuthError::Refused { .. }) => {
+                kind(StatusCode::BAD_GATEWAY, "OAUTH_EXCHANGE", "upstream_error")
+            }
             Self::NoAnswer(AskError::Nobody) => {
                 kind(StatusCode::SERVICE_UNAVAILABLE, "NO_DATAPLANE", "server_error")
             }

@@ -15,6 +15,7 @@ pub mod db;
 pub mod error;
 pub mod http;
 pub mod ingest;
+pub mod oauth;
 pub mod oidc;
 pub mod operations;
 pub mod password;

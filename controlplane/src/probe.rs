@@ -15,7 +15,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use llm::{
     Dialect,
-    provider::{AuthScheme, ProviderSpec},
+    provider::{AuthScheme, AuthType, ProviderSpec},
 };
 use reqwest::{Method, StatusCode, header};
 use runtime::{
@@ -42,6 +42,8 @@ pub struct Target {
     /// Without a trailing slash; replaces the address of `spec`.
     pub base_url: String,
     pub credential: Secret<String>,
+    /// The credential is an access token.
+    pub oauth: bool,
     /// Named in the smallest possible request, where listing models proves nothing.
     pub model: Option<String>,
     pub allow_private: bool,
@@ -67,9 +69,9 @@ pub enum ProbeError {
     Credential,
 }
 
-struct Answer {
-    status: StatusCode,
-    body: Bytes,
+pub struct Answer {
+    pub status: StatusCode,
+    pub body: Bytes,
 }
 
 // === impl Target ===
@@ -88,10 +90,6 @@ impl Target {
         body: Option<String>,
     ) -> Result<Answer, ProbeError> {
         let url = self.url(path)?;
-        egress
-            .check(&url, self.allow_private)
-            .map_err(|error| ProbeError::Blocked(error.to_string()))?;
-
         let mut request = http::Request::builder().method(method).uri(url.as_str());
         for (name, value) in self.spec.headers {
             request = request.header(*name, *value);
@@ -111,33 +109,16 @@ impl Target {
         let request = request
             .body(body)
             .map_err(|_| ProbeError::Address(url.to_string()))?;
-
-        let exchange = async {
-            let sent = egress
-                .call(request, self.allow_private, self.proxy.as_ref())
-                .await;
-            let (head, body) = sent.map_err(classify)?.into_parts();
-            let body = Limited::new(body, MAX_BODY).collect().await;
-            let body = body.map_err(|error| match error.is::<LengthLimitError>() {
-                true => ProbeError::TooLarge,
-                false => ProbeError::Network(error),
-            })?;
-            Ok(Answer {
-                status: head.status,
-                body: body.to_bytes(),
-            })
-        };
-        match tokio::time::timeout(TIMEOUT, exchange).await {
-            Ok(answer) => answer,
-            Err(_) => Err(ProbeError::Timeout),
-        }
+        exchange(egress, request, &url, self.allow_private, self.proxy.as_ref()).await
     }
 
     fn authorization(&self) -> Result<(&'static str, header::HeaderValue), ProbeError> {
         let credential = self.credential.expose();
         let (name, secret) = match self.spec.auth {
-            AuthScheme::Bearer => (header::AUTHORIZATION.as_str(), format!("Bearer {credential}")),
-            AuthScheme::Header(name) => (name, credential.clone()),
+            AuthScheme::Header(name) if !self.oauth || self.spec.auth_type == AuthType::OAuth => {
+                (name, credential.clone())
+            }
+            _ => (header::AUTHORIZATION.as_str(), format!("Bearer {credential}")),
         };
         let mut value = header::HeaderValue::from_str(&secret).map_err(|_| ProbeError::Credential)?;
         value.set_sensitive(true);
@@ -199,6 +180,36 @@ async fn judge(egress: &Egress, target: &Target) -> Result<(Finding, StatusCode)
     }
     let status = target.smallest_chat(egress).await?.status;
     Ok((Finding::of_chat(status), status))
+}
+
+/// One call and its whole answer, under the guard, a deadline and a limit.
+pub async fn exchange(
+    egress: &Egress,
+    request: http::Request<Full<Bytes>>,
+    url: &Url,
+    allow_private: bool,
+    proxy: Option<&Proxy>,
+) -> Result<Answer, ProbeError> {
+    egress
+        .check(url, allow_private)
+        .map_err(|error| ProbeError::Blocked(error.to_string()))?;
+    let exchange = async {
+        let sent = egress.call(request, allow_private, proxy).await;
+        let (head, body) = sent.map_err(classify)?.into_parts();
+        let body = Limited::new(body, MAX_BODY).collect().await;
+        let body = body.map_err(|error| match error.is::<LengthLimitError>() {
+            true => ProbeError::TooLarge,
+            false => ProbeError::Network(error),
+        })?;
+        Ok(Answer {
+            status: head.status,
+            body: body.to_bytes(),
+        })
+    };
+    match tokio::time::timeout(TIMEOUT, exchange).await {
+        Ok(answer) => answer,
+        Err(_) => Err(ProbeError::Timeout),
+    }
 }
 
 /// The guard's refusal of a resolved address arrives as a connection error with the refusal among its sources.

@@ -3,6 +3,8 @@
 //! Every answer that can run scripts carries a content security policy with a fresh nonce, which replaces the
 //! placeholder the dashboard was built with. A binary built without the dashboard serves a page that says how to
 //! build it.
+//!
+//! Beside it, `/callback`: where providers send people back to after signing in, see [`crate::api::oauth`].
 
 use axum::{
     Router,
@@ -29,18 +31,32 @@ and build again; <code>make run</code> does all of it.</p>
 </html>
 ";
 
+const CALLBACK_PAGE: &str = include_str!("ui/callback.html");
+const CALLBACK_SCRIPT: &str = include_str!("ui/callback.js");
+/// Its address has a code in it: nothing of it goes anywhere but here.
+const CALLBACK_POLICY: &str = "default-src 'none'; script-src 'self'; connect-src 'self'; base-uri 'none'; \
+                               form-action 'none'; frame-ancestors 'none'";
+
 #[derive(RustEmbed)]
 #[folder = "dashboard/dist"]
 #[allow_missing = true]
 struct Dashboard;
 
-/// `/` and `/dashboard`.
+/// `/`, `/dashboard` and `/callback`.
 pub fn router() -> Router {
     Router::new()
         .route("/", get(|| async { Redirect::temporary("/dashboard/") }))
         .route("/dashboard", get(|| async { Redirect::temporary("/dashboard/") }))
         .route("/dashboard/", get(|| async { index() }))
         .route("/dashboard/{*path}", get(file))
+        .route(
+            "/callback",
+            get(|| async { callback("text/html; charset=utf-8", CALLBACK_PAGE) }),
+        )
+        .route(
+            "/callback.js",
+            get(|| async { callback("text/javascript; charset=utf-8", CALLBACK_SCRIPT) }),
+        )
 }
 
 /// A file, or for the paths that exist only inside the application, the application.
@@ -80,6 +96,18 @@ fn index() -> Response {
         (header::CONTENT_SECURITY_POLICY, policy),
     ];
     (headers, hardening(), page).into_response()
+}
+
+fn callback(media: &'static str, text: &'static str) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, media),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::CONTENT_SECURITY_POLICY, CALLBACK_POLICY),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+    ];
+    (headers, text).into_response()
 }
 
 fn asset(path: &str, file: EmbeddedFile) -> Response {
@@ -167,5 +195,22 @@ mod tests {
             answer("/dashboard/../Cargo.toml").await.status(),
             StatusCode::NOT_FOUND
         );
+    }
+
+    #[tokio::test]
+    async fn the_page_after_signing_in_runs_no_script_but_its_own_and_tells_nobody_its_address() {
+        for path in ["/callback?code=secret&state=qwen.x", "/callback.js"] {
+            let answer = answer(path).await;
+            assert_eq!(answer.status(), StatusCode::OK);
+            let headers = answer.headers();
+            let policy = headers["content-security-policy"].to_str().unwrap();
+            assert!(
+                policy.contains("script-src 'self'") && !policy.contains("unsafe"),
+                "{policy}"
+            );
+            assert_eq!(headers["referrer-policy"], "no-referrer");
+            assert_eq!(headers["cache-control"], "no-store");
+        }
+        assert!(!CALLBACK_PAGE.contains("onload") && !CALLBACK_PAGE.contains("<style"));
     }
 }

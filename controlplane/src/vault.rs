@@ -39,6 +39,41 @@ impl<'a> Cell<'a> {
         }
     }
 
+    /// What data planes call a provider with for an account that signed in.
+    pub fn connection_access_token(id: &'a str) -> Self {
+        Self {
+            table: "provider_connection",
+            column: "access_token",
+            id,
+        }
+    }
+
+    /// What gets the next access token.
+    pub fn connection_refresh_token(id: &'a str) -> Self {
+        Self {
+            table: "provider_connection",
+            column: "refresh_token",
+            id,
+        }
+    }
+
+    /// What proves that who brings a code has asked for it.
+    pub fn oauth_flow_verifier(id: &'a str) -> Self {
+        Self {
+            table: "oauth_flow",
+            column: "verifier",
+            id,
+        }
+    }
+
+    pub fn oauth_flow_device_code(id: &'a str) -> Self {
+        Self {
+            table: "oauth_flow",
+            column: "device_code",
+            id,
+        }
+    }
+
     /// A whole gateway key; `id` is its UUID in its usual text form.
     pub fn api_key(id: &'a str) -> Self {
         Self {

@@ -90,7 +90,7 @@ struct PricedProvider {
     id: String,
     alias: String,
     name: String,
-    /// `apikey`.
+    /// `apikey` or `oauth`.
     #[serde(rename = "authType")]
     auth_type: &'static str,
     /// The dialect its servers speak.
@@ -195,6 +195,7 @@ impl PricedProvider {
             name: spec.name.to_owned(),
             auth_type: match spec.auth_type {
                 AuthType::ApiKey => "apikey",
+                AuthType::OAuth => "oauth",
             },
             format: spec.dialect.name(),
             model_count: models.len(),

@@ -424,6 +424,7 @@ async fn validate(
         spec,
         base_url,
         credential,
+        oauth: false,
         model: None,
         allow_private: ctx.config.allow_private_provider_urls || allow_private,
         proxy: proxies::usable_for(&ctx, None, "").await?,

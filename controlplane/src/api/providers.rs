@@ -74,6 +74,18 @@ pub struct ConnectionView {
     has_api_key: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     masked_api_key: Option<String>,
+    has_access_token: bool,
+    has_refresh_token: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token_type: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<String>,
+    /// When the access token ends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<Stamp>,
+    /// When the account was last signed in to, or its token last renewed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_health_check_at: Option<Stamp>,
     created_at: Stamp,
     updated_at: Stamp,
 }

@@ -21,6 +21,7 @@ use crate::{
     api::Ctx,
     error::{ApiError, Violation},
     http::{Client, limit::Class},
+    oauth::OAuthError,
 };
 
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -50,6 +51,13 @@ pub struct Refusal<'a> {
     /// What a provider answered, when it is the provider that refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     upstream_status: Option<u16>,
+    /// What a provider refused a sign-in with, in the words of RFC 6749.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    provider_error: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    error_description: Option<&'a str>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -212,10 +220,18 @@ fn render(error: &ApiError, id: &str, response: Response) -> Response {
         ApiError::Upstream { status, .. } => *status,
         _ => None,
     };
+    let (provider_error, error_description) = match error {
+        ApiError::OAuth(OAuthError::Refused { error, description }) => {
+            (Some(error.as_str()), description.as_deref())
+        }
+        _ => (None, None),
+    };
     let refusal = Refusal {
         error: envelope,
         needs_setup: matches!(error, ApiError::SetupNeeded),
         upstream_status,
+        provider_error,
+        error_description,
     };
 
     let (mut parts, _) = response.into_parts();

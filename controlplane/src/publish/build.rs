@@ -52,8 +52,8 @@ impl Secrets {
 
     /// A credential that does not open travels as an empty seal: the data plane refuses the connection instead of
     /// calling the provider without a credential.
-    fn reseal(&self, id: &str, stored: &[u8]) -> SealedSecret {
-        match self.vault.open(Cell::connection_api_key(id), stored) {
+    fn reseal(&self, id: &str, cell: Cell<'_>, stored: &[u8]) -> SealedSecret {
+        match self.vault.open(cell, stored) {
             Ok(plain) => self.seal(&format!("connection|{id}|credential"), plain.expose()),
             Err(error) => {
                 tracing::error!(connection = id, %error, "a connection is published without its credential");
@@ -220,8 +220,14 @@ fn provider_node(row: NodeRow) -> Resource {
 
 fn connection(row: ConnectionRow, secrets: &Secrets) -> Resource {
     let id = row.id.to_string();
+    let (stored, cell) = match row.auth_type.as_str() {
+        "oauth" => (row.access_token, Cell::connection_access_token(&id)),
+        _ => (row.api_key, Cell::connection_api_key(&id)),
+    };
+    let credential = stored.map(|stored| secrets.reseal(&id, cell, &stored));
     let connection = Connection {
-        credential: row.api_key.map(|stored| secrets.reseal(&id, &stored)),
+        // an account that nobody is signed in to is no server that asks for nothing
+        credential: credential.or_else(|| (row.auth_type == "oauth").then(SealedSecret::default)),
         provider: row.provider,
         name: row.name.unwrap_or_default(),
         auth_type: row.auth_type,

@@ -55,6 +55,8 @@ pub(super) struct ConnectionRow {
     pub is_active: bool,
     /// Sealed under the storage key.
     pub api_key: Option<Vec<u8>>,
+    /// The same, of an account that signed in.
+    pub access_token: Option<Vec<u8>>,
     pub default_model: Option<String>,
     pub base_url: Option<String>,
     pub think_tags: Option<String>,
@@ -193,7 +195,7 @@ impl Rows {
         let connections = sqlx::query_as!(
             ConnectionRow,
             "select id, provider, auth_type, coalesce(name, display_name, email) as name, priority, is_active, api_key,
-                    default_model, provider_specific_data->>'baseUrl' as base_url,
+                    access_token, default_model, provider_specific_data->>'baseUrl' as base_url,
                     provider_specific_data->>'thinkTags' as think_tags, allow_private_address,
                     coalesce(rate_limit_protection, false) as \"rate_limit_protection!\"
              from provider_connection order by id"

@@ -27,6 +27,7 @@ mod figures;
 mod ip_filter;
 mod keys;
 mod metrics;
+mod oauth;
 mod observe;
 mod operations;
 mod policies;

@@ -23,7 +23,7 @@ use chrono_tz::Tz;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use llm::ProviderSpec;
 use llm::pricing::{Overrides, PriceOverride};
-use llm::provider::AuthScheme;
+use llm::provider::{AuthScheme, AuthType};
 use llm::rewrite::{Rewrite, Thinking};
 use llm::think_tags::ThinkTags;
 use proto::v1::{self, ConfigVersion, Resource, ResourceError, ResourceKey, ResourceKind};
@@ -446,7 +446,9 @@ fn compile_headers(
         return Ok(headers);
     };
     let (name, text) = match spec.auth {
-        AuthScheme::Header(name) if !oauth => (HeaderName::from_static(name), credential),
+        AuthScheme::Header(name) if !oauth || spec.auth_type == AuthType::OAuth => {
+            (HeaderName::from_static(name), credential)
+        }
         _ => (
             AUTHORIZATION,
             Zeroizing::new([b"Bearer ", credential.as_slice()].concat()),

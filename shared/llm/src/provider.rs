@@ -46,6 +46,8 @@ pub enum AuthScheme {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AuthType {
     ApiKey,
+    /// An account that somebody signs in to; its access token goes where `auth` says.
+    OAuth,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

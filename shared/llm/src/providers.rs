@@ -4,15 +4,18 @@
 
 mod anthropic;
 mod cerebras;
+mod claude;
 mod cohere;
 mod compatible;
 mod deepseek;
 mod fireworks;
 mod gemini;
+mod github;
 mod glm;
 mod groq;
 mod hyperbolic;
 mod kimi;
+mod kimi_coding;
 mod minimax;
 mod minimax_cn;
 mod mistral;
@@ -21,6 +24,7 @@ mod nvidia;
 mod openai;
 mod openrouter;
 mod perplexity;
+mod qwen;
 mod siliconflow;
 mod together;
 mod xai;
@@ -52,6 +56,10 @@ pub static ALL: &[&ProviderSpec] = &[
     &siliconflow::SILICONFLOW,
     &together::TOGETHER,
     &xai::XAI,
+    &claude::CLAUDE,
+    &github::GITHUB,
+    &kimi_coding::KIMI_CODING,
+    &qwen::QWEN,
 ];
 
 /// A built-in provider by its id or by its short alias.

@@ -3,6 +3,7 @@
 
 pub mod client;
 pub mod fault;
+pub mod oauth;
 pub mod process;
 pub mod proxy;
 pub mod service;
@@ -12,6 +13,7 @@ pub mod wait;
 pub use client::Client;
 pub use demo::{Behaviour, Billed, Received, Simulator};
 pub use fault::{Fault, FaultProxy};
+pub use oauth::OAuthServer;
 pub use process::Process;
 pub use proxy::ForwardProxy;
 pub use snapshot::Snapshot;

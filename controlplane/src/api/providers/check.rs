@@ -200,6 +200,7 @@ pub(super) async fn validate(
         spec: place.spec,
         base_url: body.base_url.unwrap_or(place.base_url),
         credential: body.api_key,
+        oauth: false,
         model: None,
         allow_private: ctx.config.allow_private_provider_urls || place.allow_private_address,
         proxy: proxies::usable_for(&ctx, None, &place.id).await?,
@@ -318,7 +319,7 @@ async fn run(ctx: &Ctx, operator: &Operator, row: &Row) -> Result<TestView, ApiE
 }
 
 async fn unusable(ctx: &Ctx, operator: &Operator, row: &Row, why: String) -> Result<TestView, ApiError> {
-    let kind = if row.api_key.is_some() {
+    let kind = if row.api_key.is_some() || row.access_token.is_some() {
         "decrypt_failed"
     } else {
         "auth_missing"
@@ -413,18 +414,25 @@ async fn place(ctx: &Ctx, provider: &str) -> Result<Place, ApiError> {
 async fn target_of(ctx: &Ctx, row: &Row) -> Result<Target, ApiError> {
     let place = place(ctx, &row.provider).await?;
     let unusable = |why: &str| ApiError::NoUsableCredential(why.to_owned());
-    let credential = match row.api_key.as_deref() {
-        Some(sealed) => ctx
+    let id = row.id.to_string();
+    let stored = match row.is_oauth() {
+        true => (row.access_token.as_deref(), Cell::connection_access_token(&id)),
+        false => (row.api_key.as_deref(), Cell::connection_api_key(&id)),
+    };
+    let credential = match stored {
+        (Some(sealed), cell) => ctx
             .vault
-            .open(Cell::connection_api_key(&row.id.to_string()), sealed)
+            .open(cell, sealed)
             .map_err(|error| unusable(&error.to_string()))?,
-        None if place.spec.keyless => Secret::new(String::new()),
-        None => return Err(unusable("the connection has no API key")),
+        (None, _) if row.is_oauth() => return Err(unusable("nobody has signed in: sign in again")),
+        (None, _) if place.spec.keyless => Secret::new(String::new()),
+        (None, _) => return Err(unusable("the connection has no API key")),
     };
     Ok(Target {
         spec: place.spec,
         base_url: row.base_url().map_or(place.base_url, str::to_owned),
         credential,
+        oauth: row.is_oauth(),
         model: row.default_model.clone(),
         allow_private: ctx.config.allow_private_provider_urls || row.allow_private_address,
         proxy: proxies::usable_for(ctx, Some(row.id), &row.provider).await?,

@@ -22,6 +22,13 @@ pub struct Row {
     /// Sealed.
     pub api_key: Option<Vec<u8>>,
     pub api_key_hint: Option<String>,
+    /// Sealed.
+    pub access_token: Option<Vec<u8>>,
+    pub has_refresh_token: bool,
+    pub token_type: Option<String>,
+    pub scope: Option<String>,
+    pub token_expires_at: Option<DateTime<Utc>>,
+    pub last_health_check_at: Option<DateTime<Utc>>,
     pub default_model: Option<String>,
     pub provider_specific_data: Value,
     pub allow_private_address: bool,
@@ -69,9 +76,19 @@ impl Row {
             },
             has_api_key: self.api_key.is_some(),
             masked_api_key: self.api_key_hint,
+            has_access_token: self.access_token.is_some(),
+            has_refresh_token: self.has_refresh_token,
+            token_type: self.token_type,
+            scope: self.scope,
+            expires_at: self.token_expires_at.map(Stamp),
+            last_health_check_at: self.last_health_check_at.map(Stamp),
             created_at: Stamp(self.created_at),
             updated_at: Stamp(self.updated_at),
         }
+    }
+
+    pub fn is_oauth(&self) -> bool {
+        self.auth_type == "oauth"
     }
 
     /// The address of its own, if it has one.
@@ -83,11 +100,12 @@ impl Row {
 pub async fn find(executor: impl PgExecutor<'_>, id: Uuid) -> Result<Option<Row>, sqlx::Error> {
     sqlx::query_as!(
         Row,
-        "select id, provider, auth_type, name, email, display_name, priority, global_priority, is_active, api_key,
-                api_key_hint, default_model, provider_specific_data, allow_private_address, test_status, last_tested,
+        r#"select id, provider, auth_type, name, email, display_name, priority, global_priority, is_active, api_key,
+                api_key_hint, access_token, refresh_token is not null as "has_refresh_token!", token_type, scope,
+                token_expires_at, last_health_check_at, default_model, provider_specific_data, allow_private_address, test_status, last_tested,
                 last_error, last_error_type, last_error_source, last_error_at, error_code, rate_limit_protection,
                 health_check_interval_min, created_at, updated_at
-         from provider_connection where id = $1",
+         from provider_connection where id = $1"#,
         id,
     )
     .fetch_optional(executor)
@@ -102,15 +120,16 @@ pub async fn list(
 ) -> Result<Vec<Row>, sqlx::Error> {
     sqlx::query_as!(
         Row,
-        "select id, provider, auth_type, name, email, display_name, priority, global_priority, is_active, api_key,
-                api_key_hint, default_model, provider_specific_data, allow_private_address, test_status, last_tested,
+        r#"select id, provider, auth_type, name, email, display_name, priority, global_priority, is_active, api_key,
+                api_key_hint, access_token, refresh_token is not null as "has_refresh_token!", token_type, scope,
+                token_expires_at, last_health_check_at, default_model, provider_specific_data, allow_private_address, test_status, last_tested,
                 last_error, last_error_type, last_error_source, last_error_at, error_code, rate_limit_protection,
                 health_check_interval_min, created_at, updated_at
          from provider_connection
          where ($1::text is null or provider = $1) and ($2::text is null or auth_type = $2)
            and ($3::bool is null or is_active = $3)
          order by priority, updated_at desc, id
-         limit $4 offset $5",
+         limit $4 offset $5"#,
         query.provider,
         query.auth_type,
         query.is_active,

@@ -153,6 +153,12 @@ impl Body for CreateBody {
         "healthCheckInterval",
         "hasApiKey",
         "maskedApiKey",
+        "hasAccessToken",
+        "hasRefreshToken",
+        "tokenType",
+        "scope",
+        "expiresAt",
+        "lastHealthCheckAt",
         "createdAt",
         "updatedAt",
     ];
@@ -185,6 +191,12 @@ impl Body for UpdateBody {
         "displayName",
         "hasApiKey",
         "maskedApiKey",
+        "hasAccessToken",
+        "hasRefreshToken",
+        "tokenType",
+        "scope",
+        "expiresAt",
+        "lastHealthCheckAt",
         "createdAt",
         "updatedAt",
     ];
@@ -340,6 +352,10 @@ pub(super) async fn update(
         .filter(|allow| *allow != before.allow_private_address);
     may_allow_private(&operator, changed_private)?;
     let clears_health = body.clears_health(&before)?;
+    if before.is_oauth() && body.api_key.is_some() {
+        let text = "is not for an account that somebody signed in to: sign in again at /api/oauth";
+        return Err(ApiError::invalid("apiKey", text));
+    }
 
     let mut row = before.clone();
     if let Some(name) = &body.name {
@@ -455,6 +471,7 @@ async fn provider(conn: &mut PgConnection, id: &str) -> Result<Provider, ApiErro
                 keyless: spec.keyless,
                 node: None,
             }),
+            AuthType::OAuth => Err(ApiError::UnknownProvider(id.to_owned())),
         };
     }
     let node = sqlx::query!(
@@ -524,6 +541,12 @@ fn new_row(provider: &Provider, name: &str) -> Row {
         is_active: true,
         api_key: None,
         api_key_hint: None,
+        access_token: None,
+        has_refresh_token: false,
+        token_type: None,
+        scope: None,
+        token_expires_at: None,
+        last_health_check_at: None,
         default_model: None,
         provider_specific_data: Value::Object(node.map(|node| node.data.clone()).unwrap_or_default()),
         allow_private_address: node.is_some_and(|node| node.allow_private_address),
