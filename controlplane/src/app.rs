@@ -25,6 +25,7 @@ use crate::{
     db::{Audit, Db, Origin},
     http::{Gate, Limiter},
     ingest::Ingest,
+    oauth::{self, Renewals},
     operations::Operations,
     password::Passwords,
     publish::{ControlPlane, Fleet, Newest, Publisher, Secrets},
@@ -100,6 +101,20 @@ pub async fn build(config: ApiConfig, deps: Deps) -> anyhow::Result<App> {
         "address filter",
         follow(gate.clone(), newest.clone(), store.clone(), drain.token()),
     );
+    let egress = EgressConfig {
+        connect_timeout: CONNECT_TIMEOUT,
+        allow_private: config.allow_private_provider_urls,
+        proxies: config.proxies.clone(),
+    };
+    let egress = Arc::new(Egress::new(egress)?);
+    let renewals = Renewals::new(oauth::Shared {
+        db: db.clone(),
+        vault: Vault::new(&config.storage_encryption_key),
+        egress: Arc::clone(&egress),
+        clients: config.oauth.clone(),
+        wake: wake.clone(),
+        drain: drain.clone(),
+    });
     let replica = Uuid::now_v7();
     let fleet = Fleet::new(&db, replica, newest.clone());
     let control = ControlPlane::new(
@@ -108,6 +123,7 @@ pub async fn build(config: ApiConfig, deps: Deps) -> anyhow::Result<App> {
         newest,
         fleet.clone(),
         Ingest::new(&db),
+        renewals.clone(),
         drain.clone(),
     );
     drain.spawn("publisher", publisher.run(drain.token()));
@@ -115,16 +131,12 @@ pub async fn build(config: ApiConfig, deps: Deps) -> anyhow::Result<App> {
         "spending",
         keep_raised(db.pool().clone(), Arc::clone(&store), drain.token()),
     );
+    drain.spawn("tokens", renewals.clone().run(drain.token()));
     drain.spawn("budgets", keep_warning(db.pool().clone(), drain.token()));
     drain.spawn("fleet", fleet.clone().run(drain.token()));
     let backups = Backups::new(&db, &config, &cluster_keys.transport);
     drain.spawn("backups", backup::keep_daily(backups.clone(), drain.token()));
 
-    let egress = EgressConfig {
-        connect_timeout: CONNECT_TIMEOUT,
-        allow_private: config.allow_private_provider_urls,
-        proxies: config.proxies.clone(),
-    };
     let operations = Operations::new(db.pool(), &fleet, &drain, &exit);
     let ctx = Ctx {
         operations,
@@ -133,7 +145,8 @@ pub async fn build(config: ApiConfig, deps: Deps) -> anyhow::Result<App> {
         backups,
         fleet,
         wake,
-        egress: Arc::new(Egress::new(egress)?),
+        egress,
+        renewals,
         vault: Arc::new(Vault::new(&config.storage_encryption_key)),
         sessions: Arc::new(Sessions::new(&config.jwt_secret, config.auth_cookie_secure)),
         passwords,

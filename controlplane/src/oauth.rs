@@ -12,6 +12,7 @@ mod endpoint;
 mod error;
 mod flow;
 mod provider;
+mod renewal;
 mod tokens;
 
 pub use self::{
@@ -21,5 +22,6 @@ pub use self::{
     error::OAuthError,
     flow::{Flow, Started, Status, Turn, interval_s, pkce},
     provider::{Kind, Provider, Spec, configured_besides, listed},
+    renewal::{RenewalError, Renewals, Shared},
     tokens::Tokens,
 };

@@ -16,6 +16,8 @@ mod harness;
 mod ledger;
 #[path = "cluster/limits.rs"]
 mod limits;
+#[path = "cluster/oauth.rs"]
+mod oauth;
 #[path = "cluster/processes.rs"]
 mod processes;
 #[path = "cluster/proxies.rs"]

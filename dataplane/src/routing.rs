@@ -16,6 +16,7 @@ mod names;
 mod outlet;
 mod penalty;
 mod policy;
+mod renewal;
 mod resilience;
 mod resolve;
 mod running;
@@ -35,10 +36,11 @@ pub use listing::ListedModel;
 pub use outlet::Outlet;
 pub use penalty::{Penalty, blames_provider};
 pub use policy::{Judgement, Policies};
+pub use renewal::{NotRenewed, Renewals};
 pub use resilience::{Profile, Resilience};
 pub use resolve::ResolveError;
 pub use running::{Combos, Gate, Slot};
-pub use table::{ApiKey, Connection, Provider, Table};
+pub use table::{AccessToken, ApiKey, Connection, Provider, Table};
 pub use tree::{Combo, Member, Node, Resolution, Route, Seat};
 
 use arc_swap::ArcSwapOption;
@@ -50,6 +52,7 @@ pub struct Routing {
     table: Arc<ArcSwapOption<Table>>,
     health: Arc<Health>,
     combos: Arc<Combos>,
+    renewals: Arc<Renewals>,
 }
 
 // === impl Routing ===
@@ -63,7 +66,11 @@ impl Routing {
     /// Replaces the running configuration. Requests in flight keep the one they loaded.
     pub fn store(&self, table: Table) {
         self.combos.retain(|combo| table.has_combo(combo));
-        self.table.store(Some(Arc::new(table)));
+        let before = self.table.swap(Some(Arc::new(table)));
+        if let (Some(before), Some(after)) = (before, self.load()) {
+            forgive_renewed(&before, &after);
+        }
+        self.renewals.table_changed();
         self.health.tidy();
     }
 
@@ -76,6 +83,11 @@ impl Routing {
         &self.health
     }
 
+    /// What is asked about tokens that end.
+    pub fn renewals(&self) -> &Arc<Renewals> {
+        &self.renewals
+    }
+
     /// How failures of an account count now, rather than when a request began.
     pub fn profile(&self, oauth: bool) -> Profile {
         let table = self.table.load();
@@ -84,5 +96,16 @@ impl Routing {
             .map(|table| *table.resilience())
             .unwrap_or_default();
         *resilience.profile(oauth)
+    }
+}
+
+/// What a provider held against the old token of an account says nothing about the new one.
+fn forgive_renewed(before: &Table, after: &Table) {
+    for connection in after.signed_in() {
+        let old = before.connection(&connection.id).and_then(|old| old.token);
+        let is_newer = old.is_some_and(|old| connection.is_newer_than(old.generation));
+        if is_newer && connection.account.rests_for_its_credential() {
+            connection.account.clear();
+        }
     }
 }

@@ -5,7 +5,10 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use axum::{Json, extract::State};
-use llm::{provider::ProviderSpec, providers};
+use llm::{
+    provider::{AuthType, ProviderSpec},
+    providers,
+};
 use proto::validate::MODEL_TYPES;
 use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
@@ -45,6 +48,9 @@ struct ProviderEntry {
     custom: bool,
     /// Its servers usually ask for no credential: a connection needs no key.
     keyless: bool,
+    /// `apikey`, or `oauth`: accounts are signed in to, and take no key.
+    #[serde(rename = "authType")]
+    auth_type: &'static str,
     /// Some enabled connection belongs to it.
     active: bool,
     /// Models known beforehand and those that were added; a provider may serve more.
@@ -100,6 +106,10 @@ impl ProviderEntry {
             provider: spec.name.to_owned(),
             custom: false,
             keyless: spec.keyless,
+            auth_type: match spec.auth_type {
+                AuthType::ApiKey => "apikey",
+                AuthType::OAuth => "oauth",
+            },
             active: active.contains(spec.id),
             models: spec
                 .models
@@ -177,6 +187,7 @@ async fn catalog(
         let spec = providers::compatible(&node.r#type, node.api_type.as_deref().unwrap_or_default());
         let entry = ProviderEntry {
             keyless: spec.is_some_and(|spec| spec.keyless),
+            auth_type: "apikey",
             active: active.contains(&node.id),
             id: node.id,
             provider: node.name,

@@ -15,8 +15,6 @@ mod origin;
 use axum::{
     Json,
     extract::{Path, State},
-    http::StatusCode,
-    response::Response,
     routing::any,
 };
 use serde::Serialize;
@@ -29,7 +27,7 @@ use crate::{
     api::Ctx,
     db::{Audit, Committed, Origin, Outcome},
     error::ApiError,
-    http::{Admin, Wait, uuid_or_missing},
+    http::{Admin, uuid_or_missing},
     oauth::{self, Account, Endpoint, Flow, Kind, OAuthError, Provider, Spec, Status, Tokens},
     proxies,
 };
@@ -53,6 +51,9 @@ struct OAuthProviderView {
     configured: bool,
     /// What names the client.
     setting: String,
+    /// Where the provider sends people, if not to `/callback` here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    redirect_uri: Option<String>,
     /// What to do where it is not offered.
     #[serde(skip_serializing_if = "Option::is_none")]
     instead: Option<&'static str>,
@@ -89,16 +90,22 @@ pub fn router() -> OpenApiRouter<Ctx> {
 #[utoipa::path(get, path = "/api/oauth/providers", tag = "oauth", responses((status = 200, body = OAuthProviderList)))]
 async fn providers(State(ctx): State<Ctx>, _: Admin) -> Json<OAuthProviderList> {
     let clients = &ctx.config.oauth;
-    let view = |spec: &Spec| OAuthProviderView {
-        id: spec.id,
-        name: spec.name,
-        flow: spec.kind(clients).map(|kind| match kind {
-            Kind::Code => "code",
-            Kind::Device => "device",
-        }),
-        configured: Provider::find(spec.id, clients).is_ok(),
-        setting: spec.client_setting(),
-        instead: spec.instead(),
+    let view = |spec: &Spec| {
+        let provider = Provider::find(spec.id, clients).ok();
+        OAuthProviderView {
+            id: spec.id,
+            name: spec.name,
+            flow: spec.kind(clients).map(|kind| match kind {
+                Kind::Code => "code",
+                Kind::Device => "device",
+            }),
+            configured: provider.is_some(),
+            setting: spec.client_setting(),
+            redirect_uri: provider
+                .and_then(|provider| provider.redirect_uri)
+                .map(String::from),
+            instead: spec.instead(),
+        }
     };
     let own = oauth::configured_besides(clients);
     Json(OAuthProviderList {
@@ -218,17 +225,16 @@ async fn complete(
     Ok(tx.commit(audit, answer).await?)
 }
 
-/// As [`complete`], with the answer to whoever signed in.
+/// As [`complete`]; a flow that comes to nothing ends, too.
 async fn finish(
     ctx: &Ctx,
     origin: &Origin,
-    wait: Wait,
     provider: &Provider,
     flow: &Flow,
     tokens: &Tokens,
-) -> Result<Response, ApiError> {
+) -> Result<Committed<SignedIn>, ApiError> {
     match complete(ctx, origin, provider, flow, tokens).await {
-        Ok(committed) => Ok(wait.answer(StatusCode::OK, committed).await),
+        Ok(committed) => Ok(committed),
         Err(error) => Err(fail(ctx, origin, flow, error).await),
     }
 }

@@ -241,7 +241,8 @@ fn read(answer: &Answer) -> Result<Map<String, Value>, ApiError> {
     let refusal = body.as_ref().and_then(|body| {
         // RFC 6749 has a text here, and some have an object with one inside
         let error = body.get("error")?;
-        let error = error.as_str().or_else(|| error.get("type")?.as_str())?;
+        let inside = || ["code", "type"].iter().find_map(|name| error.get(name)?.as_str());
+        let error = error.as_str().or_else(inside)?;
         let description = body
             .get("error_description")
             .or_else(|| body.get("error")?.get("message"));
@@ -296,6 +297,10 @@ mod tests {
             (400, r#"{"error":"invalid_grant","error_description":"gone\n"}"#),
             (200, r#"{"error":"invalid_grant","error_description":"gone"}"#),
             (401, r#"{"error":{"type":"invalid_grant","message":"gone"}}"#),
+            (
+                401,
+                r#"{"error":{"code":"invalid_grant","type":"invalid_request_error","message":"gone"}}"#,
+            ),
         ] {
             let ApiError::OAuth(error) = answer(status, body).unwrap_err() else {
                 panic!("{body}");

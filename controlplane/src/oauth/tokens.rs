@@ -15,7 +15,15 @@ pub struct Tokens {
     pub id_token: Option<Secret<String>>,
     pub token_type: Option<String>,
     pub scope: Option<String>,
-    expires_in: Option<f64>,
+    expires_in: Option<Seconds>,
+}
+
+/// A number, which some write as a text.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Seconds {
+    Number(f64),
+    Text(String),
 }
 
 // === impl Tokens ===
@@ -31,8 +39,11 @@ impl Tokens {
     }
 
     pub fn expires_in_s(&self) -> Option<i64> {
-        let seconds = self.expires_in.filter(|seconds| *seconds > 0.0)?;
-        Some((seconds as i64).min(LONGEST_S))
+        let seconds = match self.expires_in.as_ref()? {
+            Seconds::Number(seconds) => *seconds,
+            Seconds::Text(text) => text.trim().parse().ok()?,
+        };
+        (seconds > 0.0).then(|| (seconds as i64).min(LONGEST_S))
     }
 }
 
@@ -66,6 +77,8 @@ mod tests {
         };
         assert_eq!(lifetime(json!(3600)), Some(3600));
         assert_eq!(lifetime(json!(3599.9)), Some(3599));
+        assert_eq!(lifetime(json!("3600")), Some(3600));
+        assert_eq!(lifetime(json!("soon")), None);
         assert_eq!(lifetime(json!(0)), None);
         assert_eq!(lifetime(json!(-1)), None);
         assert_eq!(lifetime(json!(1e300)), Some(LONGEST_S));

@@ -10,9 +10,9 @@ use std::collections::HashMap;
 use proto::{
     IP_FILTER_ID, Resources, SETTINGS_ID, SYSTEM_PROMPT_ID, THINKING_BUDGET_ID,
     v1::{
-        ApiKey, Budget, ComboMember, Connection, CustomModel, IpFilter, ModelAlias, OutboundProxy,
-        ProviderNode, RateLimit, Resource, SealedSecret, Settings, SystemPrompt, ThinkingBudget,
-        resource::Body,
+        AccessToken, ApiKey, Budget, ComboMember, Connection, CustomModel, IpFilter, ModelAlias,
+        OutboundProxy, ProviderNode, RateLimit, Resource, SealedSecret, Settings, SystemPrompt,
+        ThinkingBudget, resource::Body,
     },
 };
 use runtime::{
@@ -224,10 +224,16 @@ fn connection(row: ConnectionRow, secrets: &Secrets) -> Resource {
         "oauth" => (row.access_token, Cell::connection_access_token(&id)),
         _ => (row.api_key, Cell::connection_api_key(&id)),
     };
+    let access_token = (row.auth_type == "oauth").then(|| AccessToken {
+        generation: row.token_generation.cast_unsigned(),
+        expires_at_ms: row.token_expires_at.map_or(0, |at| at.timestamp_millis()),
+        renewable: row.renewable,
+    });
     let credential = stored.map(|stored| secrets.reseal(&id, cell, &stored));
     let connection = Connection {
         // an account that nobody is signed in to is no server that asks for nothing
-        credential: credential.or_else(|| (row.auth_type == "oauth").then(SealedSecret::default)),
+        credential: credential.or_else(|| access_token.map(|_| SealedSecret::default())),
+        access_token,
         provider: row.provider,
         name: row.name.unwrap_or_default(),
         auth_type: row.auth_type,

@@ -16,7 +16,10 @@ use tonic::{Request, Response, Status, Streaming, metadata::MetadataMap};
 use uuid::Uuid;
 
 use super::{Fleet, Newest, session::Session};
-use crate::ingest::{self, Ingest};
+use crate::{
+    ingest::{self, Ingest},
+    oauth::Renewals,
+};
 
 /// From opening a stream to its hello.
 const HELLO: Duration = Duration::from_secs(10);
@@ -30,6 +33,7 @@ pub struct ControlPlane {
     newest: Newest,
     fleet: Fleet,
     ingest: Ingest,
+    renewals: Renewals,
     drain: Drain,
 }
 
@@ -43,6 +47,7 @@ impl ControlPlane {
         newest: Newest,
         fleet: Fleet,
         ingest: Ingest,
+        renewals: Renewals,
         drain: Drain,
     ) -> Self {
         Self {
@@ -51,6 +56,7 @@ impl ControlPlane {
             newest,
             fleet,
             ingest,
+            renewals,
             drain,
         }
     }
@@ -99,7 +105,8 @@ impl Control for ControlPlane {
         );
 
         let (outgoing, messages) = mpsc::channel(OUTGOING);
-        let session = Session::new(&self.fleet, self.newest.clone(), hello, incarnation, outgoing);
+        let (newest, renewals) = (self.newest.clone(), self.renewals.clone());
+        let session = Session::new(&self.fleet, newest, renewals, hello, incarnation, outgoing);
         let running = session.run(self.replica, incoming, self.drain.token());
         self.drain.spawn("data plane session", running);
         Ok(Response::new(ReceiverStream::new(messages)))

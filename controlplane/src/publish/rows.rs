@@ -57,6 +57,9 @@ pub(super) struct ConnectionRow {
     pub api_key: Option<Vec<u8>>,
     /// The same, of an account that signed in.
     pub access_token: Option<Vec<u8>>,
+    pub token_generation: i64,
+    pub token_expires_at: Option<DateTime<Utc>>,
+    pub renewable: bool,
     pub default_model: Option<String>,
     pub base_url: Option<String>,
     pub think_tags: Option<String>,
@@ -195,7 +198,8 @@ impl Rows {
         let connections = sqlx::query_as!(
             ConnectionRow,
             "select id, provider, auth_type, coalesce(name, display_name, email) as name, priority, is_active, api_key,
-                    access_token, default_model, provider_specific_data->>'baseUrl' as base_url,
+                    access_token, token_generation, token_expires_at,
+                    refresh_token is not null as \"renewable!\", default_model, provider_specific_data->>'baseUrl' as base_url,
                     provider_specific_data->>'thinkTags' as think_tags, allow_private_address,
                     coalesce(rate_limit_protection, false) as \"rate_limit_protection!\"
              from provider_connection order by id"

@@ -5,10 +5,14 @@
 
 use std::{sync::Arc, time::Duration};
 
+use futures::{
+    future::BoxFuture,
+    stream::{FuturesUnordered, StreamExt},
+};
 use proto::v1::{
-    Command, ConfigResult, ConfigVersion, ControlMessage, DataPlaneMessage, Hello, Ping, Welcome,
-    config_result::Verdict, config_update::Mode, control_message::Body, data_plane_message,
-    resource_error::Code,
+    Command, ConfigResult, ConfigVersion, ControlMessage, DataPlaneMessage, Hello, Ping, RenewToken,
+    TokenRenewal, Welcome, config_result::Verdict, config_update::Mode, control_message::Body,
+    data_plane_message, resource_error::Code,
 };
 use tokio::{
     sync::mpsc,
@@ -19,6 +23,7 @@ use tonic::{Status, Streaming};
 use uuid::Uuid;
 
 use super::{Fleet, Newest, Published, fleet::Membership};
+use crate::oauth::{RenewalError, Renewals};
 
 pub(super) const HEARTBEAT: Duration = Duration::from_secs(5);
 const PING: Duration = Duration::from_secs(5);
@@ -28,7 +33,10 @@ const SILENCE: Duration = Duration::from_secs(15);
 const SEND: Duration = Duration::from_secs(30);
 /// From the last chunk of an update to its result.
 const ANSWER: Duration = Duration::from_secs(60);
+/// For a new access token; the data plane waits no longer.
+const RENEWAL: Duration = Duration::from_secs(10);
 
+type Renewing = FuturesUnordered<BoxFuture<'static, TokenRenewal>>;
 pub(super) type Outgoing = mpsc::Sender<Result<ControlMessage, Status>>;
 
 pub(super) struct Session {
@@ -37,6 +45,7 @@ pub(super) struct Session {
     membership: Membership,
     fleet: Fleet,
     newest: Newest,
+    renewals: Renewals,
     outgoing: Outgoing,
     takes_deltas: bool,
     /// What the data plane said it runs.
@@ -62,6 +71,7 @@ impl Session {
     pub(super) fn new(
         fleet: &Fleet,
         newest: Newest,
+        renewals: Renewals,
         hello: Hello,
         incarnation: Uuid,
         outgoing: Outgoing,
@@ -72,6 +82,7 @@ impl Session {
             membership,
             fleet: fleet.clone(),
             newest,
+            renewals,
             outgoing,
             takes_deltas: hello.capabilities.iter().any(|capability| capability == "delta"),
             running: hello.last_applied,
@@ -125,6 +136,8 @@ impl Session {
         let mut ping = interval(PING);
         ping.tick().await;
         let mut silent_at = Instant::now() + SILENCE;
+        // tokens that the data plane waits for
+        let mut renewing = Renewing::new();
         loop {
             self.push().await?;
             let give_up = self
@@ -135,7 +148,7 @@ impl Session {
                 message = incoming.message() => {
                     silent_at = Instant::now() + SILENCE;
                     let Some(message) = message? else { return Ok(()) };
-                    if self.hear(message.body) {
+                    if self.hear(message.body, &mut renewing) {
                         return Ok(());
                     }
                 }
@@ -143,6 +156,7 @@ impl Session {
                     changed.map_err(|_| Status::unavailable("this control plane is stopping"))?;
                 }
                 Some(command) = self.commands.recv() => self.send(Body::Command(command)).await?,
+                Some(renewal) = renewing.next() => self.send(Body::TokenRenewal(renewal)).await?,
                 _ = ping.tick() => {
                     let head = self.newest.borrow().as_ref().map(|published| published.version.clone());
                     let ready_data_planes = u32::try_from(self.fleet.ready()).unwrap_or(u32::MAX);
@@ -154,11 +168,14 @@ impl Session {
     }
 
     /// True when the data plane says goodbye.
-    fn hear(&mut self, body: Option<data_plane_message::Body>) -> bool {
+    fn hear(&mut self, body: Option<data_plane_message::Body>, renewing: &mut Renewing) -> bool {
         match body {
             Some(data_plane_message::Body::Result(result)) => self.land(&result),
             Some(data_plane_message::Body::Heartbeat(heartbeat)) => self.membership.beat(&heartbeat),
             Some(data_plane_message::Body::CommandResult(result)) => self.membership.replied(result),
+            Some(data_plane_message::Body::RenewToken(asked)) => {
+                renewing.push(Box::pin(renew(self.renewals.clone(), asked)));
+            }
             Some(data_plane_message::Body::Goodbye(_)) => {
                 self.membership.goodbye();
                 return true;
@@ -237,6 +254,22 @@ impl Session {
             Ok(Err(_)) => Err(Status::cancelled("the data plane closed its stream")),
             Err(_) => Err(Status::deadline_exceeded("the data plane does not read")),
         }
+    }
+}
+
+async fn renew(renewals: Renewals, asked: RenewToken) -> TokenRenewal {
+    let outcome = match Uuid::try_parse(&asked.connection_id) {
+        Ok(id) => renewals.renew(id, asked.generation, RENEWAL).await,
+        Err(_) => Err(RenewalError::Missing),
+    };
+    if let Err(error) = &outcome {
+        tracing::warn!(connection = asked.connection_id, %error, "a data plane gets no newer token");
+    }
+    TokenRenewal {
+        connection_id: asked.connection_id,
+        generation: asked.generation,
+        renewed: outcome.is_ok(),
+        error: outcome.err().map(|error| error.to_string()).unwrap_or_default(),
     }
 }
 

@@ -579,3 +579,179 @@ async fn an_account_takes_no_key_and_is_tested_with_its_token() {
     let tested = api.post(&format!("{path}/test"), json!({})).await;
     assert_eq!(tested.expect(200)["valid"], false, "{}", tested.body);
 }
+
+/// The token of every account ends in a minute.
+async fn let_tokens_end(api: &Api) {
+    sqlx::query("update provider_connection set token_expires_at = now() + interval '1 minute'")
+        .execute(api.db.pool())
+        .await
+        .unwrap();
+}
+
+async fn generation(api: &Api, id: &Value) -> i64 {
+    sqlx::query_scalar("select token_generation from provider_connection where id = $1::uuid")
+        .bind(id.as_str().unwrap())
+        .fetch_one(api.db.pool())
+        .await
+        .unwrap()
+}
+
+async fn shown(api: &Api, id: &Value) -> Value {
+    let answer = api.get(&format!("/api/providers/{}", id.as_str().unwrap())).await;
+    answer.expect(200)["connection"].clone()
+}
+
+async fn test(api: &Api, id: &Value) -> Value {
+    let answer = api
+        .post(
+            &format!("/api/providers/{}/test", id.as_str().unwrap()),
+            json!({}),
+        )
+        .await;
+    answer.expect(200).clone()
+}
+
+/// Signs in to `openai` and has it called at `server`.
+async fn signed_in(api: &Api, server: &OAuthServer) -> Value {
+    let id = sign_in(api, "openai").await.expect(200)["connection"]["id"].clone();
+    let base = json!({ "providerSpecificData": { "baseUrl": server.url("v1") } });
+    let path = format!("/api/providers/{}", id.as_str().unwrap());
+    api.patch(&path, base).await.expect(200);
+    id
+}
+
+#[tokio::test]
+async fn many_askers_at_two_control_planes_use_a_refresh_token_once() {
+    let (server, first) = start().await;
+    let id = signed_in(&first, &server).await;
+    let second = Api::start_on(first.database.clone(), 1, with_clients(&server)).await;
+    *second.cookie.lock() = first.cookie.lock().clone();
+    let_tokens_end(&first).await;
+    let (a, b) = (&first, &second);
+    let tests = tokio::join!(
+        test(a, &id),
+        test(b, &id),
+        test(a, &id),
+        test(b, &id),
+        test(a, &id),
+        test(b, &id)
+    );
+    for test in <[Value; 6]>::from(tests) {
+        assert_eq!(test["valid"], true, "{test}");
+    }
+    assert_eq!((server.refreshes(), server.reuses()), (1, 0));
+    assert_eq!(generation(&first, &id).await, 2);
+    assert_eq!(first.audited("oauth.token.renewed").await, 1);
+}
+
+#[tokio::test]
+async fn a_sweep_renews_what_ends_and_leaves_alone_what_it_is_told_to() {
+    let (server, api) = start().await;
+    let swept = signed_in(&api, &server).await;
+    server.set_account(json!({ "email": "grace@example.test" }));
+    let left = sign_in(&api, "openai").await.expect(200)["connection"]["id"].clone();
+    let path = format!("/api/providers/{}", left.as_str().unwrap());
+    api.patch(&path, json!({ "healthCheckInterval": 0 }))
+        .await
+        .expect(200);
+    let_tokens_end(&api).await;
+    // one that starts looks at once
+    let _other = Api::start_on(api.database.clone(), 1, with_clients(&server)).await;
+    wait_until("the token to be renewed", PATIENCE, async || {
+        (generation(&api, &swept).await == 2).then_some(())
+    })
+    .await;
+    assert_eq!(generation(&api, &left).await, 1);
+    let shown = shown(&api, &swept).await;
+    assert_eq!(shown["testStatus"], "active");
+    assert!(shown["lastHealthCheckAt"].is_string(), "{shown}");
+}
+
+#[tokio::test]
+async fn an_account_that_is_renewed_no_more_waits_for_somebody_to_sign_in() {
+    let (server, api) = start().await;
+    let id = signed_in(&api, &server).await;
+    server.end_refresh_tokens();
+    let_tokens_end(&api).await;
+    let tested = test(&api, &id).await;
+    assert_eq!(
+        (&tested["valid"], &tested["diagnosis"]["type"]),
+        (&json!(false), &json!("reauth_required"))
+    );
+    let ended = shown(&api, &id).await;
+    assert_eq!(
+        (&ended["isActive"], &ended["hasRefreshToken"]),
+        (&json!(false), &json!(false))
+    );
+    assert_eq!(api.audited("oauth.token.ended").await, 1);
+
+    sign_in(&api, "openai").await.expect(200);
+    let back = shown(&api, &id).await;
+    assert_eq!(
+        (&back["isActive"], &back["testStatus"]),
+        (&json!(true), &json!("active"))
+    );
+    assert_eq!(test(&api, &id).await["valid"], true);
+}
+
+#[tokio::test]
+async fn a_token_endpoint_that_is_away_ends_no_account() {
+    let (server, api) = start().await;
+    let id = signed_in(&api, &server).await;
+    let_tokens_end(&api).await;
+    server.set_outage(Some((503, json!({}))));
+    for _ in 0..2 {
+        let tested = test(&api, &id).await;
+        assert_eq!(tested["diagnosis"]["type"], "token_refresh_failed", "{tested}");
+    }
+    let shown = shown(&api, &id).await;
+    assert_eq!(
+        (&shown["isActive"], &shown["hasRefreshToken"]),
+        (&json!(true), &json!(true))
+    );
+    assert_eq!(
+        (&shown["testStatus"], &shown["lastErrorType"]),
+        (&json!("error"), &json!("token_refresh_failed"))
+    );
+    assert_eq!(
+        api.audited("oauth.token.failed").await,
+        1,
+        "once, and not for everybody who asks"
+    );
+
+    server.set_outage(None);
+    sqlx::query("update provider_connection set last_error_at = now() - interval '11 seconds'")
+        .execute(api.db.pool())
+        .await
+        .unwrap();
+    assert_eq!(test(&api, &id).await["valid"], true);
+    assert_eq!(server.reuses(), 0);
+}
+
+#[tokio::test]
+async fn a_claim_of_a_control_plane_that_died_is_taken_over() {
+    let (server, api) = start().await;
+    let id = signed_in(&api, &server).await;
+    sqlx::query(
+        "update provider_connection
+         set token_expires_at = now(), renewal_claimed_until = now() + interval '1 second'",
+    )
+    .execute(api.db.pool())
+    .await
+    .unwrap();
+    assert_eq!(test(&api, &id).await["valid"], true);
+    assert_eq!((server.refreshes(), generation(&api, &id).await), (1, 2));
+}
+
+#[tokio::test]
+async fn a_connection_that_is_deleted_is_revoked_at_its_provider() {
+    let (server, api) = start().await;
+    let id = sign_in(&api, "gemini").await.expect(200)["connection"]["id"].clone();
+    api.delete(&format!("/api/providers/{}", id.as_str().unwrap()))
+        .await
+        .expect(200);
+    wait_until("the provider to be told", PATIENCE, async || {
+        (server.revoked() == 1).then_some(())
+    })
+    .await;
+}

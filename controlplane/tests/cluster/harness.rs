@@ -19,6 +19,8 @@ pub struct Cluster {
     pub data: Vec<DataPlane>,
     redis: String,
     prefix: String,
+    /// Of every control plane, besides what all need.
+    settings: Vec<(String, String)>,
 }
 
 pub struct ControlPlane {
@@ -41,6 +43,16 @@ impl Cluster {
     }
 
     pub async fn start_on(redis: String, control_planes: usize, data_planes: usize) -> Self {
+        Self::start_with(redis, Vec::new(), control_planes, data_planes).await
+    }
+
+    /// `settings` are names and values in the environment of control planes.
+    pub async fn start_with(
+        redis: String,
+        settings: Vec<(String, String)>,
+        control_planes: usize,
+        data_planes: usize,
+    ) -> Self {
         let prefix = service::prefix();
         let database = create_database(&prefix).await;
         let mut cluster = Self {
@@ -49,6 +61,7 @@ impl Cluster {
             data: Vec::new(),
             redis,
             prefix,
+            settings,
         };
         for _ in 0..control_planes {
             let plane = cluster.start_control_plane(free_address(), free_address()).await;
@@ -130,7 +143,7 @@ impl Cluster {
     async fn start_control_plane(&self, http: SocketAddr, grpc: SocketAddr) -> ControlPlane {
         let (listen, grpc_listen) = (http.to_string(), grpc.to_string());
         let arguments = ["--listen", &listen, "--grpc-listen", &grpc_listen];
-        let environment = [
+        let mut environment = vec![
             ("DATABASE_URL", self.database.as_str()),
             ("REDIS_URL", &self.redis),
             ("OMNIROUTE_CONTROLPLANE__REDIS_PREFIX", &self.prefix),
@@ -141,6 +154,8 @@ impl Cluster {
             ("INITIAL_PASSWORD", PASSWORD),
             ("ALLOW_PRIVATE_PROVIDER_URLS", "true"),
         ];
+        let settings = self.settings.iter();
+        environment.extend(settings.map(|(name, value)| (name.as_str(), value.as_str())));
         let mut process = Process::start("omniroute-controlplane", &arguments, &environment);
         process.ready(http, "/readyz").await;
         ControlPlane { process, http, grpc }

@@ -5,6 +5,7 @@ use std::{net::SocketAddr, ops::Deref, sync::Arc, time::Duration};
 use controlplane::{
     db::{Audit, Db, Origin},
     ingest::Ingest,
+    oauth::{self, Clients, Renewals},
     publish::{ControlPlane, Fleet, Newest, Publisher, Secrets},
     vault::Vault,
 };
@@ -16,6 +17,7 @@ use dataplane::{
 use runtime::{
     crypto::{ClusterKeys, hash_key},
     drain::Drain,
+    egress::{Egress, EgressConfig, ProxyEnvironment},
     secret::Secret,
 };
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
@@ -138,6 +140,7 @@ impl Control {
             newest.clone(),
             fleet.clone(),
             Ingest::new(db),
+            renewals(db, &publisher, &drain),
             drain.clone(),
         );
         drain.spawn("publisher", publisher.run(drain.token()));
@@ -239,6 +242,23 @@ pub fn control_planes(address: SocketAddr) -> ControlPlanes {
 
 pub fn join_token() -> JoinToken {
     JoinToken::new(ClusterKeys::derive(CLUSTER_SECRET).join_token.expose())
+}
+
+/// Without any client of an operator's.
+fn renewals(db: &Db, publisher: &Publisher, drain: &Drain) -> Renewals {
+    let egress = EgressConfig {
+        connect_timeout: SOON,
+        allow_private: true,
+        proxies: ProxyEnvironment::default(),
+    };
+    Renewals::new(oauth::Shared {
+        db: db.clone(),
+        vault: vault(),
+        egress: Arc::new(Egress::new(egress).unwrap()),
+        clients: Clients::default(),
+        wake: publisher.wake(),
+        drain: drain.clone(),
+    })
 }
 
 pub fn vault() -> Vault {

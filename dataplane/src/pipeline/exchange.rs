@@ -2,7 +2,7 @@
 
 use super::Gateway;
 use super::lease::Lease;
-use crate::routing::{Connection, Outlet};
+use crate::routing::{Connection, NotRenewed, Outlet};
 use crate::upstream::{self, Incoming, Outgoing};
 use bytes::Bytes;
 use chrono::Utc;
@@ -55,20 +55,37 @@ impl Exchange<'_> {
         }
     }
 
-    /// Reasoning that another lease encrypted, or long ago, is refused; without it the question can be answered.
+    /// Two refusals are no last word. An access token may have ended: the call is made again with a newer one.
+    /// Reasoning that another lease encrypted, or long ago, is refused: without it the question can be answered.
     async fn converse(&self, call: &Call, lease: &Lease) -> Result<Reply, UpstreamError> {
-        let refusal = match self.exchange(call, lease).await {
+        let routing = &self.gateway.routing;
+        let mut connection = routing
+            .with_good_token(&lease.connection)
+            .await
+            .map_err(signed_out)?;
+        let mut refusal = match self.exchange(call, lease, &connection).await {
             Err(refusal) => refusal,
             reply => return reply,
         };
+        if connection.token.is_some() && refusal.status == Some(401) {
+            connection = routing.renewed(&connection).await.map_err(signed_out)?;
+            refusal = match self.exchange(call, lease, &connection).await {
+                Err(refusal) => refusal,
+                reply => return reply,
+            };
+        }
         match call.without_reasoning(&refusal) {
-            Some(call) => self.exchange(&call, lease).await,
+            Some(call) => self.exchange(&call, lease, &connection).await,
             None => Err(refusal),
         }
     }
 
-    async fn exchange(&self, call: &Call, lease: &Lease) -> Result<Reply, UpstreamError> {
-        let connection = &lease.connection;
+    async fn exchange(
+        &self,
+        call: &Call,
+        lease: &Lease,
+        connection: &Connection,
+    ) -> Result<Reply, UpstreamError> {
         let url = connection
             .chat_url(&lease.route.model, self.ask.stream())
             .ok_or_else(nowhere)?;
@@ -194,6 +211,11 @@ fn content_is(head: &response::Parts, kinds: &[&str]) -> bool {
         kind.get(..known.len())
             .is_some_and(|start| start.eq_ignore_ascii_case(known))
     })
+}
+
+/// As if the provider had refused: the account rests, and the next one is tried.
+fn signed_out(reason: NotRenewed) -> UpstreamError {
+    UpstreamError::new(ErrorKind::UpstreamAuth, reason.to_string())
 }
 
 fn nowhere() -> UpstreamError {

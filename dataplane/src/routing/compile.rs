@@ -17,7 +17,7 @@ use super::names;
 use super::outlet::Outlets;
 use super::policy::Policies;
 use super::resilience::Resilience;
-use super::table::{ApiKey, Connection, Provider, Table};
+use super::table::{AccessToken, ApiKey, Connection, Provider, Table};
 use super::wildcard::Wildcards;
 use chrono_tz::Tz;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
@@ -414,6 +414,11 @@ fn compile_connection(
         account: health.account(provider, id),
         priority: connection.priority,
         oauth,
+        token: connection.access_token.map(|token| AccessToken {
+            generation: token.generation,
+            expires_at_ms: Some(token.expires_at_ms).filter(|at| *at != 0),
+            renewable: token.renewable,
+        }),
         dialect: spec.dialect,
         spec,
         base_url: base_url.into(),

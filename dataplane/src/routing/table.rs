@@ -112,6 +112,8 @@ pub struct Connection {
     pub account: Arc<Account>,
     pub priority: i32,
     pub oauth: bool,
+    /// What is known of the token inside the headers, of an account that somebody signed in to.
+    pub token: Option<AccessToken>,
     pub dialect: Dialect,
     pub spec: &'static ProviderSpec,
     /// Without a trailing slash; known to be an http or https address.
@@ -130,6 +132,16 @@ pub struct Connection {
     pub(super) own_outlet: Option<Outlet>,
     /// The provider's proxy, or everybody's.
     pub(super) shared_outlet: Option<Outlet>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AccessToken {
+    /// Grows with every token of the account.
+    pub generation: u64,
+    /// Unix milliseconds, if the provider said.
+    pub expires_at_ms: Option<i64>,
+    /// A control plane can get a newer one.
+    pub renewable: bool,
 }
 
 /// What an exact name stands for.
@@ -209,16 +221,32 @@ impl Table {
     }
 
     pub fn has_connection(&self, id: &str) -> bool {
-        self.providers
-            .values()
-            .flat_map(|provider| &provider.connections)
-            .any(|connection| &*connection.id == id)
+        self.connection(id).is_some()
+    }
+
+    pub fn connection(&self, id: &str) -> Option<&Arc<Connection>> {
+        self.connections().find(|connection| &*connection.id == id)
+    }
+
+    /// Accounts that somebody signed in to.
+    pub(super) fn signed_in(&self) -> impl Iterator<Item = &Arc<Connection>> {
+        self.connections().filter(|connection| connection.token.is_some())
+    }
+
+    /// Some come twice.
+    fn connections(&self) -> impl Iterator<Item = &Arc<Connection>> {
+        self.providers.values().flat_map(|provider| &provider.connections)
     }
 }
 
 // === impl Connection ===
 
 impl Connection {
+    /// Whether its token came after the one of this generation.
+    pub fn is_newer_than(&self, generation: u64) -> bool {
+        self.token.is_some_and(|token| token.generation > generation)
+    }
+
     /// How this account's server marks the thinking of a model inside its text.
     pub fn think_tags(&self, model: &str) -> ThinkTags {
         self.think_tags.unwrap_or_else(|| self.spec.think_tags_of(model))

@@ -4,6 +4,7 @@ mod combos;
 mod custom_models;
 mod names;
 mod policies;
+mod renewals;
 
 use super::*;
 use llm::providers;

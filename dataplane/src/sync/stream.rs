@@ -136,6 +136,10 @@ impl Conversation<'_> {
                     beat_at = Instant::now() + HEARTBEAT.mul_f64(rand::rng().random_range(0.8..1.2));
                     continue;
                 }
+                asked = self.subscription.routing.renewals().next() => {
+                    send(&outgoing, Body::RenewToken(asked)).await?;
+                    continue;
+                }
                 Some(result) = running.next() => {
                     send(&outgoing, Body::CommandResult(result)).await?;
                     continue;
@@ -179,6 +183,10 @@ impl Conversation<'_> {
                 }
                 Some(control_message::Body::Welcome(welcome)) => {
                     self.welcomed(&welcome);
+                    None
+                }
+                Some(control_message::Body::TokenRenewal(renewal)) => {
+                    self.subscription.routing.renewals().heard(renewal);
                     None
                 }
                 Some(control_message::Body::Ping(ping)) => {

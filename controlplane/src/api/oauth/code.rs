@@ -3,6 +3,7 @@
 use axum::{
     Json,
     extract::{Path, State},
+    http::StatusCode,
     response::Response,
 };
 use runtime::secret::Secret;
@@ -196,7 +197,10 @@ pub(super) async fn exchange(
             .await
     };
     match exchanged.await {
-        Ok(tokens) => finish(&ctx, &admin.origin, wait, &provider, &flow, &tokens).await,
+        Ok(tokens) => {
+            let committed = finish(&ctx, &admin.origin, &provider, &flow, &tokens).await?;
+            Ok(wait.answer(StatusCode::OK, committed).await)
+        }
         Err(error) => Err(fail(&ctx, &admin.origin, &flow, error).await),
     }
 }

@@ -4,6 +4,7 @@
 use axum::{
     Json,
     extract::{Path, State},
+    http::StatusCode,
     response::{IntoResponse, Response},
 };
 use serde::{Deserialize, Serialize};
@@ -11,9 +12,10 @@ use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::{SignedIn, again, endpoint, fail, finish, record_start};
+use super::{SignedIn, SignedInConnection, again, endpoint, fail, finish, record_start};
 use crate::{
     api::Ctx,
+    db::Committed,
     error::{ApiError, Violation},
     http::{
         Admin, Body, Json as JsonBody, Query, SameSite, Stamp, Violations, Wait, WaitQuery, uuid_or_missing,
@@ -70,19 +72,22 @@ pub struct PollBody {
     extra_data: Option<Value>,
 }
 
-/// Nobody is signed in yet, or will be.
-#[derive(Debug, Serialize, ToSchema)]
+/// How a sign-in stands.
+#[derive(Debug, Default, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(as = OAuthPending)]
-pub struct PendingView {
+#[schema(as = OAuthPolled)]
+pub struct PollView {
     success: bool,
     /// It makes sense to ask again.
     pending: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    connection: Option<SignedInConnection>,
     /// In the words of RFC 8628 section 3.5.
-    error: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error_description: Option<String>,
-    /// Seconds.
+    /// Seconds until it does.
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after: Option<i32>,
 }
@@ -93,18 +98,26 @@ impl Body for PollBody {
     fn check(&self, _: &mut Violations) {}
 }
 
-// === impl PendingView ===
+// === impl PollView ===
 
-impl PendingView {
-    fn pending(error: &str, retry_after: i32) -> Response {
-        Json(Self {
-            success: false,
+impl PollView {
+    fn pending(error: &str, retry_after: i32) -> Self {
+        Self {
             pending: true,
-            error: error.to_owned(),
-            error_description: None,
+            error: Some(error.to_owned()),
             retry_after: Some(retry_after),
-        })
-        .into_response()
+            ..Self::default()
+        }
+    }
+}
+
+impl From<SignedIn> for PollView {
+    fn from(signed_in: SignedIn) -> Self {
+        Self {
+            success: true,
+            connection: Some(signed_in.connection),
+            ..Self::default()
+        }
     }
 }
 
@@ -143,7 +156,7 @@ pub(super) async fn start(
 
 /// Asks whether somebody has decided. Too early, nobody is asked.
 #[utoipa::path(post, path = "/api/oauth/{provider}/poll", tag = "oauth", request_body = PollBody, params(WaitQuery),
-    responses((status = 200, body = SignedIn), (status = 400), (status = 404), (status = 409), (status = 410),
+    responses((status = 200, body = PollView), (status = 400), (status = 404), (status = 409), (status = 410),
         (status = 502)))]
 pub(super) async fn poll(
     State(ctx): State<Ctx>,
@@ -159,7 +172,9 @@ pub(super) async fn poll(
     let handle = uuid_or_missing("sign-in", &handle)?;
     let flow = match Flow::turn(ctx.db.pool(), provider.id, handle).await? {
         Turn::Now(flow) => flow,
-        Turn::Wait { seconds } => return Ok(PendingView::pending("authorization_pending", seconds)),
+        Turn::Wait { seconds } => {
+            return Ok(Json(PollView::pending("authorization_pending", seconds)).into_response());
+        }
     };
     let polled = async {
         let endpoint = endpoint(&ctx, &provider, flow.connection_id).await?;
@@ -168,40 +183,36 @@ pub(super) async fn poll(
         let verifier = verifier.as_ref().map(|verifier| verifier.expose().as_str());
         endpoint.poll(device_code.expose(), verifier).await
     };
-    match polled.await {
-        Ok(Polled::Granted(tokens)) => finish(&ctx, &admin.origin, wait, &provider, &flow, &tokens).await,
+    let view = match polled.await {
+        Ok(Polled::Granted(tokens)) => {
+            let Committed { revision, value } =
+                finish(&ctx, &admin.origin, &provider, &flow, &tokens).await?;
+            let value = PollView::from(value);
+            return Ok(wait.answer(StatusCode::OK, Committed { revision, value }).await);
+        }
         Ok(Polled::Pending) => {
-            let seconds = flow.wait(ctx.db.pool(), false).await?;
-            Ok(PendingView::pending("authorization_pending", seconds))
+            PollView::pending("authorization_pending", flow.wait(ctx.db.pool(), false).await?)
         }
-        Ok(Polled::SlowDown) => {
-            let seconds = flow.wait(ctx.db.pool(), true).await?;
-            Ok(PendingView::pending("slow_down", seconds))
-        }
-        Err(ApiError::OAuth(error @ OAuthError::Refused { .. })) => {
-            let refusal = fail(&ctx, &admin.origin, &flow, error.into()).await;
-            Ok(refused(refusal))
+        Ok(Polled::SlowDown) => PollView::pending("slow_down", flow.wait(ctx.db.pool(), true).await?),
+        Err(ApiError::OAuth(OAuthError::Refused { error, description })) => {
+            let refusal = OAuthError::Refused {
+                error: error.clone(),
+                description: description.clone(),
+            };
+            fail(&ctx, &admin.origin, &flow, refusal.into()).await;
+            PollView {
+                error: Some(error),
+                error_description: description,
+                ..PollView::default()
+            }
         }
         // the provider may be back in a moment, and the code still good
         Err(error) => {
             flow.wait(ctx.db.pool(), false).await?;
-            Err(error)
+            return Err(error);
         }
-    }
-}
-
-fn refused(refusal: ApiError) -> Response {
-    let ApiError::OAuth(OAuthError::Refused { error, description }) = refusal else {
-        return refusal.into_response();
     };
-    Json(PendingView {
-        success: false,
-        pending: false,
-        error,
-        error_description: description,
-        retry_after: None,
-    })
-    .into_response()
+    Ok(Json(view).into_response())
 }
 
 fn only_devices(provider: &Provider) -> Result<(), ApiError> {

@@ -6,6 +6,7 @@ use axum::{
     Json,
     extract::{Path, State},
 };
+use chrono::{TimeDelta, Utc};
 use futures::{StreamExt, stream};
 use llm::{provider::ProviderSpec, providers};
 use runtime::secret::Secret;
@@ -24,6 +25,7 @@ use crate::{
     db::{Audit, Outcome},
     error::ApiError,
     http::{Body, Json as JsonBody, Operator, Query, SameSite, Stamp, Violations, one_of},
+    oauth::RenewalError,
     probe::{self, Check, Diagnosis, Finding, Model, Target},
     proxies,
     vault::Cell,
@@ -31,6 +33,9 @@ use crate::{
 
 const BATCH_CONCURRENCY: usize = 4;
 const BATCH_DEADLINE: Duration = Duration::from_secs(120);
+/// A token that ends sooner is renewed before it is tried.
+const TOKEN_ENDS_SOON: TimeDelta = TimeDelta::minutes(5);
+const RENEWAL: Duration = Duration::from_secs(20);
 const MODES: [&str; 6] = ["provider", "oauth", "free", "apikey", "compatible", "all"];
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -295,6 +300,12 @@ impl BatchBody {
 }
 
 async fn run(ctx: &Ctx, operator: &Operator, row: &Row) -> Result<TestView, ApiError> {
+    let fresh = match renewed(ctx, row).await? {
+        Ok(fresh) => fresh,
+        Err(error) => return not_renewed(ctx, operator, row, &error).await,
+    };
+    let refreshed = fresh.is_some();
+    let row = fresh.as_ref().unwrap_or(row);
     let check = match target_of(ctx, row).await {
         Ok(target) => probe::check(&ctx.egress, &target).await,
         Err(ApiError::NoUsableCredential(why)) => return unusable(ctx, operator, row, why).await,
@@ -310,12 +321,45 @@ async fn run(ctx: &Ctx, operator: &Operator, row: &Row) -> Result<TestView, ApiE
     Ok(TestView {
         valid: finding.is_valid(),
         error,
-        refreshed: false,
+        refreshed,
         latency_ms: check.latency_ms(),
         status_code: *status,
         diagnosis,
         tested_at: Stamp::now(),
     })
+}
+
+/// The row with a newer token, where the one that it has is about to end.
+async fn renewed(ctx: &Ctx, row: &Row) -> Result<Result<Option<Row>, RenewalError>, ApiError> {
+    let soon = Utc::now() + TOKEN_ENDS_SOON;
+    if !row.has_refresh_token || row.token_expires_at.is_none_or(|at| at > soon) {
+        return Ok(Ok(None));
+    }
+    let generation = row.token_generation.cast_unsigned();
+    match ctx.renewals.renew(row.id, generation, RENEWAL).await {
+        Ok(()) => Ok(Ok(row::find(ctx.db.pool(), row.id).await?)),
+        Err(RenewalError::Database(error)) => Err(error.into()),
+        Err(error) => Ok(Err(error)),
+    }
+}
+
+async fn not_renewed(
+    ctx: &Ctx,
+    operator: &Operator,
+    row: &Row,
+    error: &RenewalError,
+) -> Result<TestView, ApiError> {
+    let kind = match error {
+        RenewalError::SignInAgain => "reauth_required",
+        _ => "token_refresh_failed",
+    };
+    let diagnosis = Diagnosis {
+        r#type: kind,
+        source: "oauth",
+        message: error.to_string(),
+        code: None,
+    };
+    untried(ctx, operator, row, diagnosis).await
 }
 
 async fn unusable(ctx: &Ctx, operator: &Operator, row: &Row, why: String) -> Result<TestView, ApiError> {
@@ -327,9 +371,20 @@ async fn unusable(ctx: &Ctx, operator: &Operator, row: &Row, why: String) -> Res
     let diagnosis = Diagnosis {
         r#type: kind,
         source: "local",
-        message: why.clone(),
+        message: why,
         code: None,
     };
+    untried(ctx, operator, row, diagnosis).await
+}
+
+/// The provider was not asked.
+async fn untried(
+    ctx: &Ctx,
+    operator: &Operator,
+    row: &Row,
+    diagnosis: Diagnosis,
+) -> Result<TestView, ApiError> {
+    let why = diagnosis.message.clone();
     remember(ctx, operator, row, Some(&why), &diagnosis).await?;
     Ok(TestView {
         valid: false,

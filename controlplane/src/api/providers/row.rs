@@ -28,6 +28,7 @@ pub struct Row {
     pub token_type: Option<String>,
     pub scope: Option<String>,
     pub token_expires_at: Option<DateTime<Utc>>,
+    pub token_generation: i64,
     pub last_health_check_at: Option<DateTime<Utc>>,
     pub default_model: Option<String>,
     pub provider_specific_data: Value,
@@ -102,7 +103,7 @@ pub async fn find(executor: impl PgExecutor<'_>, id: Uuid) -> Result<Option<Row>
         Row,
         r#"select id, provider, auth_type, name, email, display_name, priority, global_priority, is_active, api_key,
                 api_key_hint, access_token, refresh_token is not null as "has_refresh_token!", token_type, scope,
-                token_expires_at, last_health_check_at, default_model, provider_specific_data, allow_private_address, test_status, last_tested,
+                token_expires_at, token_generation, last_health_check_at, default_model, provider_specific_data, allow_private_address, test_status, last_tested,
                 last_error, last_error_type, last_error_source, last_error_at, error_code, rate_limit_protection,
                 health_check_interval_min, created_at, updated_at
          from provider_connection where id = $1"#,
@@ -122,7 +123,7 @@ pub async fn list(
         Row,
         r#"select id, provider, auth_type, name, email, display_name, priority, global_priority, is_active, api_key,
                 api_key_hint, access_token, refresh_token is not null as "has_refresh_token!", token_type, scope,
-                token_expires_at, last_health_check_at, default_model, provider_specific_data, allow_private_address, test_status, last_tested,
+                token_expires_at, token_generation, last_health_check_at, default_model, provider_specific_data, allow_private_address, test_status, last_tested,
                 last_error, last_error_type, last_error_source, last_error_at, error_code, rate_limit_protection,
                 health_check_interval_min, created_at, updated_at
          from provider_connection

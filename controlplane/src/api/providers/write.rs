@@ -425,13 +425,17 @@ pub(super) async fn delete(
         .await?
         .ok_or_else(|| ApiError::not_found(WHAT, &id))?;
     if_match.check(row.updated_at)?;
-    sqlx::query!("delete from provider_connection where id = $1", uuid)
-        .execute(tx.conn())
-        .await?;
+    let refresh_token = sqlx::query_scalar!(
+        "delete from provider_connection where id = $1 returning refresh_token",
+        uuid
+    )
+    .fetch_optional(tx.conn())
+    .await?;
     row::renumber(tx.conn(), &row.provider, None).await?;
     let audit = Audit::of("provider.connection.deleted")
         .target(WHAT, uuid)
         .details(json!({ "provider": row.provider, "name": row.name }));
+    let token = refresh_token.flatten().or(row.access_token);
     let committed: Committed<Deleted> = tx
         .commit(
             audit,
@@ -441,6 +445,9 @@ pub(super) async fn delete(
             },
         )
         .await?;
+    if let Some(token) = token {
+        ctx.renewals.revoke(uuid, &row.provider, token);
+    }
     Ok(wait.answer(StatusCode::OK, committed).await)
 }
 
@@ -546,6 +553,7 @@ fn new_row(provider: &Provider, name: &str) -> Row {
         token_type: None,
         scope: None,
         token_expires_at: None,
+        token_generation: 0,
         last_health_check_at: None,
         default_model: None,
         provider_specific_data: Value::Object(node.map(|node| node.data.clone()).unwrap_or_default()),

@@ -109,6 +109,12 @@ impl Account {
             .max_by_key(|cooling| cooling.until)
     }
 
+    /// A provider refused its credential.
+    pub fn rests_for_its_credential(&self) -> bool {
+        let refused = penalty::reason(ErrorKind::UpstreamAuth);
+        self.cooling("").is_some_and(|cooling| cooling.reason == refused)
+    }
+
     pub fn facts(&self) -> Facts {
         Facts {
             in_flight: self.in_flight.load(Ordering::Relaxed),
