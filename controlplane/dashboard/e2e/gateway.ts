@@ -6,6 +6,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startIdentity } from './identity';
+import { startOAuthServer } from './oauth-server';
 
 export { expect };
 
@@ -33,10 +34,12 @@ export const test = base.extend<Each, Worker>({
       const dir = await mkdtemp(join(tmpdir(), 'omniroute-browser-'));
       const address = `127.0.0.1:${await freePort()}`;
       const identity = await startIdentity(await freePort(), `http://${address}`);
-      const gateway = await start(dir, address, identity.env);
+      const accounts = await startOAuthServer();
+      const gateway = await start(dir, address, { ...identity.env, ...accounts.env });
       await use({ address: `http://${address}`, demo: `http://${address}/demo/v1` });
       await stop(gateway);
       await identity.stop();
+      await accounts.stop();
       await rm(dir, { recursive: true, force: true });
     },
     { scope: 'worker', timeout: START_TIMEOUT_MS + 10_000 },

@@ -1,6 +1,6 @@
 import { Badge, Button, Card, Code, Group, Stack, Text, Title } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
-import { IconPlugConnected, IconServerBolt } from '@tabler/icons-react';
+import { IconPlugConnected, IconServerBolt, IconUserPlus } from '@tabler/icons-react';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { api, settle, unwrap } from '../api/client';
 import type { components } from '../api/schema';
@@ -12,6 +12,7 @@ import { Connections } from './providers/connections';
 import { groupByProvider, type Provider } from './providers/groups';
 import { NewConnection } from './providers/new-connection';
 import { NewEndpoint } from './providers/new-endpoint';
+import { SignIn } from './providers/sign-in';
 
 type Node = components['schemas']['NodeView'];
 
@@ -33,6 +34,7 @@ export function ProvidersPage() {
   const refresh = () => client.invalidateQueries({ queryKey: ['providers'] });
   const [connecting, connection] = useDisclosure();
   const [adding, endpoint] = useDisclosure();
+  const [signingIn, account] = useDisclosure();
 
   const removeNode = useMutation({
     mutationFn: (id: string) =>
@@ -45,6 +47,9 @@ export function ProvidersPage() {
     <Group gap="xs">
       <Button leftSection={<IconPlugConnected size={16} />} onClick={connection.open}>
         Add connection
+      </Button>
+      <Button variant="default" leftSection={<IconUserPlus size={16} />} onClick={account.open}>
+        Sign in
       </Button>
       <Button variant="default" leftSection={<IconServerBolt size={16} />} onClick={endpoint.open}>
         Add endpoint
@@ -86,6 +91,7 @@ export function ProvidersPage() {
         )}
       </Loaded>
       <NewConnection opened={connecting} catalog={query.data?.catalog ?? {}} onClose={connection.close} onSaved={refresh} />
+      <SignIn opened={signingIn} onClose={account.close} onSaved={refresh} />
       <NewEndpoint opened={adding} onClose={endpoint.close} onSaved={refresh} />
     </>
   );

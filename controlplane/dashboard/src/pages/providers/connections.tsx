@@ -1,4 +1,5 @@
 import { Alert, Badge, Button, Code, Group, Stack, Switch, Table, Text, VisuallyHidden } from '@mantine/core';
+import { useDisclosure } from '@mantine/hooks';
 import { useMutation } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, settle, unwrap } from '../../api/client';
@@ -7,6 +8,7 @@ import { confirmDelete } from '../../parts/confirm';
 import { DeleteButton } from '../../parts/delete-button';
 import { showApplied } from '../../parts/failure';
 import type { Connection } from './groups';
+import { SignIn } from './sign-in';
 
 type Verdict = components['schemas']['TestView'];
 
@@ -50,6 +52,8 @@ function ConnectionRow({ connection, onChanged }: { connection: Connection; onCh
   const { id } = connection;
   const name = connection.name ?? connection.email ?? id;
   const [verdict, setVerdict] = useState<Verdict | null>(null);
+  const [signingIn, signIn] = useDisclosure();
+  const isAccount = connection.authType === 'oauth';
 
   const test = useMutation({
     mutationFn: () => unwrap(api.POST('/api/providers/{id}/test', { params: { path: { id } } })),
@@ -74,7 +78,7 @@ function ConnectionRow({ connection, onChanged }: { connection: Connection; onCh
       <Table.Tr>
         <Table.Td>{name}</Table.Td>
         <Table.Td>
-          <Code>{connection.maskedApiKey ?? '–'}</Code>
+          {isAccount ? <Text size="sm">signed in</Text> : <Code>{connection.maskedApiKey ?? '–'}</Code>}
         </Table.Td>
         <Table.Td>
           <Badge variant="light" color={colors[connection.testStatus] ?? 'gray'}>
@@ -91,16 +95,22 @@ function ConnectionRow({ connection, onChanged }: { connection: Connection; onCh
         </Table.Td>
         <Table.Td>
           <Group gap="xs" justify="flex-end" wrap="nowrap">
+            {isAccount && (
+              <Button size="compact-sm" variant="default" onClick={signIn.open} aria-label={`Sign in to ${name} again`}>
+                Sign in again
+              </Button>
+            )}
             <Button size="compact-sm" variant="default" loading={test.isPending} onClick={() => test.mutate()} aria-label={`Test ${name}`}>
               Test
             </Button>
             <DeleteButton
               what={name}
-              onClick={() => confirmDelete(name, 'Its key is erased, and requests no longer use it.', () => remove.mutate())}
+              onClick={() => confirmDelete(name, isAccount ? 'Its tokens are erased, and requests no longer use it.' : 'Its key is erased, and requests no longer use it.', () => remove.mutate())}
             />
           </Group>
         </Table.Td>
       </Table.Tr>
+      {isAccount && <SignIn opened={signingIn} again={connection} onClose={signIn.close} onSaved={onChanged} />}
       {verdict && (
         <Table.Tr>
           <Table.Td colSpan={5}>

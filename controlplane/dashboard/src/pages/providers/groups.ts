@@ -29,7 +29,10 @@ export function find(catalog: Catalog, id: string): Catalog[string] | undefined 
 
 /** What a select offers: endpoints of one's own first, they were made to be used. */
 export function choices(catalog: Catalog): { group: string; items: { value: string; label: string }[] }[] {
-  const entries = Object.values(catalog).sort((one, other) => one.provider.localeCompare(other.provider));
+  // accounts are signed in to, and take no key
+  const entries = Object.values(catalog)
+    .filter((entry) => entry.authType === 'apikey')
+    .sort((one, other) => one.provider.localeCompare(other.provider));
   const pick = (custom: boolean) =>
     entries.filter((entry) => entry.custom === custom).map((entry) => ({ value: entry.id, label: entry.provider }));
   return [
