@@ -11,6 +11,7 @@ pub mod availability;
 pub mod budget;
 pub mod cache;
 pub mod catalog;
+pub mod cli_tools;
 pub mod combo_metrics;
 pub mod combo_test;
 pub mod combos;
@@ -222,6 +223,7 @@ fn routes() -> OpenApiRouter<Ctx> {
         .merge(combo_test::router())
         .merge(evals::router())
         .merge(translator::router())
+        .merge(cli_tools::router())
         .merge(resilience::router())
         .merge(rate_limits::router())
         .merge(sessions::router())

@@ -56,6 +56,7 @@ pub const FLAT_NAMES: &[(&str, &str)] = &[
     ("OIDC_NAME", "api.oidc.name"),
     ("BACKUP_DIR", "api.backup_dir"),
     ("PROXY_TEST_ECHO_URL", "api.proxy_test_echo_url"),
+    ("CLI_TOOLS_MODE", "api.cli_tools_mode"),
     ("HTTP_PROXY", "api.proxies.http"),
     ("http_proxy", "api.proxies.http"),
     ("HTTPS_PROXY", "api.proxies.https"),
@@ -159,6 +160,8 @@ pub struct ApiConfig {
     pub allow_self_restart: Option<bool>,
     /// Lets the management API stop processes; by default where no orchestrator does.
     pub allow_shutdown: Option<bool>,
+    /// Whether settings for command line tools are written down for whoever has the tools.
+    pub cli_tools_mode: CliToolsMode,
     /// The operator's own clients at providers that accounts are signed in to, by provider.
     pub oauth: Clients,
 }
@@ -202,6 +205,16 @@ pub enum RoleOfError {
     Form,
     #[error("the role must be viewer, operator, admin or owner")]
     Role,
+}
+
+/// Where the tools are whose settings are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CliToolsMode {
+    /// On another machine: nothing is touched here.
+    Remote,
+    /// Nobody asks.
+    Disabled,
 }
 
 #[derive(Debug, Error)]
@@ -325,6 +338,7 @@ impl Default for ApiConfig {
             oidc: OidcConfig::default(),
             allow_self_restart: None,
             allow_shutdown: None,
+            cli_tools_mode: CliToolsMode::Remote,
             oauth: Clients::default(),
         }
     }

@@ -114,6 +114,8 @@ pub enum ApiError {
     Unavailable(String),
     #[error(transparent)]
     OAuth(#[from] OAuthError),
+    #[error("{0}")]
+    SwitchedOff(&'static str),
 
     #[error("this control plane is shutting down: try again")]
     Draining,
@@ -231,6 +233,7 @@ impl ApiError {
             Self::OAuth(OAuthError::UnknownProvider(_)) => {
                 kind(StatusCode::NOT_FOUND, "RESOURCE_001", "not_found")
             }
+            Self::SwitchedOff(_) => kind(StatusCode::NOT_FOUND, "FEATURE_DISABLED", "not_found"),
             Self::OAuth(OAuthError::NotOffered { .. }) => {
                 kind(StatusCode::CONFLICT, "OAUTH_NOT_OFFERED", "conflict")
             }

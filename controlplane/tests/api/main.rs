@@ -12,6 +12,7 @@ mod auth;
 mod availability;
 mod budget;
 mod cache;
+mod cli_tools;
 mod combo_defaults;
 mod combo_test;
 mod combos;
