@@ -179,6 +179,59 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/cli-tools/runtime/{toolId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One tool. */
+        get: operations["get_cli_tools_runtime_toolId"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/cli-tools/status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All tools. */
+        get: operations["get_cli_tools_status"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/cli-tools/{settings}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The settings of a tool: `claude-settings`, `codex-settings`, `droid-settings` or `openclaw-settings`. */
+        get: operations["get_cli_tools_settings"];
+        put?: never;
+        /** What to write for a tool to call the gateway. */
+        post: operations["post_cli_tools_settings"];
+        /** Nothing of a tool's is here to be removed. */
+        delete: operations["delete_cli_tools_settings"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/combos": {
         parameters: {
             query?: never;
@@ -297,6 +350,87 @@ export interface paths {
         put?: never;
         /** Takes one data plane out: it takes no new requests, finishes those it has, and ends. */
         post: operations["post_dataplanes_id_drain"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/db-backups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All backups. */
+        get: operations["get_db_backups"];
+        /** Makes a backup, unless the newest one says the same. */
+        put: operations["put_db_backups"];
+        /** Makes the configuration what it was when the backup was made. */
+        post: operations["post_db_backups"];
+        /**
+         * Removes backups: those beyond `keepLatest` and those older than `retentionDays`, or without either what is beyond
+         *     the newest 20, one of each of 7 days and one of each of 4 weeks.
+         */
+        delete: operations["delete_db_backups"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/db-backups/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The configuration as a SQLite file, in the tables of the first version. A program, with a key or a
+         *     token, has to send `X-Export-Confirm: 1`.
+         */
+        get: operations["get_db_backups_export"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/db-backups/exportAll": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A `tar.gz` of `storage.sqlite`, `settings.json`, `combos.json`, `providers.json`, `api-keys.json` and
+         *     `metadata.json`. The credentials in the first are sealed under `STORAGE_ENCRYPTION_KEY`, in the others there are
+         *     none.
+         */
+        get: operations["get_db_backups_exportAll"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/db-backups/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Takes a file over: `replace` makes it the configuration, `merge` puts it on top of what is there. */
+        post: operations["post_db_backups_import"];
         delete?: never;
         options?: never;
         head?: never;
@@ -607,6 +741,228 @@ export interface paths {
         post?: never;
         /** Closes every circuit breaker. */
         delete: operations["delete_monitoring_health"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/oauth/codex/poll-callback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Nobody listens, so nobody comes back. */
+        post: operations["post_oauth_codex_poll_callback"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/oauth/codex/start-callback-server": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Not offered: Codex is signed in to by its vendor's own client. */
+        get: operations["get_oauth_codex_start_callback_server"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/oauth/cursor/auto-import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Never finds anything: what other programs keep is not read. */
+        get: operations["get_oauth_cursor_auto_import"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/oauth/cursor/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Not offered: there is no public API behind Cursor's tokens. */
+        get: operations["get_oauth_cursor_import"];
+        put?: never;
+        /** Not offered: there is no public API behind Cursor's tokens. */
+        post: operations["post_oauth_cursor_import"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/oauth/kiro/auto-import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Never finds anything: what other programs keep is not read. */
+        get: operations["get_oauth_kiro_auto_import"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/oauth/kiro/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Not offered: there is no public API behind Kiro's tokens. */
+        post: operations["post_oauth_kiro_import"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/oauth/kiro/social-authorize": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Not offered: Kiro is signed in to by its vendor's own client. */
+        get: operations["get_oauth_kiro_social_authorize"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/oauth/kiro/social-exchange": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Not offered: Kiro is signed in to by its vendor's own client. */
+        post: operations["post_oauth_kiro_social_exchange"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/oauth/providers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where accounts can be signed in to. */
+        get: operations["get_oauth_providers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/oauth/{provider}/authorize": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Begins to sign in: where to send people, and what they bring back. */
+        get: operations["get_oauth_provider_authorize"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/oauth/{provider}/device-code": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Begins to sign in: what to type in, and where. */
+        get: operations["get_oauth_provider_device_code"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/oauth/{provider}/exchange": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ends it: what the provider's page gave becomes a connection. */
+        post: operations["post_oauth_provider_exchange"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/oauth/{provider}/poll": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Asks whether somebody has decided. Too early, nobody is asked. */
+        post: operations["post_oauth_provider_poll"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -1613,6 +1969,10 @@ export interface components {
             /** @description Sunday first. */
             weeklyPattern: components["schemas"]["WeekdayView"][];
         };
+        AutoImportView: {
+            error: string;
+            found: boolean;
+        };
         AvailabilityAnswer: components["schemas"]["ModelAvailabilityView"] | components["schemas"]["AvailabilityCleared"];
         /** @description With `provider` it clears, without it only looks. */
         AvailabilityBody: {
@@ -1654,6 +2014,77 @@ export interface components {
                  */
                 running: number;
             };
+        };
+        BackupCleanup: {
+            /**
+             * Format: int32
+             * @description This many of the newest stay.
+             */
+            keepLatest?: number | null;
+            /**
+             * Format: int32
+             * @description Older ones go.
+             */
+            retentionDays?: number | null;
+        };
+        BackupCreated: {
+            created: boolean;
+            createdAt: components["schemas"]["Stamp"];
+            filename: string;
+            id: string;
+            /**
+             * Format: int64
+             * @description Bytes.
+             */
+            size: number;
+        };
+        BackupList: {
+            /** @description Newest first. */
+            backups: components["schemas"]["BackupView"][];
+        };
+        BackupRestore: {
+            backupId: string;
+            /** @description `false` restores nothing. */
+            confirm?: boolean | null;
+        };
+        BackupRestored: components["schemas"]["BundleCounts"] & {
+            backupId: string;
+            /** Format: int64 */
+            configRevision: number;
+            restored: boolean;
+            /**
+             * Format: int32
+             * @description Secrets that do not open, because `STORAGE_ENCRYPTION_KEY` was changed: their connections are switched off.
+             */
+            undecryptable: number;
+            warnings: string[];
+        };
+        BackupView: {
+            /** Format: int32 */
+            apiKeyCount?: number | null;
+            /** Format: int32 */
+            comboCount?: number | null;
+            /**
+             * Format: int32
+             * @description Absent where the file cannot be read.
+             */
+            connectionCount?: number | null;
+            createdAt: components["schemas"]["Stamp"];
+            filename: string;
+            id: string;
+            /** Format: int32 */
+            nodeCount?: number | null;
+            /** @description `manual`, `auto`, `pre-restore`, `pre-import`, or `pre-write` of the first version. */
+            reason: string;
+            /**
+             * Format: int64
+             * @description Bytes.
+             */
+            size: number;
+        };
+        BackupsCleaned: {
+            cleaned: boolean;
+            deleted: number;
         };
         BanView: {
             ip: string;
@@ -1810,6 +2241,31 @@ export interface components {
         BuiltInModelList: {
             models: components["schemas"]["BuiltInModel"][];
         };
+        /** @description How much of it there is. */
+        BundleCounts: {
+            /** Format: int32 */
+            apiKeyCount: number;
+            /** Format: int32 */
+            comboCount: number;
+            /** Format: int32 */
+            connectionCount: number;
+            /** Format: int32 */
+            nodeCount: number;
+        };
+        BundleImported: components["schemas"]["BundleCounts"] & {
+            /** Format: int64 */
+            configRevision: number;
+            filename: string;
+            /** @description `false` after a dry run. */
+            imported: boolean;
+            /**
+             * Format: int32
+             * @description Secrets that do not open: their connections are switched off until they are given again.
+             */
+            undecryptable: number;
+            /** @description What could be taken over only in part. */
+            warnings: string[];
+        };
         CacheForgotten: {
             message: string;
             success: boolean;
@@ -1891,6 +2347,71 @@ export interface components {
              */
             expiredRemoved: number;
             ok: boolean;
+        };
+        CliToolFile: {
+            /** @description `json` or `toml`. */
+            format: string;
+            /** @description Merged into what is there, object by object. */
+            merge: Record<string, unknown>;
+            path: string;
+        };
+        /** @description What to write, and a script that does. */
+        CliToolFiles: {
+            /** @description Never: it is for whoever has the tool to run the script. */
+            applied: boolean;
+            files: components["schemas"]["CliToolFile"][];
+            message: string;
+            script: components["schemas"]["CliToolScript"];
+            settingsPath: string;
+            success: boolean;
+        };
+        CliToolRemoved: {
+            message: string;
+            success: boolean;
+        };
+        CliToolScript: {
+            powershell: string;
+            /** @description For a shell, with Python 3. */
+            sh: string;
+        };
+        CliToolSettings: {
+            apiKey?: string | null;
+            /** @description Where clients reach the gateway; required for the other tools, as is the model. */
+            baseUrl?: string | null;
+            /** @description Of Claude Code, and required there. */
+            env?: {
+                [key: string]: string;
+            } | null;
+            model?: string | null;
+        };
+        CliToolSettingsView: components["schemas"]["CliToolView"] & {
+            /** @description The same, of a tool whose settings are TOML. */
+            config?: string | null;
+            hasOmniRoute: boolean;
+            /** @description They are not read. */
+            settings?: Record<string, unknown> | null;
+            settingsPath?: string | null;
+        };
+        CliToolStatus: {
+            /** @description By id of the tool. */
+            tools: {
+                [key: string]: components["schemas"]["CliToolView"];
+            };
+        };
+        /** @description What is known of a tool on this machine: nothing. */
+        CliToolView: {
+            command?: string | null;
+            commandPath?: string | null;
+            /** @description Where its settings are, on the machine of whoever uses it. */
+            configPath?: string | null;
+            installed: boolean;
+            message: string;
+            /** @description `remote_control_plane`, or `not_required` for a tool without a program. */
+            reason: string;
+            requiresBinary: boolean;
+            runnable: boolean;
+            runtimeMode: string;
+            toolId: string;
         };
         ComboBody: {
             config?: components["schemas"]["ComboConfig"] | null;
@@ -2182,9 +2703,12 @@ export interface components {
             displayName?: string | null;
             email?: string | null;
             errorCode?: string | null;
+            expiresAt?: components["schemas"]["Stamp"] | null;
             /** Format: int32 */
             globalPriority?: number | null;
+            hasAccessToken: boolean;
             hasApiKey: boolean;
+            hasRefreshToken: boolean;
             /**
              * Format: int32
              * @description Minutes; 0 = never.
@@ -2197,6 +2721,7 @@ export interface components {
             lastErrorAt?: components["schemas"]["Stamp"] | null;
             lastErrorSource?: string | null;
             lastErrorType?: string | null;
+            lastHealthCheckAt?: components["schemas"]["Stamp"] | null;
             lastTested?: components["schemas"]["Stamp"] | null;
             maskedApiKey?: string | null;
             name?: string | null;
@@ -2208,8 +2733,10 @@ export interface components {
             provider: string;
             providerSpecificData: Record<string, unknown>;
             rateLimitProtection: boolean;
+            scope?: string | null;
             /** @description `unknown`, `active`, `error` or `expired`. */
             testStatus: string;
+            tokenType?: string | null;
             updatedAt: components["schemas"]["Stamp"];
         };
         ConsoleLine: {
@@ -2761,6 +3288,22 @@ export interface components {
              */
             windowMs: number;
         };
+        /** @description For the description only. */
+        ImportForm: {
+            /** @description Find out what would be, and change nothing. */
+            dryRun?: boolean | null;
+            /** @description The `STORAGE_ENCRYPTION_KEY` of the installation that wrote the file, where it is another one. */
+            encryptionKey?: string | null;
+            /**
+             * Format: binary
+             * @description A SQLite file of 4 KiB to 100 MiB whose name ends in `.sqlite`.
+             */
+            file: string;
+            mode?: components["schemas"]["ImportMode"] | null;
+            passphrase?: string | null;
+        };
+        /** @enum {string} */
+        ImportMode: "replace" | "merge";
         InitView: {
             clusterId: string;
             initialized: boolean;
@@ -2953,6 +3496,14 @@ export interface components {
             /** @description Whose password it is; the first account's without it. */
             username?: string | null;
         };
+        /** @description As other gateways answer while nobody has come back. */
+        LoopbackView: {
+            /** @description `no_server` */
+            error: string;
+            errorDescription: string;
+            pending: boolean;
+            success: boolean;
+        };
         /** @description A member, written as a bare string when it has no weight. */
         Member: string | components["schemas"]["WeightedMember"];
         /** @description The memory of data planes alone. */
@@ -3117,6 +3668,106 @@ export interface components {
             type: string;
             updatedAt: components["schemas"]["Stamp"];
         };
+        OAuthAuthorization: {
+            /** @description Where to send whoever signs in. */
+            authUrl: string;
+            callbackPath: string;
+            codeChallenge: string;
+            /** @description Always `server`: the verifier stays here. */
+            codeVerifier: string;
+            /** @description `popup`: the page comes back here by itself; `paste`: whoever signs in copies the code or the address. */
+            completion: string;
+            expiresAt: components["schemas"]["Stamp"];
+            /** Format: uuid */
+            flowId: string;
+            flowType: string;
+            redirectUri: string;
+            /** @description Comes back with the code, and is used once. */
+            state: string;
+        };
+        /** @description In the words of RFC 8628, as older clients read them. */
+        OAuthDevice: {
+            /** @description Always `server`: the verifier stays here. */
+            codeVerifier: string;
+            /**
+             * Format: uuid
+             * @description A handle: the provider's stays here.
+             */
+            device_code: string;
+            expiresAt: components["schemas"]["Stamp"];
+            /**
+             * Format: int64
+             * @description Seconds.
+             */
+            expires_in: number;
+            /** Format: uuid */
+            flowId: string;
+            /**
+             * Format: int32
+             * @description Seconds between two polls.
+             */
+            interval: number;
+            /** @description What to type in. */
+            user_code: string;
+            /** @description Where. */
+            verification_uri: string;
+            /** @description The same with the code in it. */
+            verification_uri_complete?: string | null;
+        };
+        OAuthExchange: {
+            /** @description The whole address that the provider sent the browser to, instead of both. */
+            callbackUrl?: string | null;
+            /** @description May have the state behind a `#`. */
+            code?: string | null;
+            /** @description Accepted and not believed: the flow has it. */
+            codeVerifier?: string | null;
+            /** Format: uuid */
+            flowId?: string | null;
+            /** @description Accepted and not believed: the flow knows it. */
+            redirectUri?: string | null;
+            state?: string | null;
+        };
+        OAuthPoll: {
+            /** @description Accepted and not believed: the flow has it. */
+            codeVerifier?: string | null;
+            /** @description The same by its older name. */
+            deviceCode?: string | null;
+            extraData?: Record<string, unknown> | null;
+            flowId?: string | null;
+        };
+        /** @description How a sign-in stands. */
+        OAuthPolled: {
+            connection?: components["schemas"]["SignedInConnection"] | null;
+            /** @description In the words of RFC 8628 section 3.5. */
+            error?: string | null;
+            errorDescription?: string | null;
+            /** @description It makes sense to ask again. */
+            pending: boolean;
+            /**
+             * Format: int32
+             * @description Seconds until it does.
+             */
+            retryAfter?: number | null;
+            success: boolean;
+        };
+        OAuthProviderList: {
+            providers: components["schemas"]["OAuthProviderView"][];
+        };
+        /** @description A provider that accounts are signed in to, or that people ask for. */
+        OAuthProviderView: {
+            /** @description The operator has a client there, so that accounts can be signed in to. */
+            configured: boolean;
+            /** @description `code`: a page of the provider's and back; `device`: a code that is typed in there; null: not offered. */
+            flow?: string | null;
+            id: string;
+            /** @description What to do where it is not offered. */
+            instead?: string | null;
+            name: string;
+            /** @description Where the provider sends people, if not to `/callback` here. */
+            redirectUri?: string | null;
+            /** @description What names the client. */
+            setting: string;
+        };
         OperationRequest: {
             /**
              * Format: int32
@@ -3277,7 +3928,7 @@ export interface components {
         };
         PricedProvider: {
             alias: string;
-            /** @description `apikey`. */
+            /** @description `apikey` or `oauth`. */
             authType: string;
             /** @description The dialect its servers speak. */
             format: string;
@@ -3375,6 +4026,8 @@ export interface components {
         ProviderEntry: {
             /** @description Some enabled connection belongs to it. */
             active: boolean;
+            /** @description `apikey`, or `oauth`: accounts are signed in to, and take no key. */
+            authType: string;
             /** @description An endpoint of the operator's own. */
             custom: boolean;
             /** @description What a connection names as its provider. */
@@ -3569,8 +4222,11 @@ export interface components {
         /** @description What every endpoint answers when it does not do what it was asked to. */
         Refusal: {
             error: components["schemas"]["RefusalReason"];
+            errorDescription?: string | null;
             /** @description True while the installation has no password yet. */
             needsSetup?: boolean;
+            /** @description What a provider refused a sign-in with, in the words of RFC 6749. */
+            providerError?: string | null;
             /**
              * Format: int32
              * @description What a provider answered, when it is the provider that refused.
@@ -3896,6 +4552,18 @@ export interface components {
             requireLogin: boolean;
             setupComplete: boolean;
             version: string;
+        };
+        /** @description An account was signed in to. */
+        SignedIn: {
+            connection: components["schemas"]["SignedInConnection"];
+            success: boolean;
+        };
+        SignedInConnection: {
+            displayName?: string | null;
+            email?: string | null;
+            /** Format: uuid */
+            id: string;
+            provider: string;
         };
         /**
          * Format: date-time
@@ -5096,6 +5764,251 @@ export interface operations {
             };
         };
     };
+    get_cli_tools_runtime_toolId: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                toolId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CliToolView"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description what was asked cannot be done */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description something it takes is out of order */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+        };
+    };
+    get_cli_tools_status: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CliToolStatus"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description what was asked cannot be done */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description something it takes is out of order */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+        };
+    };
+    get_cli_tools_settings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                settings: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CliToolSettingsView"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description what was asked cannot be done */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description something it takes is out of order */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+        };
+    };
+    post_cli_tools_settings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                settings: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CliToolSettings"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CliToolFiles"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description what was asked cannot be done */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description something it takes is out of order */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+        };
+    };
+    delete_cli_tools_settings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                settings: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CliToolRemoved"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description what was asked cannot be done */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description something it takes is out of order */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+        };
+    };
     get_combos: {
         parameters: {
             query?: never;
@@ -5772,6 +6685,445 @@ export interface operations {
                 };
             };
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description what was asked cannot be done */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description something it takes is out of order */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+        };
+    };
+    get_db_backups: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BackupList"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description what was asked cannot be done */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description something it takes is out of order */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+        };
+    };
+    put_db_backups: {
+        parameters: {
+            query?: {
+                /** @description Also when nothing changed since the last one. */
+                force?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BackupCreated"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description what was asked cannot be done */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description something it takes is out of order */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+        };
+    };
+    post_db_backups: {
+        parameters: {
+            query?: {
+                /** @description `applied`: answer when every connected data plane runs the new revision. */
+                wait?: string;
+                /** @description How long to wait at most, 100 to 10000 milliseconds. */
+                waitMs?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BackupRestore"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BackupRestored"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description what was asked cannot be done */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description something it takes is out of order */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+        };
+    };
+    delete_db_backups: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["BackupCleanup"] | null;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BackupsCleaned"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description what was asked cannot be done */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description something it takes is out of order */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+        };
+    };
+    get_db_backups_export: {
+        parameters: {
+            query?: {
+                /**
+                 * @description `encrypted` under the `STORAGE_ENCRYPTION_KEY` of this installation, `omit`, or `passphrase`: the one in the
+                 *     header `X-Export-Passphrase`, at least 12 characters.
+                 */
+                secrets?: "encrypted" | "omit" | "passphrase";
+                /**
+                 * @description Some of `config`, `usage` and `logs`, separated by commas. The configuration is always there, and of requests
+                 *     the newest 250000.
+                 */
+                include?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": number[];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description what was asked cannot be done */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description something it takes is out of order */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+        };
+    };
+    get_db_backups_exportAll: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/gzip": number[];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description what was asked cannot be done */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description something it takes is out of order */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+        };
+    };
+    post_db_backups_import: {
+        parameters: {
+            query?: {
+                /** @description `applied`: answer when every connected data plane runs the new revision. */
+                wait?: string;
+                /** @description How long to wait at most, 100 to 10000 milliseconds. */
+                waitMs?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": components["schemas"]["ImportForm"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BundleImported"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7646,6 +8998,694 @@ export interface operations {
                 };
             };
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description what was asked cannot be done */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description something it takes is out of order */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+        };
+    };
+    post_oauth_codex_poll_callback: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LoopbackView"];
+                };
+            };
+            /** @description what was asked cannot be done */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description something it takes is out of order */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+        };
+    };
+    get_oauth_codex_start_callback_server: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description what was asked cannot be done */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description something it takes is out of order */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+        };
+    };
+    get_oauth_cursor_auto_import: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AutoImportView"];
+                };
+            };
+            /** @description what was asked cannot be done */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description something it takes is out of order */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+        };
+    };
+    get_oauth_cursor_import: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description what was asked cannot be done */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description something it takes is out of order */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+        };
+    };
+    post_oauth_cursor_import: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description what was asked cannot be done */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description something it takes is out of order */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+        };
+    };
+    get_oauth_kiro_auto_import: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AutoImportView"];
+                };
+            };
+            /** @description what was asked cannot be done */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description something it takes is out of order */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+        };
+    };
+    post_oauth_kiro_import: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description what was asked cannot be done */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description something it takes is out of order */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+        };
+    };
+    get_oauth_kiro_social_authorize: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description what was asked cannot be done */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description something it takes is out of order */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+        };
+    };
+    post_oauth_kiro_social_exchange: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description what was asked cannot be done */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description something it takes is out of order */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+        };
+    };
+    get_oauth_providers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OAuthProviderList"];
+                };
+            };
+            /** @description what was asked cannot be done */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description something it takes is out of order */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+        };
+    };
+    get_oauth_provider_authorize: {
+        parameters: {
+            query?: {
+                /** @description Where the provider sends people back to: `/callback` here, unless told otherwise. */
+                redirect_uri?: string;
+                /** @description The connection whose account signs in again. */
+                connectionId?: string;
+            };
+            header?: never;
+            path: {
+                provider: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OAuthAuthorization"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description what was asked cannot be done */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description something it takes is out of order */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+        };
+    };
+    get_oauth_provider_device_code: {
+        parameters: {
+            query?: {
+                /** @description The connection whose account signs in again. */
+                connectionId?: string;
+            };
+            header?: never;
+            path: {
+                provider: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OAuthDevice"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description what was asked cannot be done */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description something it takes is out of order */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+        };
+    };
+    post_oauth_provider_exchange: {
+        parameters: {
+            query?: {
+                /** @description `applied`: answer when every connected data plane runs the new revision. */
+                wait?: string;
+                /** @description How long to wait at most, 100 to 10000 milliseconds. */
+                waitMs?: number;
+            };
+            header?: never;
+            path: {
+                provider: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OAuthExchange"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignedIn"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description what was asked cannot be done */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description something it takes is out of order */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+        };
+    };
+    post_oauth_provider_poll: {
+        parameters: {
+            query?: {
+                /** @description `applied`: answer when every connected data plane runs the new revision. */
+                wait?: string;
+                /** @description How long to wait at most, 100 to 10000 milliseconds. */
+                waitMs?: number;
+            };
+            header?: never;
+            path: {
+                provider: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OAuthPoll"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OAuthPolled"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            502: {
                 headers: {
                     [name: string]: unknown;
                 };
