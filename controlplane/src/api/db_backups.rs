@@ -15,7 +15,7 @@ use axum::{
     Json,
     extract::{DefaultBodyLimit, State},
     http::StatusCode,
-    response::{IntoResponse, Response},
+    response::Response,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -77,6 +77,15 @@ struct BackupCreated {
 #[schema(as = BackupUnchanged)]
 struct Unchanged {
     message: &'static str,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+#[schema(as = BackupMade)]
+enum Made {
+    Created(BackupCreated),
+    /// The newest one says the same.
+    Unchanged(Unchanged),
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -194,30 +203,28 @@ async fn list(State(ctx): State<Ctx>, _: Reader) -> Result<Json<BackupList>, Api
 
 /// Makes a backup, unless the newest one says the same.
 #[utoipa::path(put, path = "/api/db-backups", tag = "backups", params(CreateQuery),
-    responses((status = 200, body = BackupCreated), (status = 409), (status = 503)))]
+    responses((status = 200, body = Made), (status = 409), (status = 503)))]
 async fn create(
     State(ctx): State<Ctx>,
     operator: AdminOrKey,
     Query(query): Query<CreateQuery>,
-) -> Result<Response, ApiError> {
+) -> Result<Json<Made>, ApiError> {
     let made = ctx
         .backups
         .create(&operator.origin, Reason::Manual, query.force)
         .await?;
-    Ok(match made {
-        None => Json(Unchanged {
+    Ok(Json(match made {
+        None => Made::Unchanged(Unchanged {
             message: "nothing changed since the last backup",
-        })
-        .into_response(),
-        Some(backup) => Json(BackupCreated {
+        }),
+        Some(backup) => Made::Created(BackupCreated {
             created: true,
             id: backup.id.to_string(),
             filename: backup.id.to_string(),
             created_at: Stamp(backup.created_at),
             size: backup.size,
-        })
-        .into_response(),
-    })
+        }),
+    }))
 }
 
 /// Makes the configuration what it was when the backup was made.

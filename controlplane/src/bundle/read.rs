@@ -268,7 +268,8 @@ impl Reader {
         }
         let lost = matches!(credential, Credential::Lost);
         let mut is_active = row.flag("is_active").unwrap_or(true) && !lost;
-        if auth_type == "oauth" && matches!(credential, Credential::Absent) && is_active {
+        let is_foreign = !self.is_ours();
+        if is_foreign && auth_type == "oauth" && matches!(credential, Credential::Absent) && is_active {
             is_active = false;
             let name = name.as_deref().unwrap_or(&provider);
             self.warn(format!(

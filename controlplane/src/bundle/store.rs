@@ -120,6 +120,13 @@ async fn connections(conn: &mut PgConnection, rows: Value) -> Result<(), sqlx::E
     )
     .execute(&mut *conn)
     .await?;
+    // tokens of accounts stay where they are and are in no bundle: without any there is nothing to call with
+    sqlx::query!(
+        "update provider_connection set is_active = false
+         where auth_type = 'oauth' and is_active and coalesce(api_key, access_token, refresh_token) is null"
+    )
+    .execute(&mut *conn)
+    .await?;
     // priorities of one provider are always 1..n
     sqlx::query!(
         "update provider_connection as c set priority = wanted.place::int

@@ -727,3 +727,30 @@ async fn without_a_place_for_backups_there_are_none_and_nothing_is_replaced() {
     answer.expect_error(503, "SERVER_002");
     assert_eq!(revision(&api).await, before);
 }
+
+#[tokio::test]
+async fn an_account_that_is_signed_in_to_stays_so_through_a_restore_here_and_is_switched_off_elsewhere() {
+    let (kept, other) = (Kept::start().await, Kept::start().await);
+    let id = Uuid::now_v7();
+    sqlx::query(
+        "insert into provider_connection (id, provider, auth_type, name, account, priority, access_token)
+         values ($1, 'openai', 'oauth', 'ann', 'ann', 1, 'sealed')",
+    )
+    .bind(id)
+    .execute(kept.api.db.pool())
+    .await
+    .unwrap();
+    let row = async |api: &Api| -> (bool, Option<Vec<u8>>) {
+        sqlx::query_as("select is_active, access_token from provider_connection where id = $1")
+            .bind(id)
+            .fetch_one(api.db.pool())
+            .await
+            .unwrap()
+    };
+    let created = kept.api.put(PATH, json!({})).await.expect(200).clone();
+    let restore = json!({ "backupId": created["id"] });
+    kept.api.post(PATH, restore).await.expect(200);
+    assert_eq!(row(&kept.api).await, (true, Some(b"sealed".to_vec())));
+    other.import(&kept.export("").await, &[]).await.expect(200);
+    assert_eq!(row(&other.api).await, (false, None));
+}

@@ -60,7 +60,11 @@ const ROUTES: &[(&str, &str, May)] = &[
     ("POST", "/api/oauth/{provider}/exchange", AdministerInPerson),
     ("GET", "/api/oauth/{provider}/device-code", AdministerInPerson),
     ("POST", "/api/oauth/{provider}/poll", AdministerInPerson),
-    ("GET", "/api/oauth/codex/start-callback-server", AdministerInPerson),
+    (
+        "GET",
+        "/api/oauth/codex/start-callback-server",
+        AdministerInPerson,
+    ),
     ("POST", "/api/oauth/codex/poll-callback", AdministerInPerson),
     ("GET POST", "/api/oauth/cursor/import", AdministerInPerson),
     ("GET", "/api/oauth/cursor/auto-import", AdministerInPerson),

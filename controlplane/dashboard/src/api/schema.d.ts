@@ -2042,6 +2042,7 @@ export interface components {
             /** @description Newest first. */
             backups: components["schemas"]["BackupView"][];
         };
+        BackupMade: components["schemas"]["BackupCreated"] | components["schemas"]["BackupUnchanged"];
         BackupRestore: {
             backupId: string;
             /** @description `false` restores nothing. */
@@ -2058,6 +2059,9 @@ export interface components {
              */
             undecryptable: number;
             warnings: string[];
+        };
+        BackupUnchanged: {
+            message: string;
         };
         BackupView: {
             /** Format: int32 */
@@ -6774,7 +6778,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["BackupCreated"];
+                    "application/json": components["schemas"]["BackupMade"];
                 };
             };
             409: {
