@@ -90,7 +90,12 @@ pub(super) fn build(rows: Rows, secrets: &Secrets) -> Resources {
         .chain(rewriting)
         .chain(routing.into_iter().flatten())
         .chain(rows.nodes.into_iter().map(provider_node))
-        .chain(rows.connections.into_iter().map(|row| connection(row, secrets)))
+        .chain(
+            rows.connections
+                .into_iter()
+                .filter(is_of_use)
+                .map(|row| connection(row, secrets)),
+        )
         .chain(rows.aliases.into_iter().map(alias))
         .chain(rows.combos.into_iter().map(|row| {
             let members = members.remove(&row.id).unwrap_or_default();
@@ -216,6 +221,11 @@ fn provider_node(row: NodeRow) -> Resource {
         id: row.id,
         body: Some(Body::ProviderNode(node)),
     }
+}
+
+/// An account that is switched off and that nobody is signed in to has nothing to call with.
+fn is_of_use(row: &ConnectionRow) -> bool {
+    row.is_active || row.auth_type != "oauth" || row.access_token.is_some()
 }
 
 fn connection(row: ConnectionRow, secrets: &Secrets) -> Resource {
