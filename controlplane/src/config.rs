@@ -16,6 +16,7 @@ use runtime::{
 };
 use serde::{Deserialize, Deserializer, de::Error as _};
 use thiserror::Error;
+use url::Url;
 
 use crate::{
     account::Role,
@@ -185,9 +186,9 @@ pub struct OidcConfig {
     pub roles: Vec<RoleOf>,
     /// For whoever no value gives a role; none lets them not in.
     pub default_role: Option<Role>,
-    /// Where the identity provider sends people back to, when it cannot be seen from their request:
-    /// `https://…/api/auth/oidc/callback`.
-    pub redirect_url: Option<String>,
+    /// Where the identity provider sends people back to, as it is registered there:
+    /// `https://…/api/auth/oidc/callback`. Never taken from a request, whose headers anybody may write.
+    pub redirect_url: Option<Url>,
     /// What the button on the sign-in page says.
     pub name: String,
 }
@@ -223,6 +224,24 @@ pub enum SettingError {
     Secret(#[from] WeakSecret),
     #[error(transparent)]
     OAuth(#[from] ClientError),
+    #[error(transparent)]
+    Oidc(#[from] IncompleteOidc),
+}
+
+/// Single sign-on that cannot work.
+#[derive(Debug, PartialEq, Eq, Error)]
+pub enum IncompleteOidc {
+    #[error(
+        "OIDC_ISSUER is `{0}`, which is no address: write it as the identity provider does, with https://"
+    )]
+    Issuer(String),
+    #[error("OIDC_ISSUER is set and OIDC_CLIENT_ID is not: register this gateway at the identity provider")]
+    Client,
+    #[error(
+        "OIDC_ISSUER is set and OIDC_REDIRECT_URL is not: it is the address that is registered at the identity \
+         provider, https://<this gateway>/api/auth/oidc/callback"
+    )]
+    RedirectUrl,
 }
 
 #[derive(Debug, Error)]
@@ -286,6 +305,7 @@ impl ApiConfig {
     /// Refuses secrets that are missing, short or guessable, and clients that cannot work.
     pub fn check(&self) -> Result<(), SettingError> {
         self.oauth.check()?;
+        self.oidc.check()?;
         check_secret("JWT_SECRET", &self.jwt_secret, 32)?;
         check_secret("API_KEY_SECRET", &self.api_key_secret, 16)?;
         check_secret("STORAGE_ENCRYPTION_KEY", &self.storage_encryption_key, 32)?;
@@ -345,6 +365,25 @@ impl Default for ApiConfig {
 }
 
 // === impl OidcConfig ===
+
+impl OidcConfig {
+    /// Refuses a sign-in that nobody would come back from.
+    pub fn check(&self) -> Result<(), IncompleteOidc> {
+        let Some(issuer) = &self.issuer else {
+            return Ok(());
+        };
+        if Url::parse(issuer).is_err() {
+            return Err(IncompleteOidc::Issuer(issuer.clone()));
+        }
+        if self.client_id.is_empty() {
+            return Err(IncompleteOidc::Client);
+        }
+        match self.redirect_url {
+            Some(_) => Ok(()),
+            None => Err(IncompleteOidc::RedirectUrl),
+        }
+    }
+}
 
 impl Default for OidcConfig {
     fn default() -> Self {
@@ -447,6 +486,20 @@ mod tests {
         }
         let strong = Secret::new("vS3l0Cq9bTn8yHk2wXe7uRz4mPa6fGd1".to_owned());
         assert!(check_secret("JWT_SECRET", &strong, 32).is_ok());
+    }
+
+    #[test]
+    fn single_sign_on_that_cannot_work_is_refused_with_the_name_of_the_variable() {
+        let mut oidc = OidcConfig::default();
+        assert_eq!(oidc.check(), Ok(()));
+        oidc.issuer = Some("id.example".to_owned());
+        assert_eq!(oidc.check(), Err(IncompleteOidc::Issuer("id.example".to_owned())));
+        oidc.issuer = Some("https://id.example".to_owned());
+        assert_eq!(oidc.check(), Err(IncompleteOidc::Client));
+        oidc.client_id = "gateway".to_owned();
+        assert_eq!(oidc.check(), Err(IncompleteOidc::RedirectUrl));
+        oidc.redirect_url = Some("https://here.example/api/auth/oidc/callback".parse().unwrap());
+        assert_eq!(oidc.check(), Ok(()));
     }
 
     #[test]

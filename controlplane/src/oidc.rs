@@ -1,34 +1,35 @@
-//! Login by OpenID Connect: authorization code with PKCE, by the specification's own words, through the egress client.
+//! Login by OpenID Connect: authorization code with PKCE, against the provider that the configuration names.
 //!
 //! [`begin`] sends somebody to the identity provider and gives the caller a [`Flow`] to keep for them; [`finish`]
 //! takes that flow and what came back, and says who it is. What the provider says of itself is read anew for each of
 //! the two: a login is rare, and keys that were rotated meanwhile are nobody's problem.
+//!
+//! Rules from OpenID Connect Core 1.0 and Discovery 1.0, by their sections. Tokens are verified by `jsonwebtoken`.
 
-use std::{future::Future, pin::Pin, sync::Arc};
+mod token;
 
+use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full, Limited};
-use openidconnect::{
-    AccessTokenHash, AdditionalClaims, AuthenticationFlow, AuthorizationCode, ClientId, ClientSecret,
-    CsrfToken, EmptyExtraTokenFields, EndpointMaybeSet, EndpointNotSet, EndpointSet, HttpRequest,
-    HttpResponse, IdTokenFields, IssuerUrl, Nonce, OAuth2TokenResponse, PkceCodeChallenge, PkceCodeVerifier,
-    RedirectUrl, Scope, StandardErrorResponse, StandardTokenResponse, TokenResponse, UserInfoClaims,
-    core::{
-        CoreAuthDisplay, CoreAuthPrompt, CoreErrorResponseType, CoreGenderClaim, CoreJsonWebKey,
-        CoreJweContentEncryptionAlgorithm, CoreJwsSigningAlgorithm, CoreProviderMetadata, CoreResponseType,
-        CoreRevocableToken, CoreRevocationErrorResponse, CoreTokenIntrospectionResponse, CoreTokenType,
-    },
-};
-use runtime::egress::Egress;
-use serde::{Deserialize, Serialize};
+use http::{Method, Request, StatusCode, header};
+use http_body_util::Full;
+use jsonwebtoken::jwk::JwkSet;
+use runtime::{crypto, egress::Egress, secret::Secret};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 use thiserror::Error;
-use url::Url;
+use url::{Url, form_urlencoded};
 
-use crate::{account::Role, config::OidcConfig};
+pub use self::token::TokenError;
+use crate::{
+    account::Role,
+    config::OidcConfig,
+    oauth::pkce,
+    probe::{self, ProbeError},
+};
 
-/// A discovery document or a key set is a few kilobytes.
-const MAX_ANSWER: usize = 1 << 20;
+/// 43 letters and digits have 256 bits.
+const RANDOM_LENGTH: usize = 43;
+const FORM: &str = "application/x-www-form-urlencoded";
 
 /// What a login remembers between leaving and coming back. Secret: whoever has it and the code is logged in.
 #[derive(Debug, Serialize, Deserialize)]
@@ -36,7 +37,6 @@ pub struct Flow {
     pub state: String,
     nonce: String,
     verifier: String,
-    redirect_url: String,
 }
 
 /// Who came back.
@@ -53,201 +53,257 @@ pub struct Identity {
 
 #[derive(Debug, Error)]
 pub enum OidcError {
-    #[error("OIDC_ISSUER or OIDC_REDIRECT_URL is no address")]
-    Address(#[from] url::ParseError),
-    #[error("the identity provider cannot be asked: {0}")]
-    Discovery(String),
-    #[error("the identity provider does not give a token: {0}")]
-    Token(String),
-    #[error("what the identity provider says of somebody cannot be believed: {0}")]
-    Claims(String),
+    #[error("OIDC_ISSUER and OIDC_REDIRECT_URL have to be addresses")]
+    Address,
+    #[error("the {what} of the identity provider cannot be asked at {url}")]
+    Call {
+        what: &'static str,
+        url: String,
+        source: ProbeError,
+    },
+    #[error("the {what} of the identity provider answers with status {status}")]
+    Status { what: &'static str, status: StatusCode },
+    #[error("the {what} of the identity provider answers in a way that no standard describes")]
+    Form {
+        what: &'static str,
+        source: serde_json::Error,
+    },
+    #[error("the identity provider calls itself `{0}`: OIDC_ISSUER has to be exactly that")]
+    Issuer(String),
+    #[error("the identity provider gives no token: {0}")]
+    Refused(String),
+    #[error("what the identity provider says of somebody cannot be believed")]
+    Token(#[from] TokenError),
+    #[error("the userinfo endpoint speaks of somebody else")]
+    Subject,
 }
 
-#[derive(Debug, Error)]
-enum CallError {
-    #[error("{0}")]
-    Call(String),
-    #[error("its answer is too long or ended early")]
-    Body,
-    #[error("its answer is none of HTTP")]
-    Head(#[from] http::Error),
+/// What a provider says of itself, Discovery section 3.
+#[derive(Debug, Deserialize)]
+struct Metadata {
+    issuer: String,
+    authorization_endpoint: Url,
+    token_endpoint: Url,
+    jwks_uri: Url,
+    userinfo_endpoint: Option<Url>,
+    /// None means the basic one alone.
+    token_endpoint_auth_methods_supported: Option<Vec<String>>,
 }
 
-/// Every claim there is, for the one that says what somebody may do.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct Claims(Map<String, Value>);
+/// The token endpoint's answer, Core section 3.1.3.3 and RFC 6749 section 5.2.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Granted {
+    Tokens {
+        id_token: Secret<String>,
+        access_token: Secret<String>,
+    },
+    Refused {
+        error: String,
+        #[serde(default)]
+        error_description: String,
+    },
+}
 
-type Client = openidconnect::Client<
-    Claims,
-    CoreAuthDisplay,
-    CoreGenderClaim,
-    CoreJweContentEncryptionAlgorithm,
-    CoreJsonWebKey,
-    CoreAuthPrompt,
-    StandardErrorResponse<CoreErrorResponseType>,
-    StandardTokenResponse<
-        IdTokenFields<
-            Claims,
-            EmptyExtraTokenFields,
-            CoreGenderClaim,
-            CoreJweContentEncryptionAlgorithm,
-            CoreJwsSigningAlgorithm,
-        >,
-        CoreTokenType,
-    >,
-    CoreTokenIntrospectionResponse,
-    CoreRevocableToken,
-    CoreRevocationErrorResponse,
-    EndpointSet,
-    EndpointNotSet,
-    EndpointNotSet,
-    EndpointNotSet,
-    EndpointMaybeSet,
-    EndpointMaybeSet,
->;
-
-type Answering = Pin<Box<dyn Future<Output = Result<HttpResponse, CallError>> + Send>>;
-
-impl AdditionalClaims for Claims {}
-
-/// Where to send somebody, and what to remember meanwhile. `callback` is where they come back to, unless the
-/// configuration says otherwise.
-pub async fn begin(
-    egress: &Arc<Egress>,
-    config: &OidcConfig,
-    callback: &str,
-) -> Result<(Url, Flow), OidcError> {
-    let redirect_url = config.redirect_url.clone().unwrap_or_else(|| callback.to_owned());
-    let client = discover(egress, config, &redirect_url).await?;
-    let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
-    let (url, state, nonce) = client
-        .authorize_url(
-            AuthenticationFlow::<CoreResponseType>::AuthorizationCode,
-            CsrfToken::new_random,
-            Nonce::new_random,
-        )
-        .add_scopes(config.scopes.iter().cloned().map(Scope::new))
-        .set_pkce_challenge(challenge)
-        .url();
+/// Where to send somebody, and what to remember meanwhile.
+pub async fn begin(egress: &Egress, config: &OidcConfig) -> Result<(Url, Flow), OidcError> {
+    let metadata = discover(egress, config).await?;
+    let (verifier, challenge) = pkce();
     let flow = Flow {
-        state: state.into_secret(),
-        nonce: nonce.secret().clone(),
-        verifier: verifier.into_secret(),
-        redirect_url,
+        state: crypto::random_token(RANDOM_LENGTH),
+        nonce: crypto::random_token(RANDOM_LENGTH),
+        verifier,
     };
+    let scopes = ["openid"]
+        .into_iter()
+        .chain(config.scopes.iter().map(String::as_str));
+    let mut url = metadata.authorization_endpoint;
+    url.query_pairs_mut()
+        .append_pair("response_type", "code")
+        .append_pair("client_id", &config.client_id)
+        .append_pair("redirect_uri", redirect_url(config)?)
+        .append_pair("scope", &Vec::from_iter(scopes).join(" "))
+        .append_pair("state", &flow.state)
+        .append_pair("nonce", &flow.nonce)
+        .append_pair("code_challenge", &challenge)
+        .append_pair("code_challenge_method", "S256");
     Ok((url, flow))
 }
 
 /// Who the code is about. The caller has compared the state.
 pub async fn finish(
-    egress: &Arc<Egress>,
+    egress: &Egress,
     config: &OidcConfig,
-    flow: Flow,
-    code: String,
+    flow: &Flow,
+    code: &str,
 ) -> Result<Identity, OidcError> {
-    let client = discover(egress, config, &flow.redirect_url).await?;
-    let http = caller(egress);
-    let exchange = client
-        .exchange_code(AuthorizationCode::new(code))
-        .map_err(|error| OidcError::Token(error.to_string()))?;
-    let tokens = exchange
-        .set_pkce_verifier(PkceCodeVerifier::new(flow.verifier))
-        .request_async(&http)
-        .await
-        .map_err(|error| OidcError::Token(error.to_string()))?;
+    let metadata = discover(egress, config).await?;
+    let request = token_request(config, &metadata, flow, code)?;
+    let (id_token, access_token) =
+        match read("token endpoint", &call(egress, "token endpoint", request).await?)? {
+            (
+                _,
+                Granted::Refused {
+                    error,
+                    error_description,
+                },
+            ) => {
+                return Err(OidcError::Refused(clean(&format!("{error} {error_description}"))));
+            }
+            (status, Granted::Tokens { .. }) if !status.is_success() => {
+                return Err(OidcError::Status {
+                    what: "token endpoint",
+                    status,
+                });
+            }
+            (
+                _,
+                Granted::Tokens {
+                    id_token,
+                    access_token,
+                },
+            ) => (id_token, access_token),
+        };
+    let keys: JwkSet = get(egress, "key set", &metadata.jwks_uri, None).await?;
+    let expected = token::Expected {
+        issuer: &metadata.issuer,
+        client_id: &config.client_id,
+        nonce: &flow.nonce,
+    };
+    let mut known = token::verify(id_token.expose(), &keys, &expected)?;
+    let subject = token::text(&known, "sub").unwrap_or_default();
 
-    let unbelievable = |why: String| OidcError::Claims(why);
-    let id_token = tokens
-        .id_token()
-        .ok_or_else(|| unbelievable("there is no id_token".to_owned()))?;
-    let verifier = client.id_token_verifier();
-    let claims = id_token
-        .claims(&verifier, &Nonce::new(flow.nonce))
-        .map_err(|error| unbelievable(error.to_string()))?;
-    if let Some(expected) = claims.access_token_hash() {
-        let algorithm = id_token
-            .signing_alg()
-            .map_err(|error| unbelievable(error.to_string()))?;
-        let key = id_token
-            .signing_key(&verifier)
-            .map_err(|error| unbelievable(error.to_string()))?;
-        let actual = AccessTokenHash::from_token(tokens.access_token(), algorithm, key)
-            .map_err(|error| unbelievable(error.to_string()))?;
-        if actual != *expected {
-            return Err(unbelievable("the access token is another one's".to_owned()));
+    // many providers keep all but the subject for a second question
+    if let Some(url) = &metadata.userinfo_endpoint {
+        let told: Map<String, Value> = get(egress, "userinfo endpoint", url, Some(&access_token)).await?;
+        // Core section 5.3.2
+        if token::text(&told, "sub").as_ref() != Some(&subject) {
+            return Err(OidcError::Subject);
         }
+        known.extend(told);
     }
-
-    // many providers keep all but the subject for the second question
-    let mut known = claims.additional_claims().0.clone();
-    let standard = serde_json::to_value(claims).map_err(|error| unbelievable(error.to_string()))?;
-    known.extend(standard.as_object().cloned().unwrap_or_default());
-    if let Ok(question) = client.user_info(tokens.access_token().clone(), Some(claims.subject().clone())) {
-        let told: UserInfoClaims<Claims, CoreGenderClaim> = question
-            .request_async(&http)
-            .await
-            .map_err(|error| unbelievable(error.to_string()))?;
-        let told = serde_json::to_value(told).map_err(|error| unbelievable(error.to_string()))?;
-        known.extend(told.as_object().cloned().unwrap_or_default());
-    }
-    let text = |name: &str| known.get(name).and_then(Value::as_str).map(str::to_owned);
-    let names = ["preferred_username", "email", "sub"]
-        .into_iter()
-        .filter_map(text);
+    let names = ["preferred_username", "email", "sub"];
     Ok(Identity {
-        subject: format!("{} {}", claims.issuer().as_str(), claims.subject().as_str()),
-        names: names.collect(),
-        email: text("email"),
+        subject: format!("{} {subject}", metadata.issuer),
+        names: names
+            .iter()
+            .filter_map(|name| token::text(&known, name))
+            .collect(),
+        email: token::text(&known, "email"),
         role: role(config, known.get(&config.role_claim)),
     })
 }
 
-async fn discover(
-    egress: &Arc<Egress>,
-    config: &OidcConfig,
-    redirect_url: &str,
-) -> Result<Client, OidcError> {
-    let issuer = IssuerUrl::new(config.issuer.clone().unwrap_or_default())?;
-    let redirect_url = RedirectUrl::new(redirect_url.to_owned())?;
-    let metadata = CoreProviderMetadata::discover_async(issuer, &caller(egress))
-        .await
-        .map_err(|error| OidcError::Discovery(with_causes(&error)))?;
-    let id = ClientId::new(config.client_id.clone());
-    let secret = config
-        .client_secret
-        .as_ref()
-        .map(|secret| ClientSecret::new(secret.expose().clone()));
-    Ok(Client::from_provider_metadata(metadata, id, secret).set_redirect_uri(redirect_url))
-}
-
-/// The library's HTTP client. The issuer is a boot setting, so it may be on a private network; it is never redirected.
-fn caller(egress: &Arc<Egress>) -> impl Fn(HttpRequest) -> Answering + use<> {
-    let egress = Arc::clone(egress);
-    move |request| {
-        let egress = Arc::clone(&egress);
-        Box::pin(async move {
-            let request = request.map(|body| Full::new(Bytes::from(body)));
-            let (head, body) = egress
-                .call(request, true, None)
-                .await
-                .map_err(|error| CallError::Call(with_causes(&error)))?
-                .into_parts();
-            let body = Limited::new(body, MAX_ANSWER)
-                .collect()
-                .await
-                .map_err(|_| CallError::Body)?;
-            let mut response = http::Response::builder()
-                .status(head.status)
-                .body(body.to_bytes().to_vec())?;
-            *response.headers_mut() = head.headers;
-            Ok(response)
-        })
+async fn discover(egress: &Egress, config: &OidcConfig) -> Result<Metadata, OidcError> {
+    let issuer = config.issuer.as_deref().unwrap_or_default();
+    let url = format!(
+        "{}/.well-known/openid-configuration",
+        issuer.trim_end_matches('/')
+    );
+    let url = Url::parse(&url).map_err(|_| OidcError::Address)?;
+    let metadata: Metadata = get(egress, "discovery document", &url, None).await?;
+    // Discovery section 4.3: else one provider could speak for another
+    match metadata.issuer == issuer {
+        true => Ok(metadata),
+        false => Err(OidcError::Issuer(clean(&metadata.issuer))),
     }
 }
 
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    Vec::from_iter(causes.map(ToString::to_string)).join(": ")
+/// A client with a secret shows it in the header unless the provider takes it in the body alone, Core section 9.
+fn token_request(
+    config: &OidcConfig,
+    metadata: &Metadata,
+    flow: &Flow,
+    code: &str,
+) -> Result<Request<Full<Bytes>>, OidcError> {
+    let mut form = form_urlencoded::Serializer::new(String::new());
+    form.append_pair("grant_type", "authorization_code")
+        .append_pair("code", code)
+        .append_pair("redirect_uri", redirect_url(config)?)
+        .append_pair("code_verifier", &flow.verifier);
+    let mut request = Request::builder()
+        .method(Method::POST)
+        .uri(metadata.token_endpoint.as_str())
+        .header(header::CONTENT_TYPE, FORM);
+    let takes = |method: &str| {
+        let methods = metadata.token_endpoint_auth_methods_supported.as_ref();
+        methods.map(|methods| methods.iter().any(|one| one == method))
+    };
+    let in_body = takes("client_secret_post") == Some(true) && takes("client_secret_basic") == Some(false);
+    match &config.client_secret {
+        Some(secret) if !in_body => {
+            let encode = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+            let pair = format!("{}:{}", encode(&config.client_id), encode(secret.expose()));
+            let basic = format!("Basic {}", BASE64_STANDARD.encode(pair));
+            request = request.header(header::AUTHORIZATION, basic);
+        }
+        secret => {
+            form.append_pair("client_id", &config.client_id);
+            form.extend_pairs(secret.iter().map(|secret| ("client_secret", secret.expose())));
+        }
+    }
+    let body = Full::new(Bytes::from(form.finish()));
+    request.body(body).map_err(|_| OidcError::Address)
+}
+
+async fn get<T: DeserializeOwned>(
+    egress: &Egress,
+    what: &'static str,
+    url: &Url,
+    access_token: Option<&Secret<String>>,
+) -> Result<T, OidcError> {
+    let mut request = Request::builder().method(Method::GET).uri(url.as_str());
+    if let Some(token) = access_token {
+        request = request.header(header::AUTHORIZATION, format!("Bearer {}", token.expose()));
+    }
+    let request = request
+        .body(Full::new(Bytes::new()))
+        .map_err(|_| OidcError::Address)?;
+    let answer = call(egress, what, request).await?;
+    if !answer.status.is_success() {
+        let status = answer.status;
+        return Err(OidcError::Status { what, status });
+    }
+    Ok(read(what, &answer)?.1)
+}
+
+/// The issuer is a boot setting, so it may be on a private network; it is never redirected.
+async fn call(
+    egress: &Egress,
+    what: &'static str,
+    mut request: Request<Full<Bytes>>,
+) -> Result<probe::Answer, OidcError> {
+    let json = header::HeaderValue::from_static("application/json");
+    request.headers_mut().insert(header::ACCEPT, json);
+    let url = Url::parse(&request.uri().to_string()).map_err(|_| OidcError::Address)?;
+    let answer = probe::exchange(egress, request, &url, true, None).await;
+    answer.map_err(|source| OidcError::Call {
+        what,
+        url: url.into(),
+        source,
+    })
+}
+
+fn read<T: DeserializeOwned>(
+    what: &'static str,
+    answer: &probe::Answer,
+) -> Result<(StatusCode, T), OidcError> {
+    let read = serde_json::from_slice(&answer.body);
+    read.map(|read| (answer.status, read))
+        .map_err(|source| OidcError::Form { what, source })
+}
+
+fn redirect_url(config: &OidcConfig) -> Result<&str, OidcError> {
+    config
+        .redirect_url
+        .as_ref()
+        .map(Url::as_str)
+        .ok_or(OidcError::Address)
+}
+
+/// Short, and without anything that could end a line of a log.
+fn clean(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(300).collect()
 }
 
 /// The highest role that a value of the claim gives.
@@ -266,6 +322,7 @@ fn role(config: &OidcConfig, claim: Option<&Value>) -> Option<Role> {
 
 #[cfg(test)]
 mod tests {
+    use http_body_util::BodyExt;
     use serde_json::json;
 
     use super::*;
@@ -298,6 +355,54 @@ mod tests {
         use crate::config::RoleOf;
         for wrong in ["staff", "staff=king", ""] {
             assert!(wrong.parse::<RoleOf>().is_err(), "{wrong}");
+        }
+    }
+
+    /// Core section 9.
+    #[tokio::test]
+    async fn a_secret_goes_where_the_provider_takes_it() {
+        let secret = Some("s:1 &");
+        let basic = Some("Basic aWQ6cyUzQTErJTI2");
+        for (secret, methods, header_value, in_body) in [
+            (secret, None, basic, ""),
+            (
+                secret,
+                Some(vec!["client_secret_basic", "client_secret_post"]),
+                basic,
+                "",
+            ),
+            (secret, Some(vec!["private_key_jwt"]), basic, ""),
+            (
+                secret,
+                Some(vec!["client_secret_post"]),
+                None,
+                "&client_id=id&client_secret=s%3A1+%26",
+            ),
+            (None, Some(vec!["client_secret_post"]), None, "&client_id=id"),
+        ] {
+            let config = OidcConfig {
+                client_id: "id".to_owned(),
+                client_secret: secret.map(|secret| Secret::new(secret.to_owned())),
+                redirect_url: Some("https://here.example/back".parse().unwrap()),
+                ..OidcConfig::default()
+            };
+            let endpoint = "https://id.example/x";
+            let metadata = json!({
+                "issuer": "https://id.example", "authorization_endpoint": endpoint, "token_endpoint": endpoint,
+                "jwks_uri": endpoint, "token_endpoint_auth_methods_supported": methods,
+            });
+            let metadata: Metadata = serde_json::from_value(metadata).unwrap();
+            let flow = Flow {
+                state: String::new(),
+                nonce: String::new(),
+                verifier: "v".to_owned(),
+            };
+            let request = token_request(&config, &metadata, &flow, "c").unwrap();
+            let authorization = request.headers().get(header::AUTHORIZATION);
+            assert_eq!(authorization.map(|value| value.to_str().unwrap()), header_value);
+            let body = request.into_body().collect().await.unwrap().to_bytes();
+            let always = "grant_type=authorization_code&code=c&redirect_uri=https%3A%2F%2Fhere.example%2Fback&code_verifier=v";
+            assert_eq!(body, format!("{always}{in_body}"), "{methods:?}");
         }
     }
 }

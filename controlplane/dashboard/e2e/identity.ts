@@ -35,6 +35,7 @@ export async function startIdentity(port: number, gateway: string): Promise<Iden
       OIDC_ISSUER: issuer,
       OIDC_CLIENT_ID: CLIENT.id,
       OIDC_CLIENT_SECRET: CLIENT.secret,
+      OIDC_REDIRECT_URL: `${gateway}/api/auth/oidc/callback`,
       OIDC_ROLES: 'vera=viewer,anna=admin',
       OIDC_NAME: 'Example ID',
     },

@@ -7,7 +7,7 @@
 
 use axum::{
     extract::State,
-    http::{HeaderMap, HeaderValue, Uri, header},
+    http::{HeaderMap, HeaderValue, header},
     response::{IntoResponse, Redirect, Response},
 };
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD as BASE64};
@@ -21,7 +21,7 @@ use crate::{
     api::{Ctx, accounts},
     db::{Actor, Audit, Origin, Outcome},
     error::ApiError,
-    http::{Client, Query, Visitor},
+    http::{Query, Visitor},
     oidc::{self, Flow},
     session::{self, Session},
     vault::Cell,
@@ -87,24 +87,19 @@ impl Refusal {
 /// Sends the browser to the identity provider.
 #[utoipa::path(get, path = "/api/auth/oidc/login", tag = "auth",
     responses((status = 303, description = "to the identity provider"), (status = 404, description = "OIDC_ISSUER is not set")))]
-pub async fn login(
-    State(ctx): State<Ctx>,
-    visitor: Visitor,
-    headers: HeaderMap,
-    uri: Uri,
-) -> Result<Response, ApiError> {
+pub async fn login(State(ctx): State<Ctx>, visitor: Visitor) -> Result<Response, ApiError> {
     if ctx.config.oidc.issuer.is_none() {
         return Err(ApiError::UnknownPath);
     }
-    let back = way_back(&headers, &uri, visitor.client);
-    match oidc::begin(&ctx.egress, &ctx.config.oidc, &back).await {
+    match oidc::begin(&ctx.egress, &ctx.config.oidc).await {
         Ok((url, flow)) => {
             let until = (Utc::now() + PATIENCE).timestamp();
             let cookie = cookie(&ctx, &Kept { flow, until }, visitor.client.https)?;
             Ok(([(header::SET_COOKIE, cookie)], Redirect::to(url.as_str())).into_response())
         }
         Err(error) => {
-            tracing::error!(%error, "nobody can log in by OpenID Connect");
+            let error = &error as &dyn std::error::Error;
+            tracing::error!(error, "nobody can log in by OpenID Connect");
             Ok(refused(visitor.client.https, Refusal::Provider))
         }
     }
@@ -163,10 +158,11 @@ async fn admit(
     let (None, Some(code)) = (returned.error, returned.code) else {
         return Ok(Err(Refusal::Denied));
     };
-    let identity = match oidc::finish(&ctx.egress, &ctx.config.oidc, kept.flow, code).await {
+    let identity = match oidc::finish(&ctx.egress, &ctx.config.oidc, &kept.flow, &code).await {
         Ok(identity) => identity,
         Err(error) => {
-            tracing::error!(%error, "somebody could not log in by OpenID Connect");
+            let error = &error as &dyn std::error::Error;
+            tracing::error!(error, "somebody could not log in by OpenID Connect");
             return Ok(Err(Refusal::Provider));
         }
     };
@@ -175,16 +171,6 @@ async fn admit(
     };
     let entry = accounts::enter(ctx, origin, &identity, role).await?;
     Ok(entry.ok_or(Refusal::Inactive))
-}
-
-/// This installation's own address, as the browser sees it.
-fn way_back(headers: &HeaderMap, uri: &Uri, client: Client) -> String {
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    let host = host
-        .or_else(|| uri.authority().map(|authority| authority.as_str()))
-        .unwrap_or("localhost");
-    let scheme = if client.https { "https" } else { "http" };
-    format!("{scheme}://{host}{PATH}/callback")
 }
 
 fn cookie(ctx: &Ctx, kept: &Kept, https: bool) -> Result<HeaderValue, ApiError> {
