@@ -17,7 +17,7 @@ type Operation = {
 type Document = { paths: Record<string, Record<string, Operation>>; components: { schemas: Schemas } };
 type Entry = Operation & { method: string; path: string };
 
-const colors: Record<string, string> = { get: 'teal', post: 'blue', put: 'orange', patch: 'orange', delete: 'red' };
+const colors: Record<string, string> = { get: 'teal', post: 'blue', put: 'violet', patch: 'violet', delete: 'red' };
 
 /** The management API as its own document describes it. */
 export function ApiPage() {
