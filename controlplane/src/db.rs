@@ -81,16 +81,33 @@ impl Db {
         let cluster_id = seed(&mut conn).await.map_err(DbError::Seed)?;
         conn.close().await.map_err(DbError::Connect)?;
 
-        let pool = PgPoolOptions::new()
+        let mut pool = PgPoolOptions::new()
             .max_connections(max_connections)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
-            .connect_with(options)
-            .await
-            .map_err(DbError::Connect)?;
+            .acquire_timeout(ACQUIRE_TIMEOUT);
+        if max_connections == 1 {
+            // The embedded server ends when a connection ends that it still answers. A caller who hangs up must not
+            // do that while the pool opens or tests one for them: there is one, and it is kept.
+            pool = pool
+                .min_connections(1)
+                .test_before_acquire(false)
+                .idle_timeout(None)
+                .max_lifetime(None);
+        }
+        let pool = pool.connect_with(options).await.map_err(DbError::Connect)?;
         Ok(Self {
             pool,
             cluster_id: cluster_id.into(),
         })
+    }
+
+    /// Ends every connection, after what it is asked at the moment.
+    pub async fn close(&self) {
+        // the pool itself would end one in the midst of an answer to somebody who hung up
+        match self.pool.acquire().await {
+            Ok(connection) => drop(connection.close().await),
+            Err(error) => tracing::debug!(%error, "no connection is left to close in order"),
+        }
+        self.pool.close().await;
     }
 
     /// For reads, and for rows that are no configuration. Never while a [`ConfigTx`] is open.

@@ -140,7 +140,7 @@ pub async fn run(mut settings: Settings) -> anyhow::Result<Ending> {
         tracing::warn!(?late, ?later, "background tasks did not end in time");
     }
     grpc.await.context("the configuration stream failed")??;
-    db.pool().close().await;
+    db.close().await;
     database.close()?;
     Ok(wish.ending)
 }
@@ -157,7 +157,7 @@ pub async fn reset_password(settings: Settings) -> anyhow::Result<()> {
         "The dashboard's password is now {}",
         password.expose()
     )?;
-    db.pool().close().await;
+    db.close().await;
     database.close()
 }
 

@@ -1,6 +1,8 @@
 """The one process, restarted and stopped by the management API."""
 
+import socket
 import time
+import urllib.parse
 
 from conftest import Management, running
 
@@ -31,6 +33,25 @@ def test_a_restart_makes_a_new_process_of_the_same_and_loses_nothing(tmp_path):
 
 
 def test_a_shutdown_ends_the_process_in_order(tmp_path):
-    with running(tmp_path) as (base, process, _):
+    with running(tmp_path) as (base, process, log):
         Management(base).call("POST", "/api/shutdown", {"drainTimeoutMs": 1000})
-        assert process.wait(30) == 0
+        assert process.wait(30) == 0, log.read_text()
+
+
+def test_callers_who_hang_up_do_not_take_the_database_with_them(tmp_path):
+    unlimited = {"OMNIROUTE_CONTROLPLANE__API__RATE_LIMIT_PER_MINUTE": "0"}
+    with running(tmp_path, **unlimited) as (base, _, log):
+        management = Management(base)
+        address = urllib.parse.urlsplit(base)
+        session = "; ".join(f"{cookie.name}={cookie.value}" for cookie in management.cookies)
+        for nth in range(400):
+            with socket.create_connection((address.hostname, address.port)) as caller:
+                head = f"GET /api/providers HTTP/1.1\r\nHost: {address.netloc}\r\nCookie: {session}\r\n\r\n"
+                caller.sendall(head.encode())
+                # at every point of the way, whatever the speed of this machine
+                caller.settimeout(nth % 40 / 10_000 + 0.0001)
+                try:
+                    caller.recv(1)
+                except TimeoutError:
+                    pass
+        assert management.call("GET", "/api/providers")["connections"], log.read_text()
