@@ -96,6 +96,13 @@ async fn a_request_is_sent_through_a_data_plane_as_a_whole() {
         );
         assert_eq!(body["model"], ask.model.as_str());
         let failed = ask.model == "a/down";
+        if ask.model == "nowhere" {
+            return Reply::done(Answer::Asked(Asked {
+                http_status: 400,
+                error: "no such model".to_owned(),
+                ..Asked::default()
+            }));
+        }
         Reply::done(Answer::Asked(Asked {
             ok: !failed,
             http_status: if failed { 401 } else { 200 },
@@ -125,7 +132,17 @@ async fn a_request_is_sent_through_a_data_plane_as_a_whole() {
     failed.expect_error(502, "UPSTREAM_001");
     assert_eq!(failed.body["upstreamStatus"], 401, "{}", failed.body);
 
-    let history = api.get("/api/translator/history").await.expect(200).clone();
+    // what nobody was asked is wrong with the request, not with a provider
+    let nowhere = json!({ "model": "nowhere", "body": hello() });
+    let nowhere = api.post("/api/translator/send", nowhere).await;
+    nowhere.expect_error(400, "VALIDATION_001");
+
+    let history = api
+        .get("/api/translator/history?limit=10")
+        .await
+        .expect(200)
+        .clone();
+    let history = json!({ "events": history["events"].as_array().unwrap()[1..] });
     assert_eq!(
         (
             &history["events"][0]["status"],
@@ -140,7 +157,7 @@ async fn a_request_is_sent_through_a_data_plane_as_a_whole() {
         ),
         (&json!("ok"), &json!(12))
     );
-    assert_eq!(api.audited("translator.sent").await, 2);
+    assert_eq!(api.audited("translator.sent").await, 3);
 }
 
 #[tokio::test]

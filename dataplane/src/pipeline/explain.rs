@@ -82,7 +82,7 @@ async fn answer(gateway: &Gateway, model: String, patience: Duration) -> Answer 
             error: String::new(),
             latency_ms,
         },
-        Err(Failure { status, message }) => Answer {
+        Err(Failure { status, message, .. }) => Answer {
             model,
             ok: false,
             http_status: status.into(),

@@ -34,10 +34,13 @@ pub(super) struct Answer {
     pub route: Route,
 }
 
-/// Why there is none, with the provider's status if it had one.
+/// Why there is none.
 pub(super) struct Failure {
+    /// The provider's, if one was asked and had one; 400 where the question itself cannot be put to anybody.
     pub status: u16,
     pub message: String,
+    /// The last one that was asked.
+    pub provider: Option<String>,
 }
 
 /// Puts a question to the accounts that its model stands for, one after the other.
@@ -57,11 +60,12 @@ pub async fn question(gateway: &Arc<Gateway>, asked: v1::Ask) -> Asked {
             provider: route.provider.id.to_string(),
             model: route.model.to_string(),
         },
-        Err(Failure { status, message }) => Asked {
+        Err(failure) => Asked {
             ok: false,
-            http_status: status.into(),
-            error: message,
+            http_status: failure.status.into(),
+            error: failure.message,
             latency_ms,
+            provider: failure.provider.unwrap_or_default(),
             ..Asked::default()
         },
     }
@@ -70,14 +74,14 @@ pub async fn question(gateway: &Arc<Gateway>, asked: v1::Ask) -> Asked {
 async fn answer(gateway: &Gateway, asked: v1::Ask, until: Instant) -> Result<Answer, Failure> {
     let table = running(gateway)?;
     let dialect = Dialect::named(&asked.dialect)
-        .ok_or_else(|| Failure::of(format!("there is no dialect `{}`", asked.dialect)))?;
+        .ok_or_else(|| Failure::impossible(format!("there is no dialect `{}`", asked.dialect)))?;
     let key = match asked.api_key_id.as_str() {
         "" => None,
         id => Some(
             table
                 .key_by_id(id)
                 .cloned()
-                .ok_or_else(|| Failure::of("there is no such API key"))?,
+                .ok_or_else(|| Failure::impossible("there is no such API key"))?,
         ),
     };
     let ask = match dialect {
@@ -92,16 +96,24 @@ async fn answer(gateway: &Gateway, asked: v1::Ask, until: Instant) -> Result<Ans
         }
         _ => Ask::read(dialect, asked.body.into()),
     };
-    let ask = ask.map_err(Failure::of)?;
+    let ask = ask.map_err(Failure::impossible)?;
     if ask.stream() {
-        return Err(Failure::of("only a whole answer can be had: set stream to false"));
+        return Err(Failure::impossible(
+            "only a whole answer can be had: set stream to false",
+        ));
     }
-    let plan = plan::candidates(&table, Caller { key }, ask.model(), None).map_err(Failure::of)?;
+    let plan = plan::candidates(&table, Caller { key }, ask.model(), None).map_err(Failure::impossible)?;
     let mut failure = Failure::of("there is no account to ask");
     for step in steps(&plan, &table).into_iter().take(ACCOUNTS) {
+        let provider = &plan.resolution.routes()[step.route].provider.id;
         match put(gateway, &plan, step, &ask, until).await {
             Ok(answer) => return Ok(answer),
-            Err(last) => failure = last,
+            Err(last) => {
+                failure = Failure {
+                    provider: Some(provider.to_string()),
+                    ..last
+                }
+            }
         }
     }
     Err(failure)
@@ -190,6 +202,14 @@ impl Failure {
         Self {
             status: 0,
             message: message.to_string(),
+            provider: None,
+        }
+    }
+
+    fn impossible(message: impl Display) -> Self {
+        Self {
+            status: 400,
+            ..Self::of(message)
         }
     }
 }
@@ -199,6 +219,7 @@ impl From<UpstreamError> for Failure {
         Self {
             status: error.status.unwrap_or(0),
             message: error.message,
+            provider: None,
         }
     }
 }

@@ -86,7 +86,15 @@ async fn what_cannot_be_asked_is_said_in_words() {
             "{expected}: {}",
             asked.error
         );
+        assert_eq!(
+            (asked.http_status, asked.provider.as_str()),
+            (400, ""),
+            "{expected}"
+        );
     }
+    provider.script(Behaviour::status(403));
+    let asked = put(&data_plane, "openai_chat", "openai/gpt-4o", chat("openai/gpt-4o")).await;
+    assert_eq!((asked.http_status, asked.provider.as_str()), (403, "openai"));
     let ask = Ask {
         dialect: "openai_chat".to_owned(),
         body: chat("openai/gpt-4o").to_string().into(),
