@@ -13,33 +13,24 @@ use axum::extract::{Path, Request, State};
 use axum::response::Response;
 use axum::routing::{MethodRouter, any, get, post};
 use http::request;
-use llm::Dialect;
+use llm::{Dialect, Kind};
 use std::sync::Arc;
 
-const CHAT: Endpoint = Endpoint {
-    route: "/v1/chat/completions",
-    dialect: Dialect::OpenAiChat,
-};
-const CHAT_AT_PROVIDER: Endpoint = Endpoint {
-    route: "/v1/providers/{provider}/chat/completions",
-    dialect: Dialect::OpenAiChat,
-};
-const RESPONSES: Endpoint = Endpoint {
-    route: "/v1/responses",
-    dialect: Dialect::OpenAiResponses,
-};
-const STORED_RESPONSE: Endpoint = Endpoint {
-    route: "/v1/responses/{id}",
-    dialect: Dialect::OpenAiResponses,
-};
-const MESSAGES: Endpoint = Endpoint {
-    route: "/v1/messages",
-    dialect: Dialect::AnthropicMessages,
-};
-const OLLAMA_CHAT: Endpoint = Endpoint {
-    route: "/api/chat",
-    dialect: Dialect::OllamaChat,
-};
+const CHAT: Endpoint = Endpoint::chat("/v1/chat/completions", Dialect::OpenAiChat);
+const CHAT_AT_PROVIDER: Endpoint =
+    Endpoint::chat("/v1/providers/{provider}/chat/completions", Dialect::OpenAiChat);
+const RESPONSES: Endpoint = Endpoint::chat("/v1/responses", Dialect::OpenAiResponses);
+const STORED_RESPONSE: Endpoint = Endpoint::chat("/v1/responses/{id}", Dialect::OpenAiResponses);
+const MESSAGES: Endpoint = Endpoint::chat("/v1/messages", Dialect::AnthropicMessages);
+const OLLAMA_CHAT: Endpoint = Endpoint::chat("/api/chat", Dialect::OllamaChat);
+
+const EMBEDDINGS: Endpoint = Endpoint::of(Kind::Embedding, "/v1/embeddings");
+const EMBEDDINGS_AT_PROVIDER: Endpoint = Endpoint::of(Kind::Embedding, "/v1/providers/{provider}/embeddings");
+const IMAGES: Endpoint = Endpoint::of(Kind::Image, "/v1/images/generations");
+const IMAGES_AT_PROVIDER: Endpoint = Endpoint::of(Kind::Image, "/v1/providers/{provider}/images/generations");
+const MODERATIONS: Endpoint = Endpoint::of(Kind::Moderation, "/v1/moderations");
+const RERANK: Endpoint = Endpoint::of(Kind::Rerank, "/v1/rerank");
+const SPEECH: Endpoint = Endpoint::of(Kind::Speech, "/v1/audio/speech");
 
 /// Where each operation answers: misconfigured SDKs double the version or leave it out.
 const VERSIONED: [&str; 3] = ["/v1", "/v1/v1", "/api/v1"];
@@ -62,8 +53,21 @@ pub fn router(gateway: Arc<Gateway>) -> anyhow::Result<Router> {
             .route(&format!("{base}/chat/completions"), operation(post(chat)))
             .route(
                 &format!("{base}/providers/{{provider}}/chat/completions"),
-                operation(post(chat_at_provider)),
+                operation(pinned(CHAT_AT_PROVIDER)),
             )
+            .route(&format!("{base}/embeddings"), operation(service(EMBEDDINGS)))
+            .route(
+                &format!("{base}/providers/{{provider}}/embeddings"),
+                operation(pinned(EMBEDDINGS_AT_PROVIDER)),
+            )
+            .route(&format!("{base}/images/generations"), operation(service(IMAGES)))
+            .route(
+                &format!("{base}/providers/{{provider}}/images/generations"),
+                operation(pinned(IMAGES_AT_PROVIDER)),
+            )
+            .route(&format!("{base}/moderations"), operation(service(MODERATIONS)))
+            .route(&format!("{base}/rerank"), operation(service(RERANK)))
+            .route(&format!("{base}/audio/speech"), operation(service(SPEECH)))
             .route(&format!("{base}/responses"), operation(post(responses)))
             .route(
                 &format!("{base}/responses/input_tokens"),
@@ -122,16 +126,22 @@ async fn chat(State(gateway): State<Arc<Gateway>>, request: Request) -> Response
     pipeline::serve(&gateway, Arrival::new(CHAT, request)).await
 }
 
-async fn chat_at_provider(
-    State(gateway): State<Arc<Gateway>>,
-    Path(provider): Path<String>,
-    request: Request,
-) -> Response {
-    pipeline::serve(
-        &gateway,
-        Arrival::new(CHAT_AT_PROVIDER, request).at_provider(provider),
+/// Something else than chat.
+fn service(endpoint: Endpoint) -> MethodRouter<Arc<Gateway>> {
+    post(
+        move |State(gateway): State<Arc<Gateway>>, request: Request| async move {
+            pipeline::serve(&gateway, Arrival::new(endpoint, request)).await
+        },
     )
-    .await
+}
+
+/// At the one provider that the address names.
+fn pinned(endpoint: Endpoint) -> MethodRouter<Arc<Gateway>> {
+    post(
+        move |State(gateway): State<Arc<Gateway>>, Path(provider): Path<String>, request: Request| async move {
+            pipeline::serve(&gateway, Arrival::new(endpoint, request).at_provider(provider)).await
+        },
+    )
 }
 
 async fn responses(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
@@ -158,10 +168,7 @@ fn operation(methods: MethodRouter<Arc<Gateway>>) -> MethodRouter<Arc<Gateway>> 
 
 fn refuse(request: Request, error: &GatewayError) -> Response {
     let (parts, body) = request.into_parts();
-    let endpoint = Endpoint {
-        route: "unknown",
-        dialect: likely_dialect(&parts),
-    };
+    let endpoint = Endpoint::chat("unknown", likely_dialect(&parts));
     pipeline::failure(&Arrival::new(endpoint, Request::from_parts(parts, body)), error)
 }
 

@@ -63,6 +63,7 @@ use axum::response::Response;
 use choose::{Chosen, Rotation};
 use futures::FutureExt;
 use http::StatusCode;
+use llm::Kind;
 use llm::guard::Guard;
 use record::Record;
 use runtime::egress::Egress;
@@ -149,7 +150,8 @@ async fn run(
         table.provider(provider).map_err(PlanError::from)?;
     }
 
-    let is_named = again::is_named(arrival)?;
+    // what is kept under a name is what a model said
+    let is_named = arrival.endpoint.kind == Kind::Chat && again::is_named(arrival)?;
     let body = arrival.read_body(&gateway.edge).await?;
     let named = is_named.then(|| Named::new(arrival, &body));
     let ask = arrival.ask(body)?;

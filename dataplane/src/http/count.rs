@@ -7,14 +7,8 @@ use llm::Dialect;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-const MESSAGES: Endpoint = Endpoint {
-    route: "/v1/messages/count_tokens",
-    dialect: Dialect::AnthropicMessages,
-};
-const RESPONSES: Endpoint = Endpoint {
-    route: "/v1/responses/input_tokens",
-    dialect: Dialect::OpenAiResponses,
-};
+const MESSAGES: Endpoint = Endpoint::chat("/v1/messages/count_tokens", Dialect::AnthropicMessages);
+const RESPONSES: Endpoint = Endpoint::chat("/v1/responses/input_tokens", Dialect::OpenAiResponses);
 
 pub async fn messages(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
     answer(

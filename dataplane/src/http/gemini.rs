@@ -13,22 +13,10 @@ use serde_json::json;
 use std::sync::Arc;
 use url::form_urlencoded;
 
-const MODELS: Endpoint = Endpoint {
-    route: "/v1beta/models",
-    dialect: Dialect::Gemini,
-};
-const GENERATE: Endpoint = Endpoint {
-    route: "/v1beta/models/{model}:generateContent",
-    dialect: Dialect::Gemini,
-};
-const STREAM: Endpoint = Endpoint {
-    route: "/v1beta/models/{model}:streamGenerateContent",
-    dialect: Dialect::Gemini,
-};
-const COUNT: Endpoint = Endpoint {
-    route: "/v1beta/models/{model}:countTokens",
-    dialect: Dialect::Gemini,
-};
+const MODELS: Endpoint = Endpoint::chat("/v1beta/models", Dialect::Gemini);
+const GENERATE: Endpoint = Endpoint::chat("/v1beta/models/{model}:generateContent", Dialect::Gemini);
+const STREAM: Endpoint = Endpoint::chat("/v1beta/models/{model}:streamGenerateContent", Dialect::Gemini);
+const COUNT: Endpoint = Endpoint::chat("/v1beta/models/{model}:countTokens", Dialect::Gemini);
 
 const METHODS: [&str; 3] = ["generateContent", "streamGenerateContent", "countTokens"];
 

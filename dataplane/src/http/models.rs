@@ -12,16 +12,10 @@ use llm::Dialect;
 use serde::Serialize;
 use std::sync::Arc;
 
-const MODELS: Endpoint = Endpoint {
-    route: "/v1/models",
-    dialect: Dialect::OpenAiChat,
-};
+const MODELS: Endpoint = Endpoint::chat("/v1/models", Dialect::OpenAiChat);
 
 /// The same path is Anthropic's, whose clients always name the version of its API.
-const ANTHROPIC_MODELS: Endpoint = Endpoint {
-    route: "/v1/models",
-    dialect: Dialect::AnthropicMessages,
-};
+const ANTHROPIC_MODELS: Endpoint = Endpoint::chat("/v1/models", Dialect::AnthropicMessages);
 
 #[derive(Serialize)]
 struct List<'a> {
@@ -156,7 +150,7 @@ fn endpoint(request: &Request) -> Endpoint {
 }
 
 fn view(row: &ListedModel, now: DateTime<Utc>) -> ModelView<'_> {
-    let kind = row.custom.as_ref().map_or("chat", |custom| &custom.kind);
+    let kind: &str = &row.kind;
     let (kind, subtype) = match kind.split_once('-') {
         Some((kind, subtype)) => (kind, Some(subtype)),
         None => (kind, None),

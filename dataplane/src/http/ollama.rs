@@ -17,14 +17,8 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 
-const TAGS: Endpoint = Endpoint {
-    route: "/api/tags",
-    dialect: Dialect::OllamaChat,
-};
-const SHOW: Endpoint = Endpoint {
-    route: "/api/show",
-    dialect: Dialect::OllamaChat,
-};
+const TAGS: Endpoint = Endpoint::chat("/api/tags", Dialect::OllamaChat);
+const SHOW: Endpoint = Endpoint::chat("/api/show", Dialect::OllamaChat);
 
 /// The version whose API is spoken here. Clients compare it with the one they need.
 const VERSION: &str = "0.13.0";

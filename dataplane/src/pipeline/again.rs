@@ -162,7 +162,11 @@ impl Sought {
         let proxies = &gateway.edge.trusted_proxies;
         Self {
             request: named.and_then(|named| named.key(table, plan, proxies, parts)),
-            question: Question::of(table, parts, plan, ask, record),
+            // an answer is kept as what a model said
+            question: ask
+                .is_chat()
+                .then(|| Question::of(table, parts, plan, ask, record))
+                .flatten(),
         }
     }
 
@@ -367,7 +371,7 @@ impl Fields {
 
 /// Keeps a whole answer; of a stream, what has to be done when it is complete is left.
 pub async fn kept(served: &mut Served, deposit: Deposit) -> Deposit {
-    let Reply::Whole { body, progress } = &served.reply else {
+    let Reply::Whole { body, progress, .. } = &served.reply else {
         return deposit;
     };
     if deposit.0.is_some() {

@@ -7,7 +7,7 @@ use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_LENGTH, EXPECT, HeaderMap, HeaderValue};
 use http::request::Parts;
 use http_body_util::BodyExt;
-use llm::{Address, Ask, DecodeError, Dialect, ErrorKind};
+use llm::{Address, Ask, DecodeError, Dialect, ErrorKind, Kind};
 use std::time::Duration;
 use thiserror::Error;
 use uuid::Uuid;
@@ -24,6 +24,7 @@ pub struct Endpoint {
     /// The route as it is counted, whichever alias of it was called.
     pub route: &'static str,
     pub dialect: Dialect,
+    pub kind: Kind,
 }
 
 pub struct Arrival {
@@ -47,6 +48,28 @@ pub enum ArrivalError {
     Stalled,
     #[error("the request body broke off")]
     Broken,
+}
+
+// === impl Endpoint ===
+
+impl Endpoint {
+    /// Where models answer, or say something about answering.
+    pub const fn chat(route: &'static str, dialect: Dialect) -> Self {
+        Self {
+            route,
+            dialect,
+            kind: Kind::Chat,
+        }
+    }
+
+    /// Where something else is asked for, in the one dialect there is for it.
+    pub const fn of(kind: Kind, route: &'static str) -> Self {
+        Self {
+            route,
+            dialect: Dialect::OpenAiChat,
+            kind,
+        }
+    }
 }
 
 // === impl Arrival ===
@@ -79,7 +102,10 @@ impl Arrival {
 
     /// What is asked, as far as routing needs it.
     pub fn ask(&self, body: Bytes) -> Result<Ask, DecodeError> {
-        let dialect = self.endpoint.dialect;
+        let Endpoint { dialect, kind, .. } = self.endpoint;
+        if kind != Kind::Chat {
+            return Ask::read_as(kind, body);
+        }
         match self.address.clone() {
             Some(address) => Ask::read_at(dialect, address, body),
             None => Ask::read(dialect, body),

@@ -20,7 +20,7 @@ use crate::routing::{Combo, Connection, Cooling, Hedging, Penalty, Route, Table,
 use futures::stream::{FuturesUnordered, StreamExt};
 use http::HeaderMap;
 use llm::translate::CallError;
-use llm::{Ask, Call, Framing, ModelCaps, Target, UpstreamError};
+use llm::{Ask, Call, EncodeError, Framing, Kind, ModelCaps, Target, UpstreamError};
 use rand::RngExt;
 use std::slice::Iter;
 use std::sync::Arc;
@@ -184,6 +184,12 @@ impl Search<'_> {
         let until = self.exchange.until;
         // two accounts may be two servers, and need not take or answer the same
         let target = target(route, connection);
+        let kind = self.exchange.ask.kind();
+        if kind != Kind::Chat && connection.service_url(kind).is_none() {
+            self.mute.push(step.route);
+            self.findings.cannot_say(route, not_offered(route, kind));
+            return Ok(None);
+        }
         let call = match self.media.call(gateway, self.exchange.ask, &target, until).await {
             Ok(call) => call,
             Err(CallError::Decode(error)) => return Err(error.into()),
@@ -365,7 +371,7 @@ impl Search<'_> {
     fn patience(&self, ready: &Ready) -> Option<Duration> {
         let hedging: &Hedging = self.table.choice().hedging.as_ref()?;
         let ask = self.exchange.ask;
-        if ask.stream() || ask.uses_tools() {
+        if !ask.is_chat() || ask.stream() || ask.uses_tools() {
             return None;
         }
         // a combo that asks the same account again does not ask another one meanwhile
@@ -432,6 +438,13 @@ impl Search<'_> {
     /// Attempts and time are left for a repetition.
     fn has_room(&self, combo: &Combo) -> bool {
         self.attempts < MAX_ATTEMPTS && Instant::now() + combo.retry_delay < self.exchange.until
+    }
+}
+
+fn not_offered(route: &Route, kind: Kind) -> EncodeError {
+    EncodeError {
+        message: format!("{} offers no {}", route.provider.id, kind.plural()),
+        param: Some("model".to_owned()),
     }
 }
 

@@ -10,6 +10,7 @@ use crate::answers::Vector;
 use crate::routing::{Connection, Outlet, Table};
 use crate::upstream::{self, Outgoing};
 use bytes::Bytes;
+use llm::Kind;
 use moka::sync::Cache;
 use parking_lot::Mutex;
 use runtime::egress::Egress;
@@ -226,5 +227,9 @@ fn account<'a>(table: &Table, model: &'a str) -> Option<(Arc<Connection>, Url, &
     let provider = table.provider(word).ok().filter(|provider| !provider.blocked)?;
     let mut connections = provider.connections.iter();
     let connection = connections.find(|connection| connection.account.cooling(own_model).is_none())?;
-    Some((connection.clone(), connection.embeddings_url()?, own_model))
+    Some((
+        connection.clone(),
+        connection.service_url(Kind::Embedding)?,
+        own_model,
+    ))
 }

@@ -6,16 +6,22 @@ use crate::routing::{Connection, NotRenewed, Outlet};
 use crate::upstream::{self, Incoming, Outgoing};
 use bytes::Bytes;
 use chrono::Utc;
-use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 use http::response;
+use http::{HeaderMap, HeaderValue};
 use http_body_util::BodyExt;
-use llm::{Ask, Call, ErrorKind, Progress, Pump, ReplySeed, StreamWire, UpstreamError};
+use llm::{Ask, Call, ErrorKind, Kind, Progress, Pump, ReplySeed, StreamWire, UpstreamError};
+use std::borrow::Cow;
 use tokio::time::{Instant, timeout_at};
 
 pub enum Reply {
     /// In the client's dialect and complete: a unary answer, or a stream that was made from one.
-    Whole { body: Bytes, progress: Box<Progress> },
+    Whole {
+        body: Bytes,
+        progress: Box<Progress>,
+        /// Where it need not be JSON.
+        media_type: Option<HeaderValue>,
+    },
     /// Its first event of output is in `ready`; the rest is in `body`.
     Stream {
         body: Incoming,
@@ -86,9 +92,12 @@ impl Exchange<'_> {
         lease: &Lease,
         connection: &Connection,
     ) -> Result<Reply, UpstreamError> {
-        let url = connection
-            .chat_url(&lease.route.model, self.ask.stream())
-            .ok_or_else(nowhere)?;
+        let kind = self.ask.kind();
+        let url = match kind {
+            Kind::Chat => connection.chat_url(&lease.route.model, self.ask.stream()),
+            _ => connection.service_url(kind).map(Cow::Owned),
+        };
+        let url = url.ok_or_else(nowhere)?;
         let client = |name: &'static str| self.client_headers.get(name)?.to_str().ok().map(str::to_owned);
         let outgoing = Outgoing {
             url: &url,
@@ -105,7 +114,9 @@ impl Exchange<'_> {
         if !head.status.is_success() {
             return Err(refusal(connection, &head, body).await);
         }
-        if self.ask.stream() {
+        if kind != Kind::Chat {
+            self.read_service_reply(call, lease, &head, body).await
+        } else if self.ask.stream() {
             self.open_stream(call, lease, &head, body).await
         } else {
             self.read_reply(call, lease, &head, body).await
@@ -129,7 +140,11 @@ impl Exchange<'_> {
             let whole = upstream::read_whole(body, self.gateway.upstream.max_reply_bytes).await?;
             let mut progress = measured(lease);
             let body = call.replay(whole, &self.seed, &mut progress)?;
-            return Ok(Reply::Whole { body, progress });
+            return Ok(Reply::Whole {
+                body,
+                progress,
+                media_type: None,
+            });
         }
         let mut pump = call.pump(&self.seed);
         let mut ready = Vec::new();
@@ -157,8 +172,28 @@ impl Exchange<'_> {
             None => Ok(Reply::Whole {
                 body: ready.concat().into(),
                 progress,
+                media_type: None,
             }),
         }
+    }
+
+    /// Passed on as what the provider says it is.
+    async fn read_service_reply(
+        &self,
+        call: &Call,
+        lease: &Lease,
+        head: &response::Parts,
+        body: Incoming,
+    ) -> Result<Reply, UpstreamError> {
+        let whole = upstream::read_whole(body, self.gateway.upstream.max_reply_bytes).await?;
+        let mut progress = measured(lease);
+        let body = call.reply(whole, &self.seed, &mut progress)?;
+        let media_type = head.headers.get(CONTENT_TYPE).cloned();
+        Ok(Reply::Whole {
+            body,
+            progress,
+            media_type,
+        })
     }
 
     async fn read_reply(
@@ -177,7 +212,11 @@ impl Exchange<'_> {
         } else {
             call.reply(whole, &self.seed, &mut progress)?
         };
-        Ok(Reply::Whole { body, progress })
+        Ok(Reply::Whole {
+            body,
+            progress,
+            media_type: None,
+        })
     }
 }
 

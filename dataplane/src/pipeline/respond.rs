@@ -59,9 +59,14 @@ pub fn success(
         framing,
         deadline,
     } = served;
-    let mut ticking = false;
+    let (mut ticking, mut media_type) = (false, None);
     let body = match reply {
-        Reply::Whole { body, progress } => {
+        Reply::Whole {
+            body,
+            progress,
+            media_type: own,
+        } => {
+            media_type = own;
             lease.succeed(gateway);
             record.observe(&progress);
             screen::note_reply(arrival.request_id(), &progress);
@@ -96,7 +101,7 @@ pub fn success(
     if stream {
         announce_stream(arrival, framing, headers);
     } else {
-        headers.insert(CONTENT_TYPE, JSON);
+        headers.insert(CONTENT_TYPE, media_type.unwrap_or(JSON));
         headers.insert(CACHE, HeaderValue::from_static("MISS"));
     }
     if ticking {

@@ -8,7 +8,8 @@ use llm::{Ask, Progress};
 
 /// The request as it may go on.
 pub fn screened(gateway: &Gateway, arrival: &Arrival, ask: Ask) -> Result<Ask, Blocked> {
-    let Some(guard) = &gateway.guard else {
+    // the guard reads conversations
+    let Some(guard) = gateway.guard.as_ref().filter(|_| ask.is_chat()) else {
         return Ok(ask);
     };
     let Findings {

@@ -2,6 +2,8 @@
 
 use super::custom_model::CustomModel;
 use super::table::{ApiKey, Provider, Table};
+use llm::Kind;
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -15,6 +17,8 @@ pub struct ListedModel {
     pub root: String,
     /// The row this one is another spelling of.
     pub parent: Option<String>,
+    /// What it is for, as listings say it: `chat`, `embedding`, `audio-speech`, …
+    pub kind: Cow<'static, str>,
     /// An operator added it.
     pub custom: Option<Arc<CustomModel>>,
 }
@@ -27,22 +31,32 @@ pub(super) fn build<'a>(
 ) -> Vec<ListedModel> {
     let owner: Arc<str> = Arc::from("combo");
     let mut rows: Vec<ListedModel> = combos
-        .map(|name| row(name.to_owned(), &owner, name, None, None))
+        .map(|name| {
+            row(
+                name.to_owned(),
+                &owner,
+                name,
+                None,
+                Kind::Chat.name().into(),
+                None,
+            )
+        })
         .collect();
     rows.sort_by(|a, b| a.id.cmp(&b.id));
 
     let mut providers: Vec<_> = providers.filter(|provider| provider.is_active()).collect();
     providers.sort_by(|a, b| a.id.cmp(&b.id));
     for provider in &providers {
-        let known = |model: &str| provider.spec.models.iter().any(|known| known.id == model);
+        let known = |model: &str| provider.spec.knows(model);
         let added = |model: &str| provider.custom.iter().any(|custom| &*custom.id == model);
         for model in models(provider).filter(|model| known(model) || !added(model)) {
-            rows.extend(spellings(provider, model, None));
+            rows.extend(spellings(provider, model, kind_of(provider, model), None));
         }
     }
     for provider in providers {
         for custom in &provider.custom {
-            rows.extend(spellings(provider, &custom.id, Some(custom)));
+            let kind = Cow::Owned(custom.kind.to_string());
+            rows.extend(spellings(provider, &custom.id, kind, Some(custom)));
         }
     }
     let mut seen = HashSet::new();
@@ -58,7 +72,15 @@ pub(super) fn models(provider: &Provider) -> impl Iterator<Item = &str> {
         .filter_map(|connection| connection.default_model.as_deref());
     let custom = provider.custom.iter().map(|custom| &*custom.id);
     let registry = provider.spec.models.iter().map(|model| model.id);
-    registry.chain(custom).chain(own)
+    let services = provider.spec.services.iter();
+    let beside = services.flat_map(|service| service.models.iter().copied());
+    registry.chain(beside).chain(custom).chain(own)
+}
+
+fn kind_of(provider: &Provider, model: &str) -> Cow<'static, str> {
+    let mut services = provider.spec.services.iter();
+    let service = services.find(|service| service.models.contains(&model));
+    service.map_or(Kind::Chat, |service| service.kind).name().into()
 }
 
 // === impl ListedModel ===
@@ -71,7 +93,7 @@ impl ListedModel {
 
     /// It converses, as far as is known.
     pub fn is_chat(&self) -> bool {
-        self.custom.as_ref().is_none_or(|custom| &*custom.kind == "chat")
+        self.kind == Kind::Chat.name()
     }
 }
 
@@ -99,13 +121,14 @@ impl Table {
 fn spellings(
     provider: &Provider,
     model: &str,
+    kind: Cow<'static, str>,
     custom: Option<&Arc<CustomModel>>,
 ) -> impl Iterator<Item = ListedModel> {
     let id = format!("{}/{model}", provider.prefix);
     let twin = (!provider.is_node && provider.prefix != provider.id)
         .then(|| format!("{}/{model}", provider.id))
-        .map(|twin| row(twin, &provider.id, model, Some(id.clone()), custom));
-    std::iter::once(row(id, &provider.id, model, None, custom)).chain(twin)
+        .map(|twin| row(twin, &provider.id, model, Some(id.clone()), kind.clone(), custom));
+    std::iter::once(row(id, &provider.id, model, None, kind, custom)).chain(twin)
 }
 
 fn row(
@@ -113,6 +136,7 @@ fn row(
     owned_by: &Arc<str>,
     root: &str,
     parent: Option<String>,
+    kind: Cow<'static, str>,
     custom: Option<&Arc<CustomModel>>,
 ) -> ListedModel {
     ListedModel {
@@ -120,6 +144,7 @@ fn row(
         owned_by: owned_by.clone(),
         root: root.to_owned(),
         parent,
+        kind,
         custom: custom.cloned(),
     }
 }

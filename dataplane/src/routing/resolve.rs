@@ -229,7 +229,7 @@ impl Table {
     fn unknown(&self, model: &str) -> ResolveError {
         let offered: Vec<&str> = llm::providers::ALL
             .iter()
-            .filter(|spec| spec.models.iter().any(|known| known.id == model))
+            .filter(|spec| spec.knows(model))
             .map(|spec| spec.id)
             .take(SUGGESTIONS)
             .collect();

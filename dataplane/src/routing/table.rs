@@ -22,7 +22,7 @@ use chrono_tz::Tz;
 use http::HeaderMap;
 use llm::pricing::Overrides;
 use llm::think_tags::ThinkTags;
-use llm::{Dialect, ProviderSpec, Rewrite};
+use llm::{Dialect, Kind, ProviderSpec, Rewrite};
 use proto::v1::ConfigVersion;
 use runtime::ip_filter::IpFilter;
 use std::borrow::Cow;
@@ -275,9 +275,9 @@ impl Connection {
         self.url(&self.spec.count_path_for(model)?)
     }
 
-    /// Where texts become vectors, if this provider does that.
-    pub fn embeddings_url(&self) -> Option<Url> {
-        self.url(self.spec.embeddings_path?)
+    /// Where something else than chat is asked for, if this provider offers it.
+    pub fn service_url(&self, kind: Kind) -> Option<Url> {
+        self.url(self.spec.service(kind)?.path)
     }
 
     fn url(&self, path: &str) -> Option<Url> {

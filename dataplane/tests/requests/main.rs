@@ -28,6 +28,7 @@ mod replies;
 mod rewriting;
 mod roundtrips;
 mod scripted;
+mod services;
 mod similar;
 mod store_outage;
 mod storm;

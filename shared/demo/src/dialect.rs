@@ -39,6 +39,7 @@ pub struct Address {
 /// A question as it came.
 #[derive(Debug, Clone, Copy)]
 pub struct Ask<'a> {
+    pub path: &'a str,
     pub body: &'a Value,
     pub headers: &'a HeaderMap,
     pub address: &'a Address,

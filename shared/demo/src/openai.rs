@@ -6,6 +6,7 @@
 pub mod check;
 mod content;
 pub mod reply;
+mod services;
 
 use crate::dialect::{Address, Ask, Key, Operation, Vendor};
 use crate::wire::{Frame, Framing, Reply};
@@ -14,6 +15,7 @@ use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use check::Refusal;
 use serde_json::{Value, json};
+use services::Service;
 
 pub const NO_KEY: &str = "You didn't provide an API key. You need to provide your API key in an Authorization header \
                           using Bearer auth (i.e. Authorization: Bearer YOUR_KEY).";
@@ -32,7 +34,7 @@ impl Vendor for OpenAi {
         match path {
             "/v1/chat/completions" => Some(Operation::Answer(Address::default())),
             "/v1/models" => Some(Operation::Tell(Method::GET, models())),
-            _ => None,
+            _ => Service::at(path).map(|_| Operation::Answer(Address::default())),
         }
     }
 
@@ -40,7 +42,10 @@ impl Vendor for OpenAi {
         turn_away(&parts.headers)
     }
 
-    fn answer(&self, Ask { body, .. }: Ask<'_>, mut reply: Reply) -> Response {
+    fn answer(&self, Ask { body, path, .. }: Ask<'_>, mut reply: Reply) -> Response {
+        if let Some(service) = Service::at(path) {
+            return service.answer(body, reply);
+        }
         let question = match check::read(body, reply.behaviour.cached) {
             Ok(question) => question,
             Err(refusal) => {

@@ -88,6 +88,7 @@ impl Provider {
             (&Method::POST, Some(Operation::CountTokens(address))) => {
                 exchange.finish();
                 vendor.count_tokens(Ask {
+                    path,
                     body: &body,
                     headers: &parts.headers,
                     address: &address,
@@ -136,6 +137,7 @@ impl Provider {
             line: parts.extensions.get::<Line>().cloned(),
         };
         let ask = Ask {
+            path: parts.uri.path(),
             body,
             headers: &parts.headers,
             address,

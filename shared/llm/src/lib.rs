@@ -26,6 +26,7 @@ pub mod formats;
 pub mod frame;
 pub mod guard;
 pub mod head;
+pub mod kind;
 pub mod names;
 pub mod normalise;
 pub mod note;
@@ -50,6 +51,7 @@ pub use error::{DecodeError, Detail, EncodeError, ErrorKind, PublicError, Upstre
 pub use event::{Event, EventKind, PartStart};
 pub use finish::{Finish, FinishReason};
 pub use format::{Format, Framing, Relay, ReplySeed, StreamDecoder, StreamEncoder, StreamWire};
+pub use kind::Kind;
 pub use note::{Note, Notes, Severity};
 pub use provider::ProviderSpec;
 pub use reply::Reply;

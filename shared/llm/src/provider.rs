@@ -1,6 +1,7 @@
 //! Providers as data: who, where, and in which dialect. Code never asks which provider it is talking to.
 
 use crate::dialect::Dialect;
+use crate::kind::Kind;
 use crate::think_tags::ThinkTags;
 
 /// One provider, or the template of a user-defined endpoint.
@@ -22,8 +23,8 @@ pub struct ProviderSpec {
     /// Where the dialect counts the tokens of a request without answering it, written like `chat_path`. Not every
     /// compatible endpoint has it: who asks has to live without an answer.
     pub count_path: Option<&'static str>,
-    /// Where texts become vectors, in OpenAI's words, on a provider that does that.
-    pub embeddings_path: Option<&'static str>,
+    /// What it offers beside chat.
+    pub services: &'static [Service],
     pub auth: AuthScheme,
     /// Servers of this kind usually ask for no credential.
     pub keyless: bool,
@@ -50,6 +51,16 @@ pub enum AuthType {
     OAuth,
 }
 
+/// Something else than chat, where it is offered in OpenAI's words; rerank in Cohere's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Service {
+    pub kind: Kind,
+    /// Appended to the base URL.
+    pub path: &'static str,
+    /// Those that are known by name; any other may be asked for, too.
+    pub models: &'static [&'static str],
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ModelSpec {
     pub id: &'static str,
@@ -72,7 +83,7 @@ impl ProviderSpec {
             stream_path: "",
             models_path: Some("/models"),
             count_path: None,
-            embeddings_path: None,
+            services: &[],
             auth: AuthScheme::Bearer,
             keyless: false,
             headers: &[],
@@ -126,6 +137,20 @@ impl ProviderSpec {
             keyless: true,
             ..Self::openai_chat()
         }
+    }
+
+    /// The service of a kind, where it is offered.
+    pub fn service(&self, kind: Kind) -> Option<&'static Service> {
+        self.services.iter().find(|service| service.kind == kind)
+    }
+
+    /// Whether a model is one of its own, of whatever kind.
+    pub fn knows(&self, model: &str) -> bool {
+        self.models.iter().any(|known| known.id == model)
+            || self
+                .services
+                .iter()
+                .any(|service| service.models.contains(&model))
     }
 
     /// The path of one request, for this model id.

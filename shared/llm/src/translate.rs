@@ -22,6 +22,7 @@ use crate::format::{Format, Framing};
 use crate::formats;
 use crate::guard::{Personal, ReplyMode};
 use crate::head::Head;
+use crate::kind::Kind;
 use crate::recall::{self, Kept, Known};
 use crate::remote::{self, Fetched, Wanted};
 use crate::request::Request;
@@ -57,6 +58,7 @@ const TOKENS_PER_MEDIA: u64 = 1500;
 /// One client request, read as far as routing needs it.
 #[derive(Debug)]
 pub struct Ask {
+    kind: Kind,
     dialect: Dialect,
     body: Bytes,
     model: String,
@@ -144,6 +146,24 @@ impl Ask {
         Self::read_for(dialect, Some(address), body)
     }
 
+    /// Reads a request for something else than chat: the model, and whether it has what it needs.
+    pub fn read_as(kind: Kind, body: Bytes) -> Result<Self, DecodeError> {
+        let head = Head::read(&body)?;
+        let named = head.get("model").map(text).transpose()?.flatten();
+        let model = named.or_else(|| kind.default_model().map(str::to_owned));
+        let model = model
+            .filter(|model| !model.is_empty())
+            .ok_or_else(|| DecodeError::at("model", "Missing model"))?;
+        kind.check(&head)?;
+        let address = Address {
+            model,
+            stream: false,
+            framing: Framing::Native,
+        };
+        let ask = Self::read_for(Dialect::OpenAiChat, Some(address), body)?;
+        Ok(Self { kind, ..ask })
+    }
+
     fn read_for(dialect: Dialect, address: Option<Address>, body: Bytes) -> Result<Self, DecodeError> {
         let head = Head::read(&body)?;
         let Address {
@@ -162,6 +182,7 @@ impl Ask {
         let options = options.and_then(|json| serde_json::from_str::<StreamOptions>(json).ok());
         let include_usage = options.and_then(|options| options.include_usage).unwrap_or(false);
         Ok(Self {
+            kind: Kind::Chat,
             dialect,
             model,
             stream,
@@ -232,6 +253,14 @@ impl Ask {
         &self.body
     }
 
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    pub fn is_chat(&self) -> bool {
+        self.kind == Kind::Chat
+    }
+
     pub fn dialect(&self) -> Dialect {
         self.dialect
     }
@@ -274,6 +303,9 @@ impl Ask {
     /// The longest answer that the client asks for, in tokens, all of its choices together; or that it may get.
     /// Absent when nobody set an end to it.
     pub fn output_bound(&self) -> Option<u64> {
+        if !self.is_chat() {
+            return Some(0);
+        }
         let (asked, choices) = cap::asked(self.dialect, &self.body);
         let each = match (asked, self.cap) {
             (Some(asked), Some(cap)) => Some(asked.min(cap)),
@@ -330,7 +362,7 @@ impl Ask {
     /// What has to be fetched for this target. Nothing where the client's bytes are passed on: an upstream of its
     /// own dialect knows what its addresses mean.
     pub fn wanted(&self, target: &Target) -> Result<Vec<Wanted>, DecodeError> {
-        if Call::passes(self.dialect, target) {
+        if !self.is_chat() || Call::passes(self.dialect, target) {
             return Ok(Vec::new());
         }
         Ok(remote::wanted(self.request()?, target))

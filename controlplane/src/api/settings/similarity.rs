@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use llm::providers;
+use llm::{Kind, providers};
 use proto::validate::{MIN_SIMILARITY, SIMILARITY, SIMILARITY_RULES};
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
@@ -89,7 +89,7 @@ pub async fn can_embed(
                 "no provider and no node is called as in `{}`",
                 rule.embedding_model
             ),
-            Some(Some(spec)) if spec.embeddings_path.is_none() => {
+            Some(Some(spec)) if spec.service(Kind::Embedding).is_none() => {
                 format!("{} has no endpoint for embeddings", spec.name)
             }
             Some(Some(_)) => continue,

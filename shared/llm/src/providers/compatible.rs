@@ -1,12 +1,23 @@
 //! Templates of endpoints that users add themselves: the dialect is known, the address is theirs.
 
-use crate::provider::ProviderSpec;
+use crate::kind::Kind;
+use crate::provider::{ProviderSpec, Service};
+
+/// Whatever a server of OpenAI's API may offer; one that lacks it says so itself.
+const OPENAI_SERVICES: &[Service] = &[
+    service(Kind::Embedding, "/embeddings"),
+    service(Kind::Image, "/images/generations"),
+    service(Kind::Moderation, "/moderations"),
+    service(Kind::Rerank, "/rerank"),
+    service(Kind::Speech, "/audio/speech"),
+];
+const OLLAMA_SERVICES: &[Service] = &[service(Kind::Embedding, "/v1/embeddings")];
 
 static OPENAI_CHAT: ProviderSpec = ProviderSpec {
     id: "openai-compatible",
     alias: "openai-compatible",
     name: "OpenAI-compatible endpoint",
-    embeddings_path: Some("/embeddings"),
+    services: OPENAI_SERVICES,
     ..ProviderSpec::openai_chat()
 };
 
@@ -14,7 +25,7 @@ static OPENAI_RESPONSES: ProviderSpec = ProviderSpec {
     id: "openai-compatible",
     alias: "openai-compatible",
     name: "OpenAI-compatible endpoint (Responses)",
-    embeddings_path: Some("/embeddings"),
+    services: OPENAI_SERVICES,
     ..ProviderSpec::openai_responses()
 };
 
@@ -38,9 +49,17 @@ static OLLAMA: ProviderSpec = ProviderSpec {
     alias: "ollama-compatible",
     name: "Ollama server",
     // beside its own dialect it speaks OpenAI's
-    embeddings_path: Some("/v1/embeddings"),
+    services: OLLAMA_SERVICES,
     ..ProviderSpec::ollama_chat()
 };
+
+const fn service(kind: Kind, path: &'static str) -> Service {
+    Service {
+        kind,
+        path,
+        models: &[],
+    }
+}
 
 /// The template of a node type; `api_type` tells dialects of one type apart, and empty means the usual one.
 /// `None` when nothing here speaks it.

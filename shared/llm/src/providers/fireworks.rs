@@ -1,13 +1,33 @@
 //! Fireworks AI.
 
-use crate::provider::{ModelSpec, ProviderSpec};
+use crate::kind::Kind;
+use crate::provider::{ModelSpec, ProviderSpec, Service};
 
 pub static FIREWORKS: ProviderSpec = ProviderSpec {
     id: "fireworks",
     alias: "fireworks",
     name: "Fireworks AI",
     base_url: "https://api.fireworks.ai/inference/v1",
-    embeddings_path: Some("/embeddings"),
+    services: &[
+        Service {
+            kind: Kind::Embedding,
+            path: "/embeddings",
+            models: &["nomic-ai/nomic-embed-text-v1.5"],
+        },
+        Service {
+            kind: Kind::Image,
+            path: "/images/generations",
+            models: &[
+                "accounts/fireworks/models/flux-1-dev-fp8",
+                "accounts/fireworks/models/stable-diffusion-xl-1024-v1-0",
+            ],
+        },
+        Service {
+            kind: Kind::Rerank,
+            path: "/rerank",
+            models: &["accounts/fireworks/models/nomic-rerank-v1"],
+        },
+    ],
     models: &[
         ModelSpec::new("accounts/fireworks/models/deepseek-v3p1", "DeepSeek V3.1"),
         ModelSpec::new(

@@ -1,6 +1,7 @@
 //! GitHub Models, called with the token of a GitHub account that signed in.
 
-use crate::provider::{AuthType, ModelSpec, ProviderSpec};
+use crate::kind::Kind;
+use crate::provider::{AuthType, ModelSpec, ProviderSpec, Service};
 
 pub static GITHUB: ProviderSpec = ProviderSpec {
     id: "github",
@@ -9,8 +10,12 @@ pub static GITHUB: ProviderSpec = ProviderSpec {
     base_url: "https://models.github.ai",
     chat_path: "/inference/chat/completions",
     models_path: Some("/catalog/models"),
-    embeddings_path: Some("/inference/embeddings"),
     auth_type: AuthType::OAuth,
+    services: &[Service {
+        kind: Kind::Embedding,
+        path: "/inference/embeddings",
+        models: &[],
+    }],
     models: &[
         ModelSpec::new("openai/gpt-4.1", "GPT-4.1"),
         ModelSpec::new("openai/gpt-4o", "GPT-4o"),

@@ -1,13 +1,18 @@
 //! Mistral.
 
-use crate::provider::{ModelSpec, ProviderSpec};
+use crate::kind::Kind;
+use crate::provider::{ModelSpec, ProviderSpec, Service};
 
 pub static MISTRAL: ProviderSpec = ProviderSpec {
     id: "mistral",
     alias: "mistral",
     name: "Mistral",
     base_url: "https://api.mistral.ai/v1",
-    embeddings_path: Some("/embeddings"),
+    services: &[Service {
+        kind: Kind::Embedding,
+        path: "/embeddings",
+        models: &["mistral-embed"],
+    }],
     models: &[
         ModelSpec::new("mistral-large-latest", "Mistral Large 3"),
         ModelSpec::new("codestral-latest", "Codestral"),

@@ -1,13 +1,25 @@
 //! Nebius AI.
 
-use crate::provider::{ModelSpec, ProviderSpec};
+use crate::kind::Kind;
+use crate::provider::{ModelSpec, ProviderSpec, Service};
 
 pub static NEBIUS: ProviderSpec = ProviderSpec {
     id: "nebius",
     alias: "nebius",
     name: "Nebius AI",
     base_url: "https://api.tokenfactory.nebius.com/v1",
-    embeddings_path: Some("/embeddings"),
+    services: &[
+        Service {
+            kind: Kind::Embedding,
+            path: "/embeddings",
+            models: &["Qwen/Qwen3-Embedding-8B"],
+        },
+        Service {
+            kind: Kind::Image,
+            path: "/images/generations",
+            models: &["black-forest-labs/flux-schnell", "black-forest-labs/flux-dev"],
+        },
+    ],
     models: &[ModelSpec::new(
         "meta-llama/Llama-3.3-70B-Instruct",
         "Llama 3.3 70B Instruct",

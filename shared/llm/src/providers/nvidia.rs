@@ -1,13 +1,18 @@
 //! NVIDIA NIM.
 
-use crate::provider::{ModelSpec, ProviderSpec};
+use crate::kind::Kind;
+use crate::provider::{ModelSpec, ProviderSpec, Service};
 
 pub static NVIDIA: ProviderSpec = ProviderSpec {
     id: "nvidia",
     alias: "nvidia",
     name: "NVIDIA NIM",
     base_url: "https://integrate.api.nvidia.com/v1",
-    embeddings_path: Some("/embeddings"),
+    services: &[Service {
+        kind: Kind::Embedding,
+        path: "/embeddings",
+        models: &["nvidia/nv-embedqa-e5-v5"],
+    }],
     models: &[
         ModelSpec::new("moonshotai/kimi-k2.5", "Kimi K2.5"),
         ModelSpec::new("z-ai/glm4.7", "GLM 4.7"),

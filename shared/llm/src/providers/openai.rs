@@ -1,13 +1,39 @@
 //! OpenAI.
 
-use crate::provider::{ModelSpec, ProviderSpec};
+use crate::kind::Kind;
+use crate::provider::{ModelSpec, ProviderSpec, Service};
 
 pub static OPENAI: ProviderSpec = ProviderSpec {
     id: "openai",
     alias: "openai",
     name: "OpenAI",
     base_url: "https://api.openai.com/v1",
-    embeddings_path: Some("/embeddings"),
+    services: &[
+        Service {
+            kind: Kind::Embedding,
+            path: "/embeddings",
+            models: &[
+                "text-embedding-3-small",
+                "text-embedding-3-large",
+                "text-embedding-ada-002",
+            ],
+        },
+        Service {
+            kind: Kind::Image,
+            path: "/images/generations",
+            models: &["gpt-image-1", "dall-e-3", "dall-e-2"],
+        },
+        Service {
+            kind: Kind::Moderation,
+            path: "/moderations",
+            models: &["omni-moderation-latest", "text-moderation-latest"],
+        },
+        Service {
+            kind: Kind::Speech,
+            path: "/audio/speech",
+            models: &["tts-1", "tts-1-hd", "gpt-4o-mini-tts"],
+        },
+    ],
     models: &[
         ModelSpec::new("gpt-4o", "GPT-4o"),
         ModelSpec::new("gpt-4o-mini", "GPT-4o Mini"),

@@ -1,6 +1,7 @@
 //! Together AI.
 
-use crate::provider::{ModelSpec, ProviderSpec};
+use crate::kind::Kind;
+use crate::provider::{ModelSpec, ProviderSpec, Service};
 use crate::think_tags::ThinkTags;
 
 pub static TOGETHER: ProviderSpec = ProviderSpec {
@@ -8,7 +9,30 @@ pub static TOGETHER: ProviderSpec = ProviderSpec {
     alias: "together",
     name: "Together AI",
     base_url: "https://api.together.xyz/v1",
-    embeddings_path: Some("/embeddings"),
+    services: &[
+        Service {
+            kind: Kind::Embedding,
+            path: "/embeddings",
+            models: &[
+                "BAAI/bge-large-en-v1.5",
+                "togethercomputer/m2-bert-80M-8k-retrieval",
+            ],
+        },
+        Service {
+            kind: Kind::Image,
+            path: "/images/generations",
+            models: &[
+                "black-forest-labs/FLUX.1.1-pro",
+                "black-forest-labs/FLUX.1-schnell-Free",
+                "stabilityai/stable-diffusion-xl-base-1.0",
+            ],
+        },
+        Service {
+            kind: Kind::Rerank,
+            path: "/rerank",
+            models: &["Salesforce/Llama-Rank-V2"],
+        },
+    ],
     models: &[
         ModelSpec::new("meta-llama/Llama-3.3-70B-Instruct-Turbo", "Llama 3.3 70B Turbo"),
         ModelSpec::new("deepseek-ai/DeepSeek-R1", "DeepSeek R1"),

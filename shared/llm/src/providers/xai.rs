@@ -1,12 +1,18 @@
 //! xAI (Grok).
 
-use crate::provider::{ModelSpec, ProviderSpec};
+use crate::kind::Kind;
+use crate::provider::{ModelSpec, ProviderSpec, Service};
 
 pub static XAI: ProviderSpec = ProviderSpec {
     id: "xai",
     alias: "xai",
     name: "xAI (Grok)",
     base_url: "https://api.x.ai/v1",
+    services: &[Service {
+        kind: Kind::Image,
+        path: "/images/generations",
+        models: &["grok-2-image-1212"],
+    }],
     models: &[
         ModelSpec::new("grok-4", "Grok 4"),
         ModelSpec::new("grok-4-fast-reasoning", "Grok 4 Fast Reasoning"),

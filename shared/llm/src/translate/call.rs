@@ -9,6 +9,8 @@ use crate::event::{Event, EventKind};
 use crate::format::{Format, Framing, ReplySeed};
 use crate::formats;
 use crate::guard::Mask;
+use crate::head::Head;
+use crate::kind::Kind;
 use crate::normalise::normalise;
 use crate::note::Notes;
 use crate::remote::Fetched;
@@ -22,6 +24,7 @@ use std::sync::Arc;
 
 #[derive(Debug, Clone)]
 pub struct Call {
+    kind: Kind,
     client: Dialect,
     upstream: Dialect,
     body: Bytes,
@@ -47,6 +50,7 @@ impl Call {
     pub(super) fn new(ask: &Ask, target: &Target, fetched: &Fetched) -> Result<Self, CallError> {
         let upstream = formats::of(target.dialect);
         let mut call = Self {
+            kind: ask.kind,
             client: ask.dialect,
             upstream: target.dialect,
             body: Bytes::new(),
@@ -60,6 +64,11 @@ impl Call {
             include_usage: ask.include_usage,
             framing: ask.framing,
         };
+        if !ask.is_chat() {
+            let model = serde_json::Value::from(target.model.as_str()).to_string();
+            call.body = Head::read(&ask.body)?.with(&[("model", &model)]);
+            return Ok(call);
+        }
         if call.passthrough() {
             let mut body = ask.body.clone();
             if let Some(rewrite) = &ask.rewrite {
@@ -116,6 +125,9 @@ impl Call {
     /// encrypted for another account, or has expired. Or without a summary of the new, where the account may not have
     /// one. To be tried once.
     pub fn without_reasoning(&self, refusal: &UpstreamError) -> Option<Self> {
+        if self.kind != Kind::Chat {
+            return None;
+        }
         let upstream = self.upstream();
         let body = upstream
             .without_refused_reasoning(&self.body, refusal)
@@ -145,6 +157,17 @@ impl Call {
 
     /// The dialect's headers for the upstream, names in lower case; `client` looks up a header of the client's.
     pub fn headers(&self, client: &dyn Fn(&'static str) -> Option<String>) -> Vec<(&'static str, String)> {
+        if self.kind != Kind::Chat {
+            let accept = if self.kind == Kind::Speech {
+                "*/*"
+            } else {
+                "application/json"
+            };
+            return vec![
+                ("content-type", "application/json".to_owned()),
+                ("accept", accept.to_owned()),
+            ];
+        }
         let accept = if self.stream {
             self.upstream().streams_as().media_type()
         } else {
@@ -193,6 +216,11 @@ impl Call {
         seed: &ReplySeed,
         progress: &mut Progress,
     ) -> Result<Bytes, UpstreamError> {
+        if self.kind != Kind::Chat {
+            progress.usage = self.kind.usage(&body);
+            progress.ended = true;
+            return Ok(self.kind.named(body, &seed.model));
+        }
         if self.relays() {
             self.upstream().observe_reply(&body, progress)?;
             if self.mask.is_on() {

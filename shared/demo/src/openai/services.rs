@@ -1,0 +1,216 @@
+//! What the vendor offers beside chat: embeddings, images, moderations and speech; and rerank in Cohere's words, as
+//! servers of this API offer it. As deterministic as the rest.
+
+use super::check::Refusal;
+use crate::received::Billed;
+use crate::wire::Reply;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use base64::{Engine, prelude::BASE64_STANDARD};
+use serde_json::{Value, json};
+use std::collections::HashSet;
+
+/// Numbers of a vector, unless the request says how many.
+const DIMENSIONS: u64 = 8;
+/// One transparent pixel.
+const PNG: &str =
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
+/// Of a medium square image, as the vendor counts.
+const TOKENS_OF_IMAGE: u64 = 272;
+/// Samples of silence for each word, 8,000 to the second.
+const SAMPLES_OF_WORD: usize = 400;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Service {
+    Embeddings,
+    Images,
+    Moderations,
+    Rerank,
+    Speech,
+}
+
+// === impl Service ===
+
+impl Service {
+    pub fn at(path: &str) -> Option<Self> {
+        match path {
+            "/v1/embeddings" => Some(Self::Embeddings),
+            "/v1/images/generations" => Some(Self::Images),
+            "/v1/moderations" => Some(Self::Moderations),
+            "/v1/rerank" => Some(Self::Rerank),
+            "/v1/audio/speech" => Some(Self::Speech),
+            _ => None,
+        }
+    }
+
+    pub fn answer(self, body: &Value, mut reply: Reply) -> Response {
+        let answered = match self {
+            Self::Embeddings => embeddings(body),
+            Self::Images => images(body),
+            Self::Moderations => moderations(body),
+            Self::Rerank => rerank(body),
+            Self::Speech => speech(body),
+        };
+        let response = match answered {
+            Ok((response, billed)) => {
+                reply.exchange.begin(&reply.id, billed);
+                reply.exchange.sent(billed.output, 0);
+                response
+            }
+            Err(refusal) => refusal.response(),
+        };
+        reply.exchange.finish();
+        response
+    }
+}
+
+type Answered = Result<(Response, Billed), Refusal>;
+
+fn embeddings(body: &Value) -> Answered {
+    let model = text(body, "model")?;
+    let inputs = match &body["input"] {
+        Value::String(input) => vec![input.clone()],
+        Value::Array(inputs) if inputs.iter().all(Value::is_number) && !inputs.is_empty() => {
+            vec![body["input"].to_string()]
+        }
+        Value::Array(inputs) if !inputs.is_empty() => inputs
+            .iter()
+            .map(|input| input.as_str().map_or_else(|| input.to_string(), str::to_owned))
+            .collect(),
+        other => return Err(Refusal::kind("input", "a string or an array", other)),
+    };
+    let dimensions = body["dimensions"].as_u64().unwrap_or(DIMENSIONS);
+    let data = inputs.iter().enumerate().map(|(index, input)| {
+        let vector = vector(input, dimensions);
+        let embedding = match body["encoding_format"].as_str() {
+            Some("base64") => {
+                json!(BASE64_STANDARD.encode(Vec::from_iter(vector.iter().flat_map(|n| n.to_le_bytes()))))
+            }
+            _ => json!(vector),
+        };
+        json!({ "object": "embedding", "index": index, "embedding": embedding })
+    });
+    let tokens: u64 = inputs.iter().map(|input| words(input)).sum();
+    let told = json!({
+        "object": "list", "data": Vec::from_iter(data), "model": model,
+        "usage": { "prompt_tokens": tokens, "total_tokens": tokens },
+    });
+    Ok((axum::Json(told).into_response(), input_of(tokens)))
+}
+
+fn images(body: &Value) -> Answered {
+    text(body, "model")?;
+    let prompt = text(body, "prompt")?;
+    let count = body["n"].as_u64().unwrap_or(1);
+    let image = json!({ "b64_json": PNG, "revised_prompt": prompt });
+    let (input, output) = (words(prompt), count * TOKENS_OF_IMAGE);
+    let told = json!({
+        "created": 1_700_000_000, "data": vec![image; usize::try_from(count).unwrap_or(1)],
+        "usage": { "input_tokens": input, "output_tokens": output, "total_tokens": input + output },
+    });
+    let billed = Billed {
+        output,
+        ..input_of(input)
+    };
+    Ok((axum::Json(told).into_response(), billed))
+}
+
+fn moderations(body: &Value) -> Answered {
+    let inputs = match &body["input"] {
+        Value::String(_) => 1,
+        Value::Array(inputs) if !inputs.is_empty() => inputs.len(),
+        other => return Err(Refusal::kind("input", "a string or an array", other)),
+    };
+    let result = json!({
+        "flagged": false, "categories": { "violence": false }, "category_scores": { "violence": 0.0 },
+        "category_applied_input_types": { "violence": ["text"] },
+    });
+    let told = json!({ "id": "modr-demo", "model": body["model"], "results": vec![result; inputs] });
+    Ok((axum::Json(told).into_response(), Billed::default()))
+}
+
+/// The more words of the question a document has, the better.
+fn rerank(body: &Value) -> Answered {
+    text(body, "model")?;
+    let query: HashSet<&str> = text(body, "query")?.split_whitespace().collect();
+    let Some(documents) = body["documents"].as_array().filter(|all| !all.is_empty()) else {
+        return Err(Refusal::kind("documents", "an array", &body["documents"]));
+    };
+    let mut scored = Vec::new();
+    for (index, document) in documents.iter().enumerate() {
+        let words = document
+            .as_str()
+            .or(document["text"].as_str())
+            .unwrap_or_default();
+        let shared = words
+            .split_whitespace()
+            .filter(|word| query.contains(word))
+            .count();
+        scored.push((index, shared as f64 / query.len() as f64));
+    }
+    scored.sort_by(|(_, one), (_, other)| other.total_cmp(one));
+    let most = body["top_n"].as_u64().and_then(|most| usize::try_from(most).ok());
+    let results = scored
+        .iter()
+        .take(most.unwrap_or(documents.len()))
+        .map(|(index, score)| json!({ "index": index, "relevance_score": score }));
+    let told = json!({
+        "id": "rerank-demo", "results": Vec::from_iter(results),
+        "meta": { "api_version": { "version": "2" }, "billed_units": { "search_units": 1 } },
+    });
+    Ok((axum::Json(told).into_response(), Billed::default()))
+}
+
+/// Silence, the longer the more there is to say.
+fn speech(body: &Value) -> Answered {
+    text(body, "model")?;
+    let samples = usize::try_from(words(text(body, "input")?)).unwrap_or(0) * SAMPLES_OF_WORD;
+    let size = |bytes: usize| u32::try_from(bytes).unwrap_or(u32::MAX).to_le_bytes();
+    let mut wave = Vec::with_capacity(44 + samples);
+    wave.extend_from_slice(b"RIFF");
+    wave.extend_from_slice(&size(36 + samples));
+    wave.extend_from_slice(b"WAVEfmt ");
+    wave.extend_from_slice(&size(16));
+    // one channel of 8 bits a sample, 8,000 of them a second
+    wave.extend_from_slice(&[1, 0, 1, 0]);
+    wave.extend_from_slice(&size(8_000));
+    wave.extend_from_slice(&size(8_000));
+    wave.extend_from_slice(&[1, 0, 8, 0]);
+    wave.extend_from_slice(b"data");
+    wave.extend_from_slice(&size(samples));
+    wave.resize(44 + samples, 128);
+    let response = ([(header::CONTENT_TYPE, "audio/wav")], wave).into_response();
+    Ok((response, Billed::default()))
+}
+
+/// The same for the same text, and of length one.
+fn vector(text: &str, dimensions: u64) -> Vec<f32> {
+    let mut state: u64 = text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    let mut numbers = Vec::new();
+    for _ in 0..dimensions {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        numbers.push(f32::from(u16::try_from(state >> 48).unwrap_or(0)) / f32::from(u16::MAX) - 0.5);
+    }
+    let length = numbers.iter().map(|number| number * number).sum::<f32>().sqrt();
+    numbers.iter().map(|number| number / length).collect()
+}
+
+fn text<'a>(body: &'a Value, name: &str) -> Result<&'a str, Refusal> {
+    body[name]
+        .as_str()
+        .filter(|text| !text.is_empty())
+        .ok_or_else(|| Refusal::kind(name, "a string", &body[name]))
+}
+
+fn words(text: &str) -> u64 {
+    text.split_whitespace().count() as u64
+}
+
+fn input_of(tokens: u64) -> Billed {
+    Billed {
+        input: tokens,
+        ..Billed::default()
+    }
+}
