@@ -4,6 +4,7 @@ import {
   Burger,
   Group,
   NavLink,
+  ScrollArea,
   Text,
   Tooltip,
   useComputedColorScheme,
@@ -15,32 +16,83 @@ import {
   IconArchive,
   IconArrowsShuffle,
   IconChartBar,
+  IconChecklist,
+  IconCoin,
+  IconDatabase,
+  IconGauge,
+  IconHeartbeat,
+  IconHistory,
   IconKey,
+  IconLanguage,
   IconLayoutDashboard,
   IconListDetails,
   IconLogout,
+  IconMessage,
   IconMoon,
   IconPlugConnected,
+  IconSettings,
+  IconShieldCheck,
   IconSun,
   IconTag,
   IconUsers,
 } from '@tabler/icons-react';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, Outlet, useNavigate, useRouterState } from '@tanstack/react-router';
+import { Fragment } from 'react';
 import { api, unwrap } from './api/client';
 import { sessionQuery } from './parts/authority';
 
-const sections = [
-  { to: '/', label: 'Overview', icon: IconLayoutDashboard },
-  { to: '/providers', label: 'Providers', icon: IconPlugConnected },
-  { to: '/combos', label: 'Combos', icon: IconArrowsShuffle },
-  { to: '/aliases', label: 'Aliases', icon: IconTag },
-  { to: '/keys', label: 'API keys', icon: IconKey },
-  { to: '/requests', label: 'Requests', icon: IconListDetails },
-  { to: '/usage', label: 'Usage', icon: IconChartBar },
-  { to: '/team', label: 'Team', icon: IconUsers },
-  { to: '/api', label: 'API', icon: IconApi },
-  { to: '/backups', label: 'Backups', icon: IconArchive },
+const groups = [
+  {
+    label: null,
+    pages: [
+      { to: '/', label: 'Overview', icon: IconLayoutDashboard },
+      { to: '/playground', label: 'Playground', icon: IconMessage },
+    ],
+  },
+  {
+    label: 'Routing',
+    pages: [
+      { to: '/providers', label: 'Providers', icon: IconPlugConnected },
+      { to: '/combos', label: 'Combos', icon: IconArrowsShuffle },
+      { to: '/aliases', label: 'Aliases', icon: IconTag },
+      { to: '/policies', label: 'Policies', icon: IconShieldCheck },
+    ],
+  },
+  {
+    label: 'Access',
+    pages: [
+      { to: '/keys', label: 'API keys', icon: IconKey },
+      { to: '/costs', label: 'Costs', icon: IconCoin },
+      { to: '/limits', label: 'Limits', icon: IconGauge },
+      { to: '/team', label: 'Team', icon: IconUsers },
+    ],
+  },
+  {
+    label: 'Traffic',
+    pages: [
+      { to: '/requests', label: 'Requests', icon: IconListDetails },
+      { to: '/usage', label: 'Usage', icon: IconChartBar },
+      { to: '/cache', label: 'Cache', icon: IconDatabase },
+    ],
+  },
+  {
+    label: 'Tools',
+    pages: [
+      { to: '/translator', label: 'Translator', icon: IconLanguage },
+      { to: '/evals', label: 'Evals', icon: IconChecklist },
+      { to: '/api', label: 'API', icon: IconApi },
+    ],
+  },
+  {
+    label: 'System',
+    pages: [
+      { to: '/health', label: 'Health', icon: IconHeartbeat },
+      { to: '/settings', label: 'Settings', icon: IconSettings },
+      { to: '/audit', label: 'Audit log', icon: IconHistory },
+      { to: '/backups', label: 'Backups', icon: IconArchive },
+    ],
+  },
 ] as const;
 
 /** What every page sits in: header, navigation, and the way out. */
@@ -82,17 +134,29 @@ export function Frame() {
         </Group>
       </AppShell.Header>
       <AppShell.Navbar p="xs" aria-label="Sections">
-        {sections.map(({ to, label, icon: Icon }) => (
-          <NavLink
-            key={to}
-            component={Link}
-            to={to}
-            label={label}
-            leftSection={<Icon size={18} />}
-            active={to === '/' ? path === '/' : path.startsWith(to)}
-            onClick={close}
-          />
-        ))}
+        <AppShell.Section grow component={ScrollArea}>
+          {groups.map(({ label, pages }) => (
+            <Fragment key={label}>
+              {label && (
+                <Text size="xs" fw={600} c="dimmed" px="sm" pt="sm" pb={4}>
+                  {label}
+                </Text>
+              )}
+              {pages.map(({ to, label, icon: Icon }) => (
+                <NavLink
+                  key={to}
+                  component={Link}
+                  to={to}
+                  label={label}
+                  leftSection={<Icon size={18} />}
+                  active={to === '/' ? path === '/' : path.startsWith(to)}
+                  onClick={close}
+                  py={6}
+                />
+              ))}
+            </Fragment>
+          ))}
+        </AppShell.Section>
       </AppShell.Navbar>
       <AppShell.Main>
         <Outlet />

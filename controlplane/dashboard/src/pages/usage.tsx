@@ -1,13 +1,14 @@
 import '@mantine/charts/styles.css';
 import { BarChart, Heatmap } from '@mantine/charts';
-import { Card, Code, Group, ScrollArea, SegmentedControl, SimpleGrid, Stack, Table, Text, Title } from '@mantine/core';
+import { Code, Group, ScrollArea, SegmentedControl, SimpleGrid, Stack, Table, Text } from '@mantine/core';
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { useNavigate, useSearch } from '@tanstack/react-router';
-import type { ReactNode } from 'react';
 import { api, unwrap } from '../api/client';
 import type { components } from '../api/schema';
 import { Empty, Loaded, PageHeader } from '../parts/states';
+import { useProviderName } from '../parts/names';
 import { amount, dollars } from '../parts/numbers';
+import { Figure, Section } from '../parts/section';
 import { type Range, RANGES } from './usage-range';
 
 type Analytics = components['schemas']['AnalyticsView'];
@@ -25,13 +26,7 @@ export function UsagePage() {
     placeholderData: keepPreviousData,
     refetchInterval: 30_000,
   });
-  const prefixes = useQuery({
-    queryKey: ['provider-nodes', 'prefixes'],
-    queryFn: async () => {
-      const { nodes } = await unwrap(api.GET('/api/provider-nodes'));
-      return new Map(nodes.map((node) => [node.id, node.prefix]));
-    },
-  });
+  const provider = useProviderName();
   return (
     <>
       <PageHeader
@@ -54,7 +49,7 @@ export function UsagePage() {
           )
         }
       >
-        {(usage) => <Pictures usage={usage} provider={(id) => (id && prefixes.data?.get(id)) || id || '–'} />}
+        {(usage) => <Pictures usage={usage} provider={provider} />}
       </Loaded>
     </>
   );
@@ -81,7 +76,7 @@ function Pictures({ usage, provider }: { usage: Analytics; provider: (id: string
           models: {amount(summary.uniqueModels)}, API keys: {amount(summary.uniqueApiKeys)}
         </Figure>
       </SimpleGrid>
-      <Picture title="Tokens by day">
+      <Section title="Tokens by day">
         <BarChart
           h={260}
           data={dailyTrend}
@@ -95,10 +90,10 @@ function Pictures({ usage, provider }: { usage: Analytics; provider: (id: string
             { name: 'completionTokens', label: 'Out', color: 'teal.6' },
           ]}
         />
-      </Picture>
-      <Picture title="Cost by day">
+      </Section>
+      <Section title="Cost by day">
         <BarChart h={200} data={dailyTrend} dataKey="date" maxBarWidth={48} valueFormatter={dollars} series={[{ name: 'cost', label: 'USD', color: 'violet.6' }]} />
-      </Picture>
+      </Section>
       <SimpleGrid cols={{ base: 1, lg: 2 }}>
         <Parts title="By model" parts={usage.byModel} name={(part) => `${provider(part.provider)}/${part.model}`} />
         <Parts title="By API key" parts={usage.byApiKey} name={(part) => part.apiKey ?? '–'} />
@@ -114,36 +109,9 @@ function Pictures({ usage, provider }: { usage: Analytics; provider: (id: string
   );
 }
 
-function Figure({ label, value, children }: { label: string; value: string; children: ReactNode }) {
-  return (
-    <Card withBorder>
-      <Text size="sm" c="dimmed">
-        {label}
-      </Text>
-      <Text size="xl" fw={600}>
-        {value}
-      </Text>
-      <Text size="xs" c="dimmed">
-        {children}
-      </Text>
-    </Card>
-  );
-}
-
-function Picture({ title, children }: { title: string; children: ReactNode }) {
-  return (
-    <Card withBorder component="section" aria-label={title}>
-      <Title order={2} size="h4" mb="sm">
-        {title}
-      </Title>
-      {children}
-    </Card>
-  );
-}
-
 function Parts({ title, parts, name }: { title: string; parts: Part[]; name: (part: Part) => string }) {
   return (
-    <Picture title={title}>
+    <Section title={title}>
       <Table.ScrollContainer minWidth={420}>
         <Table>
           <Table.Thead>
@@ -177,7 +145,7 @@ function Parts({ title, parts, name }: { title: string; parts: Part[]; name: (pa
           and {parts.length - 10} more
         </Text>
       )}
-    </Picture>
+    </Section>
   );
 }
 
@@ -186,7 +154,7 @@ function Year({ days }: { days: Record<string, number> }) {
   const start = new Date(end.getTime() - 364 * 86_400_000);
   const day = (date: Date) => date.toISOString().slice(0, 10);
   return (
-    <Picture title="A year of tokens">
+    <Section title="A year of tokens">
       <ScrollArea type="auto" viewportProps={{ tabIndex: 0, role: 'group', 'aria-label': 'Days of the year' }}>
         <Group>
           <Heatmap
@@ -200,6 +168,6 @@ function Year({ days }: { days: Record<string, number> }) {
           />
         </Group>
       </ScrollArea>
-    </Picture>
+    </Section>
   );
 }

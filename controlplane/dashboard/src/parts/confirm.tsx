@@ -1,13 +1,27 @@
 import { Text } from '@mantine/core';
 import { modals } from '@mantine/modals';
 
-/** Asks before something is destroyed, and says what will be. */
-export function confirmDelete(what: string, consequence: string, onConfirm: () => void) {
+type Question = {
+  title: string;
+  /** What will happen. */
+  consequence: string;
+  confirm: string;
+  cancel: string;
+  onConfirm: () => void;
+};
+
+/** Asks before something that cannot be taken back. */
+export function confirmAct({ title, consequence, confirm, cancel, onConfirm }: Question) {
   modals.openConfirmModal({
-    title: `Delete ${what}?`,
+    title,
     children: <Text size="sm">{consequence}</Text>,
-    labels: { confirm: 'Delete', cancel: 'Keep it' },
+    labels: { confirm, cancel },
     confirmProps: { color: 'red' },
     onConfirm,
   });
+}
+
+/** Asks before something is destroyed, and says what will be. */
+export function confirmDelete(what: string, consequence: string, onConfirm: () => void) {
+  confirmAct({ title: `Delete ${what}?`, consequence, confirm: 'Delete', cancel: 'Keep it', onConfirm });
 }

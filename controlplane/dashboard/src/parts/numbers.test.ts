@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { amount, dollars } from './numbers';
+import { amount, dollars, span } from './numbers';
 
 test.each([
   [0, '0'],
@@ -17,4 +17,15 @@ test.each([
   [12.345, '$12.35'],
 ])('%d dollars are written %s', (usd, text) => {
   expect(dollars(usd)).toBe(text);
+});
+
+test.each([
+  [0, '0 ms'],
+  [999, '999 ms'],
+  [1_999, '1 s'],
+  [60_000, '1 min'],
+  [7_200_000, '2 h'],
+  [90_000_000, '1 d'],
+])('%d milliseconds are written %s', (milliseconds, text) => {
+  expect(span(milliseconds)).toBe(text);
 });

@@ -1,0 +1,90 @@
+import { chat, createKey, expect, expectAccessible, test } from './gateway';
+import { connect, disconnect, forgiveNothing, manage } from './manage';
+
+type Request = { id: string; status: number; duration: number; tokens: { in: number; out: number }; attempts: unknown[]; cost: number | null };
+type Explanation = { decision: { candidates: { verdict: string; connectionName: string; rank: number | null }[] } };
+
+const logged = (key: string) => `/api/usage/request-logs?format=json&apiKey=${encodeURIComponent(key)}`;
+
+test('a request is opened from its row and says what it took, as the management API does', async ({ complaints, gateway, signedIn: page }) => {
+  const key = await createKey(page, 'one request');
+  expect((await chat(gateway, key, 'demo/demo')).status).toBe(200);
+  const requests = () => manage<Request[]>(gateway, page, 'GET', logged('one request'));
+  await expect.poll(async () => (await requests()).length).toBe(1);
+  const [request] = await requests();
+
+  await page.getByRole('link', { name: 'Requests' }).click();
+  await page.getByRole('row').filter({ hasText: 'one request' }).getByRole('link').click();
+  await expect(page).toHaveURL(new RegExp(`/requests/${request?.id}$`));
+  await expect(page.getByRole('group', { name: 'Status' })).toContainText('200');
+  await expect(page.getByRole('group', { name: 'Tokens' })).toContainText(`${request?.tokens.in} in, ${request?.tokens.out} out`);
+  await expect(page.getByRole('group', { name: 'Took' })).toContainText(`${request?.duration} ms`);
+  await expect(page.getByRole('group', { name: 'Cost' })).toContainText(request?.cost == null ? 'unknown' : `${request.cost}`);
+  const decision = page.getByRole('region', { name: 'Decision' });
+  await expect(decision.getByRole('row').filter({ hasText: 'demo/demo' })).toContainText('first choice');
+  await expect(decision).toContainText('Deciding again from the record gives the same.');
+  const attempts = page.getByRole('region', { name: 'Attempts' });
+  await expect(attempts.getByRole('row')).toHaveCount(1 + (request?.attempts.length ?? 0));
+  await expect(attempts).toContainText('ok, 200');
+  await expectAccessible(page);
+
+  await page.getByRole('link', { name: 'All requests' }).click();
+  await expect(page.getByRole('heading', { name: 'Requests', level: 1 })).toBeVisible();
+  expect(complaints).toEqual([]);
+});
+
+test('a request that nobody answered says who was passed over and why', async ({ complaints, gateway, signedIn: page }) => {
+  const key = await createKey(page, 'passed over');
+  const forgive = await forgiveNothing(gateway, page);
+  const id = await connect(gateway, page, 'broken account', 'http://127.0.0.1:9/v1');
+  expect((await chat(gateway, key, 'openai/gpt-4o')).status).toBe(502);
+  expect((await chat(gateway, key, 'openai/gpt-4o')).status).toBe(503);
+  await expect.poll(async () => (await manage<Request[]>(gateway, page, 'GET', logged('passed over'))).length).toBe(2);
+
+  await page.goto('/dashboard/requests?status=503&key=passed+over');
+  const row = page.getByRole('row').filter({ hasText: 'openai/gpt-4o' });
+  await expect(row).toHaveCount(1);
+  await expect(row).toContainText('nobody');
+  await row.getByRole('link').click();
+  const candidate = page.getByRole('region', { name: 'Decision' }).getByRole('row').filter({ hasText: 'broken account' });
+  await expect(candidate).toContainText('passed over: its provider failed again and again');
+  await expect(candidate).toContainText('until');
+  await expect(page.getByRole('region', { name: 'Attempts' })).toContainText('No provider was called.');
+  const explained = await manage<Explanation>(gateway, page, 'GET', `/api/explain/${new URL(page.url()).pathname.split('/').at(-1)}`);
+  expect(explained.decision.candidates).toMatchObject([{ verdict: 'breaker-open', connectionName: 'broken account', rank: null }]);
+  await expectAccessible(page);
+
+  await manage(gateway, page, 'POST', '/api/resilience/reset', { provider: 'openai' });
+  await disconnect(gateway, page, id);
+  await forgive();
+  expect(complaints).toEqual([]);
+});
+
+test('requests are found by status, model and key, and the finding can be passed on', async ({ complaints, gateway, signedIn: page }) => {
+  const key = await createKey(page, 'filtered');
+  expect((await chat(gateway, key, 'demo/demo')).status).toBe(200);
+  expect((await chat(gateway, key, 'nobody/has-this')).status).toBe(400);
+  await expect.poll(async () => (await manage<Request[]>(gateway, page, 'GET', logged('filtered'))).length).toBe(2);
+
+  await page.getByRole('link', { name: 'Requests' }).click();
+  const filter = page.getByRole('search', { name: 'Filter' });
+  await filter.getByLabel('API key').fill('filtered');
+  await page.keyboard.press('Enter');
+  const links = page.getByRole('main').getByRole('table').getByRole('link');
+  await expect(links).toHaveCount(2);
+  await filter.getByRole('combobox', { name: 'Status' }).click();
+  await page.getByRole('option', { name: 'failed' }).click();
+  await filter.getByRole('button', { name: 'Apply' }).click();
+  await expect(links).toHaveCount(1);
+  await expect(page).toHaveURL(/status=error&key=filtered/);
+  await page.reload();
+  await expect(page.getByRole('row').filter({ hasText: 'nobody/has-this' })).toContainText('400');
+  await expect(links).toHaveCount(1);
+
+  await filter.getByLabel('Model').fill('demo');
+  await filter.getByRole('button', { name: 'Apply' }).click();
+  await expect(page.getByText('No request fits')).toBeVisible();
+  await filter.getByRole('button', { name: 'Clear' }).click();
+  await expect(page).not.toHaveURL(/status=/);
+  expect(complaints).toEqual([]);
+});

@@ -1,0 +1,179 @@
+import { Badge, Button, Center, Code, Group, Select, Stack, Table, Text, TextInput, VisuallyHidden } from '@mantine/core';
+import { useDisclosure } from '@mantine/hooks';
+import { useInfiniteQuery } from '@tanstack/react-query';
+import { useNavigate, useSearch } from '@tanstack/react-router';
+import { api, unwrap } from '../api/client';
+import type { components } from '../api/schema';
+import { when } from '../parts/numbers';
+import { Empty, Loaded, PageHeader } from '../parts/states';
+import { type AuditFilter, OUTCOMES, type Outcome } from './audit-filter';
+
+type Entry = components['schemas']['EntryView'];
+
+const COLUMNS = 6;
+const PAGE = 50;
+const COLORS: Record<string, string> = { success: 'teal', failed: 'red', denied: 'red' };
+
+const moment = (local: string | undefined) => (local ? new Date(local).toISOString() : undefined);
+
+/** One page of the log, and where the next one begins. */
+async function read({ action, actor, outcome, from, to }: AuditFilter, cursor: number | undefined) {
+  const query = { action, actor, status: outcome, from: moment(from), to: moment(to), limit: PAGE, cursor };
+  const answer = await api.GET('/api/compliance/audit-log', { params: { query } });
+  const next = answer.response.headers.get('x-next-cursor');
+  return { entries: await unwrap(Promise.resolve(answer)), next: next === null ? undefined : Number(next) };
+}
+
+/** Who did what. The filter is part of the address, so that a finding can be passed on. */
+export function AuditPage() {
+  const filter = useSearch({ from: '/frame/audit' });
+  const query = useInfiniteQuery({
+    queryKey: ['audit-log', filter],
+    queryFn: ({ pageParam }) => read(filter, pageParam),
+    initialPageParam: undefined as number | undefined,
+    getNextPageParam: ({ next }) => next,
+  });
+  return (
+    <>
+      <PageHeader title="Audit log" hint="Who did what, the newest first. Nothing here can be changed." />
+      <Filter key={JSON.stringify(filter)} filter={filter} />
+      <Loaded
+        query={query}
+        empty={({ pages }) =>
+          pages[0]?.entries.length === 0 && (
+            <Empty title="Nothing fits" hint="Action and actor must be written in full. Remove one, or choose a longer time." />
+          )
+        }
+      >
+        {({ pages }) => (
+          <Stack>
+            <Table.ScrollContainer minWidth={760}>
+              <Table verticalSpacing="xs">
+                <Table.Thead>
+                  <Table.Tr>
+                    <Table.Th>When</Table.Th>
+                    <Table.Th>Action</Table.Th>
+                    <Table.Th>Actor</Table.Th>
+                    <Table.Th>Target</Table.Th>
+                    <Table.Th>Outcome</Table.Th>
+                    <Table.Th>
+                      <VisuallyHidden>Details</VisuallyHidden>
+                    </Table.Th>
+                  </Table.Tr>
+                </Table.Thead>
+                <Table.Tbody>
+                  {pages.flatMap(({ entries }) => entries).map((entry) => (
+                    <EntryRows key={entry.id} entry={entry} />
+                  ))}
+                </Table.Tbody>
+              </Table>
+            </Table.ScrollContainer>
+            <Center>
+              {query.hasNextPage ? (
+                <Button variant="default" loading={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
+                  Show older
+                </Button>
+              ) : (
+                <Text size="sm" c="dimmed">
+                  There is nothing older.
+                </Text>
+              )}
+            </Center>
+          </Stack>
+        )}
+      </Loaded>
+    </>
+  );
+}
+
+/** Texts take effect with Enter or Apply: half a name finds nothing. */
+function Filter({ filter }: { filter: AuditFilter }) {
+  const navigate = useNavigate();
+  function apply(form: FormData) {
+    const said = (name: string) => `${form.get(name)}`.trim() || undefined;
+    const outcome = OUTCOMES.find((known) => known === form.get('outcome')) satisfies Outcome | undefined;
+    void navigate({
+      to: '/audit',
+      search: { action: said('action'), actor: said('actor'), outcome, from: said('from'), to: said('to') },
+    });
+  }
+  return (
+    <form
+      role="search"
+      aria-label="Filter"
+      onSubmit={(event) => {
+        event.preventDefault();
+        apply(new FormData(event.currentTarget));
+      }}
+    >
+      <Group align="flex-end" mb="lg" gap="sm">
+        <TextInput name="action" label="Action" placeholder="apiKey.created" defaultValue={filter.action} />
+        <TextInput name="actor" label="Actor" placeholder="admin" defaultValue={filter.actor} />
+        <Select name="outcome" label="Outcome" placeholder="any" clearable clearButtonProps={{ 'aria-label': 'Any outcome' }} data={[...OUTCOMES]} defaultValue={filter.outcome ?? null} w={130} />
+        <TextInput name="from" type="datetime-local" label="From" defaultValue={filter.from} />
+        <TextInput name="to" type="datetime-local" label="Before" defaultValue={filter.to} />
+        <Button type="submit" variant="light">
+          Apply
+        </Button>
+        <Button variant="default" onClick={() => void navigate({ to: '/audit', search: {} })}>
+          Clear
+        </Button>
+      </Group>
+    </form>
+  );
+}
+
+function EntryRows({ entry }: { entry: Entry }) {
+  const [opened, { toggle }] = useDisclosure();
+  return (
+    <>
+      <Table.Tr>
+        <Table.Td>
+          <time dateTime={entry.timestamp}>{when(entry.timestamp)}</time>
+        </Table.Td>
+        <Table.Td>
+          <Code>{entry.action}</Code>
+        </Table.Td>
+        <Table.Td>{entry.actor}</Table.Td>
+        <Table.Td>{entry.target ? <Code>{entry.target}</Code> : '–'}</Table.Td>
+        <Table.Td>
+          <Badge variant="light" tt="none" color={COLORS[entry.status] ?? 'gray'}>
+            {entry.status}
+          </Badge>
+        </Table.Td>
+        <Table.Td ta="right">
+          <Button size="xs" variant="subtle" aria-expanded={opened} onClick={toggle} aria-label={`Details of entry ${entry.id}`}>
+            Details
+          </Button>
+        </Table.Td>
+      </Table.Tr>
+      {opened && (
+        <Table.Tr>
+          <Table.Td colSpan={COLUMNS}>
+            <Details entry={entry} />
+          </Table.Td>
+        </Table.Tr>
+      )}
+    </>
+  );
+}
+
+function Details({ entry }: { entry: Entry }) {
+  return (
+    <Stack gap="xs">
+      <Text size="sm">
+        From {entry.ipAddress ?? 'the inside'}
+        {entry.userAgent && ` with ${entry.userAgent}`}
+        {entry.configRevision != null && `; the configuration became revision ${entry.configRevision}`}.
+      </Text>
+      {entry.requestId && (
+        <Text size="xs" c="dimmed">
+          Request {entry.requestId}
+        </Text>
+      )}
+      <Code block tabIndex={0} aria-label={`What entry ${entry.id} says`}>
+        {JSON.stringify(entry.details, null, 2)}
+      </Code>
+    </Stack>
+  );
+}

@@ -1,0 +1,17 @@
+import { Stack } from '@mantine/core';
+import { PageHeader } from '../parts/states';
+import { Budgets } from './costs/budgets';
+import { Prices } from './costs/prices';
+
+/** What keys may spend, and what spending is counted by. */
+export function CostsPage() {
+  return (
+    <>
+      <PageHeader title="Costs" hint="What each key may spend, and what models cost." />
+      <Stack gap="xl">
+        <Budgets />
+        <Prices />
+      </Stack>
+    </>
+  );
+}

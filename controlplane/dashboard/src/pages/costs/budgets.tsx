@@ -1,0 +1,159 @@
+import { Badge, Button, Modal, NumberInput, Progress, Stack, Table, Text, Title, VisuallyHidden } from '@mantine/core';
+import { useForm } from '@mantine/form';
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useState } from 'react';
+import { ApiFailure, api, settle, unwrap } from '../../api/client';
+import type { components } from '../../api/schema';
+import { Needs } from '../../parts/authority';
+import { showApplied, showFailure } from '../../parts/failure';
+import { fieldErrors } from '../../parts/field-errors';
+import { dollars } from '../../parts/numbers';
+import { Empty, Loaded } from '../../parts/states';
+
+type Budget = components['schemas']['BudgetStatus'];
+
+async function readBudgets(): Promise<Budget[]> {
+  const answer = await unwrap(api.GET('/api/usage/budget', { params: { query: { all: true } } }));
+  return 'budgets' in answer ? answer.budgets : [answer];
+}
+
+export function Budgets() {
+  const [changed, setChanged] = useState<Budget | null>(null);
+  const query = useQuery({ queryKey: ['budgets'], queryFn: readBudgets, refetchInterval: 30_000 });
+  return (
+    <section aria-label="Budgets">
+      <Title order={2} size="h4">
+        Budgets
+      </Title>
+      <Text size="sm" c="dimmed" mb="md">
+        A key that has spent its budget is refused until the day, week or month is over.
+      </Text>
+      <Needs role="admin">
+        <Loaded
+          query={query}
+          empty={(budgets) => budgets.length === 0 && <Empty title="No key yet" hint="Make an API key first; here it gets a budget." />}
+        >
+          {(budgets) => (
+            <Table.ScrollContainer minWidth={820}>
+              <Table verticalSpacing="sm">
+                <Table.Thead>
+                  <Table.Tr>
+                    <Table.Th>Key</Table.Th>
+                    <Table.Th>Today</Table.Th>
+                    <Table.Th>This week</Table.Th>
+                    <Table.Th>This month</Table.Th>
+                    <Table.Th>State</Table.Th>
+                    <Table.Th>
+                      <VisuallyHidden>Actions</VisuallyHidden>
+                    </Table.Th>
+                  </Table.Tr>
+                </Table.Thead>
+                <Table.Tbody>
+                  {budgets.map((status) => (
+                    <Row key={status.apiKeyId} status={status} onChange={() => setChanged(status)} />
+                  ))}
+                </Table.Tbody>
+              </Table>
+            </Table.ScrollContainer>
+          )}
+        </Loaded>
+      </Needs>
+      {changed && <BudgetDialog status={changed} onClose={() => setChanged(null)} />}
+    </section>
+  );
+}
+
+function Row({ status, onChange }: { status: Budget; onChange: () => void }) {
+  const { apiKeyName: name, budget, budgetCheck: check } = status;
+  return (
+    <Table.Tr>
+      <Table.Td>{name}</Table.Td>
+      <Spent label={`${name} today`} spent={status.dailyTotal} limit={budget.dailyLimitUsd} />
+      <Spent label={`${name} this week`} spent={status.weeklyTotal} limit={budget.weeklyLimitUsd} />
+      <Spent label={`${name} this month`} spent={status.monthlyTotal} limit={budget.monthlyLimitUsd} />
+      <Table.Td>
+        {check.allowed ? (
+          <Badge variant="light" color={check.warningReached ? 'red' : 'teal'} tt="none">
+            {check.warningReached ? 'nearly spent' : 'may spend'}
+          </Badge>
+        ) : (
+          <Text size="sm" c="var(--mantine-color-error)">
+            {check.reason}
+          </Text>
+        )}
+      </Table.Td>
+      <Table.Td ta="right">
+        <Button size="xs" variant="light" onClick={onChange} aria-label={`Budget of ${name}`}>
+          Set
+        </Button>
+      </Table.Td>
+    </Table.Tr>
+  );
+}
+
+/** The API says 0 where there is no limit. */
+function Spent({ label, spent, limit }: { label: string; spent: number; limit: number }) {
+  return (
+    <Table.Td>
+      <Text size="sm">
+        {dollars(spent)} {limit > 0 ? `of ${dollars(limit)}` : 'spent'}
+      </Text>
+      {limit > 0 && <Progress value={Math.min(100, (spent / limit) * 100)} color={spent >= limit ? 'red' : 'teal'} aria-label={`Spent by ${label}`} mt={4} />}
+    </Table.Td>
+  );
+}
+
+function BudgetDialog({ status: { apiKeyId, apiKeyName, budget }, onClose }: { status: Budget; onClose: () => void }) {
+  const client = useQueryClient();
+  const shown = (limit: number): number | string => (limit > 0 ? limit : '');
+  const form = useForm({
+    initialValues: {
+      dailyLimitUsd: shown(budget.dailyLimitUsd),
+      weeklyLimitUsd: shown(budget.weeklyLimitUsd),
+      monthlyLimitUsd: shown(budget.monthlyLimitUsd),
+      warningThreshold: Math.round(budget.warningThreshold * 100) as number | string,
+    },
+  });
+  const save = useMutation({
+    mutationFn: ({ warningThreshold, ...limits }: typeof form.values) => {
+      const wait = { wait: 'applied' };
+      if (Object.values(limits).every((limit) => limit === '')) {
+        return settle<unknown>(api.DELETE('/api/usage/budget', { params: { query: { apiKeyId, ...wait } } }));
+      }
+      const amount = (limit: number | string) => (limit === '' ? null : Number(limit));
+      const body = {
+        apiKeyId,
+        dailyLimitUsd: amount(limits.dailyLimitUsd),
+        weeklyLimitUsd: amount(limits.weeklyLimitUsd),
+        monthlyLimitUsd: amount(limits.monthlyLimitUsd),
+        ...(warningThreshold !== '' && { warningThreshold: Number(warningThreshold) / 100 }),
+      };
+      return settle<unknown>(api.POST('/api/usage/budget', { params: { query: wait }, body }));
+    },
+    onSuccess: ({ applied }) => {
+      showApplied(`Budget of ${apiKeyName} saved`, applied);
+      onClose();
+      return client.invalidateQueries({ queryKey: ['budgets'] });
+    },
+    onError: (error) => {
+      const { errors, rest } = fieldErrors(error instanceof ApiFailure ? error.details : [], Object.keys(form.values));
+      form.setErrors(errors);
+      if (Object.keys(errors).length === 0 || rest.length > 0) showFailure(error);
+    },
+  });
+  return (
+    <Modal opened onClose={onClose} title={`Budget of ${apiKeyName}`}>
+      <form onSubmit={form.onSubmit((values) => save.mutate(values))}>
+        <Stack>
+          <NumberInput label="A day, USD" description="Empty is no limit." data-autofocus {...form.getInputProps('dailyLimitUsd')} />
+          <NumberInput label="A week, USD" {...form.getInputProps('weeklyLimitUsd')} />
+          <NumberInput label="A month, USD" {...form.getInputProps('monthlyLimitUsd')} />
+          <NumberInput label="Warn from, %" min={0} max={100} {...form.getInputProps('warningThreshold')} />
+          <Button type="submit" loading={save.isPending}>
+            Save
+          </Button>
+        </Stack>
+      </form>
+    </Modal>
+  );
+}

@@ -1,0 +1,81 @@
+import { Autocomplete, Button, Card, Group, PasswordInput, SegmentedControl, SimpleGrid, Stack, Text, Textarea } from '@mantine/core';
+import { isNotEmpty, useForm } from '@mantine/form';
+import { IconPlayerStop, IconSend } from '@tabler/icons-react';
+import { useQuery } from '@tanstack/react-query';
+import { callableModelsQuery } from '../parts/callable-models';
+import { PageHeader } from '../parts/states';
+import { AnswerCard } from './playground/answer';
+import type { Dialect } from './playground/ask';
+import { useAnswers } from './playground/use-answers';
+
+/** Asks one model, or two side by side, as a client of the gateway would. */
+export function PlaygroundPage() {
+  const models = useQuery(callableModelsQuery);
+  const { answers, busy, send, stop } = useAnswers();
+  const form = useForm({
+    initialValues: { dialect: 'openai' as Dialect, key: '', model: '', other: '', system: '', message: '' },
+    validate: {
+      key: isNotEmpty('Paste an API key of this gateway'),
+      model: isNotEmpty('Choose or write a model'),
+      message: isNotEmpty('Write something to ask'),
+    },
+  });
+
+  function submit({ dialect, key, model, other, system, message }: typeof form.values) {
+    const asked = [model, other].map((name) => name.trim()).filter(Boolean);
+    send({ dialect, key: key.trim(), system: system.trim(), message }, asked);
+  }
+
+  return (
+    <>
+      <PageHeader title="Playground" hint="Ask a model as a client of this gateway does. Requests count and cost like any other." />
+      <Stack>
+        <Card withBorder>
+          <form onSubmit={form.onSubmit(submit)}>
+            <Stack>
+              <SimpleGrid cols={{ base: 1, sm: 2 }}>
+                <Stack gap={4}>
+                  <Text size="sm" fw={500}>
+                    API
+                  </Text>
+                  <SegmentedControl
+                    aria-label="API"
+                    data={[
+                      { value: 'openai', label: 'OpenAI chat' },
+                      { value: 'anthropic', label: 'Anthropic messages' },
+                    ]}
+                    {...form.getInputProps('dialect')}
+                  />
+                </Stack>
+                <PasswordInput
+                  label="API key"
+                  description="Used for these requests only, and forgotten when you leave the page."
+                  autoComplete="off"
+                  visibilityToggleButtonProps={{ 'aria-label': 'Show the key' }}
+                  {...form.getInputProps('key')}
+                />
+                <Autocomplete label="Model" placeholder="provider/model, a combo or an alias" data={models.data ?? []} limit={50} {...form.getInputProps('model')} />
+                <Autocomplete label="Compare with" placeholder="optional" data={models.data ?? []} limit={50} {...form.getInputProps('other')} />
+              </SimpleGrid>
+              <Textarea label="System prompt" placeholder="optional" autosize minRows={1} maxRows={8} {...form.getInputProps('system')} />
+              <Textarea label="Message" autosize minRows={3} maxRows={16} {...form.getInputProps('message')} />
+              <Group>
+                <Button type="submit" leftSection={<IconSend size={16} />} loading={busy}>
+                  Send
+                </Button>
+                <Button variant="default" leftSection={<IconPlayerStop size={16} />} disabled={!busy} onClick={stop}>
+                  Stop
+                </Button>
+              </Group>
+            </Stack>
+          </form>
+        </Card>
+        <SimpleGrid cols={{ base: 1, md: answers.length || 1 }}>
+          {answers.map(({ model, answer }, place) => (
+            <AnswerCard key={place} model={model} answer={answer} />
+          ))}
+        </SimpleGrid>
+      </Stack>
+    </>
+  );
+}

@@ -1,0 +1,63 @@
+import { Alert, Badge, Card, Code, Group, Stack, Text, Title } from '@mantine/core';
+import { FailureText } from '../../parts/failure';
+import { amount } from '../../parts/numbers';
+import type { Answer } from './ask';
+
+const words: Record<Answer['state'], string> = {
+  waiting: 'waiting',
+  arriving: 'arriving',
+  done: 'complete',
+  stopped: 'stopped',
+  failed: 'failed',
+};
+
+/** The text stays text, whatever a model writes: nothing of it is rendered. */
+export function AnswerCard({ model, answer }: { model: string; answer: Answer }) {
+  const { state, text, requestId, error } = answer;
+  const running = state === 'waiting' || state === 'arriving';
+  return (
+    <Card withBorder component="section" aria-label={`Answer of ${model}`} aria-busy={running}>
+      <Stack gap="sm">
+        <Group justify="space-between" wrap="nowrap">
+          <Title order={2} size="h4" style={{ overflowWrap: 'anywhere' }}>
+            {model}
+          </Title>
+          <Badge variant="light" color={state === 'failed' ? 'red' : 'teal'} tt="none" role="status">
+            {words[state]}
+          </Badge>
+        </Group>
+        {text && <Text style={{ whiteSpace: 'pre-wrap', overflowWrap: 'anywhere' }}>{text}</Text>}
+        {state === 'failed' && (
+          <Alert color="red" title={text ? 'The answer broke off' : 'The request was refused'}>
+            <FailureText error={error} />
+          </Alert>
+        )}
+        <Group gap="lg">
+          <Figure label="First text" value={milliseconds(answer.firstTextMs)} />
+          <Figure label="Total" value={milliseconds(answer.totalMs)} />
+          <Figure label="Tokens in" value={count(answer.tokensIn)} />
+          <Figure label="Tokens out" value={count(answer.tokensOut)} />
+        </Group>
+        {requestId && (
+          <Text size="xs" c="dimmed">
+            Request id <Code>{requestId}</Code>
+          </Text>
+        )}
+      </Stack>
+    </Card>
+  );
+}
+
+function Figure({ label, value }: { label: string; value: string }) {
+  return (
+    <div>
+      <Text size="xs" c="dimmed">
+        {label}
+      </Text>
+      <Text fw={600}>{value}</Text>
+    </div>
+  );
+}
+
+const milliseconds = (value: number | undefined) => (value === undefined ? '–' : `${amount(value)} ms`);
+const count = (value: number | undefined) => (value === undefined ? '–' : amount(value));

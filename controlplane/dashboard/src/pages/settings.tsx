@@ -1,0 +1,26 @@
+import { Stack } from '@mantine/core';
+import { PageHeader } from '../parts/states';
+import { ComboSettings } from './settings/combos';
+import { GeneralSettings } from './settings/general';
+import { IpFilterSettings } from './settings/ip-filter';
+import { LoginSettings } from './settings/login';
+import { PromptSettings, ThinkingSettings } from './settings/models';
+import { ProxySettings } from './settings/proxies';
+
+/** What holds for everybody. Each part is saved by itself. */
+export function SettingsPage() {
+  return (
+    <>
+      <PageHeader title="Settings" hint="What holds for every key and every model. Each part is saved by itself." />
+      <Stack maw={760}>
+        <GeneralSettings />
+        <ThinkingSettings />
+        <PromptSettings />
+        <ComboSettings />
+        <ProxySettings />
+        <IpFilterSettings />
+        <LoginSettings />
+      </Stack>
+    </>
+  );
+}
