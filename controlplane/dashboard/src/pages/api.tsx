@@ -17,8 +17,6 @@ type Operation = {
 type Document = { paths: Record<string, Record<string, Operation>>; components: { schemas: Schemas } };
 type Entry = Operation & { method: string; path: string };
 
-const colors: Record<string, string> = { get: 'teal', post: 'blue', put: 'violet', patch: 'violet', delete: 'red' };
-
 /** The management API as its own document describes it. */
 export function ApiPage() {
   const [search, setSearch] = useState('');
@@ -75,7 +73,7 @@ function Operations({ document, search }: { document: Document; search: string }
               <Accordion.Item key={`${entry.method} ${entry.path}`} value={`${entry.method} ${entry.path}`}>
                 <Accordion.Control>
                   <Group gap="sm">
-                    <Badge color={colors[entry.method] ?? 'gray'} variant="outline" w={72}>
+                    <Badge variant="default" w={72}>
                       {entry.method}
                     </Badge>
                     <Code>{entry.path}</Code>
