@@ -186,6 +186,10 @@ impl Exchange<'_> {
         body: Incoming,
     ) -> Result<Reply, UpstreamError> {
         let whole = upstream::read_whole(body, self.gateway.upstream.max_reply_bytes).await?;
+        // a page of something in between is no answer, whatever its status
+        if content_is(head, &["text/html"]) {
+            return Err(no_answer());
+        }
         let mut progress = measured(lease);
         let body = call.reply(whole, &self.seed, &mut progress)?;
         let media_type = head.headers.get(CONTENT_TYPE).cloned();
@@ -261,6 +265,13 @@ fn nowhere() -> UpstreamError {
     UpstreamError::new(
         ErrorKind::Unavailable,
         "the provider has no address for this model",
+    )
+}
+
+fn no_answer() -> UpstreamError {
+    UpstreamError::new(
+        ErrorKind::MalformedUpstream,
+        "the provider answered with a web page instead of what was asked for",
     )
 }
 

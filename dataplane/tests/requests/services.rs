@@ -103,17 +103,20 @@ async fn another_account_makes_good_what_was_not_the_requests_fault() {
         if path == "/v1/rerank" {
             continue;
         }
-        let (data_plane, first, second) = two_accounts().await;
-        first.script(Behaviour::status(500));
-        let response = data_plane.ask(path, &at("openai/m", body)).await;
-        assert_eq!(response.status(), 200, "{path}");
-        let answer = body_of(response).await;
-        assert!(answer.pointer(only_there).is_some(), "{path}: {answer}");
-        assert_eq!(
-            (first.requests().len(), second.requests().len()),
-            (1, 1),
-            "{path}"
-        );
+        let page = Behaviour {
+            html: Some(200),
+            ..Behaviour::default()
+        };
+        for fault in [Behaviour::status(500), page] {
+            let (data_plane, first, second) = two_accounts().await;
+            first.script(fault.clone());
+            let response = data_plane.ask(path, &at("openai/m", body.clone())).await;
+            assert_eq!(response.status(), 200, "{path}");
+            let answer = body_of(response).await;
+            assert!(answer.pointer(only_there).is_some(), "{path}: {answer}");
+            let asked = (first.requests().len(), second.requests().len());
+            assert_eq!(asked, (1, 1), "{path} {fault:?}");
+        }
     }
 }
 
