@@ -12,6 +12,7 @@ pub mod budget;
 pub mod cache;
 pub mod catalog;
 pub mod cli_tools;
+pub mod cloud;
 pub mod combo_metrics;
 pub mod combo_test;
 pub mod combos;
@@ -43,6 +44,7 @@ pub mod require_login;
 pub mod resilience;
 pub mod sessions;
 pub mod settings;
+pub mod sync;
 pub mod system_prompt;
 pub mod telemetry;
 pub mod thinking_budget;
@@ -65,6 +67,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
     backup::Backups,
+    cloud::Cloud,
     config::ApiConfig,
     db::Db,
     http::{Gate, Limiter, edge},
@@ -86,6 +89,7 @@ pub struct Ctx {
     pub wake: Wake,
     pub egress: Arc<Egress>,
     pub backups: Backups,
+    pub cloud: Cloud,
     pub renewals: Renewals,
     pub vault: Arc<Vault>,
     pub sessions: Arc<Sessions>,
@@ -240,6 +244,8 @@ fn routes() -> OpenApiRouter<Ctx> {
         .merge(usage::router())
         .merge(audit::router())
         .merge(db_backups::router())
+        .merge(sync::router())
+        .merge(cloud::router())
 }
 
 #[cfg(test)]

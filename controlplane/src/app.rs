@@ -21,6 +21,7 @@ use crate::{
     account,
     api::{self, Ctx, auth::SlowLane},
     backup::{self, Backups},
+    cloud::Cloud,
     config::ApiConfig,
     db::{Audit, Db, Origin},
     http::{Gate, Limiter},
@@ -134,6 +135,8 @@ pub async fn build(config: ApiConfig, deps: Deps) -> anyhow::Result<App> {
     drain.spawn("tokens", renewals.clone().run(drain.token()));
     drain.spawn("budgets", keep_warning(db.pool().clone(), drain.token()));
     drain.spawn("fleet", fleet.clone().run(drain.token()));
+    let cloud = Cloud::new(&db, Arc::clone(&egress), wake.clone(), &config);
+    drain.spawn("cloud sync", cloud.clone().run(drain.token()));
     let backups = Backups::new(&db, &config, &cluster_keys.transport);
     drain.spawn("backups", backup::keep_daily(backups.clone(), drain.token()));
 
@@ -143,6 +146,7 @@ pub async fn build(config: ApiConfig, deps: Deps) -> anyhow::Result<App> {
         single_process,
         store,
         backups,
+        cloud,
         fleet,
         wake,
         egress,

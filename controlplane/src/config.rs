@@ -20,6 +20,7 @@ use url::Url;
 
 use crate::{
     account::Role,
+    cloud::{CloudConfig, IncompleteCloud},
     oauth::{ClientError, Clients},
 };
 
@@ -56,6 +57,9 @@ pub const FLAT_NAMES: &[(&str, &str)] = &[
     ("OIDC_REDIRECT_URL", "api.oidc.redirect_url"),
     ("OIDC_NAME", "api.oidc.name"),
     ("BACKUP_DIR", "api.backup_dir"),
+    ("CLOUD_URL", "api.cloud.url"),
+    ("CLOUD_SYNC_KEY", "api.cloud.sync_key"),
+    ("CLOUD_SYNC_TIMEOUT_MS", "api.cloud.timeout_ms"),
     ("PROXY_TEST_ECHO_URL", "api.proxy_test_echo_url"),
     ("CLI_TOOLS_MODE", "api.cli_tools_mode"),
     ("HTTP_PROXY", "api.proxies.http"),
@@ -161,6 +165,8 @@ pub struct ApiConfig {
     pub allow_self_restart: Option<bool>,
     /// Lets the management API stop processes; by default where no orchestrator does.
     pub allow_shutdown: Option<bool>,
+    /// Where a copy of the configuration is kept, if anywhere.
+    pub cloud: CloudConfig,
     /// Whether settings for command line tools are written down for whoever has the tools.
     pub cli_tools_mode: CliToolsMode,
     /// The operator's own clients at providers that accounts are signed in to, by provider.
@@ -226,6 +232,8 @@ pub enum SettingError {
     OAuth(#[from] ClientError),
     #[error(transparent)]
     Oidc(#[from] IncompleteOidc),
+    #[error(transparent)]
+    Cloud(#[from] IncompleteCloud),
 }
 
 /// Single sign-on that cannot work.
@@ -306,6 +314,7 @@ impl ApiConfig {
     pub fn check(&self) -> Result<(), SettingError> {
         self.oauth.check()?;
         self.oidc.check()?;
+        self.cloud.check()?;
         check_secret("JWT_SECRET", &self.jwt_secret, 32)?;
         check_secret("API_KEY_SECRET", &self.api_key_secret, 16)?;
         check_secret("STORAGE_ENCRYPTION_KEY", &self.storage_encryption_key, 32)?;
@@ -358,6 +367,7 @@ impl Default for ApiConfig {
             oidc: OidcConfig::default(),
             allow_self_restart: None,
             allow_shutdown: None,
+            cloud: CloudConfig::default(),
             cli_tools_mode: CliToolsMode::Remote,
             oauth: Clients::default(),
         }

@@ -116,6 +116,9 @@ pub enum ApiError {
     OAuth(#[from] OAuthError),
     #[error("{0}")]
     SwitchedOff(&'static str),
+    /// What this would need was not set when the process started.
+    #[error("{0}")]
+    NotConfigured(String),
 
     #[error("this control plane is shutting down: try again")]
     Draining,
@@ -234,6 +237,7 @@ impl ApiError {
                 kind(StatusCode::NOT_FOUND, "RESOURCE_001", "not_found")
             }
             Self::SwitchedOff(_) => kind(StatusCode::NOT_FOUND, "FEATURE_DISABLED", "not_found"),
+            Self::NotConfigured(_) => kind(StatusCode::NOT_IMPLEMENTED, "FEATURE_DISABLED", "server_error"),
             Self::OAuth(OAuthError::NotOffered { .. }) => {
                 kind(StatusCode::CONFLICT, "OAUTH_NOT_OFFERED", "conflict")
             }

@@ -16,7 +16,7 @@ mod renewal;
 mod tokens;
 
 pub use self::{
-    account::{Account, Saved, save},
+    account::{Account, Renewed, Saved, replace, replace_older, save},
     client::{Client, ClientError, Clients},
     endpoint::{Device, Endpoint, Polled},
     error::OAuthError,

@@ -15,16 +15,16 @@ use serde_json::{Map, Value, json};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::names::{self, Names};
+use super::names::{
+    Names,
+    alias::{Resolved, Wanted, resolve},
+};
 use crate::{
     api::Ctx,
     db::Audit,
     error::{ApiError, Violation},
     http::{Body, Json as JsonBody, Operator, Query, Reader, Violations, Wait, WaitQuery},
 };
-
-/// Aliases that may follow one another before the model.
-const MAX_CHAIN: usize = 3;
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -51,14 +51,6 @@ struct AliasView {
 enum AliasAnswer {
     All(AliasList),
     One(AliasView),
-}
-
-/// Where a chain of aliases ends: a provider's model, or a combo.
-#[derive(Debug, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(untagged)]
-enum Resolved {
-    Combo { combo: String },
-    Model { provider: String, model: String },
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -96,12 +88,17 @@ impl Body for AliasBody {
     const REQUIRED: &'static [&'static str] = &["alias", "model"];
 
     fn check(&self, violations: &mut Violations) {
-        violations.length("alias", &self.alias, 1..=200);
-        let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | ':' | '-');
-        if !self.alias.chars().all(legal) {
-            violations.add("alias", "must match ^[A-Za-z0-9._:-]+$");
+        self.wanted().check(violations);
+    }
+}
+
+impl AliasBody {
+    fn wanted(&self) -> Wanted<'_> {
+        Wanted {
+            alias: &self.alias,
+            model: self.model.trim(),
+            allow_shadow: self.allow_shadow.unwrap_or(false),
         }
-        violations.length("model", self.model.trim(), 1..=300);
     }
 }
 
@@ -146,32 +143,10 @@ async fn set(
     wait: Wait,
     JsonBody(body): JsonBody<AliasBody>,
 ) -> Result<Response, ApiError> {
-    let target = body.model.trim().to_owned();
     let mut tx = ctx.db.config_tx(&operator.origin).await?;
     let mut names = Names::load(tx.conn()).await?;
-    if names.combos.contains(&body.alias) {
-        return Err(ApiError::conflict(format!("a combo is named `{}`", body.alias)));
-    }
-    if !body.allow_shadow.unwrap_or(false) && names::is_any_catalogued_id(&body.alias) {
-        return Err(ApiError::Conflict {
-            message: format!("`{}` is a model of the built-in catalogue", body.alias),
-            details: vec![Violation::new(
-                "allowShadow",
-                "send true to hide the model behind the alias",
-            )],
-        });
-    }
-    let previous = names.aliases.insert(body.alias.clone(), target.clone());
-    resolve(&names, &target)?;
-
-    sqlx::query!(
-        "insert into model_alias (alias, target) values ($1, $2)
-         on conflict (alias) do update set target = excluded.target",
-        body.alias,
-        target,
-    )
-    .execute(tx.conn())
-    .await?;
+    let previous = body.wanted().put(tx.conn(), &mut names).await?;
+    let target = body.model.trim().to_owned();
     let audit = Audit::of("model.alias.set")
         .target("alias", &body.alias)
         .details(json!({ "from": previous, "to": target }));
@@ -219,75 +194,4 @@ async fn delete(
         )
         .await?;
     Ok(wait.answer(StatusCode::OK, committed).await)
-}
-
-/// Follows aliases to their end. Combo names win over aliases, as they do when a request is routed.
-fn resolve(names: &Names, target: &str) -> Result<Resolved, ApiError> {
-    let mut target = target;
-    for _ in 0..MAX_CHAIN {
-        if names.combos.contains(target) {
-            return Ok(Resolved::Combo {
-                combo: target.to_owned(),
-            });
-        }
-        if let Some((provider, model)) = names::split(target).filter(|_| names.is_provider_model(target)) {
-            return Ok(Resolved::Model {
-                provider: provider.to_owned(),
-                model: model.to_owned(),
-            });
-        }
-        target = names.aliases.get(target).ok_or_else(|| {
-            ApiError::invalid(
-                "model",
-                format!("`{target}` is no provider/model, no combo and no alias"),
-            )
-        })?;
-    }
-    Err(ApiError::invalid(
-        "model",
-        "leads through more than three aliases, or back to itself",
-    ))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn names(aliases: &[(&str, &str)]) -> Names {
-        Names {
-            nodes: [("vllm".to_owned(), "openai-compatible-1".to_owned())].into(),
-            combos: ["premium".to_owned()].into(),
-            aliases: aliases
-                .iter()
-                .map(|(a, b)| ((*a).to_owned(), (*b).to_owned()))
-                .collect(),
-            ..Names::default()
-        }
-    }
-
-    #[test]
-    fn a_chain_ends_in_a_model_or_a_combo() {
-        let names = names(&[("a", "b"), ("b", "vllm/org/model"), ("p", "premium")]);
-        let model = Resolved::Model {
-            provider: "vllm".to_owned(),
-            model: "org/model".to_owned(),
-        };
-        assert_eq!(resolve(&names, "a").unwrap(), model);
-        assert_eq!(
-            resolve(&names, "p").unwrap(),
-            Resolved::Combo {
-                combo: "premium".to_owned()
-            }
-        );
-    }
-
-    #[test]
-    fn a_circle_a_long_chain_and_a_dead_end_are_refused() {
-        let circle = names(&[("a", "b"), ("b", "a")]);
-        assert!(resolve(&circle, "a").is_err());
-        let long = names(&[("a", "b"), ("b", "c"), ("c", "d"), ("d", "vllm/m")]);
-        assert!(resolve(&long, "b").is_err());
-        assert!(resolve(&long, "c").is_ok());
-        assert!(resolve(&long, "nobody/model").is_err());
-    }
 }

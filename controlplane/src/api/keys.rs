@@ -3,8 +3,8 @@
 //! `GET POST /api/keys` · `GET PUT PATCH DELETE /api/keys/{id}` · `POST /api/keys/{id}/regenerate` ·
 //! `GET /api/keys/{id}/reveal`
 //!
-//! A key is `sk-{cluster id, 16}-{key id, 8}-{secret, 32}`. It is shown once; what is stored is a keyed hash, and
-//! enough of its ends to recognise it. Where `API_KEY_REVEAL` says so, a sealed copy is kept as well.
+//! A key is shown once; [`crate::gateway_key`] has what is stored of it. Where `API_KEY_REVEAL` says so, a sealed copy
+//! is kept as well.
 
 mod reveal;
 
@@ -17,7 +17,6 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use chrono::{DateTime, Utc};
-use runtime::crypto;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use sqlx::{PgExecutor, types::Json as SqlJson};
@@ -29,6 +28,7 @@ use crate::{
     api::Ctx,
     db::Audit,
     error::ApiError,
+    gateway_key::Minted,
     http::{
         Admin, AdminOrKey, Body, IfMatch, Json as JsonBody, Patch, Reader, Stamp, Violations, Wait,
         WaitQuery, etag, uuid_or_missing,
@@ -174,14 +174,6 @@ struct UpdateBody {
     concurrency: Patch<i32>,
 }
 
-/// A fresh key and what is kept of it.
-struct Minted {
-    key: String,
-    hash: [u8; 32],
-    prefix: String,
-    last4: String,
-}
-
 pub fn router() -> OpenApiRouter<Ctx> {
     OpenApiRouter::new()
         .routes(routes!(list, create))
@@ -257,24 +249,6 @@ impl Body for UpdateBody {
     }
 }
 
-// === impl Minted ===
-
-impl Minted {
-    fn draw(ctx: &Ctx) -> Self {
-        let id = crypto::random_token(8);
-        let secret = crypto::random_token(32);
-        let key = format!("sk-{}-{id}-{secret}", ctx.db.cluster_id());
-        let hash = crypto::hash_key(ctx.config.api_key_secret.expose().as_bytes(), &key);
-        // All of it is ASCII.
-        Self {
-            hash,
-            prefix: key[..8].to_owned(),
-            last4: key[key.len() - 4..].to_owned(),
-            key,
-        }
-    }
-}
-
 /// All keys, oldest first.
 #[utoipa::path(get, path = "/api/keys", tag = "keys", responses((status = 200, body = KeyList)))]
 async fn list(State(ctx): State<Ctx>, _: Reader) -> Result<Json<KeyList>, ApiError> {
@@ -305,7 +279,7 @@ async fn create(
 ) -> Result<Response, ApiError> {
     let scopes = body.scopes.map_or_else(|| vec![SCOPES[0].to_owned()], unique);
     may_grant(&admin, &[], &scopes)?;
-    let minted = Minted::draw(&ctx);
+    let minted = Minted::draw(ctx.db.cluster_id(), &ctx.config.api_key_secret);
     let id = Uuid::now_v7();
     let rate_limits = body.rate_limits.map(|limits| json!(limits));
 
@@ -469,7 +443,7 @@ async fn regenerate(
     let mut tx = ctx.db.config_tx(&admin.origin).await?;
     let row = find(&mut *tx.conn(), &id).await?;
     // Showing a key that can manage is granting it.
-    let minted = Minted::draw(&ctx);
+    let minted = Minted::draw(ctx.db.cluster_id(), &ctx.config.api_key_secret);
     sqlx::query!(
         "update api_key set key_hash = $2, key_prefix = $3, key_last4 = $4, key_sealed = $5 where id = $1",
         row.id,

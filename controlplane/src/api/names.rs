@@ -2,6 +2,8 @@
 //!
 //! Read inside the transaction that relies on them.
 
+pub mod alias;
+
 use std::collections::{HashMap, HashSet};
 
 use llm::providers;

@@ -5,7 +5,7 @@
 //! | [`Visitor`] | anybody | anybody |
 //! | [`Person`] | viewer | refused |
 //! | [`Reader`] | viewer | a key with `read` or `manage`, a token that reads the area |
-//! | [`Operator`] | operator | a key with `manage`, a token that writes the area |
+//! | [`Operator`] | operator | a key with `manage`, at `/api/cloud` one with `cloud`; a token that writes the area |
 //! | [`AdminOrKey`] | admin | the same |
 //! | [`Admin`] | admin | refused |
 //! | [`Owner`] | owner | refused |

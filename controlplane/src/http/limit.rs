@@ -43,6 +43,7 @@ impl Class {
         match path {
             "/api/auth/login" => Self::Login,
             "/api/db-backups/export" | "/api/db-backups/exportAll" | "/api/db-backups/import" => Self::Bundle,
+            "/api/auth/oidc/login" | "/api/auth/oidc/callback" | "/api/sync/cloud" => Self::Outbound,
             _ if path.starts_with("/api/oauth/") => Self::Outbound,
             _ if path.ends_with("/test") || path.ends_with("/validate") || path.ends_with("/test-batch") => {
                 Self::Outbound

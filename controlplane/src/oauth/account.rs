@@ -1,6 +1,8 @@
 //! Who signed in, and the connection that this makes.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use chrono::{DateTime, Utc};
+use runtime::secret::Secret;
 use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -26,6 +28,14 @@ pub struct Saved {
     pub email: Option<String>,
     pub display_name: Option<String>,
     pub created: bool,
+}
+
+/// Tokens that were renewed elsewhere.
+#[derive(Debug, Default)]
+pub struct Renewed {
+    pub access_token: Option<Secret<String>>,
+    pub refresh_token: Option<Secret<String>>,
+    pub expires_at: Option<DateTime<Utc>>,
 }
 
 // === impl Account ===
@@ -153,6 +163,62 @@ pub(super) async fn store(
     .execute(conn)
     .await?;
     Ok(())
+}
+
+/// What is given replaces what there is. A new access token without an end is one whose end is not known.
+pub async fn replace(
+    conn: &mut PgConnection,
+    vault: &Vault,
+    id: Uuid,
+    renewed: &Renewed,
+) -> Result<(), sqlx::Error> {
+    let text = id.to_string();
+    let access_token = renewed
+        .access_token
+        .as_ref()
+        .map(|token| vault.seal(Cell::connection_access_token(&text), token.expose()));
+    let refresh_token = renewed
+        .refresh_token
+        .as_ref()
+        .map(|token| vault.seal(Cell::connection_refresh_token(&text), token.expose()));
+    sqlx::query!(
+        "update provider_connection
+         set token_expires_at = case when $2::bytea is null then coalesce($4, token_expires_at) else $4 end,
+             access_token = coalesce($2, access_token), refresh_token = coalesce($3, refresh_token),
+             token_generation = token_generation + 1, renewal_claimed_until = null, last_health_check_at = now(),
+             test_status = 'active', last_error = null, last_error_type = null, last_error_source = null,
+             last_error_at = null, error_code = null
+         where id = $1",
+        id,
+        access_token,
+        refresh_token,
+        renewed.expires_at,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// As [`replace`], where ours end sooner; returns whether they do.
+pub async fn replace_older(
+    conn: &mut PgConnection,
+    vault: &Vault,
+    id: Uuid,
+    renewed: &Renewed,
+) -> Result<bool, sqlx::Error> {
+    let older = sqlx::query_scalar!(
+        "select id from provider_connection
+         where id = $1 and auth_type = 'oauth' and token_expires_at < $2 for update",
+        id,
+        renewed.expires_at,
+    )
+    .fetch_optional(&mut *conn)
+    .await?;
+    if older.is_none() {
+        return Ok(false);
+    }
+    replace(conn, vault, id, renewed).await?;
+    Ok(true)
 }
 
 async fn insert(conn: &mut PgConnection, provider: &str, account: &Account) -> Result<Uuid, sqlx::Error> {

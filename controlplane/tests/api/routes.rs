@@ -23,6 +23,8 @@ enum May {
     /// An administrator at the dashboard.
     AdministerInPerson,
     OwnInPerson,
+    /// As `Operate`, and a key whose scope is `cloud`.
+    Cloud,
 }
 
 use May::*;
@@ -157,6 +159,14 @@ const ROUTES: &[(&str, &str, May)] = &[
     ("GET", "/api/db-backups/export", Administer),
     ("GET", "/api/db-backups/exportAll", AdministerInPerson),
     ("POST", "/api/db-backups/import", AdministerInPerson),
+    ("GET", "/api/sync/cloud", Read),
+    ("POST", "/api/sync/cloud", AdministerInPerson),
+    ("GET", "/api/sync/initialize", Read),
+    ("POST", "/api/sync/initialize", Operate),
+    ("POST", "/api/cloud/auth", Cloud),
+    ("PUT", "/api/cloud/credentials/update", Cloud),
+    ("POST", "/api/cloud/model/resolve", Cloud),
+    ("GET PUT", "/api/cloud/models/alias", Cloud),
     ("GET", "/api/init", Anybody),
     ("POST", "/api/restart", Administer),
     ("POST", "/api/shutdown", Administer),
@@ -185,14 +195,15 @@ const CALLERS: &[Caller] = &[
     ("inference key", |may| may == Anybody),
     ("read key", |may| matches!(may, Anybody | Read)),
     ("manage key", |may| {
-        matches!(may, Anybody | Read | Operate | Administer)
+        matches!(may, Anybody | Read | Operate | Administer | Cloud)
     }),
+    ("cloud key", |may| matches!(may, Anybody | Cloud)),
     ("reading token", |may| matches!(may, Anybody | Read)),
     ("writing token", |may| {
-        matches!(may, Anybody | Read | Operate | Administer)
+        matches!(may, Anybody | Read | Operate | Administer | Cloud)
     }),
     ("viewer", |may| matches!(may, Anybody | Person | Read)),
-    ("operator", |may| matches!(may, Anybody | Person | Read | Operate)),
+    ("operator", |may| matches!(may, Anybody | Person | Read | Operate | Cloud)),
     ("admin", |may| may != OwnInPerson),
     ("owner", |_| true),
 ];

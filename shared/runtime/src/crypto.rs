@@ -68,6 +68,10 @@ impl SealKey {
         Self(Zeroizing::new(blake3::derive_key(context, secret.as_bytes())))
     }
 
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(Zeroizing::new(bytes))
+    }
+
     fn cipher(&self) -> Aes256Gcm {
         Aes256Gcm::new_from_slice(&*self.0).expect("the key has 32 bytes")
     }
@@ -148,10 +152,21 @@ pub fn open(
 
 /// HMAC-SHA256 of a gateway key: what is stored and looked up instead of the key.
 pub fn hash_key(pepper: &[u8], key: &str) -> [u8; 32] {
+    hmac_sha256(pepper, key.as_bytes())
+}
+
+pub fn hmac_sha256(key: &[u8], message: &[u8]) -> [u8; 32] {
     let mut mac =
-        <Hmac<Sha256> as hmac::KeyInit>::new_from_slice(pepper).expect("HMAC takes keys of any length");
-    mac.update(key.as_bytes());
+        <Hmac<Sha256> as hmac::KeyInit>::new_from_slice(key).expect("HMAC takes keys of any length");
+    mac.update(message);
     mac.finalize().into_bytes().into()
+}
+
+/// A key for the purpose that `info` names: HKDF-SHA256 without salt, RFC 5869. For keys that a party derives as well
+/// which is not of this program; among ourselves it is [`SealKey::derive`].
+pub fn hkdf(secret: &[u8], info: &str) -> [u8; 32] {
+    let extracted = Zeroizing::new(hmac_sha256(&[0; 32], secret));
+    hmac_sha256(&*extracted, &[info.as_bytes(), &[1]].concat())
 }
 
 /// `length` letters and digits, 5.95 bits each, from a cryptographic generator that the operating system seeds.
@@ -173,6 +188,16 @@ fn seal_with(key: &SealKey, nonce: [u8; NONCE_BYTES], aad: &[u8], plain: &[u8]) 
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_key_for_others_is_derived_as_they_derive_it() {
+        // test case 3 of RFC 5869, its first 32 bytes; it has neither salt nor info
+        let expected = [
+            0x8d, 0xa4, 0xe7, 0x75, 0xa5, 0x63, 0xc1, 0x8f, 0x71, 0x5f, 0x80, 0x2a, 0x06, 0x3c, 0x5a, 0x31, 0xb8,
+            0xa1, 0x1f, 0x5c, 0x5e, 0xe1, 0x87, 0x9e, 0xc3, 0x45, 0x4e, 0x5f, 0x3c, 0x73, 0x8d, 0x2d,
+        ];
+        assert_eq!(hkdf(&[0x0b; 22], ""), expected);
+    }
 
     #[test]
     fn opens_only_with_the_same_key_and_place() {

@@ -136,6 +136,7 @@ impl Standing {
                 let holds = |wanted| scopes.iter().any(|scope| scope == wanted);
                 match (holds("manage"), holds("read")) {
                     (true, _) => Ok(program(Role::Admin)),
+                    _ if area(path) == "cloud" && holds("cloud") => Ok(program(Role::Operator)),
                     (false, true) => Ok(program(Role::Viewer)),
                     (false, false) => Err(Shortfall::Scope),
                 }
