@@ -5,6 +5,7 @@
 
 pub mod accounts;
 pub mod aliases;
+mod attempt;
 pub mod audit;
 pub mod auth;
 pub mod availability;

@@ -130,10 +130,11 @@ impl Cloud {
     }
 
     pub async fn status(&self) -> Result<Status, CloudError> {
-        let row =
-            sqlx::query!("select enabled, initialized_at, last_sync_at, last_error, last_error_at from cloud_sync")
-                .fetch_one(self.0.db.pool())
-                .await?;
+        let row = sqlx::query!(
+            "select enabled, initialized_at, last_sync_at, last_error, last_error_at from cloud_sync"
+        )
+        .fetch_one(self.0.db.pool())
+        .await?;
         let connected = match &self.0.remote {
             Some(remote) if row.enabled => Some(self.answers(remote).await),
             _ => None,
@@ -315,7 +316,9 @@ impl Cloud {
     }
 
     async fn copy(&self, remote: &Remote) -> Result<(i64, Run), CloudError> {
-        let Shared { db, vault, egress, .. } = &*self.0;
+        let Shared {
+            db, vault, egress, ..
+        } = &*self.0;
         let mut tx = db.pool().begin().await?;
         sqlx::query!("set transaction isolation level repeatable read, read only")
             .execute(&mut *tx)

@@ -20,9 +20,11 @@ pub struct Conditions {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model_pattern: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
     pub api_key_ids: Vec<Uuid>,
     /// Ids or aliases of providers, ids or prefixes of provider nodes.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
     pub providers: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hours: Option<Hours>,
@@ -34,9 +36,11 @@ pub struct Conditions {
 pub struct Actions {
     /// `routing`: tried before the others.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
     pub prefer_provider: Vec<String>,
     /// `access`: models that are refused; `*` is any text.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
     pub block_model: Vec<String>,
     /// `budget`: an answer has no more tokens than this.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -54,6 +58,7 @@ pub struct Hours {
     pub until: Minute,
     /// 1 is Monday; none is all of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
     pub days: Vec<u32>,
     /// `UTC`.
     #[serde(default = "utc")]

@@ -182,9 +182,13 @@ async fn login(
     }
     let username = body.username.as_deref().unwrap_or(account::FIRST);
     let stored = sql::find_active(ctx.db.pool(), username).await?;
+    let known = stored.as_ref().map(|stored| stored.username.clone());
     let Some(stored) = proven(&ctx, stored, &body.password).await? else {
         count_failure(&ctx, &address).await;
-        let audit = Audit::of("auth.login.failed").outcome(Outcome::Failed);
+        // a known name only: some type their password there
+        let audit = Audit::of("auth.login.failed")
+            .outcome(Outcome::Failed)
+            .details(json!({ "username": known }));
         ctx.db.record(&visitor.origin, audit).await?;
         return Err(ApiError::WrongPassword);
     };

@@ -38,7 +38,7 @@ pub struct DataPlaneView {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rejected_revision: Option<u64>,
     /// What it could not use of the revision it runs or refused.
-    #[schema(value_type = Vec<Object>)]
+    #[schema(value_type = Vec<UnusableResource>)]
     pub errors: Value,
     /// Finished requests that no control plane has acknowledged yet, in bytes.
     pub spool_bytes: u64,
@@ -48,6 +48,18 @@ pub struct DataPlaneView {
     pub store_degraded: bool,
     pub first_seen: Stamp,
     pub last_seen: Stamp,
+}
+
+/// A part of the configuration that a data plane could not use, as it reported it.
+#[derive(Debug, Serialize, ToSchema)]
+struct UnusableResource {
+    code: String,
+    /// Which kind of resource.
+    kind: String,
+    id: String,
+    message: String,
+    /// It is left out, and the rest applies.
+    quarantined: bool,
 }
 
 #[derive(Debug, Serialize, ToSchema)]

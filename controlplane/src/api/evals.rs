@@ -117,9 +117,9 @@ struct FullView {
     suites: Vec<suite::SuiteView>,
     recent_runs: Vec<view::RunView>,
     /// The last run of each suite with each target.
-    scorecard: Vec<Value>,
+    scorecard: Vec<view::Score>,
     /// What a suite can be run with.
-    targets: Vec<Value>,
+    targets: Vec<view::TargetView>,
 }
 
 pub fn router() -> OpenApiRouter<Ctx> {

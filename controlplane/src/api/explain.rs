@@ -16,15 +16,14 @@ use decision::Decision;
 use prost::Message;
 use proto::v1::Explain;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
-use sqlx::PgPool;
+use sqlx::{PgPool, types::Json as SqlJson};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
 use self::view::{DecisionView, ReplayView};
 use crate::{
-    api::Ctx,
+    api::{Ctx, attempt::Attempt},
     error::ApiError,
     http::{Body, Json as JsonBody, Operator, Reader, Stamp, Violations, uuid_or_missing},
 };
@@ -54,8 +53,7 @@ struct ExplanationView {
     /// `null` when nothing was to be chosen, because the request was refused before, or is older than decisions.
     decision: Option<DecisionView>,
     replay: Option<ReplayView>,
-    #[schema(value_type = Vec<Object>)]
-    attempts: Value,
+    attempts: Vec<Attempt>,
 }
 
 /// A request that was not sent.
@@ -114,11 +112,12 @@ async fn explain(
     }
     // the client's id may be anybody's: our own counts first, then the newest
     let row = sqlx::query!(
-        "select request_id, client_request_id, started_at, data_plane_id, config_revision, model_requested,
-                model_served, provider, combo, http_status, outcome, error_code, attempts, decision
-         from usage_event
-         where request_id = $1 or (client_request_id = $2 and client_request_id <> request_id::text)
-         order by request_id = $1 desc nulls last, started_at desc limit 1",
+        r#"select request_id, client_request_id, started_at, data_plane_id, config_revision, model_requested,
+                  model_served, provider, combo, http_status, outcome, error_code,
+                  attempts as "attempts: SqlJson<Vec<Attempt>>", decision
+           from usage_event
+           where request_id = $1 or (client_request_id = $2 and client_request_id <> request_id::text)
+           order by request_id = $1 desc nulls last, started_at desc limit 1"#,
         Uuid::parse_str(&id).ok(),
         id,
     )
@@ -143,7 +142,7 @@ async fn explain(
         error: row.error_code,
         decision,
         replay,
-        attempts: row.attempts,
+        attempts: row.attempts.0,
     }))
 }
 

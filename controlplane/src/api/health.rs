@@ -75,6 +75,8 @@ struct Report {
     version: &'static str,
     system: SystemView,
     setup_complete: bool,
+    /// Both planes are one process: its data plane cannot be stopped alone.
+    single_process: bool,
     postgres: CheckView,
     redis: CheckView,
     data_planes: Vec<DataPlaneView>,
@@ -175,6 +177,7 @@ async fn health(State(ctx): State<Ctx>, operator: Result<Reader, ApiError>) -> R
         },
         // An operator got in, so there is something to log in with, or login is off by decision.
         setup_complete: true,
+        single_process: ctx.single_process,
         postgres,
         redis,
         data_planes: planes,

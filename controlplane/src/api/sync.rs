@@ -158,10 +158,7 @@ async fn act(
 /// Whether the copy is kept up without being asked.
 #[utoipa::path(get, path = "/api/sync/initialize", tag = "sync",
     responses((status = 200, body = SyncInitialization)))]
-async fn initialization(
-    State(ctx): State<Ctx>,
-    _: Reader,
-) -> Result<Json<SyncInitialization>, ApiError> {
+async fn initialization(State(ctx): State<Ctx>, _: Reader) -> Result<Json<SyncInitialization>, ApiError> {
     let initialized = ctx.cloud.status().await?.initialized;
     let message = match initialized {
         true => "while it is enabled, the copy is kept up every quarter of an hour and after each change",

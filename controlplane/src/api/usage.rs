@@ -6,6 +6,8 @@
 mod analytics;
 mod history;
 mod logs;
+mod part;
+mod proxy_logs;
 mod quota;
 mod sums;
 
@@ -18,5 +20,6 @@ pub fn router() -> OpenApiRouter<Ctx> {
         .merge(logs::router())
         .merge(history::router())
         .merge(analytics::router())
+        .merge(proxy_logs::router())
         .merge(quota::router())
 }

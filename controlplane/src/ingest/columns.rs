@@ -177,7 +177,7 @@ pub(super) async fn insert(
 }
 
 fn describe(attempt: &Attempt) -> Value {
-    json!({
+    let mut described = json!({
         "connectionId": text(&attempt.connection_id),
         "provider": text(&attempt.provider),
         "model": text(&attempt.model),
@@ -186,7 +186,17 @@ fn describe(attempt: &Attempt) -> Value {
         "durationMs": attempt.duration_ms,
         "startedAfterMs": attempt.started_after_ms,
         "hedge": attempt.hedge,
-    })
+    });
+    // most go out directly, and a word about that in every row is much
+    if let Some(hop) = &attempt.proxy {
+        described["proxy"] = json!({
+            "level": text(&hop.level),
+            "target": text(&hop.target),
+            "url": text(&hop.url),
+            "upstream": text(&hop.upstream),
+        });
+    }
+    described
 }
 
 fn text(text: &str) -> String {

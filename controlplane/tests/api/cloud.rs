@@ -38,11 +38,7 @@ async fn a_gateway_in_the_cloud_sees_active_accounts_and_no_secret() {
         (&json!("claude"), &json!(true), &json!(true))
     );
     assert_eq!(
-        (
-            &openai["hasApiKey"],
-            &openai["maskedApiKey"],
-            &openai["isActive"]
-        ),
+        (&openai["hasApiKey"], &openai["maskedApiKey"], &openai["isActive"]),
         (&json!(true), &json!("sk-u****1234"), &json!(true))
     );
     assert!(!seen.to_string().contains("upstream-secret"));
@@ -72,11 +68,7 @@ async fn new_tokens_go_to_the_one_account_that_is_meant() {
     let one = account(&api, "claude").await;
     update(body.clone()).await.expect(200);
     let kept = ("access-2".to_owned(), "refresh-1".to_owned());
-    assert_eq!(
-        tokens(&api, one).await,
-        kept,
-        "what is not sent stays as it is"
-    );
+    assert_eq!(tokens(&api, one).await, kept, "what is not sent stays as it is");
     let in_an_hour_and_a_half: bool = sqlx::query_scalar(
         "select token_expires_at > now() + interval '90 minutes' from provider_connection where id = $1",
     )
@@ -88,7 +80,8 @@ async fn new_tokens_go_to_the_one_account_that_is_meant() {
 
     let two = account(&api, "claude").await;
     update(body).await.expect_error(400, "VALIDATION_001");
-    let body = json!({ "provider": "claude", "connectionId": two, "credentials": { "refreshToken": "refresh-2" } });
+    let body =
+        json!({ "provider": "claude", "connectionId": two, "credentials": { "refreshToken": "refresh-2" } });
     update(body).await.expect(200);
     assert_eq!(
         tokens(&api, two).await,
@@ -103,8 +96,15 @@ async fn new_tokens_go_to_the_one_account_that_is_meant() {
         update(wrong).await.expect_error(400, "VALIDATION_001");
     }
     assert_eq!(api.audited("cloud.credentials.updated").await, 2);
-    let audit = api.get("/api/compliance/audit-log?action=cloud.credentials.updated").await;
-    assert!(audit.expect(200)[0]["actor"].as_str().unwrap().starts_with("key:"));
+    let audit = api
+        .get("/api/compliance/audit-log?action=cloud.credentials.updated")
+        .await;
+    assert!(
+        audit.expect(200)[0]["actor"]
+            .as_str()
+            .unwrap()
+            .starts_with("key:")
+    );
     assert!(!audit.body.to_string().contains("refresh-2"));
 }
 

@@ -44,7 +44,10 @@ async fn what_an_operator_says_lies_over_the_built_in_list_field_by_field() {
     assert_eq!(reset.expect(200), &before);
     let nothing = api.delete(PATH).await;
     assert_eq!(nothing.expect(200), &before);
-    assert!(!nothing.headers.contains_key("x-config-revision"), "nothing was written");
+    assert!(
+        !nothing.headers.contains_key("x-config-revision"),
+        "nothing was written"
+    );
     assert_eq!(api.audited("pricing.updated").await, 2);
     assert_eq!(api.audited("pricing.reset").await, 1);
 }
@@ -72,7 +75,10 @@ async fn a_model_that_nobody_lists_needs_the_two_amounts_that_nothing_stands_in_
 async fn what_is_no_price_is_refused_with_its_place() {
     let api = Api::start().await;
     for (body, field) in [
-        (json!({ "openai": { "gpt-4o": { "input": -1 } } }), "openai.gpt-4o.input"),
+        (
+            json!({ "openai": { "gpt-4o": { "input": -1 } } }),
+            "openai.gpt-4o.input",
+        ),
         (
             json!({ "openai": { "gpt-4o": { "output": 100_001 } } }),
             "openai.gpt-4o.output",
@@ -84,7 +90,9 @@ async fn what_is_no_price_is_refused_with_its_place() {
         refused.expect_error(400, "VALIDATION_001");
         assert_eq!(refused.body["error"]["details"][0]["field"], field);
     }
-    let unknown = api.put(PATH, json!({ "openai": { "gpt-4o": { "inputt": 1 } } })).await;
+    let unknown = api
+        .put(PATH, json!({ "openai": { "gpt-4o": { "inputt": 1 } } }))
+        .await;
     assert_eq!(unknown.status, 400);
     let text = api
         .put(PATH, json!({ "openai": { "gpt-4o": { "input": "1" } } }))
@@ -100,7 +108,10 @@ async fn models_that_can_have_a_price_are_listed_with_their_providers() {
     let api = Api::start().await;
     let models = api.get("/api/pricing/models").await;
     let openai = &models.expect(200)["openai"];
-    assert_eq!((&openai["id"], &openai["authType"]), (&json!("openai"), &json!("apikey")));
+    assert_eq!(
+        (&openai["id"], &openai["authType"]),
+        (&json!("openai"), &json!("apikey"))
+    );
     let count = openai["models"].as_array().unwrap().len();
     assert_eq!(openai["modelCount"], count);
     assert!(count > 0);

@@ -110,6 +110,8 @@ const ROUTES: &[(&str, &str, May)] = &[
     ("GET", "/api/usage/history", Read),
     ("GET", "/api/usage/logs", Read),
     ("GET", "/api/usage/request-logs", Read),
+    ("GET", "/api/usage/proxy-logs", Read),
+    ("DELETE", "/api/usage/proxy-logs", Operate),
     ("GET", "/api/usage/{connectionId}", Read),
     ("GET", "/api/usage/analytics", Read),
     ("GET", "/api/usage/call-logs", Read),
@@ -203,7 +205,9 @@ const CALLERS: &[Caller] = &[
         matches!(may, Anybody | Read | Operate | Administer | Cloud)
     }),
     ("viewer", |may| matches!(may, Anybody | Person | Read)),
-    ("operator", |may| matches!(may, Anybody | Person | Read | Operate | Cloud)),
+    ("operator", |may| {
+        matches!(may, Anybody | Person | Read | Operate | Cloud)
+    }),
     ("admin", |may| may != OwnInPerson),
     ("owner", |_| true),
 ];

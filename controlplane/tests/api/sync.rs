@@ -183,7 +183,10 @@ async fn without_an_endpoint_it_is_off_and_says_what_to_set() {
     let status = api.get("/api/sync/cloud").await;
     assert_eq!(status.expect(200), &json!({ "enabled": false }));
     for action in ["enable", "sync"] {
-        let refusal = act(&api, action).await.expect_error(501, "FEATURE_DISABLED").clone();
+        let refusal = act(&api, action)
+            .await
+            .expect_error(501, "FEATURE_DISABLED")
+            .clone();
         assert!(refusal["message"].as_str().unwrap().contains("CLOUD_URL"));
     }
     act(&api, "later").await.expect_error(400, "VALIDATION_001");
@@ -242,7 +245,10 @@ async fn enabling_copies_everything_and_no_secret_can_be_read_on_the_way() {
     assert_eq!(pushed["apiKeys"][0]["name"], "Default");
     for call in endpoint.calls() {
         let text = call.body.to_string();
-        assert!(!text.contains("sk-upstream-secret") && !text.contains(key), "{text}");
+        assert!(
+            !text.contains("sk-upstream-secret") && !text.contains(key),
+            "{text}"
+        );
     }
 
     let status = api.get("/api/sync/cloud").await.expect(200).clone();
@@ -375,7 +381,5 @@ async fn of_two_runs_at_once_one_is_told_to_wait() {
         .execute(api.db.pool())
         .await
         .unwrap();
-    act(&api, "sync")
-        .await
-        .expect_error(409, "OPERATION_IN_PROGRESS");
+    act(&api, "sync").await.expect_error(409, "OPERATION_IN_PROGRESS");
 }

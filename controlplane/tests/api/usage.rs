@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::support::Api;
 
 /// A request of ten tokens in and twenty out, at a cent, answered by GPT-4o.
-fn event(at: DateTime<Utc>) -> UsageEvent {
+pub fn event(at: DateTime<Utc>) -> UsageEvent {
     UsageEvent {
         request_id: Uuid::now_v7().to_string(),
         client_request_id: "r-1".to_owned(),
@@ -38,7 +38,7 @@ fn event(at: DateTime<Utc>) -> UsageEvent {
 }
 
 /// One batch of a spool of its own, sent twice as a data plane does that did not hear the answer.
-async fn store(api: &Api, mut events: Vec<UsageEvent>) {
+pub async fn store(api: &Api, mut events: Vec<UsageEvent>) {
     let spool_id = Uuid::now_v7().to_string();
     for (seq, event) in (1..).zip(&mut events) {
         event.seq = seq;
@@ -64,7 +64,7 @@ async fn key(api: &Api, name: &str) -> String {
     created.expect(201)["id"].as_str().unwrap().to_owned()
 }
 
-async fn account(api: &Api, name: &str) -> String {
+pub async fn account(api: &Api, name: &str) -> String {
     let body = json!({ "provider": "openai", "name": name, "apiKey": "sk-upstream" });
     let created = api.post("/api/providers", body).await;
     created.expect(201)["connection"]["id"]

@@ -2,7 +2,8 @@
 
 use crate::harness::Cluster;
 use serde_json::json;
-use testkit::{ForwardProxy, Simulator};
+use std::time::Duration;
+use testkit::{ForwardProxy, Simulator, wait_until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_proxy_is_called_through_as_soon_as_it_is_written_and_no_longer_than_it_is() {
@@ -30,6 +31,17 @@ async fn a_proxy_is_called_through_as_soon_as_it_is_written_and_no_longer_than_i
         1,
         "the sealed password opens at the data plane"
     );
+
+    let logged = async || {
+        let calls = operator
+            .get("/api/usage/proxy-logs?level=provider&status=ok")
+            .await;
+        calls.as_array().unwrap().first().cloned()
+    };
+    let call = wait_until("the call to be logged", Duration::from_secs(10), logged).await;
+    assert_eq!(call["proxy"]["port"], members_only.address.port());
+    assert_eq!(call["targetUrl"], provider.url());
+    assert!(!call.to_string().contains("secret"));
 
     // what is shown and sent back changes nothing
     let shown = operator.get("/api/settings/proxy").await;

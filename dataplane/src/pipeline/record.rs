@@ -168,6 +168,7 @@ impl Record {
             outcome: "cancelled".to_owned(),
             hedge,
             started_after_ms: millis(self.started.elapsed()),
+            proxy: lease.outlet().map(|outlet| outlet.hop(&connection.base_url)),
             ..Attempt::default()
         });
         self.providers.push(if route.provider.is_node {

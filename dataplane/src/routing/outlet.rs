@@ -1,7 +1,7 @@
 //! Which proxy calls go through. One that cannot be used still is the one: nothing goes out beside it.
 
 use super::compile::{Fault, open, report};
-use proto::v1::{self, ResourceError, ResourceKind, resource_error::Code};
+use proto::v1::{self, ProxyHop, ResourceError, ResourceKind, resource_error::Code};
 use runtime::crypto::SealKey;
 use runtime::egress::{Proxy, ProxyScheme};
 use std::collections::{BTreeMap, HashMap};
@@ -10,7 +10,15 @@ use zeroize::Zeroizing;
 
 /// A way out that somebody chose.
 #[derive(Debug, Clone)]
-pub struct Outlet(Option<Arc<Proxy>>);
+pub struct Outlet(Arc<Choice>);
+
+#[derive(Debug)]
+struct Choice {
+    level: String,
+    target: String,
+    /// None if it cannot be used.
+    proxy: Option<Proxy>,
+}
 
 /// By level and target.
 #[derive(Debug, Default)]
@@ -26,7 +34,17 @@ pub(super) struct Outlets {
 impl Outlet {
     /// `None` if it cannot be used.
     pub fn proxy(&self) -> Option<&Proxy> {
-        self.0.as_deref()
+        self.0.proxy.as_ref()
+    }
+
+    /// For the log of a call to `upstream` that goes through it.
+    pub fn hop(&self, upstream: &str) -> ProxyHop {
+        ProxyHop {
+            level: self.0.level.clone(),
+            target: self.0.target.clone(),
+            url: self.proxy().map(Proxy::to_string).unwrap_or_default(),
+            upstream: upstream.to_owned(),
+        }
     }
 }
 
@@ -43,7 +61,7 @@ impl Outlets {
         for (id, (resource, passed)) in resources {
             let usable = passed.then(|| read(id, resource, transport));
             let proxy = match usable {
-                Some(Ok(proxy)) => Some(Arc::new(proxy)),
+                Some(Ok(proxy)) => Some(proxy),
                 Some(Err(fault)) => {
                     report(errors, ResourceKind::OutboundProxy, id, fault);
                     None
@@ -51,7 +69,12 @@ impl Outlets {
                 // reported where it was checked
                 None => None,
             };
-            let (outlet, target) = (Outlet(proxy), resource.target.clone());
+            let target = resource.target.clone();
+            let outlet = Outlet(Arc::new(Choice {
+                level: resource.level.clone(),
+                target: target.clone(),
+                proxy,
+            }));
             match resource.level.as_str() {
                 "provider" => drop(outlets.providers.insert(target, outlet)),
                 "combo" => drop(outlets.combos.insert(target, outlet)),

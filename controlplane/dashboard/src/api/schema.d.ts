@@ -232,6 +232,75 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/cloud/auth": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The active connections, and the aliases. */
+        post: operations["post_cloud_auth"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/cloud/credentials/update": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Tokens of an account that signed in, as they were renewed elsewhere. */
+        put: operations["put_cloud_credentials_update"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/cloud/model/resolve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Where an alias leads. */
+        post: operations["post_cloud_model_resolve"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/cloud/models/alias": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All aliases. */
+        get: operations["get_cloud_models_alias"];
+        /** Sets an alias that is free, or leads there already. */
+        put: operations["put_cloud_models_alias"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/combos": {
         parameters: {
             query?: never;
@@ -1574,6 +1643,42 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/sync/cloud": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether a copy is kept, and how that goes. */
+        get: operations["get_sync_cloud"];
+        put?: never;
+        /** Makes the first copy and keeps it up from then on, makes a new one now, or removes it and keeps none. */
+        post: operations["post_sync_cloud"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sync/initialize": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether the copy is kept up without being asked. */
+        get: operations["get_sync_initialize"];
+        put?: never;
+        /** Keeps the copy up from now on, while it is enabled: for the first time in 30 seconds. */
+        post: operations["post_sync_initialize"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/telemetry/summary": {
         parameters: {
             query?: never;
@@ -1816,6 +1921,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/usage/proxy-logs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Calls to providers, the newest first. */
+        get: operations["get_usage_proxy_logs"];
+        put?: never;
+        post?: never;
+        /** Begins the log anew. Nothing of the usage is lost. */
+        delete: operations["delete_usage_proxy_logs"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/usage/request-logs": {
         parameters: {
             query?: never;
@@ -1968,6 +2091,42 @@ export interface components {
             summary: components["schemas"]["Summary"];
             /** @description Sunday first. */
             weeklyPattern: components["schemas"]["WeekdayView"][];
+        };
+        Attempt: {
+            connectionId: string;
+            /** Format: int32 */
+            durationMs: number;
+            /** @description Sent beside another attempt that took too long. */
+            hedge?: boolean;
+            /**
+             * Format: int32
+             * @description 0 = no answer.
+             */
+            httpStatus: number;
+            model: string;
+            /**
+             * @description `ok`, `rate_limited`, `auth`, `server_error`, `timeout`, `connect`, `client_error`, `cancelled` or
+             *     `stream_error`
+             */
+            outcome: string;
+            provider: string;
+            proxy?: components["schemas"]["AttemptProxy"] | null;
+            /**
+             * Format: int32
+             * @description The request's arrival.
+             */
+            startedAfterMs: number;
+        };
+        /** @description The proxy that it went through. */
+        AttemptProxy: {
+            /** @description `global`, `provider`, `combo` or `connection` */
+            level: string;
+            /** @description Whose proxy it is at that level. */
+            target: string;
+            /** @description What was called through it. */
+            upstream: string;
+            /** @description `type://host:port`; empty when the one that is configured cannot be used. */
+            url: string;
         };
         AutoImportView: {
             error: string;
@@ -2417,6 +2576,75 @@ export interface components {
             runtimeMode: string;
             toolId: string;
         };
+        /** @description An active connection, without its secrets. */
+        CloudAccount: {
+            authType: string;
+            defaultModel?: string | null;
+            expiresAt?: components["schemas"]["Stamp"] | null;
+            /** Format: int32 */
+            globalPriority?: number | null;
+            hasAccessToken: boolean;
+            hasApiKey: boolean;
+            hasRefreshToken: boolean;
+            /** Format: uuid */
+            id: string;
+            isActive: boolean;
+            maskedApiKey?: string | null;
+            /** Format: int32 */
+            priority: number;
+            projectId?: string | null;
+            provider: string;
+        };
+        CloudAccounts: {
+            connections: components["schemas"]["CloudAccount"][];
+            modelAliases: {
+                [key: string]: string;
+            };
+        };
+        CloudAliasBody: {
+            /** @description `^[A-Za-z0-9._:-]+$` */
+            alias: string;
+            model: string;
+        };
+        CloudAliasSet: {
+            alias: string;
+            message: string;
+            model: string;
+            success: boolean;
+        };
+        CloudAliases: {
+            /** @description Alias to target. */
+            aliases: {
+                [key: string]: string;
+            };
+        };
+        CloudSyncBody: {
+            /** @description `enable`, `sync` or `disable` */
+            action: string;
+            /** @description Disable also when the endpoint cannot be told to remove its copy. */
+            force?: boolean | null;
+        };
+        CloudSyncDone: {
+            /** @description What the endpoint says it changed; of how many connections newer tokens came back. */
+            changes?: {
+                [key: string]: unknown;
+            } | null;
+            /** @description A gateway key that was made because there was none. Shown only here. */
+            createdKey?: string | null;
+            message: string;
+            success: boolean;
+            /** @description Of `enable`: the endpoint answers to what was copied. */
+            verified?: boolean | null;
+            verifyError?: string | null;
+        };
+        CloudSyncView: {
+            /** @description The endpoint answers; found out at most 30 seconds ago. Absent while cloud sync is off. */
+            connected?: boolean | null;
+            enabled: boolean;
+            /** @description Why the last run failed; absent when it did not. */
+            lastError?: string | null;
+            lastSync?: components["schemas"]["Stamp"] | null;
+        };
         ComboBody: {
             config?: components["schemas"]["ComboConfig"] | null;
             isActive?: boolean | null;
@@ -2760,6 +2988,19 @@ export interface components {
             error?: string | null;
             valid: boolean;
         };
+        CredentialsBody: {
+            /**
+             * Format: uuid
+             * @description Needed where the provider has several accounts that signed in.
+             */
+            connectionId?: string | null;
+            credentials: components["schemas"]["NewCredentials"];
+            provider: string;
+        };
+        CredentialsUpdated: {
+            message: string;
+            success: boolean;
+        };
         CustomModelAnswer: {
             model: components["schemas"]["CustomModelView"];
         };
@@ -2813,7 +3054,7 @@ export interface components {
             /** @description Some control plane holds its stream. */
             connected: boolean;
             /** @description What it could not use of the revision it runs or refused. */
-            errors: Record<string, unknown>[];
+            errors: components["schemas"]["UnusableResource"][];
             firstSeen: components["schemas"]["Stamp"];
             id: string;
             /** Format: int32 */
@@ -3060,10 +3301,10 @@ export interface components {
         EvalOverview: {
             recentRuns: components["schemas"]["EvalRun"][];
             /** @description The last run of each suite with each target. */
-            scorecard: unknown[];
+            scorecard: components["schemas"]["EvalScore"][];
             suites: components["schemas"]["EvalSuite"][];
             /** @description What a suite can be run with. */
-            targets: unknown[];
+            targets: components["schemas"]["EvalTarget"][];
         };
         EvalRun: {
             finishedAt?: components["schemas"]["Stamp"] | null;
@@ -3111,6 +3352,19 @@ export interface components {
             /** Format: uuid */
             runId: string;
         };
+        /** @description How a target did in a suite when it was asked last. */
+        EvalScore: {
+            at: components["schemas"]["Stamp"];
+            /**
+             * Format: int32
+             * @description Percent.
+             */
+            passRate: number;
+            suiteId: string;
+            target: Record<string, unknown>;
+            /** Format: int32 */
+            total: number;
+        };
         EvalSuite: {
             builtin: boolean;
             caseCount: number;
@@ -3150,7 +3404,7 @@ export interface components {
         };
         /** @description One request as it was decided. */
         ExplanationView: {
-            attempts: Record<string, unknown>[];
+            attempts: components["schemas"]["Attempt"][];
             /** @description What the client saw as `X-Request-Id`. */
             clientRequestId: string;
             comboName?: string | null;
@@ -3186,6 +3440,8 @@ export interface components {
             postgres: components["schemas"]["DependencyCheck"];
             redis: components["schemas"]["DependencyCheck"];
             setupComplete: boolean;
+            /** @description Both planes are one process: its data plane cannot be stopped alone. */
+            singleProcess: boolean;
             status: components["schemas"]["Status"];
             system: components["schemas"]["SystemView"];
             timestamp: components["schemas"]["Stamp"];
@@ -3596,6 +3852,16 @@ export interface components {
         };
         Models: components["schemas"]["CustomModelView"][] | {
             [key: string]: components["schemas"]["CustomModelView"][];
+        };
+        /** @description At least one of the tokens. */
+        NewCredentials: {
+            accessToken?: string | null;
+            /**
+             * Format: int64
+             * @description Seconds from now to the end of the access token.
+             */
+            expiresIn?: number | null;
+            refreshToken?: string | null;
         };
         /** @description The only answer that holds a whole key. */
         NewKey: {
@@ -4062,7 +4328,42 @@ export interface components {
                 [key: string]: components["schemas"]["ProviderFigures"];
             };
         };
+        ProxyAddress: {
+            host: string;
+            /** Format: int32 */
+            port: number;
+            type: string;
+        };
         ProxyAnswer: components["schemas"]["ProxyConfigView"] | components["schemas"]["LevelView"] | components["schemas"]["ResolvedView"];
+        ProxyCall: {
+            account?: string | null;
+            /** Format: uuid */
+            comboId?: string | null;
+            /** Format: uuid */
+            connectionId?: string | null;
+            error?: string | null;
+            id: string;
+            /**
+             * Format: int32
+             * @description To the provider's answer.
+             */
+            latencyMs: number;
+            /** @description `global`, `provider`, `combo`, `key` or `direct` */
+            level: string;
+            /** @description Whose proxy it is at that level. */
+            levelId?: string | null;
+            provider: string;
+            proxy?: components["schemas"]["ProxyAddress"] | null;
+            /** @description Not known for single calls: `POST /api/settings/proxy/test` asks for it. */
+            publicIp?: string | null;
+            /** @description `ok`, `error` or `timeout` */
+            status: string;
+            /** @description What was called through the proxy. */
+            targetUrl?: string | null;
+            timestamp: components["schemas"]["Stamp"];
+            /** @description Always `null`: calls are made as this program makes them. */
+            tlsFingerprint?: string | null;
+        };
         ProxyConfigView: {
             /** @description By id of the combo. */
             combos: {
@@ -4091,6 +4392,9 @@ export interface components {
             /** @description `http` unless told otherwise, `https`, or `socks5`. */
             type?: string | null;
             username?: string | null;
+        };
+        ProxyLogCleared: {
+            cleared: boolean;
         };
         ProxySettingsBody: {
             combos?: {
@@ -4266,7 +4570,7 @@ export interface components {
             /** Format: uuid */
             apiKeyId?: string | null;
             apiKeyName?: string | null;
-            attempts: Record<string, unknown>[];
+            attempts: components["schemas"]["Attempt"][];
             comboName?: string | null;
             /** Format: int64 */
             configRevision: number;
@@ -4392,12 +4696,18 @@ export interface components {
             /** @description Queues of protected connections, by `provider:connectionId`. */
             rateLimitStatus: components["schemas"]["BTreeMap"];
         };
+        ResolveBody: {
+            alias: string;
+        };
         /** @description Where a chain of aliases ends: a provider's model, or a combo. */
         Resolved: {
             combo: string;
         } | {
             model: string;
             provider: string;
+        };
+        ResolvedAlias: components["schemas"]["Resolved"] & {
+            alias: string;
         };
         ResolvedView: {
             /** @description `key`, `provider`, `global`, or `direct`: as the environment of the process says. */
@@ -4721,6 +5031,15 @@ export interface components {
             /** Format: int64 */
             windowMs: number;
         };
+        SyncInitialization: {
+            initialized: boolean;
+            message: string;
+        };
+        SyncInitialized: {
+            message: string;
+            /** @description Absent when that was so already. */
+            success?: boolean;
+        };
         SystemPromptBody: {
             /** @description Off keeps the prompt for later. */
             enabled?: boolean | null;
@@ -4941,6 +5260,16 @@ export interface components {
             action: string;
             identifier: string;
             success: boolean;
+        };
+        /** @description A part of the configuration that a data plane could not use, as it reported it. */
+        UnusableResource: {
+            code: string;
+            id: string;
+            /** @description Which kind of resource. */
+            kind: string;
+            message: string;
+            /** @description It is left out, and the rest applies. */
+            quarantined: boolean;
         };
         /** @description One rule that a value of the request breaks. */
         Violation: {
@@ -5986,6 +6315,341 @@ export interface operations {
                 };
             };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description what was asked cannot be done */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description something it takes is out of order */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+        };
+    };
+    post_cloud_auth: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CloudAccounts"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description what was asked cannot be done */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description something it takes is out of order */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+        };
+    };
+    put_cloud_credentials_update: {
+        parameters: {
+            query?: {
+                /** @description `applied`: answer when every connected data plane runs the new revision. */
+                wait?: string;
+                /** @description How long to wait at most, 100 to 10000 milliseconds. */
+                waitMs?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CredentialsBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CredentialsUpdated"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description what was asked cannot be done */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description something it takes is out of order */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+        };
+    };
+    post_cloud_model_resolve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ResolveBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ResolvedAlias"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description what was asked cannot be done */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description something it takes is out of order */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+        };
+    };
+    get_cloud_models_alias: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CloudAliases"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description what was asked cannot be done */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description something it takes is out of order */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+        };
+    };
+    put_cloud_models_alias: {
+        parameters: {
+            query?: {
+                /** @description `applied`: answer when every connected data plane runs the new revision. */
+                wait?: string;
+                /** @description How long to wait at most, 100 to 10000 milliseconds. */
+                waitMs?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CloudAliasBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CloudAliasSet"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -13755,6 +14419,198 @@ export interface operations {
             };
         };
     };
+    get_sync_cloud: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CloudSyncView"];
+                };
+            };
+            /** @description what was asked cannot be done */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description something it takes is out of order */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+        };
+    };
+    post_sync_cloud: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CloudSyncBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CloudSyncDone"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            501: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description what was asked cannot be done */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description something it takes is out of order */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+        };
+    };
+    get_sync_initialize: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SyncInitialization"];
+                };
+            };
+            /** @description what was asked cannot be done */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description something it takes is out of order */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+        };
+    };
+    post_sync_initialize: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SyncInitialized"];
+                };
+            };
+            /** @description what was asked cannot be done */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description something it takes is out of order */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+        };
+    };
     get_telemetry_summary: {
         parameters: {
             query?: {
@@ -14533,6 +15389,8 @@ export interface operations {
         responses: {
             200: {
                 headers: {
+                    /** @description the `cursor` of the next page */
+                    "x-next-cursor"?: string | null;
                     [name: string]: unknown;
                 };
                 content: {
@@ -14702,10 +15560,115 @@ export interface operations {
         responses: {
             200: {
                 headers: {
+                    /** @description the `cursor` of the next page */
+                    "x-next-cursor"?: string | null;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["RequestLogEntry"][];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description what was asked cannot be done */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description something it takes is out of order */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+        };
+    };
+    get_usage_proxy_logs: {
+        parameters: {
+            query?: {
+                /** @description `ok`, `error` or `timeout` */
+                status?: string;
+                /** @description Of the proxy: `http`, `https` or `socks5`. */
+                type?: string;
+                /** @description The provider's id. */
+                provider?: string;
+                /** @description Whose proxy: `global`, `provider`, `combo`, `key` (a connection's); `direct`: none. */
+                level?: string;
+                /** @description Part of the provider, the model, the account, the proxy or the address behind it, or what went wrong. */
+                search?: string;
+                /** @description 1 to 1000, 300 when absent. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProxyCall"][];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description what was asked cannot be done */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description something it takes is out of order */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+        };
+    };
+    delete_usage_proxy_logs: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProxyLogCleared"];
                 };
             };
             /** @description what was asked cannot be done */
@@ -14762,10 +15725,20 @@ export interface operations {
         responses: {
             200: {
                 headers: {
+                    /** @description the `cursor` of the next page */
+                    "x-next-cursor"?: string | null;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["RequestLogEntry"][];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
                 };
             };
             /** @description what was asked cannot be done */

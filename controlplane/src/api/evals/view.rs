@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use sqlx::{PgExecutor, PgPool};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -42,6 +42,29 @@ pub struct Summary {
     failed: i32,
     /// Percent.
     pass_rate: i32,
+}
+
+/// How a target did in a suite when it was asked last.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = EvalScore)]
+pub struct Score {
+    suite_id: String,
+    #[schema(value_type = Object)]
+    target: Value,
+    /// Percent.
+    pass_rate: i32,
+    total: i32,
+    at: Stamp,
+}
+
+/// Whom cases can be put to: what each case names, or a combo.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+#[schema(as = EvalTarget)]
+pub enum TargetView {
+    SuiteDefault,
+    Combo { id: Uuid, name: String },
 }
 
 struct Row {
@@ -87,7 +110,7 @@ impl From<Row> for RunView {
 pub async fn find(executor: impl PgExecutor<'_>, id: Uuid) -> Result<Option<RunView>, sqlx::Error> {
     let row = sqlx::query_as!(
         Row,
-        r#"select id, suite_id, suite_name, target, group_id, started_at, finished_at, total, passed, failed, pass_rate,
+        r#"select id, suite_id, suite_name, target, group_id, started_at, coalesce(finished_at, cancelled_at) as finished_at, total, passed, failed, pass_rate,
                   results, case when cancelled_at is not null then 'cancelled' when finished_at is not null then 'finished'
                       when touched_at < now() - interval '5 minutes' then 'lost' else 'running' end as "status!"
            from eval_run where id = $1"#,
@@ -102,7 +125,7 @@ pub async fn find(executor: impl PgExecutor<'_>, id: Uuid) -> Result<Option<RunV
 pub async fn recent(pool: &PgPool) -> Result<Vec<RunView>, sqlx::Error> {
     let rows = sqlx::query_as!(
         Row,
-        r#"select id, suite_id, suite_name, target, group_id, started_at, finished_at, total, passed, failed, pass_rate,
+        r#"select id, suite_id, suite_name, target, group_id, started_at, coalesce(finished_at, cancelled_at) as finished_at, total, passed, failed, pass_rate,
                   '[]'::jsonb as "results!", case when cancelled_at is not null then 'cancelled'
                       when finished_at is not null then 'finished'
                       when touched_at < now() - interval '5 minutes' then 'lost' else 'running' end as "status!"
@@ -115,7 +138,7 @@ pub async fn recent(pool: &PgPool) -> Result<Vec<RunView>, sqlx::Error> {
 }
 
 /// How each target did in each suite when it was asked last.
-pub async fn scorecard(pool: &PgPool) -> Result<Vec<Value>, sqlx::Error> {
+pub async fn scorecard(pool: &PgPool) -> Result<Vec<Score>, sqlx::Error> {
     let rows = sqlx::query!(
         r#"select distinct on (suite_id, target) suite_id, target, pass_rate, total, finished_at as "finished_at!"
            from eval_run where finished_at is not null and cancelled_at is null
@@ -123,24 +146,24 @@ pub async fn scorecard(pool: &PgPool) -> Result<Vec<Value>, sqlx::Error> {
     )
     .fetch_all(pool)
     .await?;
-    let row = rows.into_iter().map(|row| {
-        json!({
-            "suiteId": row.suite_id, "target": row.target, "passRate": row.pass_rate, "total": row.total,
-            "at": Stamp(row.finished_at),
-        })
+    let scores = rows.into_iter().map(|row| Score {
+        suite_id: row.suite_id,
+        target: row.target,
+        pass_rate: row.pass_rate,
+        total: row.total,
+        at: Stamp(row.finished_at),
     });
-    Ok(row.collect())
+    Ok(scores.collect())
 }
 
 /// Whom the cases can be put to, beside any model.
-pub async fn targets(pool: &PgPool) -> Result<Vec<Value>, sqlx::Error> {
+pub async fn targets(pool: &PgPool) -> Result<Vec<TargetView>, sqlx::Error> {
     let combos = sqlx::query!("select id, name from combo where is_active order by name")
         .fetch_all(pool)
         .await?;
-    let combos = combos
-        .into_iter()
-        .map(|row| json!({ "type": "combo", "id": row.id, "name": row.name }));
-    Ok(std::iter::once(json!({ "type": "suite-default" }))
-        .chain(combos)
-        .collect())
+    let combos = combos.into_iter().map(|row| TargetView::Combo {
+        id: row.id,
+        name: row.name,
+    });
+    Ok(std::iter::once(TargetView::SuiteDefault).chain(combos).collect())
 }

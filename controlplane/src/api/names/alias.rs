@@ -57,9 +57,7 @@ impl Wanted<'_> {
                 )],
             });
         }
-        let previous = names
-            .aliases
-            .insert(self.alias.to_owned(), self.model.to_owned());
+        let previous = names.aliases.insert(self.alias.to_owned(), self.model.to_owned());
         resolve(names, self.model)?;
         sqlx::query!(
             "insert into model_alias (alias, target) values ($1, $2)

@@ -11,14 +11,14 @@ use axum::{
 };
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use sqlx::types::Json as SqlJson;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
-use super::sums::usd;
+use super::{part::contains, sums::usd};
 use crate::{
-    api::Ctx,
+    api::{Ctx, attempt::Attempt},
     error::ApiError,
     http::{Query, Reader, Stamp, one_of},
 };
@@ -124,8 +124,7 @@ struct RequestView {
     served_from: Option<String>,
     data_plane_id: String,
     config_revision: i64,
-    #[schema(value_type = Vec<Object>)]
-    attempts: Value,
+    attempts: Vec<Attempt>,
     /// Bodies are not kept; and so the next.
     has_request_body: bool,
     has_response_body: bool,
@@ -159,7 +158,7 @@ enum Entry {
 
 impl LogQuery {
     fn filter(&self) -> Result<Filter, ApiError> {
-        let part = |text: &Option<String>| text.as_deref().filter(|text| !text.is_empty()).map(pattern);
+        let part = |text: &Option<String>| contains(text.as_deref());
         let (is_ok, status) = match self.status.as_deref() {
             None | Some("") => (None, None),
             Some("ok") => (Some(true), None),
@@ -227,7 +226,7 @@ impl RequestView {
 
 /// Lines of text, unless `format=json` asks for objects.
 #[utoipa::path(get, path = "/api/usage/logs", tag = "usage", params(LogQuery),
-    responses((status = 200, body = Vec<Entry>)))]
+    responses((status = 200, body = Vec<Entry>, headers(("x-next-cursor" = Option<String>, description = "the `cursor` of the next page"))), (status = 400)))]
 async fn logs(
     State(ctx): State<Ctx>,
     _: Reader,
@@ -238,7 +237,7 @@ async fn logs(
 
 /// Objects, unless `format=text` asks for lines.
 #[utoipa::path(get, path = "/api/usage/request-logs", tag = "usage", params(LogQuery),
-    responses((status = 200, body = Vec<Entry>)))]
+    responses((status = 200, body = Vec<Entry>, headers(("x-next-cursor" = Option<String>, description = "the `cursor` of the next page"))), (status = 400)))]
 async fn request_logs(
     State(ctx): State<Ctx>,
     _: Reader,
@@ -249,7 +248,7 @@ async fn request_logs(
 
 /// Objects, as `request-logs`.
 #[utoipa::path(get, path = "/api/usage/call-logs", tag = "usage", params(LogQuery),
-    responses((status = 200, body = Vec<Entry>), (status = 400)))]
+    responses((status = 200, body = Vec<Entry>, headers(("x-next-cursor" = Option<String>, description = "the `cursor` of the next page"))), (status = 400)))]
 async fn call_logs(
     State(ctx): State<Ctx>,
     _: Reader,
@@ -309,7 +308,7 @@ async fn read(
                   u.endpoint, u.client_dialect, u.upstream_dialect, u.model_requested, u.model_served, u.provider,
                   u.connection_id, c.name as "account?", u.combo, u.stream, u.http_status, u.outcome, u.error_code,
                   u.input_uncached, u.input_cache_read, u.input_cache_write, u.output_visible, u.output_reasoning,
-                  u.finish_reason, u.data_plane_id, u.config_revision, u.attempts, u.served_from, u.cost_nano,
+                  u.finish_reason, u.data_plane_id, u.config_revision, u.attempts as "attempts: SqlJson<Vec<Attempt>>", u.served_from, u.cost_nano,
                   u.evidence
            from usage_event u left join provider_connection c on c.id = u.connection_id
            where ($1::timestamptz is null or (u.started_at, u.request_id) < ($1, $2))
@@ -386,33 +385,16 @@ async fn read(
         served_from: row.served_from,
         data_plane_id: row.data_plane_id,
         config_revision: row.config_revision,
-        attempts: row.attempts,
+        attempts: row.attempts.0,
         has_request_body: false,
         has_response_body: false,
     });
     Ok((views.collect(), last.filter(|_| is_full)))
 }
 
-/// Any text with this in it, where nothing in it means anything else.
-fn pattern(part: &str) -> String {
-    let mut pattern = String::from("%");
-    for letter in part.chars() {
-        if matches!(letter, '%' | '_' | '\\') {
-            pattern.push('\\');
-        }
-        pattern.push(letter);
-    }
-    pattern + "%"
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_part_of_a_text_is_that_and_no_pattern() {
-        assert_eq!(pattern("gpt-4_5%"), "%gpt-4\\_5\\%%");
-    }
 
     #[test]
     fn a_cursor_reads_back_and_a_foreign_one_is_refused() {
