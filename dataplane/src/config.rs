@@ -22,6 +22,8 @@ pub const FLAT: &[(&str, &str)] = &[
     ("CORS_ORIGIN", "edge.cors_origin"),
     ("TRUSTED_PROXIES", "edge.trusted_proxies"),
     ("MAX_BODY_SIZE_BYTES", "edge.max_body_bytes"),
+    ("MAX_UPLOAD_SIZE_BYTES", "edge.max_upload_bytes"),
+    ("UPLOAD_DIR", "edge.upload_dir"),
     ("ALLOW_PRIVATE_PROVIDER_URLS", "upstream.allow_private_addresses"),
     ("HTTP_PROXY", "upstream.proxies.http"),
     ("http_proxy", "upstream.proxies.http"),
@@ -87,6 +89,10 @@ pub struct EdgeConfig {
     /// Peers whose `X-Forwarded-For` is believed.
     pub trusted_proxies: TrustedProxies,
     pub max_body_bytes: usize,
+    /// Of a request that brings files.
+    pub max_upload_bytes: usize,
+    /// Where files of more than a megabyte wait until they are passed on; the system's own place without it.
+    pub upload_dir: Option<PathBuf>,
     /// Longest silence while a request body is being read.
     pub body_idle_ms: u64,
 }
@@ -225,6 +231,8 @@ impl Default for EdgeConfig {
             cors_origin: "*".to_owned(),
             trusted_proxies: TrustedProxies::default(),
             max_body_bytes: 10 * 1024 * 1024,
+            max_upload_bytes: 100 * 1024 * 1024,
+            upload_dir: None,
             body_idle_ms: 30_000,
         }
     }

@@ -31,6 +31,9 @@ const IMAGES_AT_PROVIDER: Endpoint = Endpoint::of(Kind::Image, "/v1/providers/{p
 const MODERATIONS: Endpoint = Endpoint::of(Kind::Moderation, "/v1/moderations");
 const RERANK: Endpoint = Endpoint::of(Kind::Rerank, "/v1/rerank");
 const SPEECH: Endpoint = Endpoint::of(Kind::Speech, "/v1/audio/speech");
+const TRANSCRIPTIONS: Endpoint = Endpoint::of(Kind::Transcription, "/v1/audio/transcriptions");
+const TRANSLATIONS: Endpoint = Endpoint::of(Kind::Translation, "/v1/audio/translations");
+const IMAGE_EDITS: Endpoint = Endpoint::of(Kind::ImageEdit, "/v1/images/edits");
 
 /// Where each operation answers: misconfigured SDKs double the version or leave it out.
 const VERSIONED: [&str; 3] = ["/v1", "/v1/v1", "/api/v1"];
@@ -68,6 +71,15 @@ pub fn router(gateway: Arc<Gateway>) -> anyhow::Result<Router> {
             .route(&format!("{base}/moderations"), operation(service(MODERATIONS)))
             .route(&format!("{base}/rerank"), operation(service(RERANK)))
             .route(&format!("{base}/audio/speech"), operation(service(SPEECH)))
+            .route(
+                &format!("{base}/audio/transcriptions"),
+                operation(service(TRANSCRIPTIONS)),
+            )
+            .route(
+                &format!("{base}/audio/translations"),
+                operation(service(TRANSLATIONS)),
+            )
+            .route(&format!("{base}/images/edits"), operation(service(IMAGE_EDITS)))
             .route(&format!("{base}/responses"), operation(post(responses)))
             .route(
                 &format!("{base}/responses/input_tokens"),

@@ -15,6 +15,7 @@ mod embed;
 mod exchange;
 mod explain;
 mod findings;
+mod form;
 mod hedge;
 mod lease;
 mod media;
@@ -61,6 +62,8 @@ use again::{Again, Deposit, Found, Named, Sought};
 use attempt::Served;
 use axum::response::Response;
 use choose::{Chosen, Rotation};
+use exchange::Sent;
+use form::Form;
 use futures::FutureExt;
 use http::StatusCode;
 use llm::Kind;
@@ -152,7 +155,13 @@ async fn run(
 
     // what is kept under a name is what a model said
     let is_named = arrival.endpoint.kind == Kind::Chat && again::is_named(arrival)?;
-    let body = arrival.read_body(&gateway.edge).await?;
+    let kind = arrival.endpoint.kind;
+    let form = match kind.file() {
+        Some(_) => Form::read(arrival, &gateway.edge).await?,
+        None => Form::without_files(arrival.read_body(&gateway.edge).await?),
+    };
+    form.check(kind)?;
+    let Form { fields: body, files } = form;
     let named = is_named.then(|| Named::new(arrival, &body));
     let ask = arrival.ask(body)?;
     record.asked(&ask);
@@ -184,7 +193,12 @@ async fn run(
     );
     record.decided(decision);
     let ask = recall::recalled(gateway, &plan, ask, record.key_id()).await;
-    let mut served = attempt::first_success(gateway, &table, &plan, &steps, &ask, headers, record).await?;
+    let sent = Sent {
+        ask: &ask,
+        headers,
+        files: &files,
+    };
+    let mut served = attempt::first_success(gateway, &table, &plan, &steps, sent, record).await?;
     recall::kept(gateway, &mut served, record.key_id()).await;
     let deposit = again::kept(&mut served, deposit).await;
     if let Some(session) = &session {

@@ -8,6 +8,7 @@ use http::header::{CONTENT_LENGTH, EXPECT, HeaderMap, HeaderValue};
 use http::request::Parts;
 use http_body_util::BodyExt;
 use llm::{Address, Ask, DecodeError, Dialect, ErrorKind, Kind};
+use std::io;
 use std::time::Duration;
 use thiserror::Error;
 use uuid::Uuid;
@@ -48,6 +49,12 @@ pub enum ArrivalError {
     Stalled,
     #[error("the request body broke off")]
     Broken,
+    #[error("send the request as a form with a file: Content-Type multipart/form-data, with its boundary")]
+    NotAForm,
+    #[error("the form cannot be read: {0}")]
+    Form(String),
+    #[error("the file cannot be kept while it is passed on")]
+    Disk(#[source] io::Error),
 }
 
 // === impl Endpoint ===
@@ -112,6 +119,11 @@ impl Arrival {
         }
     }
 
+    /// For whoever reads it piece by piece; once.
+    pub(super) fn take_body(&mut self) -> Body {
+        std::mem::replace(&mut self.body, Body::empty())
+    }
+
     /// Always visible ASCII: it was checked, or it is ours.
     pub fn request_id(&self) -> &str {
         self.request_id.to_str().unwrap_or_default()
@@ -120,7 +132,7 @@ impl Arrival {
     /// The whole body; once. The limit holds while reading: a chunked body does not say how long it will be.
     pub async fn read_body(&mut self, edge: &EdgeConfig) -> Result<Bytes, ArrivalError> {
         let limit = edge.max_body_bytes;
-        let mut body = std::mem::replace(&mut self.body, Body::empty());
+        let mut body = self.take_body();
         let announced = self
             .parts
             .headers
@@ -165,6 +177,8 @@ impl ArrivalError {
         match self {
             Self::TooLarge { .. } => ErrorKind::TooLarge,
             Self::Stalled | Self::Broken => ErrorKind::Cancelled,
+            Self::NotAForm | Self::Form(_) => ErrorKind::InvalidRequest,
+            Self::Disk(_) => ErrorKind::Unavailable,
         }
     }
 }
@@ -181,7 +195,7 @@ fn request_id(headers: &HeaderMap, id: Uuid) -> HeaderValue {
     })
 }
 
-async fn next(body: &mut Body, idle: Duration) -> Result<Option<Bytes>, ArrivalError> {
+pub(super) async fn next(body: &mut Body, idle: Duration) -> Result<Option<Bytes>, ArrivalError> {
     loop {
         let frame = tokio::time::timeout(idle, body.frame())
             .await

@@ -8,7 +8,7 @@
 
 use super::Gateway;
 use super::choose::Step;
-use super::exchange::{Exchange, Reply};
+use super::exchange::{Exchange, Reply, Sent};
 use super::findings::Findings;
 use super::lease::{Held, Lease};
 use super::media::Media;
@@ -18,9 +18,8 @@ use crate::error::GatewayError;
 use crate::routing::health::{Probe, Standing};
 use crate::routing::{Combo, Connection, Cooling, Hedging, Penalty, Route, Table, blames_provider};
 use futures::stream::{FuturesUnordered, StreamExt};
-use http::HeaderMap;
 use llm::translate::CallError;
-use llm::{Ask, Call, EncodeError, Framing, Kind, ModelCaps, Target, UpstreamError};
+use llm::{Call, EncodeError, Framing, Kind, ModelCaps, Target, UpstreamError};
 use rand::RngExt;
 use std::slice::Iter;
 use std::sync::Arc;
@@ -87,8 +86,7 @@ pub async fn first_success(
     table: &Table,
     plan: &Plan,
     steps: &[Step],
-    ask: &Ask,
-    client_headers: &HeaderMap,
+    sent: Sent<'_>,
     record: &mut Record,
 ) -> Result<Served, GatewayError> {
     let now = Instant::now();
@@ -97,9 +95,8 @@ pub async fn first_success(
     let timeout = combo.and_then(|combo| combo.timeout);
     let exchange = Exchange {
         gateway,
-        ask,
-        client_headers,
-        seed: record.seed(ask.model()),
+        sent,
+        seed: record.seed(sent.ask.model()),
         until: timeout.map_or(deadline, |timeout| deadline.min(now + timeout)),
     };
     let mut search = Search {
@@ -184,13 +181,17 @@ impl Search<'_> {
         let until = self.exchange.until;
         // two accounts may be two servers, and need not take or answer the same
         let target = target(route, connection);
-        let kind = self.exchange.ask.kind();
+        let kind = self.exchange.sent.ask.kind();
         if kind != Kind::Chat && connection.service_url(kind).is_none() {
             self.mute.push(step.route);
             self.findings.cannot_say(route, not_offered(route, kind));
             return Ok(None);
         }
-        let call = match self.media.call(gateway, self.exchange.ask, &target, until).await {
+        let call = match self
+            .media
+            .call(gateway, self.exchange.sent.ask, &target, until)
+            .await
+        {
             Ok(call) => call,
             Err(CallError::Decode(error)) => return Err(error.into()),
             // another model of the combo may speak a dialect that can say it
@@ -370,7 +371,7 @@ impl Search<'_> {
     /// How long to wait before a second call, if this one may be hedged.
     fn patience(&self, ready: &Ready) -> Option<Duration> {
         let hedging: &Hedging = self.table.choice().hedging.as_ref()?;
-        let ask = self.exchange.ask;
+        let ask = self.exchange.sent.ask;
         if !ask.is_chat() || ask.stream() || ask.uses_tools() {
             return None;
         }
@@ -396,7 +397,7 @@ impl Search<'_> {
 
     fn answered(&self, ready: Ready, reply: Reply, record: &mut Record) -> Served {
         record.attempt_answered(ready.number, &ready.lease, ready.call.notes());
-        let ask = self.exchange.ask;
+        let ask = self.exchange.sent.ask;
         Served {
             reply,
             notes: ready.call.notes().summary(),

@@ -79,7 +79,7 @@ impl Question {
             url: &url,
             headers: &connection.headers,
             dialect_headers,
-            body: format.patch_request(&body, &target).ok()?,
+            body: format.patch_request(&body, &target).ok()?.into(),
             allow_private: connection.allow_private_address,
             proxy: connection
                 .outlet(plan.resolution.seats(position))

@@ -201,7 +201,7 @@ impl Call {
                 ("content-type", "application/json".to_owned()),
                 ("accept", "application/json".to_owned()),
             ],
-            body: self.body.clone(),
+            body: self.body.clone().into(),
             allow_private: self.connection.allow_private_address,
             proxy: self.connection.outlet(&[]).map(Outlet::proxy),
         };

@@ -1,6 +1,7 @@
 //! One attempt: a call to one account, up to its answer or the first output of its stream.
 
 use super::Gateway;
+use super::form::{self, Upload};
 use super::lease::Lease;
 use crate::routing::{Connection, NotRenewed, Outlet};
 use crate::upstream::{self, Incoming, Outgoing};
@@ -11,6 +12,7 @@ use http::response;
 use http::{HeaderMap, HeaderValue};
 use http_body_util::BodyExt;
 use llm::{Ask, Call, ErrorKind, Kind, Progress, Pump, ReplySeed, StreamWire, UpstreamError};
+use runtime::egress::Payload;
 use std::borrow::Cow;
 use tokio::time::{Instant, timeout_at};
 
@@ -30,11 +32,18 @@ pub enum Reply {
     },
 }
 
+/// What the client sent.
+#[derive(Clone, Copy)]
+pub struct Sent<'a> {
+    pub ask: &'a Ask,
+    pub headers: &'a HeaderMap,
+    pub files: &'a [Upload],
+}
+
 /// What is the same for all attempts of a request.
 pub struct Exchange<'a> {
     pub gateway: &'a Gateway,
-    pub ask: &'a Ask,
-    pub client_headers: &'a HeaderMap,
+    pub sent: Sent<'a>,
     pub seed: ReplySeed,
     /// When looking for an answer has to stop.
     pub until: Instant,
@@ -46,7 +55,7 @@ impl Exchange<'_> {
     /// Sends a call and waits for the answer, or for the first output of a stream.
     pub async fn attempt(&self, call: &Call, lease: &Lease) -> Result<Reply, UpstreamError> {
         let config = &self.gateway.upstream;
-        let patience = if self.ask.stream() {
+        let patience = if self.sent.ask.stream() {
             config.first_event()
         } else {
             config.unary()
@@ -92,18 +101,24 @@ impl Exchange<'_> {
         lease: &Lease,
         connection: &Connection,
     ) -> Result<Reply, UpstreamError> {
-        let kind = self.ask.kind();
+        let kind = self.sent.ask.kind();
         let url = match kind {
-            Kind::Chat => connection.chat_url(&lease.route.model, self.ask.stream()),
+            Kind::Chat => connection.chat_url(&lease.route.model, self.sent.ask.stream()),
             _ => connection.service_url(kind).map(Cow::Owned),
         };
         let url = url.ok_or_else(nowhere)?;
-        let client = |name: &'static str| self.client_headers.get(name)?.to_str().ok().map(str::to_owned);
+        let client = |name: &'static str| self.sent.headers.get(name)?.to_str().ok().map(str::to_owned);
+        let (mut headers, mut body) = (call.headers(&client), Payload::from(call.body()));
+        if kind.file().is_some() {
+            let (media_type, form) = form::encode(&call.body(), self.sent.files)?;
+            headers.push((CONTENT_TYPE.as_str(), media_type));
+            body = form;
+        }
         let outgoing = Outgoing {
             url: &url,
             headers: &connection.headers,
-            dialect_headers: call.headers(&client),
-            body: call.body(),
+            dialect_headers: headers,
+            body,
             allow_private: connection.allow_private_address,
             proxy: lease.outlet().map(Outlet::proxy),
         };
@@ -116,7 +131,7 @@ impl Exchange<'_> {
         }
         if kind != Kind::Chat {
             self.read_service_reply(call, lease, &head, body).await
-        } else if self.ask.stream() {
+        } else if self.sent.ask.stream() {
             self.open_stream(call, lease, &head, body).await
         } else {
             self.read_reply(call, lease, &head, body).await

@@ -4,7 +4,7 @@
 use super::Gateway;
 use super::authenticate::Caller;
 use super::choose::{self, Rotation, Step};
-use super::exchange::{Exchange, Reply};
+use super::exchange::{Exchange, Reply, Sent};
 use super::lease::{Held, Lease};
 use super::media::Media;
 use super::plan::{self, Plan};
@@ -169,8 +169,11 @@ pub(super) async fn put(
     };
     let exchange = Exchange {
         gateway,
-        ask,
-        client_headers: &HeaderMap::new(),
+        sent: Sent {
+            ask,
+            headers: &HeaderMap::new(),
+            files: &[],
+        },
         seed: ReplySeed {
             id: Uuid::now_v7().simple().to_string(),
             created: u64::try_from(Utc::now().timestamp()).unwrap_or(0),

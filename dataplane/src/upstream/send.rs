@@ -1,11 +1,9 @@
 //! Sending. Address and fixed headers come prepared; only what differs per request is added here.
 
 use super::read::Incoming;
-use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
-use http_body_util::Full;
 use llm::{ErrorKind, UpstreamError};
-use runtime::egress::{CallError, ConnectTimeout, Egress, EgressError, Proxy, ProxyFailed};
+use runtime::egress::{CallError, ConnectTimeout, Egress, EgressError, Payload, Proxy, ProxyFailed};
 use std::error::Error;
 use url::Url;
 
@@ -16,7 +14,7 @@ pub struct Outgoing<'a> {
     pub headers: &'a HeaderMap,
     /// What the dialect adds for this request.
     pub dialect_headers: Vec<(&'static str, String)>,
-    pub body: Bytes,
+    pub body: Payload,
     pub allow_private: bool,
     /// What the call goes through, if that was chosen; `Some(None)` where it was and cannot be used.
     pub proxy: Option<Option<&'a Proxy>>,
@@ -32,7 +30,7 @@ pub async fn send(egress: &Egress, outgoing: Outgoing<'_>) -> Result<Response<In
         chosen => chosen.flatten(),
     };
     let uri = Uri::try_from(outgoing.url.as_str()).map_err(|_| forbidden(&EgressError::Host))?;
-    let mut request = Request::new(Full::new(outgoing.body));
+    let mut request = Request::new(outgoing.body);
     *request.method_mut() = Method::POST;
     *request.uri_mut() = uri;
     let mut headers = outgoing.headers.clone();

@@ -46,7 +46,7 @@ pub struct DataPlane {
     pub gateway: Arc<Gateway>,
     pub stop: CancellationToken,
     pub serving: JoinHandle<bool>,
-    url: String,
+    pub url: String,
     client: reqwest::Client,
     snapshot: Snapshot,
     dir: TempDir,

@@ -14,6 +14,7 @@ mod edge;
 mod embedder;
 mod failover;
 mod faithful;
+mod forms;
 mod harness;
 mod hedging;
 mod idempotency;

@@ -13,6 +13,7 @@ mod answer;
 mod anthropic;
 mod behaviour;
 mod dialect;
+mod form;
 mod gemini;
 mod listen;
 mod ollama;

@@ -2,6 +2,7 @@
 
 use crate::behaviour::Behaviour;
 use crate::dialect::{Address, Ask, Dialect, Operation};
+use crate::form;
 use crate::listen::Line;
 use crate::received::{Exchange, Log, Received};
 use crate::wire::{self, Reply};
@@ -19,7 +20,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
-const MAX_BODY: usize = 64 << 20;
+const MAX_BODY: usize = 128 << 20;
 #[derive(Debug)]
 pub struct Provider {
     dialect: Dialect,
@@ -66,8 +67,11 @@ impl Provider {
     }
 
     async fn respond(&self, parts: Parts, raw: Bytes) -> Response {
-        let body = serde_json::from_slice::<Value>(&raw);
-        let well_formed = body.is_ok();
+        let body = match form::boundary(&parts) {
+            Some(boundary) => form::read(boundary, raw.clone()).await,
+            None => serde_json::from_slice::<Value>(&raw).ok(),
+        };
+        let well_formed = body.is_some();
         let body = body.unwrap_or_default();
         let mut exchange = self.log.open(received(&parts, &body, raw));
         let vendor = self.dialect.vendor();

@@ -16,10 +16,16 @@ pub enum Kind {
     Chat,
     Embedding,
     Image,
+    /// A form that brings pictures; its answer is as that of [`Kind::Image`].
+    ImageEdit,
     Moderation,
     Rerank,
     /// Its answer is sound, not JSON.
     Speech,
+    /// A form that brings a recording; its answer is JSON or text, as it asks.
+    Transcription,
+    /// The same, into English.
+    Translation,
 }
 
 /// What an answer says it took, in either of OpenAI's words or in Cohere's.
@@ -54,10 +60,11 @@ impl Kind {
         match self {
             Self::Chat => "chat",
             Self::Embedding => "embedding",
-            Self::Image => "image",
+            Self::Image | Self::ImageEdit => "image",
             Self::Moderation => "moderation",
             Self::Rerank => "rerank",
             Self::Speech => "audio-speech",
+            Self::Transcription | Self::Translation => "audio-transcription",
         }
     }
 
@@ -67,9 +74,21 @@ impl Kind {
             Self::Chat => "chat",
             Self::Embedding => "embeddings",
             Self::Image => "images",
+            Self::ImageEdit => "edits of images",
             Self::Moderation => "moderations",
             Self::Rerank => "reranking",
             Self::Speech => "speech",
+            Self::Transcription => "transcriptions",
+            Self::Translation => "translations of recordings",
+        }
+    }
+
+    /// The file that a request is about, by the name of its field; none where requests are JSON.
+    pub fn file(self) -> Option<&'static str> {
+        match self {
+            Self::Transcription | Self::Translation => Some("file"),
+            Self::ImageEdit => Some("image"),
+            _ => None,
         }
     }
 
@@ -86,9 +105,11 @@ impl Kind {
             false => Ok(()),
         };
         match self {
-            Self::Chat => Ok(()),
+            Self::Chat | Self::Transcription | Self::Translation => Ok(()),
             Self::Embedding => required("input", "Missing input"),
-            Self::Image => required("prompt", "Invalid prompt: expected a non-empty string"),
+            Self::Image | Self::ImageEdit => {
+                required("prompt", "Invalid prompt: expected a non-empty string")
+            }
             Self::Moderation | Self::Speech => required("input", "input is required"),
             Self::Rerank => {
                 required("query", "query is required")?;

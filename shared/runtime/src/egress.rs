@@ -8,20 +8,20 @@
 mod address;
 mod call;
 mod echo;
+mod payload;
 mod proxy;
 mod trust;
 
 pub use address::{AddressClass, classify};
 pub use call::ConnectTimeout;
 pub use hyper_util::client::legacy::Error as CallError;
+pub use payload::Payload;
 pub use proxy::{Proxy, ProxyEnvironment, ProxyError, ProxyFailed, ProxyScheme};
 
 use self::call::Caller;
 use self::proxy::{Environment, Pool};
-use bytes::Bytes;
 use http::header::PROXY_AUTHORIZATION;
 use http::{Request, Response};
-use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper_util::client::legacy::connect::dns;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
@@ -154,10 +154,11 @@ impl Egress {
     /// never sees a literal address.
     pub async fn call(
         &self,
-        mut request: Request<Full<Bytes>>,
+        request: Request<impl Into<Payload>>,
         allow_private: bool,
         proxy: Option<&Proxy>,
     ) -> Result<Response<Incoming>, CallError> {
+        let mut request = request.map(Into::into);
         let Some(proxy) = proxy.or_else(|| self.environment.proxy_for(request.uri())) else {
             return self.clients(allow_private).calls.request(request).await;
         };

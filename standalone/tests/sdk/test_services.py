@@ -8,6 +8,8 @@ import wave
 import openai
 import pytest
 
+from conftest import Management, add_endpoint, running
+
 
 @pytest.fixture(scope="session")
 def client(gateway):
@@ -61,3 +63,62 @@ def test_each_is_in_the_log_with_what_it_used(gateway, client):
         if logs:
             break
     assert logs and logs[0]["path"] == "/v1/embeddings" and logs[0]["tokens"]["in"] == 3, logs
+
+
+def test_a_recording_becomes_text_in_every_format(client):
+    recording = ("note.wav", b"RIFF" + bytes(20_000))
+    heard = "I heard 20 words in \"note.wav\"."
+    told = client.audio.transcriptions.create(model="sim-openai/ears", file=recording)
+    assert told.text == heard
+    whole = client.audio.transcriptions.create(
+        model="sim-openai/ears",
+        file=recording,
+        response_format="verbose_json",
+        timestamp_granularities=["segment"],
+        language="en",
+    )
+    assert (whole.text, whole.duration, len(whole.segments)) == (heard, 2.0, 1)
+    for response_format, begins in [("text", heard), ("srt", "1\n00:00:00"), ("vtt", "WEBVTT")]:
+        text = client.audio.transcriptions.create(
+            model="sim-openai/ears", file=recording, response_format=response_format
+        )
+        assert text.startswith(begins), text
+    translated = client.audio.translations.create(model="sim-openai/ears", file=recording)
+    assert translated.text == heard
+    with pytest.raises(openai.BadRequestError, match="offers no transcriptions"):
+        client.audio.transcriptions.create(model="sim-anthropic/sim", file=recording)
+
+
+def test_pictures_are_edited(client):
+    edited = client.images.edit(
+        model="sim-openai/pictures",
+        image=[("one.png", b"\x89PNG one"), ("two.png", b"\x89PNG two")],
+        mask=("mask.png", b"\x89PNG"),
+        prompt="a lighthouse at night",
+    )
+    assert len(edited.data) == 1 and edited.data[0].b64_json
+    assert edited.usage.output_tokens == 272
+
+
+def test_a_long_recording_passes_through_without_being_held(simulators, tmp_path):
+    environment = {"ALLOW_PRIVATE_PROVIDER_URLS": "true", "UPLOAD_DIR": str(tmp_path)}
+    with running(tmp_path, **environment) as (base, process, log):
+        management = Management(base)
+        add_endpoint(management, "sim", "openai", simulators["openai"])
+        key = management.call("POST", "/api/keys?wait=applied", {"name": "k"})["key"]
+        client = openai.OpenAI(base_url=f"{base}/v1", api_key=key, max_retries=0)
+        size = 95 << 20
+        client.audio.transcriptions.create(model="sim/ears", file=("warm.wav", bytes(2 << 20)))
+        before = most_memory(process.pid)
+        told = client.audio.transcriptions.create(model="sim/ears", file=("lecture.wav", bytes(size)))
+        grown = most_memory(process.pid) - before
+        assert told.text == f"I heard {1 + size // 1024} words in \"lecture.wav\".", log.read_text()
+        assert grown < 16 << 20, f"grew by {grown >> 20} MiB"
+        assert [path.name for path in tmp_path.iterdir() if path.name not in ("data", "omniroute.log")] == []
+
+
+def most_memory(pid):
+    """The most that a process has ever held, in bytes."""
+    with open(f"/proc/{pid}/status") as status:
+        [line] = [line for line in status if line.startswith("VmHWM")]
+    return int(line.split()[1]) * 1024

@@ -1,4 +1,4 @@
-//! What the vendor offers beside chat: embeddings, images, moderations and speech; and rerank in Cohere's words, as
+//! What the vendor offers beside chat: embeddings, images and their edits, moderations, speech, transcriptions; and rerank in Cohere's words, as
 //! servers of this API offer it. As deterministic as the rest.
 
 use super::check::Refusal;
@@ -27,6 +27,9 @@ pub enum Service {
     Moderations,
     Rerank,
     Speech,
+    Transcriptions,
+    Translations,
+    ImageEdits,
 }
 
 // === impl Service ===
@@ -39,6 +42,9 @@ impl Service {
             "/v1/moderations" => Some(Self::Moderations),
             "/v1/rerank" => Some(Self::Rerank),
             "/v1/audio/speech" => Some(Self::Speech),
+            "/v1/audio/transcriptions" => Some(Self::Transcriptions),
+            "/v1/audio/translations" => Some(Self::Translations),
+            "/v1/images/edits" => Some(Self::ImageEdits),
             _ => None,
         }
     }
@@ -50,6 +56,8 @@ impl Service {
             Self::Moderations => moderations(body),
             Self::Rerank => rerank(body),
             Self::Speech => speech(body),
+            Self::Transcriptions | Self::Translations => transcription(body),
+            Self::ImageEdits => edit(body),
         };
         let response = match answered {
             Ok((response, billed)) => {
@@ -181,6 +189,47 @@ fn speech(body: &Value) -> Answered {
     wave.resize(44 + samples, 128);
     let response = ([(header::CONTENT_TYPE, "audio/wav")], wave).into_response();
     Ok((response, Billed::default()))
+}
+
+/// Hears how long a recording is, a word for each kilobyte.
+fn transcription(body: &Value) -> Answered {
+    text(body, "model")?;
+    let Some(size) = body["file"]["bytes"].as_u64() else {
+        return Err(Refusal::kind("file", "a file", &body["file"]));
+    };
+    let (words, seconds) = (1 + size / 1024, 1 + size / 16_000);
+    let heard = format!("I heard {words} words in {}.", body["file"]["filename"]);
+    let usage = json!({ "type": "duration", "seconds": seconds });
+    let response = match body["response_format"].as_str().unwrap_or("json") {
+        "json" => axum::Json(json!({ "text": heard, "usage": usage })).into_response(),
+        "verbose_json" => {
+            let segment = json!({ "id": 0, "start": 0.0, "end": seconds, "text": heard });
+            let whole = json!({
+                "task": "transcribe", "language": "english", "duration": seconds, "text": heard,
+                "segments": [segment], "usage": usage,
+            });
+            axum::Json(whole).into_response()
+        }
+        "text" => heard.into_response(),
+        "srt" => format!("1\n00:00:00,000 --> 00:00:{seconds:02},000\n{heard}\n").into_response(),
+        "vtt" => format!("WEBVTT\n\n00:00.000 --> 00:{seconds:02}.000\n{heard}\n").into_response(),
+        _ => {
+            let wanted = "one of json, text, srt, verbose_json, vtt";
+            return Err(Refusal::kind("response_format", wanted, &body["response_format"]));
+        }
+    };
+    Ok((response, Billed::default()))
+}
+
+fn edit(body: &Value) -> Answered {
+    let first = match &body["image[]"] {
+        Value::Array(images) => &images[0],
+        _ => &body["image"],
+    };
+    if !first["bytes"].is_u64() {
+        return Err(Refusal::kind("image", "a file", first));
+    }
+    images(body)
 }
 
 /// The same for the same text, and of length one.

@@ -10,6 +10,9 @@ const OPENAI_SERVICES: &[Service] = &[
     service(Kind::Moderation, "/moderations"),
     service(Kind::Rerank, "/rerank"),
     service(Kind::Speech, "/audio/speech"),
+    service(Kind::Transcription, "/audio/transcriptions"),
+    service(Kind::Translation, "/audio/translations"),
+    service(Kind::ImageEdit, "/images/edits"),
 ];
 const OLLAMA_SERVICES: &[Service] = &[service(Kind::Embedding, "/v1/embeddings")];
 

@@ -1,12 +1,25 @@
 //! Groq.
 
-use crate::provider::{ModelSpec, ProviderSpec};
+use crate::kind::Kind;
+use crate::provider::{ModelSpec, ProviderSpec, Service};
 
 pub static GROQ: ProviderSpec = ProviderSpec {
     id: "groq",
     alias: "groq",
     name: "Groq",
     base_url: "https://api.groq.com/openai/v1",
+    services: &[
+        Service {
+            kind: Kind::Transcription,
+            path: "/audio/transcriptions",
+            models: &["whisper-large-v3", "whisper-large-v3-turbo"],
+        },
+        Service {
+            kind: Kind::Translation,
+            path: "/audio/translations",
+            models: &[],
+        },
+    ],
     models: &[
         ModelSpec::new("llama-3.3-70b-versatile", "Llama 3.3 70B"),
         ModelSpec::new(

@@ -8,11 +8,18 @@ pub static MISTRAL: ProviderSpec = ProviderSpec {
     alias: "mistral",
     name: "Mistral",
     base_url: "https://api.mistral.ai/v1",
-    services: &[Service {
-        kind: Kind::Embedding,
-        path: "/embeddings",
-        models: &["mistral-embed"],
-    }],
+    services: &[
+        Service {
+            kind: Kind::Embedding,
+            path: "/embeddings",
+            models: &["mistral-embed"],
+        },
+        Service {
+            kind: Kind::Transcription,
+            path: "/audio/transcriptions",
+            models: &["voxtral-mini-latest"],
+        },
+    ],
     models: &[
         ModelSpec::new("mistral-large-latest", "Mistral Large 3"),
         ModelSpec::new("codestral-latest", "Codestral"),

@@ -24,6 +24,11 @@ pub static OPENAI: ProviderSpec = ProviderSpec {
             models: &["gpt-image-1", "dall-e-3", "dall-e-2"],
         },
         Service {
+            kind: Kind::ImageEdit,
+            path: "/images/edits",
+            models: &[],
+        },
+        Service {
             kind: Kind::Moderation,
             path: "/moderations",
             models: &["omni-moderation-latest", "text-moderation-latest"],
@@ -32,6 +37,16 @@ pub static OPENAI: ProviderSpec = ProviderSpec {
             kind: Kind::Speech,
             path: "/audio/speech",
             models: &["tts-1", "tts-1-hd", "gpt-4o-mini-tts"],
+        },
+        Service {
+            kind: Kind::Transcription,
+            path: "/audio/transcriptions",
+            models: &["whisper-1", "gpt-4o-transcribe", "gpt-4o-mini-transcribe"],
+        },
+        Service {
+            kind: Kind::Translation,
+            path: "/audio/translations",
+            models: &[],
         },
     ],
     models: &[

@@ -28,6 +28,11 @@ pub static TOGETHER: ProviderSpec = ProviderSpec {
             ],
         },
         Service {
+            kind: Kind::Transcription,
+            path: "/audio/transcriptions",
+            models: &["openai/whisper-large-v3"],
+        },
+        Service {
             kind: Kind::Rerank,
             path: "/rerank",
             models: &["Salesforce/Llama-Rank-V2"],

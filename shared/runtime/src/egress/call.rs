@@ -3,10 +3,8 @@
 //! Every request of the gateway goes through here, so it is hyper's own client rather than one that also follows
 //! redirects and keeps cookies. What it may connect to is decided by the resolver.
 
-use super::{EgressConfig, GuardedResolver, POOL_IDLE, POOL_IDLE_PER_HOST};
-use bytes::Bytes;
+use super::{EgressConfig, GuardedResolver, POOL_IDLE, POOL_IDLE_PER_HOST, Payload};
 use http::Uri;
-use http_body_util::Full;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -20,7 +18,7 @@ use thiserror::Error;
 use tokio::net::TcpStream;
 use tower::Service;
 
-pub(super) type Caller = Client<Connector, Full<Bytes>>;
+pub(super) type Caller = Client<Connector, Payload>;
 
 type BoxError = Box<dyn Error + Send + Sync>;
 

@@ -2,9 +2,7 @@
 
 use super::Proxy;
 use super::connect::ThroughProxy;
-use crate::egress::{POOL_IDLE, POOL_IDLE_PER_HOST};
-use bytes::Bytes;
-use http_body_util::Full;
+use crate::egress::{POOL_IDLE, POOL_IDLE_PER_HOST, Payload};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use moka::policy::EvictionPolicy;
@@ -17,7 +15,7 @@ const PROXIES: u64 = 64;
 /// A proxy that left the configuration keeps nothing for longer.
 const IDLE: Duration = Duration::from_secs(300);
 
-pub(in crate::egress) type ProxiedCaller = Client<ThroughProxy, Full<Bytes>>;
+pub(in crate::egress) type ProxiedCaller = Client<ThroughProxy, Payload>;
 
 #[derive(Debug, Clone)]
 pub(in crate::egress) struct Pool {
