@@ -153,6 +153,11 @@ impl ConfigTx {
         &mut self.tx
     }
 
+    /// Records something else that this write does, and that is looked for under a name of its own.
+    pub async fn record(&mut self, audit: Audit) -> Result<(), sqlx::Error> {
+        audit::insert(&mut *self.tx, &self.origin, audit, None).await
+    }
+
     /// Makes the write visible as one revision, with its audit row, and announces it.
     pub async fn commit<T>(mut self, audit: Audit, value: T) -> Result<Committed<T>, sqlx::Error> {
         let revision =

@@ -10,6 +10,8 @@
 mod canaries;
 #[path = "cluster/client.rs"]
 mod client;
+#[path = "cluster/effects.rs"]
+mod effects;
 #[path = "cluster/harness.rs"]
 mod harness;
 #[path = "cluster/ledger.rs"]

@@ -83,8 +83,10 @@ pub struct Config {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct EdgeConfig {
-    /// Without it a missing or unknown key is accepted; a known one keeps its limits.
+    /// Without it a missing or unknown key is accepted; a known one keeps its limits. The configuration may say
+    /// otherwise, as of the next.
     pub require_api_key: bool,
+    /// Whose pages may call from a browser: origins separated by commas, or `*`.
     pub cors_origin: String,
     /// Peers whose `X-Forwarded-For` is believed.
     pub trusted_proxies: TrustedProxies,

@@ -8,10 +8,11 @@ mod ollama;
 
 use crate::error::GatewayError;
 use crate::pipeline::{self, Arrival, Endpoint, Gateway};
-use axum::Router;
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
 use axum::routing::{MethodRouter, any, get, post};
+use axum::{Router, middleware};
+use cors::Cors;
 use http::request;
 use llm::{Dialect, Kind};
 use std::sync::Arc;
@@ -118,8 +119,9 @@ pub fn router(gateway: Arc<Gateway>) -> anyhow::Result<Router> {
             .route(&format!("{base}/show"), operation(post(ollama::show)))
             .route(&format!("{base}/version"), operation(get(ollama::version)));
     }
-    let cors = cors::layer(&gateway.edge.cors_origin)?;
-    Ok(router.layer(cors).with_state(gateway))
+    let cors = Arc::new(Cors::new(gateway.clone())?);
+    let router = router.layer(middleware::from_fn_with_state(cors, cors::cors));
+    Ok(router.with_state(gateway))
 }
 
 /// Answers any path that is no endpoint, in the dialect its caller most likely speaks.

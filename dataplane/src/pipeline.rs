@@ -55,7 +55,7 @@ use crate::answers::{Cache, Idempotency, Similar};
 use crate::config::{CacheConfig, EdgeConfig, MediaConfig, UpstreamConfig};
 use crate::error::GatewayError;
 use crate::metrics::Metrics;
-use crate::routing::Routing;
+use crate::routing::{Routing, Table};
 use crate::tally::Tally;
 use crate::usage::Spool;
 use again::{Again, Deposit, Found, Named, Sought};
@@ -146,7 +146,7 @@ async fn run(
     let table = address::configuration(gateway, &arrival.parts)?;
     record.revision(table.version().revision);
 
-    let caller = authenticate::caller(&table, &arrival.parts, gateway.edge.require_api_key)?;
+    let caller = authenticate::caller(&table, &arrival.parts, gateway.asks_for_keys(&table))?;
     record.caller(&caller);
 
     if let Some(provider) = &arrival.provider {
@@ -226,6 +226,11 @@ impl Gateway {
     pub fn degraded(&self) -> Option<&'static str> {
         let failing = self.availability.store.condition() != Condition::Well;
         failing.then_some("state-store")
+    }
+
+    /// Whoever calls needs a key. What the configuration says comes before what this process was started with.
+    pub fn asks_for_keys(&self, table: &Table) -> bool {
+        table.require_api_key().unwrap_or(self.edge.require_api_key)
     }
 
     /// The state store does not answer, and nobody need try.

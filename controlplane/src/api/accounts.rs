@@ -25,16 +25,13 @@ use uuid::Uuid;
 
 use crate::{
     account::Role,
-    api::{
-        Ctx,
-        auth::password::{self, Whose},
-    },
+    api::Ctx,
     db::Audit,
     error::ApiError,
     http::{
         Admin, Body, Json as JsonBody, Owner, Person, Stamp, Violations, Wait, WaitQuery, uuid_or_missing,
     },
-    session::Session,
+    login::{self, Whose},
 };
 
 pub use self::entry::{Entry, enter};
@@ -213,7 +210,7 @@ async fn create(
     wait: Wait,
     JsonBody(body): JsonBody<CreateBody>,
 ) -> Result<Response, ApiError> {
-    password::check_length(&ctx, &body.password)?;
+    login::check_length(&ctx, "password", &body.password)?;
     let hash = ctx.passwords.hash(&body.password).await?;
     let id = Uuid::now_v7();
     let mut tx = ctx.db.config_tx(&owner.origin).await?;
@@ -254,7 +251,7 @@ async fn update(
 ) -> Result<Response, ApiError> {
     let hash = match &body.password {
         Some(given) => {
-            password::check_length(&ctx, given)?;
+            login::check_length(&ctx, "password", given)?;
             Some(ctx.passwords.hash(given).await?)
         }
         None => None,
@@ -331,19 +328,15 @@ async fn change_password(
     JsonBody(body): JsonBody<PasswordBody>,
 ) -> Result<Response, ApiError> {
     let whose = Whose(person.account.map(|account| account.id));
-    password::check_length(&ctx, &body.password)?;
-    password::prove(&ctx, whose, body.current_password.as_ref()).await?;
+    login::check_length(&ctx, "password", &body.password)?;
+    login::prove(&ctx, whose, body.current_password.as_ref()).await?;
     let hash = ctx.passwords.hash(&body.password).await?;
     let mut tx = ctx.db.config_tx(&person.origin).await?;
-    let (account, epoch) = password::set(tx.conn(), whose, &hash).await?;
-    let audit = Audit::of("auth.password.changed").target("account", account.id);
+    let relogged = login::set(tx.conn(), whose, &hash).await?;
+    let audit = Audit::of("auth.password.changed").target("account", relogged.account.id);
     let committed = tx.commit(audit, Done { success: true }).await?;
 
-    let session = Session::start(&account, epoch, Utc::now().timestamp());
-    let cookie = ctx
-        .sessions
-        .cookie(&session, person.client.https)
-        .map_err(ApiError::internal)?;
+    let cookie = relogged.cookie(&ctx, person.client.https)?;
     Ok((
         [(header::SET_COOKIE, cookie)],
         wait.answer(StatusCode::OK, committed).await,

@@ -5,10 +5,9 @@
 //!
 //! Five wrong passwords from one address inside 15 minutes lock that address out for 15 minutes; 50 from
 //! everywhere slow everybody down to one attempt per 5 seconds, so that changing addresses does not help. While an
-//! address is locked, nothing is hashed for it.
+//! address is locked, nothing is hashed for it. With `bruteForceProtection` off, nobody is locked and nothing is counted.
 
 mod oidc;
-pub mod password;
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
@@ -23,9 +22,7 @@ use parking_lot::Mutex;
 use runtime::secret::Secret;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use sha2::{Digest, Sha256};
 use state::LoginStanding;
-use subtle::ConstantTimeEq;
 use tokio::time::Instant;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -37,6 +34,7 @@ use crate::{
     db::{Actor, Audit, Outcome},
     error::ApiError,
     http::{Body, Json as JsonBody, Query, SameSite, Stamp, Violations, Visitor},
+    login::is_password_of,
     session::Session,
 };
 
@@ -166,7 +164,8 @@ async fn login(
     JsonBody(body): JsonBody<LoginBody>,
 ) -> Result<Response, ApiError> {
     let address = identity(visitor.client.ip);
-    if let Err(locked) = guard(&ctx, &address).await {
+    let is_guarded = sql::is_guarded(ctx.db.pool()).await?;
+    if is_guarded && let Err(locked) = guard(&ctx, &address).await {
         ctx.db
             .record(
                 &visitor.origin,
@@ -184,7 +183,9 @@ async fn login(
     let stored = sql::find_active(ctx.db.pool(), username).await?;
     let known = stored.as_ref().map(|stored| stored.username.clone());
     let Some(stored) = proven(&ctx, stored, &body.password).await? else {
-        count_failure(&ctx, &address).await;
+        if is_guarded {
+            count_failure(&ctx, &address).await;
+        }
         // a known name only: some type their password there
         let audit = Audit::of("auth.login.failed")
             .outcome(Outcome::Failed)
@@ -306,6 +307,9 @@ async fn guard(ctx: &Ctx, address: &str) -> Result<(), ApiError> {
 /// Who may not try now, and for how long. Candidates are the addresses whose failures are on record inside the window:
 /// nobody else can be locked. While everybody is slowed down, that is among them.
 pub(super) async fn locked(ctx: &Ctx) -> Result<Vec<(String, Duration)>, ApiError> {
+    if !sql::is_guarded(ctx.db.pool()).await? {
+        return Ok(Vec::new());
+    }
     let addresses = sql::failed_inside(ctx.db.pool(), WINDOW).await?;
     let mut identities = vec![EVERYBODY.to_owned()];
     identities.extend(addresses.into_iter().map(identity_of));
@@ -340,27 +344,6 @@ async fn proven(
     Ok(right.then_some(stored))
 }
 
-/// Whether `given` is the password of an account. `INITIAL_PASSWORD` is the first account's until it has one.
-async fn is_password_of(
-    ctx: &Ctx,
-    username: &str,
-    hash: Option<&str>,
-    given: &Secret<String>,
-) -> Result<bool, ApiError> {
-    match (hash, &ctx.config.initial_password) {
-        (Some(hash), _) => Ok(ctx.passwords.verify(given, hash).await?),
-        (None, Some(initial)) if username == account::FIRST => Ok(equal(given.expose(), initial.expose())),
-        (None, _) => Ok(false),
-    }
-}
-
-/// Compares digests, so that neither content nor length shows in the time it takes.
-fn equal(given: &str, expected: &str) -> bool {
-    Sha256::digest(given.as_bytes())
-        .ct_eq(&Sha256::digest(expected.as_bytes()))
-        .into()
-}
-
 mod sql {
     use std::time::Duration;
 
@@ -371,6 +354,16 @@ mod sql {
     const NEWEST: i64 = 1_000;
 
     use super::Stored;
+
+    /// Anything but an explicit `false` guards.
+    pub(super) async fn is_guarded(pool: &PgPool) -> Result<bool, sqlx::Error> {
+        sqlx::query_scalar!(
+            r#"select coalesce((select value from setting where key = 'bruteForceProtection') <> 'false', true)
+                   as "is_guarded!""#
+        )
+        .fetch_one(pool)
+        .await
+    }
 
     pub(super) async fn find_active(pool: &PgPool, username: &str) -> Result<Option<Stored>, sqlx::Error> {
         sqlx::query_as!(

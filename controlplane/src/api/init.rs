@@ -44,7 +44,7 @@ async fn init(State(ctx): State<Ctx>, visitor: Visitor, headers: HeaderMap) -> R
     let view = InitView {
         status: "Initialized",
         initialized: true,
-        setup_complete: !needs_password,
+        setup_complete: visitor.access.is_set_up(&ctx),
         needs_password,
         version: env!("CARGO_PKG_VERSION"),
         cluster_id: ctx.db.cluster_id().to_owned(),

@@ -10,23 +10,17 @@ use axum::{
     http::{StatusCode, header},
     response::Response,
 };
-use chrono::Utc;
 use runtime::secret::Secret;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
-    account::Account,
-    api::{
-        Ctx,
-        auth::password::{self, Whose},
-    },
-    db::{Audit, Committed, Origin},
+    api::Ctx,
+    db::{Audit, Origin},
     error::ApiError,
-    http::{Access, Admin, Body, Json as JsonBody, SameSite, Violations, Visitor, Wait},
-    session::Session,
+    http::{Admin, Body, Json as JsonBody, SameSite, Violations, Visitor, Wait},
+    login::{Change, Whose},
 };
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -83,7 +77,7 @@ async fn read(State(ctx): State<Ctx>, visitor: Visitor) -> Json<RequireLoginView
     Json(RequireLoginView {
         require_login: visitor.access.require_login,
         has_password,
-        setup_complete: has_password,
+        setup_complete: visitor.access.is_set_up(&ctx),
         bootstrap: !has_password,
     })
 }
@@ -98,33 +92,26 @@ async fn change(
     wait: Wait,
     JsonBody(body): JsonBody<RequireLoginBody>,
 ) -> Result<Response, ApiError> {
-    if let Some(password) = &body.password {
-        password::check_length(&ctx, password)?;
-    }
-    let opens = body.require_login == Some(false);
-    if opens && !ctx.config.may_be_open(ctx.listen) {
-        return Err(ApiError::conflict(
-            "login stays on while other machines can reach this listener: \
-             listen on 127.0.0.1, or start with ALLOW_OPEN_DASHBOARD=true",
-        ));
-    }
-    if visitor.access.can_log_in(&ctx) && (body.password.is_some() || opens) {
-        password::prove(&ctx, authority.whose, body.current_password.as_ref()).await?;
-    }
-
-    let committed = store(&ctx, &authority, visitor.access, &body).await?;
-    let relogged = committed.value;
-    let done = Committed {
-        revision: committed.revision,
-        value: Done { success: true },
+    let change = Change {
+        require_login: body.require_login,
+        password: body.password.as_ref(),
+        field: "password",
+        current: body.current_password.as_ref(),
     };
-    let mut response = wait.answer(StatusCode::OK, done).await;
-    if let Some((account, epoch)) = relogged {
-        let session = Session::start(&account, epoch, Utc::now().timestamp());
-        let cookie = ctx
-            .sessions
-            .cookie(&session, visitor.client.https)
-            .map_err(ApiError::internal)?;
+    let permitted = change.permit(&ctx, visitor.access, authority.whose).await?;
+    let mut tx = ctx.db.config_tx(&authority.origin).await?;
+    let changed = permitted.write(tx.conn()).await?;
+    let action = if changed.password_of.is_some() {
+        "auth.password.changed"
+    } else {
+        "settings.requireLogin.changed"
+    };
+    let audit = Audit::of(action).details(changed.details());
+    let committed = tx.commit(audit, Done { success: true }).await?;
+
+    let mut response = wait.answer(StatusCode::OK, committed).await;
+    if let Some(relogged) = &changed.password_of {
+        let cookie = relogged.cookie(&ctx, visitor.client.https)?;
         response.headers_mut().insert(header::SET_COOKIE, cookie);
     }
     Ok(response)
@@ -155,52 +142,4 @@ impl FromRequestParts<Ctx> for Authority {
             whose: Whose(None),
         })
     }
-}
-
-/// Writes the change; the value is whose password it was, and their session epoch after it.
-async fn store(
-    ctx: &Ctx,
-    authority: &Authority,
-    before: Access,
-    body: &RequireLoginBody,
-) -> Result<Committed<Option<(Account, i32)>>, ApiError> {
-    let hash = match &body.password {
-        Some(password) => Some(ctx.passwords.hash(password).await?),
-        None => None,
-    };
-    let mut tx = ctx.db.config_tx(&authority.origin).await?;
-    // Nobody proved a current password, so there must still be none.
-    if !before.can_log_in(ctx) {
-        let has_password = sqlx::query_scalar!(
-            r#"select exists (select from account where password_hash is not null) as "has_password!""#
-        )
-        .fetch_one(tx.conn())
-        .await?;
-        if has_password {
-            return Err(ApiError::NoCredential);
-        }
-    }
-    let relogged = match &hash {
-        Some(hash) => Some(password::set(tx.conn(), authority.whose, hash).await?),
-        None => None,
-    };
-    if let Some(require_login) = body.require_login {
-        sqlx::query!(
-            "insert into setting (key, value) values ('requireLogin', $1)
-             on conflict (key) do update set value = excluded.value",
-            Value::Bool(require_login),
-        )
-        .execute(tx.conn())
-        .await?;
-    }
-    let action = if hash.is_some() {
-        "auth.password.changed"
-    } else {
-        "settings.requireLogin.changed"
-    };
-    let details = json!({
-        "passwordChanged": hash.is_some(),
-        "requireLogin": { "from": before.require_login, "to": body.require_login.unwrap_or(before.require_login) },
-    });
-    Ok(tx.commit(Audit::of(action).details(details), relogged).await?)
 }

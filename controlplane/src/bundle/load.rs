@@ -15,9 +15,15 @@ use crate::{
     vault::{Cell, Vault, VaultError},
 };
 
-/// Settings that belong to this installation and to no bundle: who must log in, and which generation of the caches
-/// counts. An older generation would give old answers again.
-const OWN_SETTINGS: [&str; 3] = ["requireLogin", "cacheGeneration", "idempotencyGeneration"];
+/// Settings that belong to this installation and to no bundle: who must log in and how often they may try, whether it is
+/// set up, and which generation of the caches counts. An older generation would give old answers again.
+const OWN_SETTINGS: [&str; 5] = [
+    "requireLogin",
+    "bruteForceProtection",
+    "setupComplete",
+    "cacheGeneration",
+    "idempotencyGeneration",
+];
 
 pub fn is_portable(setting: &str) -> bool {
     let lower = setting.to_lowercase();

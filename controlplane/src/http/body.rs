@@ -10,6 +10,7 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::{Map, Value};
+use serde_path_to_error::{Path, Segment};
 
 use crate::{
     api::Ctx,
@@ -184,14 +185,22 @@ fn parse<T: Body>(bytes: &[u8]) -> Result<T, ApiError> {
         return Err(ApiError::Invalid(missing));
     }
     let value: T = serde_path_to_error::deserialize(Value::Object(object)).map_err(|error| {
-        let path = error.path().to_string();
-        let field = if path == "." { String::new() } else { path };
+        let field = dotted(error.path());
         ApiError::invalid(field, without_value(&error.into_inner().to_string()))
     })?;
     let mut violations = Violations::default();
     value.check(&mut violations);
     violations.into_result()?;
     Ok(value)
+}
+
+/// A place inside a body as violations name it: `models.0.weight`.
+fn dotted(path: &Path) -> String {
+    let segments = path.iter().map(|segment| match segment {
+        Segment::Seq { index } => index.to_string(),
+        Segment::Map { .. } | Segment::Enum { .. } | Segment::Unknown => segment.to_string(),
+    });
+    segments.collect::<Vec<_>>().join(".")
 }
 
 /// No text of Postgres holds it, in columns and in JSON.
@@ -286,6 +295,21 @@ mod tests {
         for body in ["", "[]", "{", "null", r#"{"name":"a"}x"#] {
             assert_eq!(refusal(body).0, "VALIDATION_001", "{body}");
         }
+    }
+
+    #[test]
+    fn a_place_in_a_list_is_a_segment_of_the_path() {
+        #[derive(Debug, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Lists {
+            #[expect(dead_code, reason = "only its type matters")]
+            lists: Vec<Vec<u32>>,
+        }
+        impl Body for Lists {
+            fn check(&self, _: &mut Violations) {}
+        }
+        let error = parse::<Lists>(br#"{"lists":[[1],[2,"x"]]}"#).unwrap_err();
+        assert_eq!(error.details()[0].field, "lists.1.1");
     }
 
     #[test]

@@ -63,6 +63,8 @@ pub struct AdminOrKey {
     pub origin: Origin,
     /// As [`Operator::is_admin`].
     pub is_admin: bool,
+    /// None for a program, and where login is switched off.
+    pub account: Option<Account>,
 }
 
 /// May decide who gets in; keys and tokens are refused.
@@ -153,8 +155,18 @@ impl FromRequestParts<Ctx> for AdminOrKey {
 
     async fn from_request_parts(parts: &mut Parts, ctx: &Ctx) -> Result<Self, ApiError> {
         let Caller { origin, authority } = caller(parts, ctx, Role::Admin).await?;
-        let is_admin = authority.is_admin();
-        Ok(Self { origin, is_admin })
+        Ok(Self {
+            origin,
+            is_admin: authority.is_admin(),
+            account: authority.account,
+        })
+    }
+}
+
+impl AdminOrKey {
+    /// Refuses a program what takes a person. Needs a connection: an open transaction must be dropped before.
+    pub async fn deny(&self, ctx: &Ctx, path: &str, why: String) -> ApiError {
+        deny(path, ctx, &self.origin, why).await
     }
 }
 
@@ -211,7 +223,7 @@ async fn person(parts: &Parts, ctx: &Ctx, role: Role) -> Result<Caller, ApiError
         return Ok(caller);
     }
     let why = "log in: neither a key nor a token may do this".to_owned();
-    Err(deny(parts, ctx, &caller.origin, why).await)
+    Err(deny(parts.uri.path(), ctx, &caller.origin, why).await)
 }
 
 /// The caller, when their authority here is at least `role`'s. Refuses a write that a browser makes for another site.
@@ -235,22 +247,22 @@ async fn caller(parts: &Parts, ctx: &Ctx, role: Role) -> Result<Caller, ApiError
         Ok(authority) if authority.role >= role => Ok(Caller { origin, authority }),
         Ok(authority) => {
             let why = authority.falls_short_of(role, parts.uri.path());
-            Err(deny(parts, ctx, &origin, why).await)
+            Err(deny(parts.uri.path(), ctx, &origin, why).await)
         }
         Err(Shortfall::Credential(error)) => Err(error),
         Err(Shortfall::Scope) => {
             let why =
                 "the key or token has no scope for this: `read` lets a key look, `manage` change".to_owned();
-            Err(deny(parts, ctx, &origin, why).await)
+            Err(deny(parts.uri.path(), ctx, &origin, why).await)
         }
     }
 }
 
 /// Records a refused privileged action. The refusal stands whether or not it can be written down.
-async fn deny(parts: &Parts, ctx: &Ctx, origin: &Origin, why: String) -> ApiError {
+async fn deny(path: &str, ctx: &Ctx, origin: &Origin, why: String) -> ApiError {
     let audit = Audit::of("auth.denied")
         .outcome(Outcome::Denied)
-        .target("path", parts.uri.path());
+        .target("path", path);
     if let Err(error) = ctx.db.record(origin, audit).await {
         tracing::warn!(%error, "cannot record a denied action");
     }

@@ -120,6 +120,8 @@ fn settings(rows: Vec<SettingRow>, secrets: &Secrets) -> Resource {
     for SettingRow { key, value } in rows {
         match key.as_str() {
             "requireAuthForModels" => settings.require_auth_for_models = value.as_bool().unwrap_or(true),
+            "requireApiKey" => settings.require_api_key = require_api_key(&value),
+            "corsOrigins" => settings.cors_origins = cors_origins(&value),
             "budgetTimezone" => settings.budget_timezone = value.as_str().unwrap_or_default().to_owned(),
             "blockedProviders" => {
                 let providers = value.as_array().into_iter().flatten();
@@ -135,6 +137,18 @@ fn settings(rows: Vec<SettingRow>, secrets: &Secrets) -> Resource {
         id: SETTINGS_ID.to_owned(),
         body: Some(Body::Settings(settings)),
     }
+}
+
+/// What is neither said nor taken back asks for a key.
+fn require_api_key(stored: &Value) -> Option<bool> {
+    (!stored.is_null()).then(|| stored.as_bool().unwrap_or(true))
+}
+
+fn cors_origins(stored: &Value) -> Vec<String> {
+    let list = stored.as_str().unwrap_or_default().split(',').map(str::trim);
+    list.filter(|origin| !origin.is_empty())
+        .map(str::to_owned)
+        .collect()
 }
 
 /// The settings that are resources of their own: what they change is of no interest to the others.

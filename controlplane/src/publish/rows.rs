@@ -180,7 +180,8 @@ impl Rows {
         let settings = sqlx::query_as!(
             SettingRow,
             "select key, value from setting
-             where key in ('requireAuthForModels', 'blockedProviders', 'systemPrompt', 'thinkingBudget',
+             where key in ('requireAuthForModels', 'requireApiKey', 'corsOrigins', 'blockedProviders',
+                           'systemPrompt', 'thinkingBudget',
                            'fallbackStrategy', 'stickyRoundRobinLimit', 'wildcardAliases', 'sessionAffinity',
                            'hedging', 'resilience', 'comboDefaults', 'providerOverrides', 'semanticCacheEnabled',
                            'semanticCacheTtlMs', 'semanticCacheAbsentTemperatureIsZero', 'semanticCacheRules',

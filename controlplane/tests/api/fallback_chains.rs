@@ -113,7 +113,7 @@ async fn what_a_chain_may_be_is_checked() {
         ),
         (
             json!({ "model": "m", "chain": [{ "provider": "openai", "weight": 1 }] }),
-            "chain[0].weight",
+            "chain.0.weight",
         ),
     ] {
         let answer = api.post(PATH, body.clone()).await;

@@ -102,6 +102,21 @@ async fn what_is_no_entry_is_refused() {
 }
 
 #[tokio::test]
+async fn a_wrong_entry_is_named_by_its_place_in_its_list() {
+    let api = Api::start().await;
+    for (body, field) in [
+        (json!({"blacklist": ["10.0.0"]}), "blacklist.0"),
+        (json!({"whitelist": ["10.0.0.1", "10.0.0.0/33"]}), "whitelist.1"),
+        (json!({"addBlacklist": "example.com"}), "addBlacklist"),
+        (json!({"tempBan": {"ip": "10.0.0.0/8"}}), "tempBan.ip"),
+    ] {
+        let refused = api.put(PATH, body.clone()).await;
+        let error = refused.expect_error(400, "VALIDATION_001");
+        assert_eq!(error["details"][0]["field"], field, "{body}: {error}");
+    }
+}
+
+#[tokio::test]
 async fn the_lists_hold_for_the_management_api_and_never_for_the_machine_itself() {
     let api = Api::start().await;
     let table = [

@@ -51,7 +51,7 @@ async fn what_a_key_may_be_is_checked() {
         ),
         (
             json!({ "name": "n", "allowedConnections": ["x"] }),
-            "allowedConnections[0]",
+            "allowedConnections.0",
         ),
     ] {
         let answer = api.post("/api/keys", body.clone()).await;

@@ -6,6 +6,7 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod access;
 mod accounts;
 mod aliases;
 mod auth;
@@ -41,6 +42,7 @@ mod proxy;
 mod proxy_logs;
 mod rate_limits;
 mod resilience;
+mod retention;
 mod revisions;
 mod rewriting;
 mod routes;

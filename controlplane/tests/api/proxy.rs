@@ -271,7 +271,7 @@ async fn what_is_no_proxy_is_refused_by_field() {
             global(json!({ "host": "a.test", "typ": "http" })),
             400,
             "VALIDATION_001",
-            "global",
+            "global.typ",
         ),
         (
             global(json!({ "type": "socks4", "host": "a.test" })),
@@ -290,19 +290,37 @@ async fn what_is_no_proxy_is_refused_by_field() {
             global(json!({ "host": "a.test", "port": 0 })),
             400,
             "VALIDATION_001",
-            "global",
+            "global.port",
         ),
         (
             global(json!({ "host": "a.test", "port": "65536" })),
             400,
             "VALIDATION_001",
-            "global",
+            "global.port",
         ),
         (
             global(json!({ "host": "a.test", "password": "p" })),
             400,
             "VALIDATION_001",
             "global.username",
+        ),
+        (
+            json!({ "level": "global", "proxy": { "host": "a.test", "port": "none" } }),
+            400,
+            "VALIDATION_001",
+            "proxy.port",
+        ),
+        (
+            json!({ "providers": { "openai": { "host": "a.test", "port": -1 } } }),
+            400,
+            "VALIDATION_001",
+            "providers.openai.port",
+        ),
+        (
+            json!({ "level": "global", "proxy": true }),
+            400,
+            "VALIDATION_001",
+            "proxy",
         ),
         (
             json!({ "providers": { "nobody": null } }),

@@ -168,8 +168,22 @@ async fn every_strategy_is_accepted_and_what_is_no_setting_is_refused() {
         ),
         (json!({ "hedging": { "share": 1 } }), "hedging.share"),
         (json!({ "hedging": true }), "hedging"),
-        (json!({ "theme": "dark" }), "theme"),
-        (json!({ "logRetentionDays": 30 }), "logRetentionDays"),
+        (json!({ "theme": "x".repeat(51) }), "theme"),
+        (json!({ "theme": "" }), "theme"),
+        (json!({ "language": "eleven char" }), "language"),
+        (json!({ "instanceName": "x".repeat(101) }), "instanceName"),
+        (json!({ "logRetentionDays": 0 }), "logRetentionDays"),
+        (json!({ "logRetentionDays": 366 }), "logRetentionDays"),
+        (json!({ "requireApiKey": "no" }), "requireApiKey"),
+        (json!({ "bruteForceProtection": 0 }), "bruteForceProtection"),
+        (json!({ "setupComplete": "yes" }), "setupComplete"),
+        (json!({ "corsOrigins": "app.example" }), "corsOrigins"),
+        (json!({ "corsOrigins": ["*"] }), "corsOrigins"),
+        (json!({ "blockedProviders": ["nobody"] }), "blockedProviders.0"),
+        (json!({ "blockedProviders": ["groq", 1] }), "blockedProviders.1"),
+        (json!({ "newPassword": "" }), "newPassword"),
+        (json!({ "newPassword": "short" }), "newPassword"),
+        (json!({ "captureBodies": true }), "captureBodies"),
         (json!({ "comboDefaults": { "maxRetries": 1 } }), ""),
     ] {
         for answer in [
@@ -180,10 +194,10 @@ async fn every_strategy_is_accepted_and_what_is_no_setting_is_refused() {
             assert_eq!(error["details"][0]["field"], field, "{body}");
         }
     }
-    let refused = api.put("/api/settings", json!({ "theme": "dark" })).await;
+    let refused = api.put("/api/settings", json!({ "colour": "dark" })).await;
     let message = refused.body["error"]["message"].as_str().unwrap();
     assert!(
-        message.contains("unknown field `theme`") && message.contains("fallbackStrategy"),
+        message.contains("unknown field `colour`") && message.contains("fallbackStrategy"),
         "{message}"
     );
 }
@@ -307,4 +321,90 @@ async fn rules_for_similar_questions_have_a_floor_and_name_a_provider_with_embed
     api.delete(&gone).await;
     set(mine).await.expect(200);
     assert_eq!(set(json!([])).await.expect(200)["semanticCacheRules"], json!([]));
+}
+
+#[tokio::test]
+async fn how_the_dashboard_looks_is_stored_and_goes_to_no_data_plane() {
+    let api = Api::start().await;
+    let before = api.get("/api/settings").await;
+    for (key, value) in [
+        ("theme", json!("system")),
+        ("language", json!("en")),
+        ("instanceName", json!("")),
+        ("logRetentionDays", json!(90)),
+        ("corsOrigins", json!(null)),
+        ("requireApiKey", json!(null)),
+        ("bruteForceProtection", json!(true)),
+        ("requireLogin", json!(true)),
+        ("setupComplete", json!(true)),
+    ] {
+        assert_eq!(before.expect(200)[key], value, "{key}");
+    }
+    let look = json!({ "theme": "dark", "language": "de", "instanceName": "Our gateway" });
+    let after = api.patch("/api/settings", look.clone()).await;
+    for key in ["theme", "language", "instanceName"] {
+        assert_eq!(after.expect(200)[key], look[key], "{key}");
+    }
+    let audit = api.get("/api/compliance/audit-log?action=settings.updated").await;
+    assert_eq!(
+        audit.expect(200)[0]["details"]["theme"],
+        json!({ "from": "system", "to": "dark" })
+    );
+    api.put("/api/settings", after.body.clone()).await.expect(200);
+}
+
+#[tokio::test]
+async fn origins_are_stored_as_browsers_write_them_and_taken_back_with_null() {
+    let api = Api::start().await;
+    for (given, stored) in [
+        (
+            json!("HTTPS://App.Example:443/, http://localhost:3000"),
+            json!("https://app.example,http://localhost:3000"),
+        ),
+        (json!("*"), json!("*")),
+        (json!(null), json!(null)),
+        (json!("https://a.example"), json!("https://a.example")),
+        (json!(""), json!(null)),
+    ] {
+        let set = api.patch("/api/settings", json!({ "corsOrigins": given })).await;
+        assert_eq!(set.expect(200)["corsOrigins"], stored, "{given}");
+        assert_eq!(api.get("/api/settings").await.expect(200)["corsOrigins"], stored);
+    }
+    let rows: i64 = sqlx::query_scalar("select count(*) from setting where key = 'corsOrigins'")
+        .fetch_one(api.db.pool())
+        .await
+        .unwrap();
+    assert_eq!(rows, 0, "what is taken back leaves nothing behind");
+}
+
+#[tokio::test]
+async fn a_provider_is_blocked_by_any_of_its_names_and_may_be_gone_later() {
+    let api = Api::start().await;
+    let node = json!({
+        "name": "mine", "prefix": "mine", "type": "ollama-compatible", "baseUrl": "http://127.0.0.1:9/",
+        "allowPrivateAddress": true,
+    });
+    let node = api.post("/api/provider-nodes", node).await.expect(201)["node"]["id"].clone();
+    let block = async |names: serde_json::Value| {
+        let body = json!({ "blockedProviders": names });
+        api.put("/api/settings", body).await
+    };
+    let blocked = block(json!(["mine", "ds", node])).await;
+    assert_eq!(blocked.expect(200)["blockedProviders"], json!(["deepseek", node]));
+
+    let unknown = block(json!(["groq", "nobody", "no one"])).await;
+    let error = unknown.expect_error(400, "VALIDATION_001");
+    assert_eq!(
+        (&error["details"][0]["field"], &error["details"][1]["field"]),
+        (&json!("blockedProviders.1"), &json!("blockedProviders.2"))
+    );
+
+    let gone = format!("/api/provider-nodes/{}", node.as_str().unwrap());
+    api.delete(&gone).await;
+    assert_eq!(
+        block(json!([node])).await.expect(200)["blockedProviders"],
+        json!([node])
+    );
+    block(json!([])).await.expect(200);
+    block(json!([node])).await.expect_error(400, "VALIDATION_001");
 }

@@ -1,5 +1,6 @@
 //! A client of one plane, over real HTTP.
 
+use reqwest::header::HeaderMap;
 use runtime::egress::{Egress, EgressConfig, ProxyEnvironment};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
@@ -42,7 +43,13 @@ impl Client {
 
     /// The status of a whole answer; 0 when there was none.
     pub async fn chat(&self, model: &str) -> u16 {
-        match self.send(model, false, "hello", None).await {
+        self.complete(&json!({"model": model, "messages": [{"role": "user", "content": "hello"}]}))
+            .await
+    }
+
+    /// The status of the whole answer to this body; 0 when there was none.
+    pub async fn complete(&self, body: &Value) -> u16 {
+        match self.post(body).send().await {
             Ok(answer) => {
                 let status = answer.status().as_u16();
                 if answer.bytes().await.is_ok() { status } else { 0 }
@@ -56,6 +63,16 @@ impl Client {
         let request = self.http.client(true).get(format!("{}/v1/models", self.base));
         let answer = request.bearer_auth(&self.key).send().await.unwrap();
         serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap()
+    }
+
+    /// What a browser hears that asks whether a page of `origin` may call.
+    pub async fn preflight(&self, origin: &str) -> HeaderMap {
+        let url = format!("{}/v1/chat/completions", self.base);
+        let request = self.http.client(true).request(reqwest::Method::OPTIONS, url);
+        let request = request
+            .header("origin", origin)
+            .header("access-control-request-method", "POST");
+        request.send().await.unwrap().headers().clone()
     }
 
     /// A question at temperature 0; its answer, and whether it is a `HIT` of the cache.

@@ -1,8 +1,15 @@
-//! What browsers may do here: one rule for every path.
+//! What browsers may do here: one rule for every path, and whose pages may do it.
 
+use crate::pipeline::Gateway;
+use crate::routing::Origins;
 use anyhow::Context;
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
 use http::Method;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue, ORIGIN, RETRY_AFTER};
+use std::sync::Arc;
+use tower::{Layer, ServiceExt};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 /// What a browser may send. SDKs that run in one add headers about themselves, and a single one that is not named
@@ -40,28 +47,70 @@ const REQUEST_HEADERS: [HeaderName; 29] = [
 ];
 
 /// What a browser may read.
-const RESPONSE_HEADERS: [HeaderName; 9] = [
+const RESPONSE_HEADERS: [HeaderName; 16] = [
     HeaderName::from_static("x-omniroute-attempts"),
+    HeaderName::from_static("x-omniroute-budget-warning"),
     HeaderName::from_static("x-omniroute-cache"),
     HeaderName::from_static("x-omniroute-cache-similarity"),
     HeaderName::from_static("x-omniroute-degraded"),
     HeaderName::from_static("x-omniroute-idempotent"),
     HeaderName::from_static("x-omniroute-progress"),
     HeaderName::from_static("x-omniroute-translation"),
+    HeaderName::from_static("x-ratelimit-limit-requests"),
+    HeaderName::from_static("x-ratelimit-limit-tokens"),
+    HeaderName::from_static("x-ratelimit-remaining-requests"),
+    HeaderName::from_static("x-ratelimit-remaining-tokens"),
+    HeaderName::from_static("x-ratelimit-reset-requests"),
+    HeaderName::from_static("x-ratelimit-reset-tokens"),
     HeaderName::from_static("x-request-id"),
     RETRY_AFTER,
 ];
 
-/// `*` or the one origin that may call from a browser.
-pub fn layer(origin: &str) -> anyhow::Result<CorsLayer> {
-    let origin = match origin {
-        "*" => AllowOrigin::any(),
-        one => AllowOrigin::exact(HeaderValue::from_str(one).context("CORS_ORIGIN is not an origin")?),
-    };
-    // a bare `*` would not cover Authorization, so every header is named
-    Ok(CorsLayer::new()
-        .allow_origin(origin)
-        .allow_methods([Method::GET, Method::POST, Method::OPTIONS])
-        .allow_headers(REQUEST_HEADERS)
-        .expose_headers(RESPONSE_HEADERS))
+/// What every answer to a browser says, but for whose pages may read it.
+pub struct Cors {
+    gateway: Arc<Gateway>,
+    /// As long as the configuration does not say.
+    at_boot: Origins,
+    layer: CorsLayer,
+}
+
+// === impl Cors ===
+
+impl Cors {
+    pub fn new(gateway: Arc<Gateway>) -> anyhow::Result<Self> {
+        let list = &gateway.edge.cors_origin;
+        HeaderValue::from_str(list).context("CORS_ORIGIN is not a list of origins")?;
+        // a bare `*` would not cover Authorization, so every header is named
+        let layer = CorsLayer::new()
+            .allow_methods([Method::GET, Method::POST, Method::OPTIONS])
+            .allow_headers(REQUEST_HEADERS)
+            .expose_headers(RESPONSE_HEADERS);
+        Ok(Self {
+            at_boot: Origins::of_list(list),
+            gateway,
+            layer,
+        })
+    }
+
+    /// What a page of `origin` is told.
+    fn allow(&self, origin: Option<&HeaderValue>) -> AllowOrigin {
+        let table = self.gateway.routing.load();
+        let configured = table.as_ref().and_then(|table| table.origins());
+        let origins = configured.unwrap_or(&self.at_boot);
+        if *origins == Origins::Any {
+            return AllowOrigin::any();
+        }
+        // a list, even of one, makes the answer vary with the origin, or a cache would give it to other pages
+        AllowOrigin::list(origin.filter(|origin| origins.allow(origin)).cloned())
+    }
+}
+
+/// Answers what browsers ask beforehand, and tells them who may read the rest.
+pub async fn cors(State(cors): State<Arc<Cors>>, request: Request, next: Next) -> Response {
+    let allow = cors.allow(request.headers().get(ORIGIN));
+    let service = cors.layer.clone().allow_origin(allow).layer(next);
+    match service.oneshot(request).await {
+        Ok(response) => response,
+        Err(never) => match never {},
+    }
 }

@@ -33,7 +33,7 @@ struct Question {
 /// The input tokens of the request that arrived.
 pub async fn count(gateway: &Arc<Gateway>, arrival: &mut Arrival) -> Result<u64, GatewayError> {
     let table = address::configuration(gateway, &arrival.parts)?;
-    let caller = authenticate::caller(&table, &arrival.parts, gateway.edge.require_api_key)?;
+    let caller = authenticate::caller(&table, &arrival.parts, gateway.asks_for_keys(&table))?;
     let body = arrival.read_body(&gateway.edge).await?;
     // what cannot be read is refused in the words of the client's own body
     let estimate = estimate::input_tokens(&body)?;

@@ -14,6 +14,7 @@ use super::health::Health;
 use super::limits::Limits;
 use super::listing;
 use super::names;
+use super::origins::Origins;
 use super::outlet::Outlets;
 use super::policy::Policies;
 use super::resilience::Resilience;
@@ -42,6 +43,8 @@ const MESSAGE_BYTES: usize = 512;
 /// What a settings resource turns into.
 struct Settings {
     require_auth_for_models: bool,
+    require_api_key: Option<bool>,
+    origins: Option<Origins>,
     blocked: HashSet<String>,
     pepper: Option<Zeroizing<Vec<u8>>>,
     budget_zone: Tz,
@@ -122,6 +125,8 @@ impl Table {
         let mut table = Self {
             version,
             require_auth_for_models: settings.require_auth_for_models,
+            require_api_key: settings.require_api_key,
+            origins: settings.origins,
             pepper: settings.pepper,
             budget_zone: settings.budget_zone,
             keys: compile_keys(&sorted, &mut errors),
@@ -256,6 +261,8 @@ fn compile_settings(
 ) -> Settings {
     let closed = Settings {
         require_auth_for_models: true,
+        require_api_key: Some(true),
+        origins: None,
         blocked: HashSet::new(),
         pepper: None,
         budget_zone: Tz::UTC,
@@ -286,6 +293,8 @@ fn compile_settings(
     };
     Settings {
         require_auth_for_models: settings.require_auth_for_models,
+        require_api_key: settings.require_api_key,
+        origins: Origins::configured(&settings.cors_origins),
         blocked: settings.blocked_providers.iter().cloned().collect(),
         pepper,
         // counting days elsewhere is better than accepting no key

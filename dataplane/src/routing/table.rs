@@ -12,6 +12,7 @@ use super::custom_model::CustomModel;
 use super::health::{Account, Breaker};
 use super::limits::Limits;
 use super::listing::ListedModel;
+use super::origins::Origins;
 use super::outlet::{Outlet, Outlets};
 use super::policy::Policies;
 use super::resilience::Resilience;
@@ -36,6 +37,10 @@ use zeroize::Zeroizing;
 pub struct Table {
     pub(super) version: ConfigVersion,
     pub(super) require_auth_for_models: bool,
+    /// Absent: as this process was started.
+    pub(super) require_api_key: Option<bool>,
+    /// Absent: as this process was started.
+    pub(super) origins: Option<Origins>,
     /// Where days begin for budgets.
     pub(super) budget_zone: Tz,
     /// Absent when it could not be opened: then no key is accepted.
@@ -163,6 +168,16 @@ impl Table {
     /// `GET /v1/models` asks for a key.
     pub fn require_auth_for_models(&self) -> bool {
         self.require_auth_for_models
+    }
+
+    /// Whether clients need a key, if the configuration says so.
+    pub fn require_api_key(&self) -> Option<bool> {
+        self.require_api_key
+    }
+
+    /// Whose pages may call from a browser, if the configuration says so.
+    pub fn origins(&self) -> Option<&Origins> {
+        self.origins.as_ref()
     }
 
     pub fn budget_zone(&self) -> Tz {

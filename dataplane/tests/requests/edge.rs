@@ -134,6 +134,47 @@ async fn every_path_may_be_asked_for_by_a_browser() {
 }
 
 #[tokio::test]
+async fn a_page_of_a_listed_origin_may_call_and_read_what_the_gateway_says() {
+    let simulator = Simulator::openai().await;
+    let setup = Setup::new().account("o", "openai", &simulator).config(|config| {
+        config.edge.cors_origin = "https://app.example, http://localhost:3000".to_owned();
+    });
+    let data_plane = setup.start().await;
+    for (origin, allowed) in [
+        (Some("https://app.example"), Some("https://app.example")),
+        (Some("http://localhost:3000"), Some("http://localhost:3000")),
+        (Some("https://evil.example"), None),
+        (None, None),
+    ] {
+        let mut request = data_plane.request("GET", "/v1/models");
+        if let Some(origin) = origin {
+            request = request.header("origin", origin);
+        }
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), 200, "{origin:?}");
+        assert_eq!(
+            header(&response, "access-control-allow-origin"),
+            allowed,
+            "{origin:?}"
+        );
+        assert!(header(&response, "vary").unwrap().contains("origin"));
+        let readable = header(&response, "access-control-expose-headers").unwrap();
+        for name in [
+            "x-request-id",
+            "retry-after",
+            "x-ratelimit-limit-requests",
+            "x-ratelimit-remaining-tokens",
+            "x-ratelimit-reset-requests",
+            "x-omniroute-attempts",
+            "x-omniroute-budget-warning",
+            "x-omniroute-cache-similarity",
+        ] {
+            assert!(readable.split(',').any(|one| one == name), "{name}: {readable}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_provider_in_the_path_is_where_the_request_goes() {
     let (openai, together) = (Simulator::openai().await, Simulator::openai().await);
     let slashed = llm::providers::find("together")

@@ -4831,15 +4831,41 @@ export interface components {
             sessions: components["schemas"]["SessionView"][];
         };
         SettingsBody: {
+            /** @description Ids or aliases of providers, or prefixes of nodes. */
             blockedProviders?: string[] | null;
+            bruteForceProtection?: boolean | null;
             /** @description Where days begin for budgets: an IANA name, such as `Europe/Berlin`. */
             budgetTimezone?: string | null;
+            /**
+             * @description Origins such as `https://app.example`, separated by commas, or `*`; at most 500 characters. `null` or nothing:
+             *     as data planes were started with, `CORS_ORIGIN`.
+             */
+            corsOrigins?: string | null;
+            /** @description Needed to change the password or to switch login off, once a password exists. */
+            currentPassword?: string | null;
             /** @description Lets proxies be of the type socks5. */
             enableSocks5Proxy?: boolean | null;
             /** @description `fill-first`, `round-robin`, `p2c`, `random`, `least-used`, `cost-optimized` */
             fallbackStrategy?: string | null;
             hedging?: components["schemas"]["HedgingBody"] | null;
+            /** @description At most 100 characters. */
+            instanceName?: string | null;
+            /** @description At most 10 characters. */
+            language?: string | null;
+            /**
+             * Format: int32
+             * @description 1 to 365
+             */
+            logRetentionDays?: number | null;
+            /**
+             * @description At least as long as `MIN_PASSWORD_LENGTH` says. Takes a login, as the next five do. Ends the account's other
+             *     sessions.
+             */
+            newPassword?: string | null;
+            /** @description `null`: as data planes were started with, `REQUIRE_API_KEY`. */
+            requireApiKey?: boolean | null;
             requireAuthForModels?: boolean | null;
+            requireLogin?: boolean | null;
             semanticCacheAbsentTemperatureIsZero?: boolean | null;
             semanticCacheEnabled?: boolean | null;
             /** @description At most 50; the first whose pattern fits counts. Without any, only the same question is answered again. */
@@ -4850,11 +4876,14 @@ export interface components {
              */
             semanticCacheTtlMs?: number | null;
             sessionAffinity?: boolean | null;
+            setupComplete?: boolean | null;
             /**
              * Format: int32
              * @description 0 to 1000
              */
             stickyRoundRobinLimit?: number | null;
+            /** @description At most 50 characters. */
+            theme?: string | null;
             wildcardAliases?: components["schemas"]["WildcardAlias"][] | null;
         };
         SettingsView: components["schemas"]["Stored"] & components["schemas"]["Elsewhere"] & {
@@ -4911,14 +4940,29 @@ export interface components {
         Stored: {
             /** @description Provider ids that are hidden and route nowhere. */
             blockedProviders: string[];
+            /** @description Addresses from which too many logins fail are locked out for a while. */
+            bruteForceProtection: boolean;
             /** @description Where days begin for budgets: an IANA name. */
             budgetTimezone: string;
+            /** @description Whose pages may call data planes from a browser, separated by commas; null: as data planes were started with. */
+            corsOrigins?: string | null;
             /** @description Proxies may be of the type socks5. */
             enableSocks5Proxy: boolean;
             /** @description How one of a provider's accounts is chosen. */
             fallbackStrategy: string;
             /** @description A second attempt beside one that takes unusually long. */
             hedging: components["schemas"]["HedgingView"];
+            /** @description What this installation is called. */
+            instanceName: string;
+            /** @description Of the dashboard. */
+            language: string;
+            /**
+             * Format: int32
+             * @description Days after which a request is deleted from the log.
+             */
+            logRetentionDays: number;
+            /** @description Data planes refuse callers without a key; null: as they were started with. */
+            requireApiKey?: boolean | null;
             /** @description Listing models asks for a key. */
             requireAuthForModels: boolean;
             /** @description So is one that names no temperature. */
@@ -4939,6 +4983,8 @@ export interface components {
              * @description Consecutive requests of one account before the next one's turn; round-robin.
              */
             stickyRoundRobinLimit: number;
+            /** @description Of the dashboard. */
+            theme: string;
             /** @description For names that are no combo, no provider's model and no alias. */
             wildcardAliases: components["schemas"]["WildcardAlias"][];
         };
@@ -13066,6 +13112,22 @@ export interface operations {
                     "application/json": components["schemas"]["Refusal"];
                 };
             };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -13121,6 +13183,22 @@ export interface operations {
                 };
             };
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -1,13 +1,16 @@
 //! What may be sent, and what it makes of what is stored.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use proto::validate::PROXY_TYPES;
 use runtime::{
     egress::{Proxy, ProxyError, ProxyScheme},
     secret::Secret,
 };
-use serde::{Deserialize, Deserializer, de::Error as _};
+use serde::{
+    Deserialize, Deserializer,
+    de::{self, Error as _, MapAccess, Unexpected, Visitor, value::MapAccessDeserializer},
+};
 use serde_json::Value;
 use utoipa::ToSchema;
 
@@ -261,14 +264,34 @@ pub fn join(field: &str, name: &str) -> String {
 // === impl Entry ===
 
 impl<'de> Deserialize<'de> for Entry {
+    /// Without a value in between, which would hide the path to what is wrong.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match Value::deserialize(deserializer)? {
-            Value::Null | Value::Bool(false) => Ok(Self(None)),
-            value @ Value::Object(_) => ProxyFields::deserialize(value)
-                .map(|fields| Self(Some(fields)))
-                .map_err(D::Error::custom),
-            _ => Err(D::Error::custom("must be an object, null or false")),
+        struct EntryVisitor;
+
+        impl<'de> Visitor<'de> for EntryVisitor {
+            type Value = Entry;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object, null or false")
+            }
+
+            fn visit_unit<E: de::Error>(self) -> Result<Entry, E> {
+                Ok(Entry(None))
+            }
+
+            fn visit_bool<E: de::Error>(self, given: bool) -> Result<Entry, E> {
+                match given {
+                    false => Ok(Entry(None)),
+                    true => Err(E::invalid_type(Unexpected::Bool(given), &self)),
+                }
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Entry, A::Error> {
+                ProxyFields::deserialize(MapAccessDeserializer::new(map)).map(|fields| Entry(Some(fields)))
+            }
         }
+
+        deserializer.deserialize_any(EntryVisitor)
     }
 }
 
@@ -285,6 +308,6 @@ impl<'de> Deserialize<'de> for Port {
             .and_then(|number| u16::try_from(number).ok())
             .filter(|port| *port > 0)
             .map(Self)
-            .ok_or_else(|| D::Error::custom("port must be 1 to 65535"))
+            .ok_or_else(|| D::Error::custom("must be 1 to 65535"))
     }
 }

@@ -7,8 +7,8 @@ use serde_json::Value;
 use sqlx::PgExecutor;
 use utoipa::ToSchema;
 
-use super::WildcardAlias;
-use super::similarity::SemanticCacheRule;
+use super::{WildcardAlias, similarity::SemanticCacheRule};
+use crate::retention;
 
 /// As data planes do by themselves.
 const CACHE_TTL_MS: u32 = 60 * 60 * 1000;
@@ -17,6 +17,20 @@ const CACHE_TTL_MS: u32 = 60 * 60 * 1000;
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Stored {
+    /// Data planes refuse callers without a key; null: as they were started with.
+    pub require_api_key: Option<bool>,
+    /// Addresses from which too many logins fail are locked out for a while.
+    pub brute_force_protection: bool,
+    /// Of the dashboard.
+    pub theme: String,
+    /// Of the dashboard.
+    pub language: String,
+    /// What this installation is called.
+    pub instance_name: String,
+    /// Days after which a request is deleted from the log.
+    pub log_retention_days: u32,
+    /// Whose pages may call data planes from a browser, separated by commas; null: as data planes were started with.
+    pub cors_origins: Option<String>,
     /// Listing models asks for a key.
     pub require_auth_for_models: bool,
     /// Provider ids that are hidden and route nowhere.
@@ -62,7 +76,8 @@ impl Stored {
     pub async fn load(executor: impl PgExecutor<'_>) -> Result<Self, sqlx::Error> {
         let rows = sqlx::query!(
             "select key, value from setting
-             where key in ('requireAuthForModels', 'blockedProviders', 'fallbackStrategy', 'stickyRoundRobinLimit',
+             where key in ('requireApiKey', 'bruteForceProtection', 'theme', 'language', 'instanceName',
+                           'logRetentionDays', 'corsOrigins', 'requireAuthForModels', 'blockedProviders', 'fallbackStrategy', 'stickyRoundRobinLimit',
                            'wildcardAliases', 'sessionAffinity', 'hedging', 'semanticCacheEnabled',
                            'semanticCacheTtlMs', 'semanticCacheAbsentTemperatureIsZero', 'semanticCacheRules',
                            'budgetTimezone', 'enableSocks5Proxy')"
@@ -72,6 +87,13 @@ impl Stored {
         let mut values: HashMap<String, Value> = rows.into_iter().map(|row| (row.key, row.value)).collect();
         let values = &mut values;
         Ok(Self {
+            require_api_key: take(values, "requireApiKey"),
+            brute_force_protection: take(values, "bruteForceProtection").unwrap_or(true),
+            theme: take(values, "theme").unwrap_or_else(|| "system".to_owned()),
+            language: take(values, "language").unwrap_or_else(|| "en".to_owned()),
+            instance_name: take(values, "instanceName").unwrap_or_default(),
+            log_retention_days: take(values, "logRetentionDays").unwrap_or(retention::DEFAULT_DAYS),
+            cors_origins: take(values, "corsOrigins"),
             require_auth_for_models: take(values, "requireAuthForModels").unwrap_or(false),
             blocked_providers: take(values, "blockedProviders").unwrap_or_default(),
             fallback_strategy: take(values, "fallbackStrategy").unwrap_or_else(|| "fill-first".to_owned()),
@@ -118,7 +140,14 @@ impl Default for HedgingView {
     }
 }
 
+/// Null removes the row: nothing is said any more.
 pub async fn put(executor: impl PgExecutor<'_>, key: &str, value: &Value) -> Result<(), sqlx::Error> {
+    if value.is_null() {
+        sqlx::query!("delete from setting where key = $1", key)
+            .execute(executor)
+            .await?;
+        return Ok(());
+    }
     sqlx::query!(
         "insert into setting (key, value) values ($1, $2) on conflict (key) do update set value = excluded.value",
         key,

@@ -24,6 +24,8 @@ pub struct Access {
     /// Somebody has a password. `INITIAL_PASSWORD` is another matter.
     pub has_password: bool,
     pub require_login: bool,
+    /// What somebody said about whether the installation is set up, if anybody did.
+    setup_complete: Option<bool>,
 }
 
 /// An account as a session's owner is looked up.
@@ -78,6 +80,7 @@ impl Access {
         let row = sqlx::query!(
             r#"select exists (select from account where password_hash is not null) as "has_password!",
                       (select value from setting where key = 'requireLogin') as require_login,
+                      (select value from setting where key = 'setupComplete') as setup_complete,
                       account.id as "id?", account.username as "username?", account.role as "role?",
                       account.session_epoch as "session_epoch?"
                from (select) as always left join account on account.id = $1 and account.is_active"#,
@@ -89,6 +92,7 @@ impl Access {
             has_password: row.has_password,
             // Anything but an explicit `false` asks for a login.
             require_login: row.require_login != Some(serde_json::Value::Bool(false)),
+            setup_complete: row.setup_complete.and_then(|stored| stored.as_bool()),
         };
         let known = match (row.id, row.username, row.role, row.session_epoch) {
             (Some(id), Some(username), Some(role), Some(session_epoch)) => {
@@ -108,6 +112,11 @@ impl Access {
     /// There is a password to log in with, stored or given at boot.
     pub fn can_log_in(&self, ctx: &Ctx) -> bool {
         self.has_password || ctx.config.initial_password.is_some()
+    }
+
+    /// Nobody need be led through the first steps. Without a word about it, a password is enough.
+    pub fn is_set_up(&self, ctx: &Ctx) -> bool {
+        self.can_log_in(ctx) && self.setup_complete.unwrap_or(true)
     }
 }
 

@@ -354,3 +354,31 @@ fn who_is_let_in_is_published_while_it_matters() {
         (true, vec!["203.0.113.9".to_owned()])
     );
 }
+
+#[test]
+fn who_may_call_travels_as_it_is_said_and_a_key_is_asked_for_in_doubt() {
+    let settings_of = |settings: Vec<SettingRow>| {
+        let resources = built(Rows { settings, ..rows() });
+        let found = resources.into_iter().find_map(|resource| match resource.body {
+            Some(Body::Settings(settings)) => Some(settings),
+            _ => None,
+        });
+        found.unwrap()
+    };
+    let nothing = settings_of(Vec::new());
+    assert_eq!((nothing.require_api_key, nothing.cors_origins.len()), (None, 0));
+    for (stored, sent) in [
+        (json!(true), Some(true)),
+        (json!(false), Some(false)),
+        (json!(null), None),
+        (json!("no"), Some(true)),
+    ] {
+        let settings = settings_of(vec![setting("requireApiKey", stored.clone())]);
+        assert_eq!(settings.require_api_key, sent, "{stored}");
+    }
+    let listed = settings_of(vec![setting(
+        "corsOrigins",
+        json!("https://a.example,http://b.example"),
+    )]);
+    assert_eq!(listed.cors_origins, ["https://a.example", "http://b.example"]);
+}
