@@ -12,10 +12,12 @@ use std::{
 };
 
 use bytes::Bytes;
+use chrono::Utc;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use llm::{
     Dialect,
     provider::{AuthScheme, AuthType, ProviderSpec},
+    sigv4::{Outgoing, Signer},
 };
 use reqwest::{Method, StatusCode, header};
 use runtime::{
@@ -24,7 +26,7 @@ use runtime::{
 };
 use serde_json::json;
 use thiserror::Error;
-use url::Url;
+use url::{Position, Url};
 
 pub use self::{
     models::{Model, list_models},
@@ -90,22 +92,27 @@ impl Target {
         body: Option<String>,
     ) -> Result<Answer, ProbeError> {
         let url = self.url(path)?;
-        let mut request = http::Request::builder().method(method).uri(url.as_str());
+        let mut request = http::Request::builder().method(&method).uri(url.as_str());
         for (name, value) in self.spec.headers {
             request = request.header(*name, *value);
         }
         // a server of the operator's own may ask for no credential at all
-        if !self.credential.expose().is_empty() {
+        let body = body.unwrap_or_default();
+        if let Some(signer) = Signer::of(self.spec.auth, self.credential.expose()) {
+            for (name, value) in signature(&signer, method, &url, body.as_bytes()) {
+                request = request.header(name, value);
+            }
+        } else if !self.credential.expose().is_empty() {
             let (name, value) = self.authorization()?;
             request = request.header(name, value);
         }
         if self.spec.dialect == Dialect::AnthropicMessages {
             request = request.header("anthropic-version", "2023-06-01");
         }
-        if body.is_some() {
+        if !body.is_empty() {
             request = request.header(header::CONTENT_TYPE, "application/json");
         }
-        let body = Full::new(Bytes::from(body.unwrap_or_default()));
+        let body = Full::new(Bytes::from(body));
         let request = request
             .body(body)
             .map_err(|_| ProbeError::Address(url.to_string()))?;
@@ -143,6 +150,10 @@ impl Target {
                 "contents": [{ "role": "user", "parts": [{ "text": "hi" }] }],
                 "generationConfig": { "maxOutputTokens": 1 },
             }),
+            Dialect::BedrockConverse => json!({
+                "messages": [{ "role": "user", "content": [{ "text": "hi" }] }],
+                "inferenceConfig": { "maxTokens": 1 },
+            }),
             Dialect::OllamaChat => {
                 json!({ "model": model, "stream": false, "messages": messages, "options": { "num_predict": 1 } })
             }
@@ -151,6 +162,20 @@ impl Target {
         self.send(egress, Method::POST, &path, Some(body.to_string()))
             .await
     }
+}
+
+fn signature(signer: &Signer, method: Method, url: &Url, body: &[u8]) -> Vec<(&'static str, String)> {
+    let outgoing = Outgoing {
+        method: method.as_str(),
+        host: &url[Position::BeforeHost..Position::AfterPort],
+        path: url.path(),
+        query: url.query().unwrap_or_default(),
+        body,
+    };
+    signer.headers(
+        outgoing,
+        u64::try_from(Utc::now().timestamp()).unwrap_or_default(),
+    )
 }
 
 /// Whether the provider accepts the credential: lists models, and where that settles nothing, asks for one token.

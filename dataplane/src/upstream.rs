@@ -8,8 +8,10 @@ mod fetch;
 mod hint;
 mod read;
 mod send;
+mod sign;
 
 pub use fetch::{Bounds, FetchError, fetch};
 pub use hint::retry_hint;
 pub use read::{Incoming, read_refusal, read_whole};
 pub use send::{Outgoing, send};
+pub use sign::signature;

@@ -114,6 +114,9 @@ impl Exchange<'_> {
             headers.push((CONTENT_TYPE.as_str(), media_type));
             body = form;
         }
+        if let Some(signer) = &connection.signer {
+            headers.extend(upstream::signature(signer, &url, &call.body(), Utc::now()));
+        }
         let outgoing = Outgoing {
             url: &url,
             headers: &connection.headers,
@@ -146,12 +149,7 @@ impl Exchange<'_> {
         head: &response::Parts,
         mut body: Incoming,
     ) -> Result<Reply, UpstreamError> {
-        let not_a_stream: &[&str] = match wire(lease) {
-            StreamWire::Events => &["application/json", "text/html"],
-            // a stream of JSON may call itself JSON
-            StreamWire::Lines => &["text/html"],
-        };
-        if content_is(head, not_a_stream) {
+        if content_is(head, wire(lease).types_of_a_whole_reply()) {
             let whole = upstream::read_whole(body, self.gateway.upstream.max_reply_bytes).await?;
             let mut progress = measured(lease);
             let body = call.replay(whole, &self.seed, &mut progress)?;
@@ -242,13 +240,15 @@ impl Exchange<'_> {
 /// What a provider said with an error status, with the time it asks for.
 async fn refusal(connection: &Connection, head: &response::Parts, body: Incoming) -> UpstreamError {
     let body = upstream::read_refusal(body).await;
-    let mut error = llm::formats::of(connection.dialect).decode_error(head.status.as_u16(), &body);
+    let header = |name: &'static str| head.headers.get(name)?.to_str().ok().map(str::to_owned);
+    let upstream = llm::formats::upstream(connection.dialect);
+    let mut error = upstream.decode_refusal(head.status.as_u16(), &header, &body);
     error.retry_after = upstream::retry_hint(&head.headers, &error, Utc::now());
     error
 }
 
 fn wire(lease: &Lease) -> StreamWire {
-    llm::formats::of(lease.connection.dialect).streams_as()
+    llm::formats::upstream(lease.connection.dialect).streams_as()
 }
 
 /// Nothing seen yet, except how long it took.

@@ -26,6 +26,7 @@ use llm::ProviderSpec;
 use llm::pricing::{Overrides, PriceOverride};
 use llm::provider::{AuthScheme, AuthType};
 use llm::rewrite::{Rewrite, Thinking};
+use llm::sigv4::Signer;
 use llm::think_tags::ThinkTags;
 use proto::v1::{self, ConfigVersion, Resource, ResourceError, ResourceKey, ResourceKind};
 use proto::v1::{resource::Body, resource_error::Code};
@@ -418,6 +419,9 @@ fn compile_connection(
                 format!("`{base_url}` is not an http or https address"),
             )
         })?;
+    let signer = credential
+        .as_deref()
+        .and_then(|secret| Signer::of(spec.auth, std::str::from_utf8(secret).ok()?));
     Ok(Connection {
         id: id.into(),
         account: health.account(provider, id),
@@ -432,7 +436,8 @@ fn compile_connection(
         spec,
         base_url: base_url.into(),
         fixed_url: spec.has_one_path().then_some(url),
-        headers: compile_headers(spec, oauth, credential)?,
+        headers: compile_headers(spec, oauth, credential.filter(|_| signer.is_none()))?,
+        signer,
         allow_private_address: connection.allow_private_address,
         rate_limit_protection: connection.rate_limit_protection,
         default_model: Some(connection.default_model.clone()).filter(|model| !model.is_empty()),

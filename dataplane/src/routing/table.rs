@@ -127,6 +127,8 @@ pub struct Connection {
     pub fixed_url: Option<Url>,
     /// Authorization and the provider's fixed headers; credentials are marked sensitive.
     pub headers: HeaderMap,
+    /// Signs each request, of an account whose secret is not sent.
+    pub signer: Option<Signer>,
     pub allow_private_address: bool,
     /// Calls wait for their turn at the account's limiter.
     pub rate_limit_protection: bool,

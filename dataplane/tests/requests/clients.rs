@@ -34,6 +34,7 @@ impl World {
                 Dialect::AnthropicMessages => ("anthropic-compatible", "", Simulator::anthropic().await),
                 Dialect::Gemini => ("gemini-compatible", "", Simulator::gemini().await),
                 Dialect::OllamaChat => ("ollama-compatible", "", Simulator::ollama().await),
+                Dialect::BedrockConverse => panic!("{upstream} has no node type"),
             };
             for client in DIALECTS {
                 setup = setup.node(&node(client, upstream), node_type, api_type, &provider);
@@ -88,6 +89,7 @@ fn path(client: Dialect, model: &str, stream: bool) -> String {
         (Dialect::Gemini, true) => format!("/v1beta/models/{model}:streamGenerateContent?alt=sse"),
         (Dialect::Gemini, false) => format!("/v1beta/models/{model}:generateContent"),
         (Dialect::OllamaChat, _) => "/v1/api/chat".to_owned(),
+        (Dialect::BedrockConverse, _) => panic!("{client} has no clients"),
     }
 }
 
@@ -102,6 +104,7 @@ fn body(client: Dialect, model: &str, text: &str, stream: bool) -> Value {
         Dialect::OpenAiChat | Dialect::OllamaChat => {
             json!({"model": model, "stream": stream, "messages": messages})
         }
+        Dialect::BedrockConverse => panic!("{client} has no clients"),
     }
 }
 

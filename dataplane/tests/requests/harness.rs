@@ -115,6 +115,14 @@ impl Setup {
         self
     }
 
+    /// With a credential that is not one of the harness's.
+    pub fn account_as(self, id: &str, provider: &str, simulator: &Simulator, credential: &str) -> Self {
+        let credential = self.snapshot.credential(id, credential);
+        self.account_with(id, provider, &simulator.url(), |connection| {
+            connection.credential = Some(credential);
+        })
+    }
+
     /// A node of the operator's own, called `name/model`, with one account.
     pub fn node(mut self, name: &str, node_type: &str, api_type: &str, simulator: &Simulator) -> Self {
         let node = v1::ProviderNode {

@@ -167,6 +167,7 @@ async fn every_client_learns_when_the_provider_wants_to_be_asked_again() {
                 }
                 Dialect::Gemini => ("/error/status", "RESOURCE_EXHAUSTED"),
                 Dialect::OllamaChat => ("/error", "429"),
+                Dialect::BedrockConverse => panic!("{client} has no clients"),
             };
             let said = error.pointer(place).and_then(Value::as_str);
             assert!(

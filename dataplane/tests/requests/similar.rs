@@ -416,6 +416,7 @@ async fn every_dialect_asks_in_other_words_whole_and_as_a_stream() {
         Dialect::Gemini => json!({
             "contents": [{"role": "user", "parts": [{"text": text}]}], "generationConfig": {"temperature": 0},
         }),
+        Dialect::BedrockConverse => panic!("{dialect} has no clients"),
     };
     for (dialect, path, stream_path) in [
         (Dialect::OpenAiChat, CHAT, CHAT),

@@ -1,7 +1,7 @@
 //! Whose API is spoken, and what a vendor has to say for itself.
 
 use crate::wire::{Framing, Reply};
-use crate::{anthropic, gemini, ollama, openai, responses};
+use crate::{anthropic, bedrock, gemini, ollama, openai, responses};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, Method, header};
 use axum::response::Response;
@@ -17,6 +17,7 @@ pub enum Dialect {
     Anthropic,
     Gemini,
     Ollama,
+    Bedrock,
 }
 
 /// What a path stands for.
@@ -64,6 +65,11 @@ pub trait Vendor: Sync {
     /// The refusal of a request without a key, or without what else must stand in its head.
     fn turn_away(&self, parts: &Parts) -> Option<Response>;
 
+    /// The same for what only head and body together tell: a signature over both.
+    fn turn_away_unsigned(&self, _parts: &Parts, _body: &[u8]) -> Option<Response> {
+        None
+    }
+
     fn answer(&self, ask: Ask<'_>, reply: Reply) -> Response;
 
     fn count_tokens(&self, ask: Ask<'_>) -> Response;
@@ -94,6 +100,7 @@ impl Dialect {
             Self::Anthropic => &anthropic::Anthropic,
             Self::Gemini => &gemini::Gemini,
             Self::Ollama => &ollama::Ollama,
+            Self::Bedrock => &bedrock::Bedrock,
         }
     }
 

@@ -11,6 +11,7 @@
 
 mod answer;
 mod anthropic;
+mod bedrock;
 mod behaviour;
 mod dialect;
 mod form;
@@ -25,6 +26,7 @@ mod schema;
 mod simulator;
 mod wire;
 
+pub use bedrock::{ACCESS_KEY, TEMPORARY_ACCESS_KEY};
 pub use behaviour::Behaviour;
 pub use dialect::Dialect;
 pub use received::{Billed, Received};

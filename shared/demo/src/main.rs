@@ -26,6 +26,7 @@ enum Spoken {
     Anthropic,
     Gemini,
     Ollama,
+    Bedrock,
 }
 
 #[tokio::main]
@@ -37,6 +38,7 @@ async fn main() -> anyhow::Result<()> {
         Spoken::Anthropic => demo::Dialect::Anthropic,
         Spoken::Gemini => demo::Dialect::Gemini,
         Spoken::Ollama => demo::Dialect::Ollama,
+        Spoken::Bedrock => demo::Dialect::Bedrock,
     };
     let listener = TcpListener::bind(options.listen)
         .await

@@ -73,9 +73,10 @@ impl Provider {
         };
         let well_formed = body.is_some();
         let body = body.unwrap_or_default();
-        let mut exchange = self.log.open(received(&parts, &body, raw));
+        let mut exchange = self.log.open(received(&parts, &body, raw.clone()));
         let vendor = self.dialect.vendor();
-        if let Some(refusal) = vendor.turn_away(&parts) {
+        let unsigned = || vendor.turn_away_unsigned(&parts, &raw);
+        if let Some(refusal) = vendor.turn_away(&parts).or_else(unsigned) {
             exchange.finish();
             return refusal;
         }

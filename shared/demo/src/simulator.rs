@@ -41,6 +41,10 @@ impl Simulator {
         Self::start(Dialect::Ollama).await
     }
 
+    pub async fn bedrock() -> Self {
+        Self::start(Dialect::Bedrock).await
+    }
+
     pub async fn start(dialect: Dialect) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0")
             .await

@@ -1,6 +1,7 @@
 //! The bytes of an answer, with whatever fault was asked for.
 
 use crate::answer::Answer;
+use crate::bedrock::message;
 use crate::behaviour::Behaviour;
 use crate::listen::Line;
 use crate::received::Exchange;
@@ -26,6 +27,8 @@ pub enum Framing {
     Lines,
     /// Elements of one JSON array.
     Array,
+    /// AWS event-stream messages.
+    Messages,
 }
 
 /// One stream frame and what has been billed when it is out.
@@ -83,6 +86,12 @@ impl Frame {
         let end = if behaviour.crlf { "\r\n" } else { "\n" };
         let data = if behaviour.malformed { BROKEN } else { &self.data };
         let text = match framing {
+            Framing::Messages => {
+                return Piece {
+                    bytes: message::write(self.event.unwrap_or_default(), data).into(),
+                    output: self.output,
+                };
+            }
             Framing::Events => {
                 let event = self.event.map(|event| format!("event: {event}{end}"));
                 format!("{}data: {data}{end}{end}", event.unwrap_or_default())
@@ -108,6 +117,7 @@ impl Framing {
             Self::Events => "text/event-stream; charset=utf-8",
             Self::Lines => "application/x-ndjson",
             Self::Array => "application/json; charset=utf-8",
+            Self::Messages => "application/vnd.amazon.eventstream",
         }
     }
 }

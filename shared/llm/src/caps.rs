@@ -53,6 +53,7 @@ pub struct ModelCaps {
     pub cache_marks: CacheMarks,
     /// Whether a reasoning effort and function tools may be combined.
     pub effort_with_tools: bool,
+    pub model_fields: ModelFields,
     /// Whether thinking comes inside the text. A property of how a model is served, so no name tells it.
     pub think_tags: ThinkTags,
 }
@@ -122,6 +123,18 @@ pub enum CacheMarks {
     CacheControl,
 }
 
+/// In whose words a model takes what Bedrock's Converse has no field for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ModelFields {
+    None,
+    /// Anthropic's: `thinking`, `top_k`.
+    Anthropic,
+    /// Amazon's own models: `inferenceConfig.topK`.
+    Nova,
+    /// OpenAI's: `reasoning_effort`.
+    OpenAi,
+}
+
 // === impl ModelCaps ===
 
 impl ModelCaps {
@@ -134,6 +147,7 @@ impl ModelCaps {
             Dialect::Gemini => Self::GEMINI,
             Dialect::OllamaChat => Self::OLLAMA_CHAT,
             Dialect::AnthropicMessages => Self::ANTHROPIC_MESSAGES,
+            Dialect::BedrockConverse => Self::BEDROCK_CONVERSE,
         };
         catalogue::refine(&mut caps, dialect, model);
         caps
@@ -173,6 +187,7 @@ impl ModelCaps {
         echo_reasoning: EchoReasoning::Never,
         cache_marks: CacheMarks::None,
         effort_with_tools: true,
+        model_fields: ModelFields::None,
         think_tags: ThinkTags::Off,
     };
 
@@ -215,6 +230,18 @@ impl ModelCaps {
         ..Self::OPENAI_CHAT
     };
 
+    /// What every model behind this API is asked the same way. It fetches nothing; a file is not kept by it.
+    const BEDROCK_CONVERSE: Self = Self {
+        mid_system: false,
+        json_schema: false,
+        image_urls: false,
+        audio_input: false,
+        tool_media: true,
+        max_stop: None,
+        max_choices: 1,
+        ..Self::OPENAI_CHAT
+    };
+
     const ANTHROPIC_MESSAGES: Self = Self {
         max_output: None,
         max_tokens_key: MaxTokensKey::MaxTokens,
@@ -244,6 +271,7 @@ impl ModelCaps {
         echo_reasoning: EchoReasoning::Never,
         cache_marks: CacheMarks::CacheControl,
         effort_with_tools: true,
+        model_fields: ModelFields::None,
         think_tags: ThinkTags::Off,
     };
 }

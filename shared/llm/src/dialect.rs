@@ -16,15 +16,18 @@ pub enum Dialect {
     Gemini,
     /// Ollama's native `/api/chat`.
     OllamaChat,
+    /// Amazon Bedrock's Converse and ConverseStream. Upstreams only: no client speaks it.
+    BedrockConverse,
 }
 
 impl Dialect {
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::OpenAiChat,
         Self::OpenAiResponses,
         Self::AnthropicMessages,
         Self::Gemini,
         Self::OllamaChat,
+        Self::BedrockConverse,
     ];
 
     /// The dialect of a stable name.
@@ -40,7 +43,13 @@ impl Dialect {
             Self::AnthropicMessages => "anthropic_messages",
             Self::Gemini => "gemini",
             Self::OllamaChat => "ollama_chat",
+            Self::BedrockConverse => "bedrock_converse",
         }
+    }
+
+    /// Whether clients speak it, too, and not only upstreams.
+    pub const fn is_for_clients(self) -> bool {
+        !matches!(self, Self::BedrockConverse)
     }
 
     /// Whether a client that does not say gets a stream. Ollama's API documents `stream` as true by default.

@@ -3,6 +3,7 @@
 use crate::dialect::Dialect;
 use crate::error::{DecodeError, EncodeError, PublicError, UpstreamError};
 use crate::event::Event;
+use crate::event_stream;
 use crate::frame::is_lines;
 use crate::note::Notes;
 use crate::reply::{Fold, Reply};
@@ -13,12 +14,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// One wire format, both directions. Pure and synchronous; total on hostile input.
-pub trait Format: Send + Sync + fmt::Debug {
+/// A wire format as an upstream speaks it: what is asked, and what is answered. Pure and synchronous; total on hostile
+/// input.
+pub trait Upstream: Send + Sync + fmt::Debug {
     fn dialect(&self) -> Dialect;
-
-    /// Client bytes to the neutral request.
-    fn decode_request(&self, body: &[u8]) -> Result<Request, DecodeError>;
 
     /// The neutral request to upstream bytes. Whatever the dialect cannot say is noted, or refused where
     /// dropping it would change what the client gets.
@@ -28,17 +27,6 @@ pub trait Format: Send + Sync + fmt::Debug {
         target: &Target,
         notes: &mut Notes,
     ) -> Result<Vec<u8>, EncodeError>;
-
-    /// Same dialect on both sides: the client's bytes with only the keys we own replaced, everything else
-    /// byte for byte.
-    fn patch_request(&self, body: &Bytes, target: &Target) -> Result<Bytes, DecodeError>;
-
-    /// Same dialect on both sides: makes good what the upstream would refuse the request for, where its vendor's
-    /// documentation says how. Everything else stays as it is.
-    fn mend_request(&self, body: Bytes, target: &Target, notes: &mut Notes) -> Bytes {
-        let _ = (target, notes);
-        body
-    }
 
     /// Headers of this dialect for an upstream, beside content type and credential, names in lower case. `client`
     /// finds a header of a client that speaks the same dialect; else it finds nothing.
@@ -54,21 +42,7 @@ pub trait Format: Send + Sync + fmt::Debug {
     /// an error envelope, empty or not of this dialect is an error.
     fn decode_reply(&self, body: &[u8]) -> Result<Vec<Event>, UpstreamError>;
 
-    /// A whole reply that is passed on as it is: that it is one, its usage and how it ended. Everything else in it
-    /// is the client's alone.
-    fn observe_reply(&self, body: &[u8], progress: &mut Progress) -> Result<(), UpstreamError> {
-        observe(self.decode_reply(body)?, progress)
-    }
-
-    /// The folded reply to client bytes.
-    fn encode_reply(&self, reply: &Reply, seed: &ReplySeed) -> Vec<u8>;
-
     fn stream_decoder(&self) -> Box<dyn StreamDecoder>;
-
-    fn stream_encoder(&self, seed: &ReplySeed) -> Box<dyn StreamEncoder>;
-
-    /// Same dialect on both sides of a stream: forwards frames untouched and observes them.
-    fn relay(&self, seed: &ReplySeed) -> Box<dyn Relay>;
 
     /// The upstream body without the earlier reasoning that the upstream has just refused, to be tried once more;
     /// `None` when that is not what it refused.
@@ -87,16 +61,58 @@ pub trait Format: Send + Sync + fmt::Debug {
     /// by status, HTML is stripped, secrets are redacted.
     fn decode_error(&self, status: u16, body: &[u8]) -> UpstreamError;
 
-    /// The status and the body of an error before the first byte.
-    fn encode_error(&self, error: &PublicError) -> (u16, Vec<u8>);
-
-    /// The content type of a client's stream in this dialect.
-    fn stream_content_type(&self, framing: Framing) -> &'static str;
+    /// The same, for dialects that name the error in a header. `header` finds one by its name in lower case.
+    fn decode_refusal(
+        &self,
+        status: u16,
+        header: &dyn Fn(&'static str) -> Option<String>,
+        body: &[u8],
+    ) -> UpstreamError {
+        let _ = header;
+        self.decode_error(status, body)
+    }
 
     /// How an upstream of this dialect streams.
     fn streams_as(&self) -> StreamWire {
         StreamWire::Events
     }
+}
+
+/// A wire format that clients speak, too.
+pub trait Format: Upstream {
+    /// Client bytes to the neutral request.
+    fn decode_request(&self, body: &[u8]) -> Result<Request, DecodeError>;
+
+    /// Same dialect on both sides: the client's bytes with only the keys we own replaced, everything else
+    /// byte for byte.
+    fn patch_request(&self, body: &Bytes, target: &Target) -> Result<Bytes, DecodeError>;
+
+    /// Same dialect on both sides: makes good what the upstream would refuse the request for, where its vendor's
+    /// documentation says how. Everything else stays as it is.
+    fn mend_request(&self, body: Bytes, target: &Target, notes: &mut Notes) -> Bytes {
+        let _ = (target, notes);
+        body
+    }
+
+    /// A whole reply that is passed on as it is: that it is one, its usage and how it ended. Everything else in it
+    /// is the client's alone.
+    fn observe_reply(&self, body: &[u8], progress: &mut Progress) -> Result<(), UpstreamError> {
+        observe(self.decode_reply(body)?, progress)
+    }
+
+    /// The folded reply to client bytes.
+    fn encode_reply(&self, reply: &Reply, seed: &ReplySeed) -> Vec<u8>;
+
+    fn stream_encoder(&self, seed: &ReplySeed) -> Box<dyn StreamEncoder>;
+
+    /// Same dialect on both sides of a stream: forwards frames untouched and observes them.
+    fn relay(&self, seed: &ReplySeed) -> Box<dyn Relay>;
+
+    /// The status and the body of an error before the first byte.
+    fn encode_error(&self, error: &PublicError) -> (u16, Vec<u8>);
+
+    /// The content type of a client's stream in this dialect.
+    fn stream_content_type(&self, framing: Framing) -> &'static str;
 }
 
 /// Takes note of a whole reply.
@@ -139,6 +155,8 @@ pub enum StreamWire {
     /// A JSON document per line. Servers call it by the content type of JSON too, so that only the bytes tell a
     /// stream from a whole reply; a whole reply reads as a stream of one line.
     Lines,
+    /// AWS event-stream messages, which are binary.
+    Messages,
 }
 
 /// The framing of a client's stream.
@@ -159,13 +177,24 @@ impl StreamWire {
         match self {
             Self::Events => "text/event-stream",
             Self::Lines => "application/x-ndjson",
+            Self::Messages => event_stream::MEDIA_TYPE,
+        }
+    }
+
+    /// What a reply calls itself that is no stream although one was asked for. A stream of JSON may call itself JSON.
+    pub const fn types_of_a_whole_reply(self) -> &'static [&'static str] {
+        match self {
+            Self::Events | Self::Messages => &["application/json", "text/html"],
+            Self::Lines => &["text/html"],
         }
     }
 
     /// Whether the body of a reply that was not asked to stream is a stream all the same.
     pub fn is_stream(self, body: &[u8]) -> bool {
         let events = [&b"data:"[..], b"event:"];
-        events.iter().any(|start| body.starts_with(start)) || self == Self::Lines && is_lines(body)
+        events.iter().any(|start| body.starts_with(start))
+            || self == Self::Lines && is_lines(body)
+            || self == Self::Messages && event_stream::begins(body)
     }
 }
 

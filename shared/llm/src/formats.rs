@@ -1,15 +1,16 @@
 //! The registry of dialects: one folder and one line each.
 
 pub mod anthropic_messages;
+pub mod bedrock_converse;
 pub mod gemini;
 pub mod ollama_chat;
 pub mod openai_chat;
 pub mod openai_responses;
 
 use crate::dialect::Dialect;
-use crate::format::Format;
+use crate::format::{Format, Upstream};
 
-/// Every dialect; tests iterate over it, so that a new one is held to the same laws.
+/// Every dialect that clients speak; tests iterate over it, so that a new one is held to the same laws.
 pub static ALL: &[&dyn Format] = &[
     &openai_chat::OpenAiChat,
     &openai_responses::OpenAiResponses,
@@ -18,13 +19,37 @@ pub static ALL: &[&dyn Format] = &[
     &ollama_chat::OllamaChat,
 ];
 
+/// Every dialect that upstreams speak.
+pub static UPSTREAMS: &[&dyn Upstream] = &[
+    &openai_chat::OpenAiChat,
+    &openai_responses::OpenAiResponses,
+    &anthropic_messages::AnthropicMessages,
+    &gemini::Gemini,
+    &ollama_chat::OllamaChat,
+    &bedrock_converse::BedrockConverse,
+];
+
+/// How clients of a dialect are understood and answered. Nobody is a client of an upstreams' dialect; who claims to
+/// be one is refused, in OpenAI's words, as anybody is whose dialect is not known.
 pub fn of(dialect: Dialect) -> &'static dyn Format {
+    match dialect {
+        Dialect::OpenAiChat | Dialect::BedrockConverse => &openai_chat::OpenAiChat,
+        Dialect::OpenAiResponses => &openai_responses::OpenAiResponses,
+        Dialect::Gemini => &gemini::Gemini,
+        Dialect::AnthropicMessages => &anthropic_messages::AnthropicMessages,
+        Dialect::OllamaChat => &ollama_chat::OllamaChat,
+    }
+}
+
+/// How upstreams of a dialect are asked and understood.
+pub fn upstream(dialect: Dialect) -> &'static dyn Upstream {
     match dialect {
         Dialect::OpenAiChat => &openai_chat::OpenAiChat,
         Dialect::OpenAiResponses => &openai_responses::OpenAiResponses,
         Dialect::Gemini => &gemini::Gemini,
         Dialect::AnthropicMessages => &anthropic_messages::AnthropicMessages,
         Dialect::OllamaChat => &ollama_chat::OllamaChat,
+        Dialect::BedrockConverse => &bedrock_converse::BedrockConverse,
     }
 }
 
@@ -40,6 +65,13 @@ mod tests {
     fn every_format_is_registered_under_its_own_dialect() {
         for format in ALL {
             assert_eq!(of(format.dialect()).dialect(), format.dialect());
+            assert!(format.dialect().is_for_clients());
+        }
+        for (format, dialect) in UPSTREAMS.iter().zip(Dialect::ALL) {
+            assert_eq!(
+                (format.dialect(), upstream(dialect).dialect()),
+                (dialect, dialect)
+            );
         }
     }
 

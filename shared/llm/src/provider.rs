@@ -1,8 +1,12 @@
 //! Providers as data: who, where, and in which dialect. Code never asks which provider it is talking to.
 
 use crate::dialect::Dialect;
+use crate::formats::bedrock_converse;
 use crate::kind::Kind;
 use crate::think_tags::ThinkTags;
+
+/// Where a path has the model, and what of its id stays there as it is: ids have slashes.
+const PLACES: [(&str, &[u8]); 2] = [("{model}", b"/:@"), ("{modelId}", b"")];
 
 /// One provider, or the template of a user-defined endpoint.
 #[derive(Debug, Clone, Copy)]
@@ -15,7 +19,7 @@ pub struct ProviderSpec {
     /// Without a trailing slash; empty for a template, whose address the user gives.
     pub base_url: &'static str,
     /// Appended to the base URL. `{model}` stands for the provider's model id, for dialects that carry it in the
-    /// path instead of the body; see [`ProviderSpec::chat_path`].
+    /// path instead of the body, and `{modelId}` for one that is a single segment of the path, whatever is in it.
     pub chat_path: &'static str,
     /// The same for a stream, where the dialect has another address for it; else empty.
     pub stream_path: &'static str,
@@ -42,6 +46,9 @@ pub enum AuthScheme {
     Bearer,
     /// The raw key in this header.
     Header(&'static str),
+    /// AWS Signature Version 4 for this service, over every request as it goes out, where the credential is an access
+    /// key ([`crate::sigv4::Credentials`]); any other is a bearer.
+    Aws { service: &'static str },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -139,6 +146,20 @@ impl ProviderSpec {
         }
     }
 
+    /// Bedrock's Converse; the region is in the address.
+    pub(crate) const fn bedrock_converse() -> Self {
+        Self {
+            dialect: Dialect::BedrockConverse,
+            chat_path: "/model/{modelId}/converse",
+            stream_path: "/model/{modelId}/converse-stream",
+            models_path: None,
+            auth: AuthScheme::Aws {
+                service: bedrock_converse::SIGNING_NAME,
+            },
+            ..Self::openai_chat()
+        }
+    }
+
     /// The service of a kind, where it is offered.
     pub fn service(&self, kind: Kind) -> Option<&'static Service> {
         self.services.iter().find(|service| service.kind == kind)
@@ -171,7 +192,7 @@ impl ProviderSpec {
 
     /// Whether every request has the same path, whatever its model and whether it streams.
     pub fn has_one_path(&self) -> bool {
-        self.stream_path.is_empty() && !self.chat_path.contains("{model}")
+        self.stream_path.is_empty() && !PLACES.iter().any(|(place, _)| self.chat_path.contains(place))
     }
 
     fn path(&self, stream: bool) -> &'static str {
@@ -190,19 +211,20 @@ impl ModelSpec {
     }
 }
 
-/// A model id comes from a client: whatever could end the path or begin something else in it is escaped. A slash
-/// stays, because ids have them.
+/// A model id comes from a client: whatever could end the path or begin something else in it is escaped.
 fn fill(path: &str, model: &str) -> String {
-    let Some((before, after)) = path.split_once("{model}") else {
+    let place = |(place, kept): &(&'static str, &'static [u8])| Some((path.split_once(place)?, *kept));
+    let Some(((before, after), kept)) = PLACES.iter().find_map(place) else {
         return path.to_owned();
     };
     let mut filled = String::with_capacity(path.len() + model.len());
     filled.push_str(before);
     for byte in model.bytes() {
         match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' | b':' | b'@' => {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
                 filled.push(char::from(byte));
             }
+            _ if kept.contains(&byte) => filled.push(char::from(byte)),
             _ => filled.push_str(&format!("%{byte:02X}")),
         }
     }
@@ -228,6 +250,26 @@ mod tests {
             assert_eq!(spec.path_for(model, stream), path);
         }
         assert_eq!(spec.count_path_for("g").as_deref(), Some("/models/g:countTokens"));
+    }
+
+    #[test]
+    fn a_model_that_is_one_segment_of_the_path_stays_one() {
+        let spec = ProviderSpec::bedrock_converse();
+        for (model, stream, path) in [
+            (
+                "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
+                true,
+                "/model/us.anthropic.claude-sonnet-4-5-20250929-v1%3A0/converse-stream",
+            ),
+            (
+                "arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.a.b",
+                false,
+                "/model/arn%3Aaws%3Abedrock%3Aus-east-1%3A123456789012%3Ainference-profile%2Fus.a.b/converse",
+            ),
+        ] {
+            assert_eq!(spec.path_for(model, stream), path);
+        }
+        assert!(!spec.has_one_path());
     }
 
     #[test]

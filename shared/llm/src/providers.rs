@@ -3,6 +3,7 @@
 //! Every lookup by name goes through here; nothing else in the project compares provider ids.
 
 mod anthropic;
+mod bedrock;
 mod cerebras;
 mod claude;
 mod cohere;
@@ -37,6 +38,7 @@ use crate::provider::ProviderSpec;
 pub static ALL: &[&ProviderSpec] = &[
     &openai::OPENAI,
     &anthropic::ANTHROPIC,
+    &bedrock::BEDROCK,
     &gemini::GEMINI,
     &openrouter::OPENROUTER,
     &deepseek::DEEPSEEK,
@@ -96,7 +98,7 @@ mod tests {
 
     #[test]
     fn addresses_join_to_https_urls() {
-        for spec in ALL {
+        for spec in ALL.iter().copied() {
             assert!(
                 spec.base_url.starts_with("https://") && !spec.base_url.ends_with('/'),
                 "{}",

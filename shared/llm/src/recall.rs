@@ -194,7 +194,7 @@ pub(crate) fn wanted(request: &Request, dialect: Dialect, caps: &ModelCaps) -> V
 /// Whether the upstream does anything with reasoning or signatures of its own.
 fn takes_back(dialect: Dialect, caps: &ModelCaps) -> bool {
     let state = match dialect {
-        Dialect::AnthropicMessages => caps.thinking != ThinkingCaps::None,
+        Dialect::AnthropicMessages | Dialect::BedrockConverse => caps.thinking != ThinkingCaps::None,
         Dialect::OpenAiResponses => true,
         Dialect::Gemini | Dialect::OpenAiChat => caps.call_signatures != CallSignatures::Never,
         Dialect::OllamaChat => false,

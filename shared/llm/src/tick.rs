@@ -19,12 +19,12 @@ struct Tick {
     done: bool,
 }
 
-/// Whether the dialect's streams have room for an event of another name. Gemini's events have no names, and Ollama
-/// has no events.
+/// Whether the dialect's streams have room for an event of another name. Gemini's events have no names, Ollama has no
+/// events, and Bedrock no clients.
 pub const fn fits(dialect: Dialect) -> bool {
     match dialect {
         Dialect::OpenAiChat | Dialect::OpenAiResponses | Dialect::AnthropicMessages => true,
-        Dialect::Gemini | Dialect::OllamaChat => false,
+        Dialect::Gemini | Dialect::OllamaChat | Dialect::BedrockConverse => false,
     }
 }
 
@@ -65,7 +65,9 @@ fn ends(dialect: Dialect, frame: &[u8]) -> bool {
                     name.as_deref(),
                     Some("response.completed" | "response.incomplete" | "response.failed")
                 ),
-                Dialect::OpenAiChat | Dialect::Gemini | Dialect::OllamaChat => false,
+                Dialect::OpenAiChat | Dialect::Gemini | Dialect::OllamaChat | Dialect::BedrockConverse => {
+                    false
+                }
             }
         }
         Some(Frame::KeepAlive) | None => false,

@@ -165,6 +165,10 @@ impl Ask {
     }
 
     fn read_for(dialect: Dialect, address: Option<Address>, body: Bytes) -> Result<Self, DecodeError> {
+        if !dialect.is_for_clients() {
+            let message = format!("{dialect} is how providers are asked; ask the gateway in another dialect");
+            return Err(DecodeError::new(message));
+        }
         let head = Head::read(&body)?;
         let Address {
             model,

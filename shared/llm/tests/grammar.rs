@@ -22,6 +22,8 @@ pub enum End {
 
 type Verdict = Result<End, String>;
 
+const NOBODY: &str = "no client speaks it";
+
 /// Whether these bytes are a stream of the dialect. `usage` says whether an OpenAI client asked for usage.
 pub fn stream(dialect: Dialect, framing: Framing, usage: bool, bytes: &[u8]) -> Verdict {
     let verdict = match dialect {
@@ -30,6 +32,7 @@ pub fn stream(dialect: Dialect, framing: Framing, usage: bool, bytes: &[u8]) -> 
         Dialect::AnthropicMessages => anthropic_messages::stream(bytes),
         Dialect::Gemini => gemini::stream(bytes, framing),
         Dialect::OllamaChat => ollama_chat::stream(bytes),
+        Dialect::BedrockConverse => Err(NOBODY.to_owned()),
     };
     verdict.map_err(|why| {
         format!(
@@ -49,6 +52,7 @@ pub fn reply(dialect: Dialect, body: &[u8]) -> Result<(), String> {
         Dialect::AnthropicMessages => anthropic_messages::reply(&reply),
         Dialect::Gemini => gemini::reply(&reply),
         Dialect::OllamaChat => ollama_chat::reply(&reply),
+        Dialect::BedrockConverse => Err(NOBODY.to_owned()),
     };
     verdict.map_err(wrong)
 }

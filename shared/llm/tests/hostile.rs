@@ -39,7 +39,7 @@ pub fn requests(bytes: &[u8]) {
             continue;
         };
         ask.estimate_input_tokens();
-        for upstream in dialects() {
+        for upstream in upstreams() {
             let target = target(upstream);
             let Ok(call) = ask.call(&target) else {
                 continue;
@@ -48,7 +48,9 @@ pub fn requests(bytes: &[u8]) {
             assert_eq!(written, ask.call(&target).expect("it was just written").body());
             let json = serde_json::from_slice::<&RawValue>(&written);
             assert!(json.is_ok(), "{client} to {upstream}: {json:?}\n{written:?}");
-            if let Ok(read) = formats::of(upstream).decode_request(&written) {
+            if upstream.is_for_clients()
+                && let Ok(read) = formats::of(upstream).decode_request(&written)
+            {
                 drop(formats::of(upstream).encode_request(&read, &target, &mut Notes::default()));
             }
         }
@@ -58,8 +60,8 @@ pub fn requests(bytes: &[u8]) {
 /// An upstream's reply is understood or an error, whole and streamed, however it is cut; and its end is the end.
 pub fn replies(bytes: &[u8]) {
     let (size, bytes) = sized(bytes);
-    for upstream in dialects() {
-        let format = formats::of(upstream);
+    for upstream in upstreams() {
+        let format = formats::upstream(upstream);
         let at_once = decoded(upstream, bytes, bytes.len());
         let cut = decoded(upstream, bytes, size);
         assert_eq!(format!("{at_once:?}"), format!("{cut:?}"), "{upstream}");
@@ -76,7 +78,10 @@ pub fn replies(bytes: &[u8]) {
             let (status, _) = formats::of(client).encode_error(&shown);
             assert!((400..600).contains(&status), "{client}: {status}");
         }
-        let mut relay = format.relay(&seed());
+        if !upstream.is_for_clients() {
+            continue;
+        }
+        let mut relay = formats::of(upstream).relay(&seed());
         let (mut out, mut progress) = (Vec::new(), Progress::default());
         relay.push(Bytes::copy_from_slice(bytes), &mut out, &mut progress);
         relay.finish(&mut out, &mut progress);
@@ -106,7 +111,7 @@ fn read<C: Cut>(mut framer: Framer<C>, bytes: &[u8], size: usize) -> Vec<String>
 }
 
 fn decoded(upstream: Dialect, bytes: &[u8], size: usize) -> Vec<Event> {
-    let (mut decoder, mut events) = (formats::of(upstream).stream_decoder(), Vec::new());
+    let (mut decoder, mut events) = (formats::upstream(upstream).stream_decoder(), Vec::new());
     for chunk in bytes.chunks(size.max(1)) {
         decoder.push(chunk, &mut events);
     }
@@ -116,6 +121,10 @@ fn decoded(upstream: Dialect, bytes: &[u8], size: usize) -> Vec<Event> {
 
 fn dialects() -> impl Iterator<Item = Dialect> {
     formats::ALL.iter().map(|format| format.dialect())
+}
+
+fn upstreams() -> impl Iterator<Item = Dialect> {
+    formats::UPSTREAMS.iter().map(|format| format.dialect())
 }
 
 fn target(dialect: Dialect) -> Target {

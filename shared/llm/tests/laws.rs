@@ -7,12 +7,12 @@ pub mod upstream;
 use crate::grammar::{self, End};
 use crate::wire::question::{self, Feature};
 use crate::wire::turn::{calls, next_turn};
-use crate::wire::{ask, dialects, essence, pairs, pump, seed, target, understood, understood_whole};
+use crate::wire::{ask, asked, dialects, essence, pairs, pump, seed, target, understood, understood_whole};
 use bytes::Bytes;
 use llm::{Call, Dialect, ErrorKind, Framing, Progress, formats};
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use upstream::{Script, any_script};
+use upstream::{Script, any_script, bedrock_converse};
 
 fn call(client: Dialect, upstream: Dialect, stream: bool) -> Call {
     call_framed(client, upstream, stream, Framing::Native)
@@ -40,7 +40,17 @@ fn without_keep_alives(client: Dialect, stream: Vec<u8>) -> String {
 }
 
 /// The same stream as other servers, proxies and versions write it.
-fn variants(upstream: Dialect, stream: &str) -> Vec<String> {
+fn variants(upstream: Dialect, stream: &[u8]) -> Vec<Vec<u8>> {
+    match upstream {
+        Dialect::BedrockConverse => bedrock_converse::variants(stream),
+        _ => {
+            let texts = texts(upstream, &String::from_utf8_lossy(stream));
+            texts.into_iter().map(String::into_bytes).collect()
+        }
+    }
+}
+
+fn texts(upstream: Dialect, stream: &str) -> Vec<String> {
     if upstream == Dialect::OllamaChat {
         return vec![
             stream.replace('\n', "\r\n"),
@@ -86,11 +96,12 @@ proptest! {
     fn how_the_frames_are_written_changes_nothing(script in any_script()) {
         for (client, upstream) in pairs().filter(|(client, upstream)| client != upstream) {
             let call = call(client, upstream, true);
-            let plain = String::from_utf8(script.stream(upstream)).unwrap();
-            let expected = without_keep_alives(client, pump(&call, [plain.as_bytes()]).0);
+            let plain = script.stream(upstream);
+            let expected = without_keep_alives(client, pump(&call, [plain.as_slice()]).0);
             for variant in variants(upstream, &plain) {
-                let got = without_keep_alives(client, pump(&call, [variant.as_bytes()]).0);
-                prop_assert_eq!(&got, &expected, "{} <- {}:\n{}", client, upstream, variant);
+                let got = without_keep_alives(client, pump(&call, [variant.as_slice()]).0);
+                let shown = String::from_utf8_lossy(&variant);
+                prop_assert_eq!(&got, &expected, "{} <- {}:\n{}", client, upstream, shown);
             }
         }
     }
@@ -116,7 +127,7 @@ proptest! {
             let reply = unary.fold(script.stream(upstream).into(), &seed(), &mut Progress::default()).unwrap();
             let next = ask(client, false, Framing::Native, &next_turn(client, &reply));
             let sent = next.call(&target(upstream)).unwrap();
-            let sent = formats::of(upstream).decode_request(&sent.body()).unwrap();
+            let sent = asked(upstream, &sent.body()).unwrap();
             prop_assert_eq!(calls(&sent), script.calls(), "{} <- {}", client, upstream);
         }
     }
@@ -216,8 +227,8 @@ fn every_failure_reaches_every_client_in_its_own_envelope() {
             (503, 503),
             (401, 502),
         ] {
-            let error =
-                formats::of(upstream).decode_error(status, b"<html>sk-secret-key at api.vendor.com</html>");
+            let error = formats::upstream(upstream)
+                .decode_error(status, b"<html>sk-secret-key at api.vendor.com</html>");
             let (shown, body) = formats::of(client).encode_error(&error.public("req"));
             let body = String::from_utf8(body).unwrap();
             let value: Value = serde_json::from_str(&body).unwrap();
@@ -251,14 +262,16 @@ fn passthrough_of_a_reply_keeps_every_byte() {
 fn a_whole_reply_can_be_played_as_a_stream() {
     for (client, upstream) in pairs() {
         let script = Script::example();
-        let folded = call(upstream, upstream, false).fold(
-            script.stream(upstream).into(),
-            &seed(),
-            &mut Progress::default(),
-        );
+        let stream = script.stream(upstream).into();
+        let whole: Bytes = match upstream.is_for_clients() {
+            true => call(upstream, upstream, false)
+                .fold(stream, &seed(), &mut Progress::default())
+                .unwrap(),
+            false => script.reply(upstream).into(),
+        };
         let mut progress = Progress::default();
         let stream = call(client, upstream, true)
-            .replay(folded.unwrap(), &seed(), &mut progress)
+            .replay(whole, &seed(), &mut progress)
             .unwrap();
         assert_eq!(
             essence(&understood(client, &stream).unwrap()),
@@ -273,7 +286,7 @@ fn a_whole_reply_can_be_played_as_a_stream() {
 fn passthrough_keeps_what_the_gateway_does_not_know() {
     for dialect in dialects() {
         let stream = String::from_utf8(Script::example().stream(dialect)).unwrap();
-        for variant in variants(dialect, &stream) {
+        for variant in texts(dialect, &stream) {
             if variant.contains('\u{feff}') {
                 continue;
             }

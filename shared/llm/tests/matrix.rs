@@ -7,7 +7,9 @@ use crate::grammar;
 use crate::laws::upstream::{Script, Step};
 use crate::wire::question::{self, Feature, PNG};
 use crate::wire::turn::{calls, next_turn, parts};
-use crate::wire::{ask, dialects, essence, pump, seed, target_for, understood, understood_whole};
+use crate::wire::{
+    self, ask, dialects, essence, pump, seed, target_for, understood, understood_whole, upstreams,
+};
 use llm::request::{MediaSource, Output, Part, PartKind, Request, Role, ToolChoice};
 use llm::{Call, Dialect, Framing, Progress, Reply, Severity, Target, formats};
 use std::collections::BTreeSet;
@@ -77,12 +79,12 @@ dialect to every upstream's, whole and as a stream, and check what the upstream 
 Rows are clients, columns upstreams. A cell says **yes** where the feature arrives both ways, **by the
 gateway** where the upstream's API has no such field and the gateway does it to the answer, and **-** where one of the
 two dialects has no word for it. The models are gpt-5 (OpenAI Chat), gpt-5 (OpenAI Responses), claude-sonnet-4-5
-(Anthropic), gemini-2.5-flash (Gemini) and qwen3 (Ollama).
+(Anthropic), gemini-2.5-flash (Gemini), qwen3 (Ollama) and claude-sonnet-4-5 (Bedrock, which no client speaks).
 ";
 
 fn write_table(feature: Feature, table: &mut String, failures: &mut String) {
     let mut reasons = BTreeSet::new();
-    let columns: Vec<&str> = dialects().map(title).collect();
+    let columns: Vec<&str> = upstreams().map(title).collect();
     let _ = write!(
         table,
         "\n## {}\n\n| client | {} |\n|---|{}\n",
@@ -92,7 +94,7 @@ fn write_table(feature: Feature, table: &mut String, failures: &mut String) {
     );
     for client in dialects() {
         let _ = write!(table, "| {} |", title(client));
-        for upstream in dialects() {
+        for upstream in upstreams() {
             let trip = |stream| Trip {
                 feature,
                 client,
@@ -141,9 +143,7 @@ impl Trip {
         let call = ask
             .call(&target(upstream))
             .map_err(|error| format!("refused: {error}"))?;
-        let sent = formats::of(upstream)
-            .decode_request(&call.body())
-            .map_err(|error| error.to_string())?;
+        let sent = wire::asked(upstream, &call.body())?;
 
         if call.notes().count(Severity::Loss) > 0 {
             return Err(format!("something is lost: {:?}", call.notes()));
@@ -215,8 +215,7 @@ impl Trip {
         let call = next
             .call(&target(self.upstream))
             .map_err(|error| error.to_string())?;
-        let sent = formats::of(self.upstream).decode_request(&call.body());
-        let sent = sent.map_err(|error| error.to_string())?;
+        let sent = wire::asked(self.upstream, &call.body())?;
         let returned = parts(&sent).into_iter().any(|part| match part {
             PartKind::Reasoning {
                 opaque: Some(opaque), ..
@@ -241,6 +240,7 @@ fn title(dialect: Dialect) -> &'static str {
         Dialect::AnthropicMessages => "Anthropic",
         Dialect::Gemini => "Gemini",
         Dialect::OllamaChat => "Ollama",
+        Dialect::BedrockConverse => "Bedrock",
     }
 }
 
@@ -269,6 +269,7 @@ fn target(dialect: Dialect) -> Target {
         Dialect::AnthropicMessages => "claude-sonnet-4-5",
         Dialect::Gemini => "gemini-2.5-flash",
         Dialect::OllamaChat => "qwen3",
+        Dialect::BedrockConverse => "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
     };
     target_for(dialect, model)
 }

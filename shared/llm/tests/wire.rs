@@ -1,5 +1,6 @@
 //! The gateway between two dialects, without a network: what a client asks, what it gets back, what it sends next.
 
+mod converse;
 pub mod question;
 pub mod turn;
 
@@ -8,18 +9,34 @@ use bytes::Bytes;
 use llm::formats;
 use llm::reply::{Fold, ReplyPart};
 use llm::{
-    Address, Ask, Call, Dialect, Event, Framing, ModelCaps, Progress, Reply, ReplySeed, Target, UpstreamError,
+    Address, Ask, Call, Dialect, Event, Framing, ModelCaps, Progress, Reply, ReplySeed, Request, Target,
+    UpstreamError,
 };
 use serde_json::Value;
 
 /// Every pair of client and upstream that is registered.
 pub fn pairs() -> impl Iterator<Item = (Dialect, Dialect)> {
-    let upstreams = |client| dialects().map(move |upstream| (client, upstream));
+    let upstreams = |client| upstreams().map(move |upstream| (client, upstream));
     dialects().flat_map(upstreams)
 }
 
+/// The dialects of clients, which upstreams speak, too.
 pub fn dialects() -> impl Iterator<Item = Dialect> {
     formats::ALL.iter().map(|format| format.dialect())
+}
+
+pub fn upstreams() -> impl Iterator<Item = Dialect> {
+    formats::UPSTREAMS.iter().map(|format| format.dialect())
+}
+
+/// What an upstream understands of the body that it is sent.
+pub fn asked(upstream: Dialect, body: &[u8]) -> Result<Request, String> {
+    match upstream {
+        Dialect::BedrockConverse => converse::read(body),
+        _ => formats::of(upstream)
+            .decode_request(body)
+            .map_err(|error| error.to_string()),
+    }
 }
 
 /// A request as the gateway reads it; Gemini says in the address what others say in the body.

@@ -77,6 +77,15 @@ impl Snapshot {
         self.endpoint(name, "anthropic-compatible", url)
     }
 
+    /// The credential of a connection, as it travels.
+    pub fn credential(&self, id: &str, plain: &str) -> SealedSecret {
+        sealed(
+            &self.transport,
+            &format!("connection|{id}|credential"),
+            plain.as_bytes(),
+        )
+    }
+
     /// One more connection of an endpoint. Its credential is `sk-<id>`.
     pub fn account(self, endpoint: &str, id: &str, priority: i32) -> Self {
         self.account_with(endpoint, id, priority, |_| {})

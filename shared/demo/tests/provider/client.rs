@@ -71,6 +71,7 @@ pub fn question(dialect: Dialect, changes: Value) -> Value {
         Dialect::Anthropic => json!({"model": "demo", "messages": messages, "max_tokens": 500}),
         Dialect::Gemini => json!({"contents": [{"role": "user", "parts": [{"text": "Hi 🌍"}]}]}),
         Dialect::Ollama => json!({"model": "demo", "messages": messages, "stream": false}),
+        Dialect::Bedrock => json!({"messages": [{"role": "user", "content": [{"text": "Hi 🌍"}]}]}),
     };
     for (name, value) in changes.as_object().unwrap() {
         body[name] = value.clone();
@@ -95,6 +96,13 @@ pub async fn gemini(simulator: &Simulator, method: &str, changes: Value) -> Answ
 pub async fn ollama(simulator: &Simulator, changes: Value) -> Answer {
     let body = question(Dialect::Ollama, changes).to_string();
     send(simulator, "POST /api/chat HTTP/1.1", &body).await
+}
+
+/// The operation is `converse` or `converse-stream`.
+pub async fn bedrock(simulator: &Simulator, operation: &str, changes: Value) -> Answer {
+    let body = question(Dialect::Bedrock, changes).to_string();
+    let head = format!("POST /model/a.demo-v1%3A0/{operation} HTTP/1.1\r\nauthorization: Bearer key");
+    send(simulator, &head, &body).await
 }
 
 pub async fn openai(simulator: &Simulator, changes: Value) -> Answer {

@@ -8,6 +8,7 @@
 )]
 
 mod anthropic;
+mod bedrock;
 mod bill;
 mod client;
 mod gemini;

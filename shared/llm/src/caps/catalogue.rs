@@ -3,8 +3,12 @@
 //! Rules apply in order, general before special, so that a new generation inherits from its family. Sources: the
 //! vendors' model pages and the deprecation notes of their APIs.
 
-use super::{CallSignatures, EchoReasoning, MaxTokensKey, ModelCaps, ThinkingCaps, WireName};
-use crate::dialect::Dialect::{self, AnthropicMessages, Gemini, OllamaChat, OpenAiChat, OpenAiResponses};
+use super::{
+    CacheMarks, CallSignatures, EchoReasoning, MaxTokensKey, ModelCaps, ModelFields, ThinkingCaps, WireName,
+};
+use crate::dialect::Dialect::{
+    self, AnthropicMessages, BedrockConverse, Gemini, OllamaChat, OpenAiChat, OpenAiResponses,
+};
 use crate::request::SystemRole;
 
 type Refine = fn(&mut ModelCaps);
@@ -184,16 +188,67 @@ const RULES: &[(Dialect, &str, Refine)] = &[
     (OpenAiChat, "magistral-", mistral),
     (OpenAiChat, "devstral-", mistral),
     (OpenAiChat, "pixtral-", mistral),
+    // models of several vendors behind one API; what Anthropic's own can do is known from above
+    (BedrockConverse, "claude-", |caps| {
+        caps.model_fields = ModelFields::Anthropic;
+        caps.cache_marks = CacheMarks::CacheControl;
+    }),
+    (BedrockConverse, "claude-3", |caps| {
+        caps.cache_marks = CacheMarks::None
+    }),
+    (BedrockConverse, "claude-3-5-haiku", |caps| {
+        caps.cache_marks = CacheMarks::CacheControl
+    }),
+    (BedrockConverse, "claude-3-7", |caps| {
+        caps.cache_marks = CacheMarks::CacheControl
+    }),
+    // here structured output came with the generation after it
+    (BedrockConverse, "claude-opus-4-1", |caps| {
+        caps.json_schema = false
+    }),
+    (BedrockConverse, "nova-", |caps| {
+        caps.model_fields = ModelFields::Nova
+    }),
+    (BedrockConverse, "gpt-oss", |caps| {
+        caps.model_fields = ModelFields::OpenAi;
+        caps.thinking = ThinkingCaps::Effort(O_SERIES);
+    }),
 ];
+
+/// Whose models have a name of their own behind the vendor's in an id of Bedrock: `us.anthropic.claude-…`.
+const BEDROCK_VENDORS: [&str; 3] = ["anthropic.", "amazon.", "openai."];
 
 /// Applies every rule whose prefix the model's own name has.
 pub(super) fn refine(caps: &mut ModelCaps, dialect: Dialect, model: &str) {
     let name = model.rsplit('/').next().unwrap_or(model).to_ascii_lowercase();
+    let name = match dialect {
+        BedrockConverse => without_vendor(&name),
+        _ => &name,
+    };
+    if dialect == BedrockConverse && name.starts_with("claude-") {
+        let own = ModelCaps::of(AnthropicMessages, name);
+        *caps = ModelCaps {
+            max_output: own.max_output,
+            sampling_ok: own.sampling_ok,
+            temp_and_top_p_ok: own.temp_and_top_p_ok,
+            thinking: own.thinking,
+            json_schema: own.json_schema,
+            prefill: own.prefill,
+            ..caps.clone()
+        };
+    }
     for (rule_dialect, prefix, rule) in RULES {
         if *rule_dialect == dialect && name.starts_with(prefix) {
             rule(caps);
         }
     }
+}
+
+/// Without the geography of an inference profile, too.
+fn without_vendor(name: &str) -> &str {
+    let vendor = |vendor: &&str| name.find(*vendor).map(|at| at + vendor.len());
+    let start = BEDROCK_VENDORS.iter().find_map(vendor);
+    start.map_or(name, |start| &name[start..])
 }
 
 /// Temperature and top_p exclude each other; structured output is native.
@@ -294,6 +349,35 @@ mod tests {
             ModelCaps::of(OpenAiChat, "gpt-5-mini")
         );
         assert!(!ModelCaps::of(OpenAiChat, "gpt-5-mini").sampling_ok);
+    }
+
+    #[test]
+    fn a_claude_thinks_the_same_whoever_serves_it() {
+        for (id, own) in [
+            ("anthropic.claude-3-5-sonnet-20240620-v1:0", "claude-3-5-sonnet"),
+            (
+                "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
+                "claude-sonnet-4-5",
+            ),
+            (
+                "arn:aws:bedrock:us-east-1::foundation-model/anthropic.claude-opus-4-7",
+                "claude-opus-4-7",
+            ),
+            ("global.anthropic.claude-next-9-v1:0", "claude-next-9"),
+        ] {
+            let (here, there) = (
+                ModelCaps::of(BedrockConverse, id),
+                ModelCaps::of(AnthropicMessages, own),
+            );
+            assert_eq!(here.thinking, there.thinking, "{id}");
+            assert_eq!(here.max_output, there.max_output, "{id}");
+            assert_eq!(here.model_fields, ModelFields::Anthropic, "{id}");
+            assert_eq!(here.tool_name, WireName::UpTo(64), "{id}");
+        }
+        let other = ModelCaps::of(BedrockConverse, "us.meta.llama4-scout-17b-instruct-v1:0");
+        assert_eq!(other, ModelCaps::BEDROCK_CONVERSE);
+        let nova = ModelCaps::of(BedrockConverse, "eu.amazon.nova-pro-v1:0");
+        assert_eq!(nova.model_fields, ModelFields::Nova);
     }
 
     #[test]

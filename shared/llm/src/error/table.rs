@@ -1,5 +1,7 @@
 //! Which status, type and code a kind of error has in each dialect.
 //!
+//! Whoever speaks a dialect that no client speaks is answered in OpenAI's words.
+//!
 //! An upstream's 401 or 403 never becomes the client's: SDKs would drop the client's own, perfectly good key.
 
 use crate::dialect::Dialect;
@@ -25,7 +27,10 @@ impl ErrorKind {
         match dialect {
             // what a client did to itself is not the server's timeout
             Dialect::OllamaChat if matches!(self, Self::Cancelled) => 499,
-            Dialect::OpenAiChat | Dialect::OpenAiResponses | Dialect::OllamaChat => self.row().openai.0,
+            Dialect::OpenAiChat
+            | Dialect::OpenAiResponses
+            | Dialect::OllamaChat
+            | Dialect::BedrockConverse => self.row().openai.0,
             Dialect::Gemini => self.google().0,
             Dialect::AnthropicMessages => self.row().anthropic.0,
         }
@@ -34,7 +39,10 @@ impl ErrorKind {
     /// The `type` inside the dialect's envelope.
     pub const fn error_type(self, dialect: Dialect) -> &'static str {
         match dialect {
-            Dialect::OpenAiChat | Dialect::OpenAiResponses | Dialect::OllamaChat => self.row().openai.1,
+            Dialect::OpenAiChat
+            | Dialect::OpenAiResponses
+            | Dialect::OllamaChat
+            | Dialect::BedrockConverse => self.row().openai.1,
             Dialect::Gemini => self.google().1,
             Dialect::AnthropicMessages => self.row().anthropic.1,
         }
@@ -43,7 +51,7 @@ impl ErrorKind {
     /// The `code` inside the dialect's envelope, where it has one.
     pub const fn code(self, dialect: Dialect) -> Option<&'static str> {
         match dialect {
-            Dialect::OpenAiChat | Dialect::OpenAiResponses => self.row().openai.2,
+            Dialect::OpenAiChat | Dialect::OpenAiResponses | Dialect::BedrockConverse => self.row().openai.2,
             Dialect::AnthropicMessages | Dialect::Gemini | Dialect::OllamaChat => None,
         }
     }

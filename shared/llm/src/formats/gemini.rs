@@ -31,7 +31,7 @@ use crate::caps::CallSignatures;
 use crate::dialect::Dialect;
 use crate::error::{DecodeError, EncodeError, PublicError, UpstreamError, classify};
 use crate::event::Event;
-use crate::format::{Format, Framing, Relay, ReplySeed, StreamDecoder, StreamEncoder};
+use crate::format::{Format, Framing, Relay, ReplySeed, StreamDecoder, StreamEncoder, Upstream};
 use crate::head::Head;
 use crate::note::Notes;
 use crate::relay::FrameRelay;
@@ -46,13 +46,9 @@ pub struct Gemini;
 
 // === impl Gemini ===
 
-impl Format for Gemini {
+impl Upstream for Gemini {
     fn dialect(&self) -> Dialect {
         Dialect::Gemini
-    }
-
-    fn decode_request(&self, body: &[u8]) -> Result<Request, DecodeError> {
-        request_decode::decode(body)
     }
 
     fn encode_request(
@@ -62,6 +58,24 @@ impl Format for Gemini {
         notes: &mut Notes,
     ) -> Result<Vec<u8>, EncodeError> {
         request_encode::encode(request, target, notes)
+    }
+
+    fn decode_reply(&self, body: &[u8]) -> Result<Vec<Event>, UpstreamError> {
+        reply::decode(body)
+    }
+
+    fn stream_decoder(&self) -> Box<dyn StreamDecoder> {
+        Box::new(stream_decode::Decoder::default())
+    }
+
+    fn decode_error(&self, status: u16, body: &[u8]) -> UpstreamError {
+        classify(status, body)
+    }
+}
+
+impl Format for Gemini {
+    fn decode_request(&self, body: &[u8]) -> Result<Request, DecodeError> {
+        request_decode::decode(body)
     }
 
     /// The model is in the address, so nothing of the body is the gateway's.
@@ -92,16 +106,8 @@ impl Format for Gemini {
         head.with(&[("contents", &contents)])
     }
 
-    fn decode_reply(&self, body: &[u8]) -> Result<Vec<Event>, UpstreamError> {
-        reply::decode(body)
-    }
-
     fn encode_reply(&self, reply: &Reply, seed: &ReplySeed) -> Vec<u8> {
         reply::encode(reply, seed)
-    }
-
-    fn stream_decoder(&self) -> Box<dyn StreamDecoder> {
-        Box::new(stream_decode::Decoder::default())
     }
 
     fn stream_encoder(&self, seed: &ReplySeed) -> Box<dyn StreamEncoder> {
@@ -113,10 +119,6 @@ impl Format for Gemini {
             Framing::Native => Box::new(FrameRelay::new(relay::StreamTap::default())),
             Framing::JsonArray => Box::new(relay::ArrayRelay::default()),
         }
-    }
-
-    fn decode_error(&self, status: u16, body: &[u8]) -> UpstreamError {
-        classify(status, body)
     }
 
     fn encode_error(&self, error: &PublicError) -> (u16, Vec<u8>) {

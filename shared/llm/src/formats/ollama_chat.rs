@@ -24,7 +24,7 @@ use self::stream_encode::LineEncoder;
 use crate::dialect::Dialect;
 use crate::error::{DecodeError, EncodeError, PublicError, UpstreamError, classify};
 use crate::event::Event;
-use crate::format::{Format, Framing, Relay, ReplySeed, StreamDecoder, StreamEncoder, StreamWire};
+use crate::format::{Format, Framing, Relay, ReplySeed, StreamDecoder, StreamEncoder, StreamWire, Upstream};
 use crate::head::Head;
 use crate::note::Notes;
 use crate::relay::FrameRelay;
@@ -37,13 +37,9 @@ use serde_json::Value;
 #[derive(Debug)]
 pub struct OllamaChat;
 
-impl Format for OllamaChat {
+impl Upstream for OllamaChat {
     fn dialect(&self) -> Dialect {
         Dialect::OllamaChat
-    }
-
-    fn decode_request(&self, body: &[u8]) -> Result<Request, DecodeError> {
-        request_decode::decode(body)
     }
 
     fn encode_request(
@@ -55,21 +51,35 @@ impl Format for OllamaChat {
         request_encode::encode(request, target, notes)
     }
 
+    fn decode_reply(&self, body: &[u8]) -> Result<Vec<Event>, UpstreamError> {
+        reply::decode(body)
+    }
+
+    fn stream_decoder(&self) -> Box<dyn StreamDecoder> {
+        Box::new(LineDecoder::default())
+    }
+
+    fn decode_error(&self, status: u16, body: &[u8]) -> UpstreamError {
+        classify(status, body)
+    }
+
+    fn streams_as(&self) -> StreamWire {
+        StreamWire::Lines
+    }
+}
+
+impl Format for OllamaChat {
+    fn decode_request(&self, body: &[u8]) -> Result<Request, DecodeError> {
+        request_decode::decode(body)
+    }
+
     fn patch_request(&self, body: &Bytes, target: &Target) -> Result<Bytes, DecodeError> {
         let model = Value::from(target.model.as_str()).to_string();
         Ok(Head::read(body)?.with(&[("model", &model)]))
     }
 
-    fn decode_reply(&self, body: &[u8]) -> Result<Vec<Event>, UpstreamError> {
-        reply::decode(body)
-    }
-
     fn encode_reply(&self, reply: &Reply, seed: &ReplySeed) -> Vec<u8> {
         reply::encode(reply, seed)
-    }
-
-    fn stream_decoder(&self) -> Box<dyn StreamDecoder> {
-        Box::new(LineDecoder::default())
     }
 
     fn stream_encoder(&self, seed: &ReplySeed) -> Box<dyn StreamEncoder> {
@@ -80,19 +90,11 @@ impl Format for OllamaChat {
         Box::new(FrameRelay::lines(LineTap))
     }
 
-    fn decode_error(&self, status: u16, body: &[u8]) -> UpstreamError {
-        classify(status, body)
-    }
-
     fn encode_error(&self, error: &PublicError) -> (u16, Vec<u8>) {
         error::encode(error)
     }
 
     fn stream_content_type(&self, _: Framing) -> &'static str {
         "application/x-ndjson"
-    }
-
-    fn streams_as(&self) -> StreamWire {
-        StreamWire::Lines
     }
 }

@@ -31,7 +31,7 @@ use self::stream_encode::ChunkEncoder;
 use crate::dialect::Dialect;
 use crate::error::{DecodeError, EncodeError, PublicError, UpstreamError, classify};
 use crate::event::Event;
-use crate::format::{self, Format, Framing, Relay, ReplySeed, StreamDecoder, StreamEncoder};
+use crate::format::{self, Format, Framing, Relay, ReplySeed, StreamDecoder, StreamEncoder, Upstream};
 use crate::note::Notes;
 use crate::relay::FrameRelay;
 use crate::reply::Reply;
@@ -42,13 +42,9 @@ use bytes::Bytes;
 #[derive(Debug)]
 pub struct OpenAiChat;
 
-impl Format for OpenAiChat {
+impl Upstream for OpenAiChat {
     fn dialect(&self) -> Dialect {
         Dialect::OpenAiChat
-    }
-
-    fn decode_request(&self, body: &[u8]) -> Result<Request, DecodeError> {
-        request_decode::decode(body)
     }
 
     fn encode_request(
@@ -60,12 +56,26 @@ impl Format for OpenAiChat {
         request_encode::encode(request, target, notes)
     }
 
-    fn patch_request(&self, body: &Bytes, target: &Target) -> Result<Bytes, DecodeError> {
-        relay::patch(body, target)
-    }
-
     fn decode_reply(&self, body: &[u8]) -> Result<Vec<Event>, UpstreamError> {
         reply::decode(body)
+    }
+
+    fn stream_decoder(&self) -> Box<dyn StreamDecoder> {
+        Box::new(ChunkDecoder::default())
+    }
+
+    fn decode_error(&self, status: u16, body: &[u8]) -> UpstreamError {
+        classify(status, body)
+    }
+}
+
+impl Format for OpenAiChat {
+    fn decode_request(&self, body: &[u8]) -> Result<Request, DecodeError> {
+        request_decode::decode(body)
+    }
+
+    fn patch_request(&self, body: &Bytes, target: &Target) -> Result<Bytes, DecodeError> {
+        relay::patch(body, target)
     }
 
     fn observe_reply(&self, body: &[u8], progress: &mut Progress) -> Result<(), UpstreamError> {
@@ -79,20 +89,12 @@ impl Format for OpenAiChat {
         reply::encode(reply, seed)
     }
 
-    fn stream_decoder(&self) -> Box<dyn StreamDecoder> {
-        Box::new(ChunkDecoder::default())
-    }
-
     fn stream_encoder(&self, seed: &ReplySeed) -> Box<dyn StreamEncoder> {
         Box::new(ChunkEncoder::new(seed))
     }
 
     fn relay(&self, seed: &ReplySeed) -> Box<dyn Relay> {
         Box::new(FrameRelay::new(ChunkTap::new(seed.injected_usage)))
-    }
-
-    fn decode_error(&self, status: u16, body: &[u8]) -> UpstreamError {
-        classify(status, body)
     }
 
     fn encode_error(&self, error: &PublicError) -> (u16, Vec<u8>) {

@@ -27,7 +27,7 @@ use self::stream_encode::EventEncoder;
 use crate::dialect::Dialect;
 use crate::error::{DecodeError, EncodeError, PublicError, UpstreamError, classify};
 use crate::event::Event;
-use crate::format::{Format, Framing, Relay, ReplySeed, StreamDecoder, StreamEncoder};
+use crate::format::{Format, Framing, Relay, ReplySeed, StreamDecoder, StreamEncoder, Upstream};
 use crate::note::Notes;
 use crate::relay::FrameRelay;
 use crate::reply::Reply;
@@ -39,13 +39,9 @@ use bytes::Bytes;
 #[derive(Debug)]
 pub struct OpenAiResponses;
 
-impl Format for OpenAiResponses {
+impl Upstream for OpenAiResponses {
     fn dialect(&self) -> Dialect {
         Dialect::OpenAiResponses
-    }
-
-    fn decode_request(&self, body: &[u8]) -> Result<Request, DecodeError> {
-        request_decode::decode(body)
     }
 
     fn encode_request(
@@ -57,28 +53,12 @@ impl Format for OpenAiResponses {
         request_encode::encode(request, target, notes)
     }
 
-    fn patch_request(&self, body: &Bytes, target: &Target) -> Result<Bytes, DecodeError> {
-        relay::patch(body, target)
-    }
-
     fn decode_reply(&self, body: &[u8]) -> Result<Vec<Event>, UpstreamError> {
         reply::decode(body)
     }
 
-    fn encode_reply(&self, reply: &Reply, seed: &ReplySeed) -> Vec<u8> {
-        reply::encode(reply, seed)
-    }
-
     fn stream_decoder(&self) -> Box<dyn StreamDecoder> {
         Box::new(EventDecoder::default())
-    }
-
-    fn stream_encoder(&self, seed: &ReplySeed) -> Box<dyn StreamEncoder> {
-        Box::new(EventEncoder::new(seed))
-    }
-
-    fn relay(&self, _seed: &ReplySeed) -> Box<dyn Relay> {
-        Box::new(FrameRelay::new(EventTap::default()))
     }
 
     fn without_refused_reasoning(&self, body: &Bytes, refusal: &UpstreamError) -> Option<Bytes> {
@@ -91,6 +71,28 @@ impl Format for OpenAiResponses {
 
     fn decode_error(&self, status: u16, body: &[u8]) -> UpstreamError {
         classify(status, body)
+    }
+}
+
+impl Format for OpenAiResponses {
+    fn decode_request(&self, body: &[u8]) -> Result<Request, DecodeError> {
+        request_decode::decode(body)
+    }
+
+    fn patch_request(&self, body: &Bytes, target: &Target) -> Result<Bytes, DecodeError> {
+        relay::patch(body, target)
+    }
+
+    fn encode_reply(&self, reply: &Reply, seed: &ReplySeed) -> Vec<u8> {
+        reply::encode(reply, seed)
+    }
+
+    fn stream_encoder(&self, seed: &ReplySeed) -> Box<dyn StreamEncoder> {
+        Box::new(EventEncoder::new(seed))
+    }
+
+    fn relay(&self, _seed: &ReplySeed) -> Box<dyn Relay> {
+        Box::new(FrameRelay::new(EventTap::default()))
     }
 
     fn encode_error(&self, error: &PublicError) -> (u16, Vec<u8>) {

@@ -54,6 +54,8 @@ pub(crate) fn spliced(cap: u64, body: &Bytes, target: &Target) -> Result<Bytes, 
             nested(cap, &head, &names, &fields, &mut root, &mut splice);
         }
         Dialect::OllamaChat => nested(cap, &head, &["options"], &["num_predict"], &mut root, &mut splice),
+        // no client's bytes are passed on to it
+        Dialect::BedrockConverse => {}
     }
     root.finish(&mut splice);
     Ok(splice.into_bytes())
@@ -86,6 +88,7 @@ pub(crate) fn asked(dialect: Dialect, body: &[u8]) -> (Option<u64>, u64) {
             inner(&["options"]).and_then(|inner| first(&inner, &["num_predict"])),
             None,
         ),
+        Dialect::BedrockConverse => (None, None),
     };
     (longest, choices.unwrap_or(1).max(1))
 }

@@ -52,6 +52,8 @@ impl Prompt {
             Dialect::AnthropicMessages => self.prepend_member("system", head, root, splice),
             Dialect::OpenAiResponses => self.prepend_member("instructions", head, root, splice),
             Dialect::Gemini => self.prepend_part(head, root, splice),
+            // no client's bytes are passed on to it
+            Dialect::BedrockConverse => {}
         }
     }
 

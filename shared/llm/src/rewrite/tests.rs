@@ -82,6 +82,7 @@ fn user(dialect: Dialect) -> Value {
         Dialect::OpenAiChat | Dialect::OllamaChat => {
             json!({"model": "m", "messages": [{"role": "user", "content": "hi"}]})
         }
+        Dialect::BedrockConverse => panic!("no client speaks it"),
     }
 }
 
@@ -238,6 +239,7 @@ fn asking(dialect: Dialect) -> Value {
             json!({"thinkingConfig": {"thinkingBudget": 9000}, "topK": 4}),
         ),
         Dialect::OllamaChat => ("think", json!(true)),
+        Dialect::BedrockConverse => panic!("no client speaks it"),
     };
     body[name] = value;
     body

@@ -113,6 +113,8 @@ impl Thinking {
                 let think = encoded.as_ref().and_then(|encoded| encoded.body.get("think"));
                 put(root, "think", think);
             }
+            // no client's bytes are passed on to it
+            Dialect::BedrockConverse => {}
         }
     }
 
@@ -125,7 +127,7 @@ impl Thinking {
         self.apply(&mut request, &target.caps);
         let mut notes = Notes::default();
         normalise(&mut request, target, &mut notes).ok()?;
-        let body = formats::of(target.dialect)
+        let body = formats::upstream(target.dialect)
             .encode_request(&request, target, &mut notes)
             .ok()?;
         let body = serde_json::from_slice(&body).ok()?;

@@ -63,6 +63,7 @@ impl Chance {
                 temperature: inside(&["options"], "temperature"),
                 choices: None,
             },
+            Dialect::BedrockConverse => Self::default(),
         }
     }
 }

@@ -6,7 +6,7 @@ use super::{Ask, CallError, Progress, Pump, Target};
 use crate::dialect::Dialect;
 use crate::error::UpstreamError;
 use crate::event::{Event, EventKind};
-use crate::format::{Format, Framing, ReplySeed};
+use crate::format::{Format, Framing, ReplySeed, Upstream};
 use crate::formats;
 use crate::guard::Mask;
 use crate::head::Head;
@@ -48,7 +48,7 @@ pub struct Call {
 
 impl Call {
     pub(super) fn new(ask: &Ask, target: &Target, fetched: &Fetched) -> Result<Self, CallError> {
-        let upstream = formats::of(target.dialect);
+        let upstream = formats::upstream(target.dialect);
         let mut call = Self {
             kind: ask.kind,
             client: ask.dialect,
@@ -77,13 +77,13 @@ impl Call {
             if let Some(cap) = ask.cap {
                 body = cap::spliced(cap, &body, target)?;
             }
-            call.body = upstream.patch_request(&body, target)?;
+            call.body = call.client().patch_request(&body, target)?;
             if call.mask.changes() {
                 // a reply that is written anew may have to repeat some of it
                 call.request = ask.shared_request().ok().cloned();
             }
             let body = std::mem::take(&mut call.body);
-            call.body = upstream.mend_request(body, target, &mut call.notes);
+            call.body = call.client().mend_request(body, target, &mut call.notes);
             return Ok(call);
         }
         let own = ask.shared_request()?;
@@ -222,7 +222,7 @@ impl Call {
             return Ok(self.kind.named(body, &seed.model));
         }
         if self.relays() {
-            self.upstream().observe_reply(&body, progress)?;
+            self.client().observe_reply(&body, progress)?;
             if self.mask.is_on() {
                 self.viewed(self.upstream().decode_reply(&body)?, progress);
             }
@@ -324,8 +324,8 @@ impl Call {
         formats::of(self.client)
     }
 
-    fn upstream(&self) -> &'static dyn Format {
-        formats::of(self.upstream)
+    fn upstream(&self) -> &'static dyn Upstream {
+        formats::upstream(self.upstream)
     }
 }
 

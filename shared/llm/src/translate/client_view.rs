@@ -164,7 +164,10 @@ fn shows(client: Dialect, media: &Media) -> bool {
     match client {
         Dialect::Gemini => true,
         Dialect::OpenAiChat => media.mime.starts_with("image/"),
-        Dialect::OpenAiResponses | Dialect::AnthropicMessages | Dialect::OllamaChat => false,
+        Dialect::OpenAiResponses
+        | Dialect::AnthropicMessages
+        | Dialect::OllamaChat
+        | Dialect::BedrockConverse => false,
     }
 }
 

@@ -33,6 +33,7 @@ impl Ask {
             Dialect::OpenAiChat | Dialect::AnthropicMessages | Dialect::OllamaChat => ("messages", "content"),
             Dialect::OpenAiResponses => ("input", "content"),
             Dialect::Gemini => ("contents", "parts"),
+            Dialect::BedrockConverse => return None,
         };
         let text = match members.get_mut(turns)? {
             Value::String(text) if self.dialect == Dialect::OpenAiResponses => mem::take(text),

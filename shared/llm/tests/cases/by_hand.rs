@@ -5,7 +5,9 @@ use crate::grammar::{self, End};
 use crate::laws::upstream::{Script, Step};
 use crate::wire::question::{self, Feature};
 use crate::wire::turn::next_turn;
-use crate::wire::{ask, dialects, essence, pairs, pump, seed, streamed, target, target_for, understood};
+use crate::wire::{
+    ask, asked, dialects, essence, pairs, pump, seed, streamed, target, target_for, understood,
+};
 use Dialect::{AnthropicMessages, Gemini, OllamaChat, OpenAiChat, OpenAiResponses};
 use bytes::Bytes;
 use llm::{Ask, Call, Dialect, ErrorKind, Framing, Progress, formats};
@@ -175,9 +177,7 @@ fn t035_long_and_dotted_tool_names_fit_the_target_and_come_back() {
         (OpenAiChat, Gemini, &body),
         (AnthropicMessages, OpenAiChat, &of_anthropic),
     ] {
-        let asked = formats::of(upstream)
-            .decode_request(&call_of(client, upstream, true, body).body())
-            .unwrap();
+        let asked = asked(upstream, &call_of(client, upstream, true, body).body()).unwrap();
         let step = Step::Call {
             name: asked.tools[1].name.clone(),
             arguments: vec!["{}".to_owned()],
@@ -430,7 +430,7 @@ fn t112_upstream_errors_of_every_kind_reach_every_client() {
     let quota = r#"[{"error":{"code":429,"message":"quota","status":"RESOURCE_EXHAUSTED","details":[{"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"38s"}]}}]"#;
     for (client, upstream) in pairs() {
         let shown = |status: u16, body: &str| {
-            let error = formats::of(upstream).decode_error(status, body.as_bytes());
+            let error = formats::upstream(upstream).decode_error(status, body.as_bytes());
             let (status, body) = formats::of(client).encode_error(&error.public("id"));
             (error, status, String::from_utf8(body).unwrap())
         };

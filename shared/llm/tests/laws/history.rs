@@ -2,7 +2,7 @@
 
 use crate::wire::question::{self, Feature};
 use crate::wire::turn::{self, parts};
-use crate::wire::{ask, dialects, target};
+use crate::wire::{ask, asked, dialects, target, upstreams};
 use llm::request::{PartKind, ToolCall};
 use llm::{Dialect, Framing, Notes, formats};
 use proptest::prelude::*;
@@ -19,7 +19,7 @@ proptest! {
     ) {
         let ids: Vec<String> = ids.into_iter().collect();
         let body = history(&ids, &name);
-        for upstream in dialects() {
+        for upstream in upstreams() {
             let ask = ask(Dialect::OpenAiChat, false, Framing::Native, &body);
             // a client's own dialect is forwarded as it is
             if upstream == Dialect::OpenAiChat {
@@ -27,7 +27,7 @@ proptest! {
             }
             let sent = ask.call(&target(upstream)).unwrap().body();
             prop_assert_eq!(&sent, &ask.call(&target(upstream)).unwrap().body());
-            let sent = formats::of(upstream).decode_request(&sent).unwrap();
+            let sent = asked(upstream, &sent).unwrap();
             let calls: Vec<&ToolCall> = parts(&sent)
                 .into_iter()
                 .filter_map(|part| match part {
@@ -49,7 +49,7 @@ proptest! {
 
 #[test]
 fn a_long_conversation_is_sent_with_the_same_prefix_every_time() {
-    for upstream in dialects().filter(|upstream| *upstream != Dialect::OpenAiChat) {
+    for upstream in upstreams().filter(|upstream| *upstream != Dialect::OpenAiChat) {
         let mut earlier: Option<String> = None;
         for turns in 1..=30 {
             let body = conversation(turns);
@@ -155,7 +155,13 @@ fn prefix(upstream: Dialect, body: &[u8]) -> String {
         Dialect::Gemini => "contents",
         _ => "messages",
     };
-    let before = ["tools", "system", "instructions", "systemInstruction"];
+    let before = [
+        "tools",
+        "toolConfig",
+        "system",
+        "instructions",
+        "systemInstruction",
+    ];
     let before = before
         .iter()
         .filter_map(|key| body.get(*key))
@@ -179,6 +185,7 @@ fn fits(upstream: Dialect, id: &str, name: &str) -> bool {
             let first = |c: char| c.is_ascii_alphabetic() || c == '_';
             word(name, 64, &['_', '-', '.', ':']) && name.starts_with(first)
         }
+        Dialect::BedrockConverse => word(id, 64, &['_', '-']) && word(name, 64, &['_', '-']),
         Dialect::OllamaChat => !name.is_empty(),
     }
 }

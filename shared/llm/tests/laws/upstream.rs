@@ -1,6 +1,7 @@
 //! Upstream streams as the vendors write them, from one script of what a model says.
 
 mod anthropic_messages;
+pub mod bedrock_converse;
 mod gemini;
 mod ollama_chat;
 mod openai_chat;
@@ -153,7 +154,7 @@ impl Script {
     }
 
     pub fn stream(&self, dialect: Dialect) -> Vec<u8> {
-        self.frames(dialect).concat().into_bytes()
+        self.frames(dialect).concat()
     }
 
     /// The same reply in one body.
@@ -164,6 +165,7 @@ impl Script {
             Dialect::AnthropicMessages => anthropic_messages::reply(self),
             Dialect::Gemini => gemini::reply(self),
             Dialect::OllamaChat => ollama_chat::reply(self),
+            Dialect::BedrockConverse => bedrock_converse::reply(self),
         };
         reply.to_string().into_bytes()
     }
@@ -176,25 +178,37 @@ impl Script {
             Dialect::AnthropicMessages => "stop_reason\":\"",
             Dialect::Gemini => "finishReason\":\"",
             Dialect::OllamaChat => "\"done\":true",
+            Dialect::BedrockConverse => "stopReason\":\"",
         };
         let frames = self.frames(dialect);
-        let last = frames.iter().position(|frame| frame.contains(word));
+        let has_word = |frame: &Vec<u8>| String::from_utf8_lossy(frame).contains(word);
+        let last = frames.iter().position(has_word);
         let last = last.expect("every script comes to an end");
         frames[..last].concat().len() + "{".len()
     }
 
-    fn frames(&self, dialect: Dialect) -> Vec<String> {
-        match dialect {
+    fn frames(&self, dialect: Dialect) -> Vec<Vec<u8>> {
+        let texts = match dialect {
             Dialect::OpenAiChat => openai_chat::frames(self),
             Dialect::OpenAiResponses => openai_responses::frames(self),
             Dialect::AnthropicMessages => anthropic_messages::frames(self),
             Dialect::Gemini => gemini::frames(self),
             Dialect::OllamaChat => ollama_chat::frames(self),
-        }
+            Dialect::BedrockConverse => return bedrock_converse::frames(self),
+        };
+        texts.into_iter().map(String::into_bytes).collect()
     }
 
     fn has_calls(&self) -> bool {
         self.steps.iter().any(|step| matches!(step, Step::Call { .. }))
+    }
+}
+
+/// The same stream with another text in its events.
+pub fn rewritten(upstream: Dialect, stream: &[u8], text: impl Fn(&str) -> String) -> Vec<u8> {
+    match upstream {
+        Dialect::BedrockConverse => bedrock_converse::rewritten(stream, text),
+        _ => text(&String::from_utf8_lossy(stream)).into_bytes(),
     }
 }
 

@@ -54,6 +54,8 @@ pub fn body(client: Dialect, feature: Feature, stream: bool) -> Value {
         Dialect::AnthropicMessages => anthropic_messages::body(feature),
         Dialect::Gemini => return gemini::body(feature),
         Dialect::OllamaChat => ollama_chat::body(feature),
+        // nobody asks in it
+        Dialect::BedrockConverse => return Value::Null,
     };
     body["model"] = json!("m");
     body["stream"] = json!(stream);

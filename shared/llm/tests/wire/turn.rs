@@ -55,6 +55,8 @@ pub fn next_turn(client: Dialect, reply: &[u8]) -> Value {
             body["stream"] = json!(false);
             body
         }
+        // nobody asks in it
+        Dialect::BedrockConverse => Value::Null,
     }
 }
 

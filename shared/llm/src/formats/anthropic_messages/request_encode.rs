@@ -5,13 +5,15 @@
 //! of the request alone, without counters or clocks, so that a conversation resent with one more turn starts
 //! with the same bytes and the vendor's prompt cache hits.
 
-mod block;
-mod cache;
-mod media;
-mod output;
-mod thinking;
+pub(in crate::formats) mod block;
+pub(in crate::formats) mod cache;
+pub(in crate::formats) mod input;
+pub(in crate::formats) mod media;
+pub(in crate::formats) mod output;
+pub(in crate::formats) mod sampling;
+pub(in crate::formats) mod thinking;
 mod tool;
-mod turn;
+pub(in crate::formats) mod turn;
 
 use self::block::Block;
 use self::output::OutputFormat;
@@ -75,12 +77,6 @@ struct OutputConfig<'a> {
     format: Option<OutputFormat>,
 }
 
-struct Sampling {
-    temperature: Option<f64>,
-    top_p: Option<f64>,
-    top_k: Option<u64>,
-}
-
 pub fn encode(request: &Request, target: &Target, notes: &mut Notes) -> Result<Vec<u8>, EncodeError> {
     refuse_what_would_change_the_answer(request, target)?;
     let caps = &target.caps;
@@ -92,7 +88,8 @@ pub fn encode(request: &Request, target: &Target, notes: &mut Notes) -> Result<V
 
     let max_tokens = max_tokens(request, target, notes);
     let mut plan = thinking::plan(&request.reasoning, caps, max_tokens, notes);
-    plan.reconcile(&messages, tool_choice.as_ref(), notes);
+    let forced = tool_choice.as_ref().is_some_and(WireChoice::is_forced);
+    plan.reconcile(&turn::surroundings(&messages, forced), notes);
 
     let format = match output::plan(request, target, plan.thinks(), notes) {
         output::Plan::Text => None,
@@ -109,7 +106,7 @@ pub fn encode(request: &Request, target: &Target, notes: &mut Notes) -> Result<V
     };
     cache::limit(&mut tools, &mut system, &mut messages, notes);
 
-    let sampling = sampling(request, target, plan.thinks(), notes);
+    let sampling = sampling::sampling(request, target, plan.thinks(), notes);
     note_what_is_dropped(request, notes);
     let body = Body {
         model: &target.model,
@@ -126,7 +123,7 @@ pub fn encode(request: &Request, target: &Target, notes: &mut Notes) -> Result<V
         temperature: sampling.temperature,
         top_p: sampling.top_p,
         top_k: sampling.top_k,
-        stop_sequences: stop_sequences(&request.stop, notes),
+        stop_sequences: sampling::stop_sequences(&request.stop, notes),
         metadata: request.user.as_deref().map(|user_id| Metadata { user_id }),
         service_tier: service_tier(request.service_tier.as_deref(), notes),
         stream: request.stream,
@@ -180,77 +177,6 @@ fn max_tokens(request: &Request, target: &Target, notes: &mut Notes) -> u64 {
         }
         _ => wanted,
     }
-}
-
-fn sampling(request: &Request, target: &Target, thinks: bool, notes: &mut Notes) -> Sampling {
-    let caps = &target.caps;
-    let asked = &request.sampling;
-    let mut kept = Sampling {
-        temperature: asked.temperature,
-        top_p: asked.top_p,
-        top_k: asked.top_k,
-    };
-    if !caps.sampling_ok {
-        drop_sampling(
-            &mut kept.temperature,
-            "temperature",
-            "not accepted by this model",
-            notes,
-        );
-        drop_sampling(&mut kept.top_p, "top_p", "not accepted by this model", notes);
-        drop_sampling(&mut kept.top_k, "top_k", "not accepted by this model", notes);
-        return kept;
-    }
-    if thinks {
-        drop_sampling(
-            &mut kept.temperature,
-            "temperature",
-            "not accepted while thinking",
-            notes,
-        );
-        drop_sampling(&mut kept.top_k, "top_k", "not accepted while thinking", notes);
-        // the vendor's documented range with extended thinking is 0.95 to 1
-        if kept.top_p.is_some_and(|p| p < 0.95) {
-            drop_sampling(
-                &mut kept.top_p,
-                "top_p",
-                "below 0.95, not accepted while thinking",
-                notes,
-            );
-        }
-    }
-    if kept.temperature.is_some() && !caps.temp_and_top_p_ok {
-        drop_sampling(
-            &mut kept.top_p,
-            "top_p",
-            "not accepted together with temperature",
-            notes,
-        );
-    }
-    if let Some(temperature) = kept.temperature.filter(|t| !(0.0..=1.0).contains(t)) {
-        kept.temperature = Some(temperature.clamp(0.0, 1.0));
-        notes.loss("temperature", format!("{temperature} is outside 0 to 1"));
-    }
-    kept
-}
-
-fn drop_sampling<T>(slot: &mut Option<T>, field: &str, why: &str, notes: &mut Notes) {
-    if slot.take().is_some() {
-        notes.loss(field, why);
-    }
-}
-
-/// The API refuses blank entries.
-fn stop_sequences<'a>(stop: &'a [String], notes: &mut Notes) -> Vec<&'a str> {
-    let mut kept: Vec<&str> = Vec::with_capacity(stop.len());
-    for sequence in stop {
-        if sequence.trim().is_empty() {
-            notes.loss("stop", "a blank stop sequence is not accepted");
-        } else if !kept.contains(&sequence.as_str()) {
-            kept.push(sequence);
-        }
-    }
-    kept
 }
 
 fn service_tier(tier: Option<&str>, notes: &mut Notes) -> Option<&'static str> {

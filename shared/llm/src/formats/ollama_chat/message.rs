@@ -2,6 +2,7 @@
 
 use super::arguments::readable_object_of;
 use super::finish;
+use crate::calendar::Moment;
 use crate::finish::Finish;
 use crate::format::ReplySeed;
 use crate::request::ToolCall;
@@ -10,8 +11,6 @@ use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use std::time::Duration;
-
-const SECONDS_PER_DAY: u64 = 86_400;
 
 #[derive(Debug, Serialize)]
 pub struct ClientLine<'a> {
@@ -139,23 +138,15 @@ fn nanos(duration: Duration) -> u64 {
 
 /// With nine digits of a second, as the vendor writes it.
 fn rfc3339(unix_seconds: u64) -> String {
-    let (days, time) = (unix_seconds / SECONDS_PER_DAY, unix_seconds % SECONDS_PER_DAY);
-    let (year, month, day) = civil(days);
-    let (hour, minute, second) = (time / 3600, time / 60 % 60, time % 60);
+    let Moment {
+        year,
+        month,
+        day,
+        hour,
+        minute,
+        second,
+    } = Moment::of(unix_seconds);
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.000000000Z")
-}
-
-/// The date of a day since 1970, by Howard Hinnant's `civil_from_days`.
-fn civil(days: u64) -> (u64, u64, u64) {
-    let z = days + 719_468;
-    let (era, day_of_era) = (z / 146_097, z % 146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    let year = era * 400 + year_of_era + u64::from(month <= 2);
-    (year, month, day)
 }
 
 #[cfg(test)]

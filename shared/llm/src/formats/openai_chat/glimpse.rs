@@ -68,7 +68,7 @@ impl Message {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::format::{self, Format};
+    use crate::format::{self, Upstream};
     use crate::formats::openai_chat::OpenAiChat;
     use serde_json::{Value, json};
 

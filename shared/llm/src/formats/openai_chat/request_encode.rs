@@ -179,7 +179,7 @@ fn note_what_is_dropped(request: &Request, caps: &ModelCaps, notes: &mut Notes) 
     }
 }
 
-fn has_cache_marks(request: &Request) -> bool {
+pub fn has_cache_marks(request: &Request) -> bool {
     let of_messages = request.messages.iter().flat_map(|message| &message.parts);
     request
         .system

@@ -1,10 +1,14 @@
 //! An upstream's stream from the short form of the fixtures: what every frame of a dialect has is filled in here.
 
+use crate::laws::upstream::bedrock_converse::{event, exception};
 use llm::Dialect;
 use serde_json::{Value, json};
 
 pub fn render(upstream: Dialect, frames: &Value) -> Vec<u8> {
     let frames = frames.as_array().map(Vec::as_slice).unwrap_or_default();
+    if upstream == Dialect::BedrockConverse {
+        return frames.iter().flat_map(bedrock_converse).collect();
+    }
     let frame = |(number, frame): (usize, &Value)| match (upstream, frame) {
         // bytes as they are, but for OpenAI's last word
         (_, Value::String(raw)) if raw != "[DONE]" => raw.clone(),
@@ -12,7 +16,7 @@ pub fn render(upstream: Dialect, frames: &Value) -> Vec<u8> {
         (Dialect::OpenAiResponses, frame) => openai_responses(number, frame),
         (Dialect::AnthropicMessages, frame) => anthropic_messages(frame),
         (Dialect::Gemini, frame) => gemini(frame),
-        (Dialect::OllamaChat, frame) => ollama_chat(frame),
+        (Dialect::OllamaChat | Dialect::BedrockConverse, frame) => ollama_chat(frame),
     };
     let frames: String = frames.iter().enumerate().map(frame).collect();
     frames.into_bytes()
@@ -80,6 +84,19 @@ fn gemini(frame: &Value) -> String {
         chunk = json!({"candidates": [candidate], "modelVersion": "n", "responseId": "r1"});
     }
     format!("data: {chunk}\r\n\r\n")
+}
+
+/// `type` is the name of the event or, where it ends so, of the exception.
+fn bedrock_converse(frame: &Value) -> Vec<u8> {
+    let name = frame["type"].as_str().unwrap_or_default();
+    let mut payload = frame.clone();
+    if let Some(members) = payload.as_object_mut() {
+        members.remove("type");
+    }
+    match name.ends_with("Exception") {
+        true => exception(name, &payload),
+        false => event(name, &payload),
+    }
 }
 
 fn ollama_chat(frame: &Value) -> String {

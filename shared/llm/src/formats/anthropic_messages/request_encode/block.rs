@@ -1,11 +1,10 @@
 //! One part to one content block.
 
-use super::super::json::raw;
-use super::media;
+use super::{input, media};
 use crate::dialect::Dialect;
 use crate::error::EncodeError;
 use crate::note::Notes;
-use crate::request::{CacheMark, Opaque, Part, PartKind, ToolArguments, ToolCall, ToolResult};
+use crate::request::{CacheMark, Opaque, Part, PartKind, ToolCall, ToolResult};
 use crate::translate::Target;
 use serde::Serialize;
 use serde_json::Value;
@@ -228,51 +227,13 @@ fn tool_use<'a>(
     place: &Place<'_>,
     notes: &mut Notes,
 ) -> Block<'a> {
-    let input = match &call.arguments {
-        ToolArguments::Json(text) => input(text, place, notes),
-        ToolArguments::Freeform(text) => wrapped("input", &Value::from(text.as_str())),
-    };
+    let input = input::object(&call.arguments, &place.path, notes);
     Block::ToolUse {
         id: &call.id,
         name: &call.name,
         input,
         cache_control,
     }
-}
-
-/// Arguments as the object the API insists on. An object keeps its bytes; what is not one is wrapped.
-fn input(text: &str, place: &Place<'_>, notes: &mut Notes) -> Box<RawValue> {
-    let text = text.trim();
-    if text.is_empty() || text == "null" {
-        return wrapped_nothing();
-    }
-    let Ok(json) = raw(text.to_owned()) else {
-        notes.loss(&place.path, "arguments are not JSON; sent as text");
-        return wrapped("raw_arguments", &Value::from(text));
-    };
-    if text.starts_with('{') {
-        return json;
-    }
-    // several servers encode the arguments twice
-    let inner = serde_json::from_str::<String>(text).ok();
-    if let Some(object) = inner
-        .filter(|inner| inner.trim_start().starts_with('{'))
-        .and_then(|inner| raw(inner).ok())
-    {
-        notes.info(&place.path, "arguments were encoded twice");
-        return object;
-    }
-    notes.info(&place.path, "arguments are not an object; wrapped as value");
-    raw(format!("{{\"value\":{text}}}")).unwrap_or_else(|_| wrapped_nothing())
-}
-
-fn wrapped(key: &str, value: &Value) -> Box<RawValue> {
-    let object = Value::Object([(key.to_owned(), value.clone())].into_iter().collect());
-    raw(object.to_string()).unwrap_or_else(|_| wrapped_nothing())
-}
-
-fn wrapped_nothing() -> Box<RawValue> {
-    raw("{}".to_owned()).expect("an empty object is JSON")
 }
 
 fn tool_result<'a>(

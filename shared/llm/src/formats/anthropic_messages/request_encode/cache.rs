@@ -5,7 +5,7 @@ use super::tool::WireTool;
 use super::turn::Turn;
 use crate::note::Notes;
 
-const MAX_MARKS: usize = 4;
+pub const MAX_MARKS: usize = 4;
 /// What the conversation may use of them, from its end, when there are too many.
 const MAX_MESSAGE_MARKS: usize = 2;
 
@@ -32,16 +32,22 @@ pub fn limit<'a>(
     if total <= MAX_MARKS {
         return;
     }
-    let tail_room = MAX_MESSAGE_MARKS
-        .max(MAX_MARKS.saturating_sub(head.len()))
-        .min(tail.len());
+    let (head_room, tail_room) = room(head.len(), tail.len());
     clear_all_but_last(&mut tail, tail_room);
-    clear_all_but_last(&mut head, MAX_MARKS - tail_room);
+    clear_all_but_last(&mut head, head_room);
     notes.loss(
         "cache_control",
         format!("{total} marks, of which the upstream's API accepts {MAX_MARKS}"),
     );
 }
+
+/// How many marks before the conversation may stay, and how many in it.
+pub fn room(head: usize, tail: usize) -> (usize, usize) {
+    let tail_room = MAX_MESSAGE_MARKS.max(MAX_MARKS.saturating_sub(head)).min(tail);
+    (MAX_MARKS - tail_room, tail_room)
+}
+
+// === functions ===
 
 fn clear_all_but_last(marks: &mut [&mut Option<CacheControl<'_>>], keep: usize) {
     let surplus = marks.len().saturating_sub(keep);

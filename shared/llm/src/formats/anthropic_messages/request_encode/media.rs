@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use std::borrow::Cow;
 
-fn provider_scoped(place: &Place<'_>) -> EncodeError {
+pub fn provider_scoped(place: &Place<'_>) -> EncodeError {
     EncodeError::unsupported(
         &place.path,
         "file references are provider-scoped; send file_data instead",
@@ -38,7 +38,7 @@ pub fn image<'a>(
 }
 
 /// The API refuses an image whose declared type is not what its first bytes say.
-fn media_type<'a>(
+pub fn media_type<'a>(
     data: &str,
     declared: Option<&'a str>,
     place: &Place<'_>,

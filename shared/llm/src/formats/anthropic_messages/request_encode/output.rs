@@ -9,6 +9,11 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 
+/// The wish for JSON of no particular structure.
+pub const ANY_OBJECT: &str = "Answer with one JSON object only, without markdown or any other text.";
+/// What the tool is for whose input is the answer, where the client does not describe it.
+pub const ANSWER_DESCRIPTION: &str = "Gives the final answer in the required structure.";
+
 #[derive(Debug, Serialize)]
 pub struct OutputFormat {
     #[serde(rename = "type")]
@@ -29,9 +34,7 @@ pub fn plan<'a>(request: &'a Request, target: &Target, thinks: bool, notes: &mut
         Output::Text => return Plan::Text,
         Output::JsonObject => {
             notes.info("response_format", "asked for by an instruction");
-            return Plan::Instruction(
-                "Answer with one JSON object only, without markdown or any other text.".to_owned(),
-            );
+            return Plan::Instruction(ANY_OBJECT.to_owned());
         }
         Output::JsonSchema(spec) => spec,
     };
@@ -50,19 +53,23 @@ pub fn plan<'a>(request: &'a Request, target: &Target, thinks: bool, notes: &mut
         "response_format",
         "asked for by an instruction, which the upstream does not enforce",
     );
-    Plan::Instruction(format!(
+    Plan::Instruction(instruction(spec))
+}
+
+/// What a model is told that does not know of schemas.
+pub fn instruction(spec: &JsonSchema) -> String {
+    format!(
         "Answer with one JSON value only, without markdown or any other text. It must match this JSON Schema:\n{}",
         spec.schema.get()
-    ))
+    )
 }
+
+// === functions ===
 
 fn by_tool(spec: &JsonSchema) -> Plan<'_> {
     let (input_schema, _) = schema::tool_input(Some(&spec.schema));
     let name = ANSWER_TOOL;
-    let description = spec
-        .description
-        .as_deref()
-        .unwrap_or("Gives the final answer in the required structure.");
+    let description = spec.description.as_deref().unwrap_or(ANSWER_DESCRIPTION);
     let tool = ClientTool {
         name,
         description: Some(Cow::Borrowed(description)),

@@ -1,8 +1,5 @@
 //! What the client said about reasoning, in the words this model understands.
 
-use super::block::Block;
-use super::tool::WireChoice;
-use super::turn::Turn;
 use crate::caps::{ModelCaps, ThinkingCaps};
 use crate::note::Notes;
 use crate::request::{Reasoning, ReasoningMode};
@@ -28,6 +25,16 @@ pub enum Thinking {
 pub struct Plan {
     pub thinking: Option<Thinking>,
     pub effort: Option<&'static str>,
+}
+
+/// What else in a request keeps a model from thinking.
+#[derive(Debug, Clone, Copy)]
+pub struct Surroundings {
+    pub choice_is_forced: bool,
+    /// The last turn is the assistant's.
+    pub answer_is_begun: bool,
+    /// The assistant's last turn calls tools, and does not open with thinking.
+    pub call_lost_its_thinking: bool,
 }
 
 /// Explicit effort counts more than a budget, a budget more than the bare wish to think.
@@ -67,7 +74,7 @@ pub fn plan(reasoning: &Reasoning, caps: &ModelCaps, max_tokens: u64, notes: &mu
 // === impl Plan ===
 
 impl Plan {
-    const fn off() -> Self {
+    pub const fn off() -> Self {
         Self {
             thinking: None,
             effort: None,
@@ -82,14 +89,14 @@ impl Plan {
     }
 
     /// Gives thinking up where the rest of the request forbids it; the API would refuse the combination.
-    pub fn reconcile(&mut self, turns: &[Turn<'_>], choice: Option<&WireChoice<'_>>, notes: &mut Notes) {
+    pub fn reconcile(&mut self, around: &Surroundings, notes: &mut Notes) {
         let why = if !self.thinks() {
             return;
-        } else if choice.is_some_and(WireChoice::is_forced) {
+        } else if around.choice_is_forced {
             "not accepted together with a forced tool choice"
-        } else if turns.last().is_some_and(|turn| turn.role == "assistant") {
+        } else if around.answer_is_begun {
             "not accepted when the assistant's answer is already begun"
-        } else if matches!(self.thinking, Some(Thinking::Enabled { .. })) && call_lost_its_thinking(turns) {
+        } else if matches!(self.thinking, Some(Thinking::Enabled { .. })) && around.call_lost_its_thinking {
             "the last tool call came without its signed thinking"
         } else {
             return;
@@ -160,19 +167,4 @@ fn level_of_budget(budget: u64) -> &'static str {
         16_385..=32_768 => "xhigh",
         _ => "max",
     }
-}
-
-fn call_lost_its_thinking(turns: &[Turn<'_>]) -> bool {
-    let Some(turn) = turns.iter().rev().find(|turn| turn.role == "assistant") else {
-        return false;
-    };
-    let calls = turn
-        .content
-        .iter()
-        .any(|block| matches!(block, Block::ToolUse { .. }));
-    let thinks = matches!(
-        turn.content.first(),
-        Some(Block::Thinking { .. } | Block::RedactedThinking { .. })
-    );
-    calls && !thinks
 }

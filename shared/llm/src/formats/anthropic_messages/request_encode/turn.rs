@@ -1,6 +1,7 @@
 //! Messages to strictly alternating turns.
 
 use super::block::{self, Block, Place};
+use super::thinking::Surroundings;
 use crate::error::EncodeError;
 use crate::note::Notes;
 use crate::request::{Message, Part, PartKind, Request, Role};
@@ -9,7 +10,7 @@ use serde::Serialize;
 use std::borrow::Cow;
 
 /// The shortest text the API accepts, where a turn must exist but the client had nothing to say.
-const PLACEHOLDER: &str = ".";
+pub const PLACEHOLDER: &str = ".";
 
 #[derive(Debug, Serialize)]
 pub struct Turn<'a> {
@@ -100,6 +101,17 @@ pub fn open_with_user<'a>(
     Ok(())
 }
 
+/// What of the conversation keeps the model from thinking.
+pub fn surroundings(turns: &[Turn<'_>], choice_is_forced: bool) -> Surroundings {
+    Surroundings {
+        choice_is_forced,
+        answer_is_begun: turns.last().is_some_and(|turn| turn.role == "assistant"),
+        call_lost_its_thinking: call_lost_its_thinking(turns),
+    }
+}
+
+// === functions ===
+
 fn blocks<'a>(
     message: &'a Message,
     path: &str,
@@ -144,12 +156,29 @@ fn reminders(parts: &[Part]) -> Vec<Block<'_>> {
     parts
         .iter()
         .filter_map(|part| match &part.kind {
-            PartKind::Text { text, .. } if !text.trim().is_empty() => Some(Block::owned_text(format!(
-                "<system-reminder>\n{text}\n</system-reminder>"
-            ))),
+            PartKind::Text { text, .. } if !text.trim().is_empty() => Some(Block::owned_text(reminder(text))),
             _ => None,
         })
         .collect()
+}
+
+pub fn reminder(text: &str) -> String {
+    format!("<system-reminder>\n{text}\n</system-reminder>")
+}
+
+fn call_lost_its_thinking(turns: &[Turn<'_>]) -> bool {
+    let Some(turn) = turns.iter().rev().find(|turn| turn.role == "assistant") else {
+        return false;
+    };
+    let calls = turn
+        .content
+        .iter()
+        .any(|block| matches!(block, Block::ToolUse { .. }));
+    let thinks = matches!(
+        turn.content.first(),
+        Some(Block::Thinking { .. } | Block::RedactedThinking { .. })
+    );
+    calls && !thinks
 }
 
 /// The API refuses a final assistant turn that ends in whitespace.
