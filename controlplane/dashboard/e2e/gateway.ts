@@ -31,16 +31,14 @@ type Each = {
 export const test = base.extend<Each, Worker>({
   gateway: [
     async ({}, use) => {
-      const dir = await mkdtemp(join(tmpdir(), 'omniroute-browser-'));
-      const address = `127.0.0.1:${await freePort()}`;
-      const identity = await startIdentity(await freePort(), `http://${address}`);
+      const port = await freePort();
+      const identity = await startIdentity(await freePort(), `http://127.0.0.1:${port}`);
       const accounts = await startOAuthServer();
-      const gateway = await start(dir, address, { ...identity.env, ...accounts.env });
-      await use({ address: `http://${address}`, demo: `http://${address}/demo/v1` });
-      await stop(gateway);
+      const started = await startGateway({ port, env: { INITIAL_PASSWORD: PASSWORD, ...identity.env, ...accounts.env } });
+      await use(started);
+      await started.stop();
       await identity.stop();
       await accounts.stop();
-      await rm(dir, { recursive: true, force: true });
     },
     { scope: 'worker', timeout: START_TIMEOUT_MS + 10_000 },
   ],
@@ -104,34 +102,53 @@ export async function expectApplied(page: Page, what: string): Promise<void> {
   await expect(note).toContainText('Applied on 1 of 1 data planes.');
 }
 
-async function start(dir: string, address: string, env: Record<string, string>): Promise<ChildProcess> {
+export type Started = Gateway & {
+  /** What it has written to the terminal so far. */
+  said: () => string;
+  stop: () => Promise<void>;
+};
+
+/** A gateway with a data directory of its own, and no password but what `env` says. */
+export async function startGateway({ port, env }: { port?: number; env: Record<string, string> }): Promise<Started> {
   const bin = process.env.OMNIROUTE_BIN_DIR;
   if (!bin) throw new Error('OMNIROUTE_BIN_DIR is not set: run `make test`, or set it to the directory of `omniroute`');
-  const gateway = spawn(join(bin, 'omniroute'), ['--data-dir', dir, '--listen', address], {
-    env: { PATH: process.env.PATH, INITIAL_PASSWORD: PASSWORD, ALLOW_PRIVATE_PROVIDER_URLS: 'true', ...env },
+  const dir = await mkdtemp(join(tmpdir(), 'omniroute-browser-'));
+  const listen = `127.0.0.1:${port ?? (await freePort())}`;
+  const gateway = spawn(join(bin, 'omniroute'), ['--data-dir', dir, '--listen', listen], {
+    env: { PATH: process.env.PATH, ALLOW_PRIVATE_PROVIDER_URLS: 'true', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let said = '';
   for (const stream of [gateway.stdout, gateway.stderr]) stream.on('data', (chunk: Buffer) => (said += chunk.toString()));
 
+  const address = `http://${listen}`;
   const deadline = Date.now() + START_TIMEOUT_MS;
   while (Date.now() < deadline && gateway.exitCode === null) {
-    const ready = await fetch(`http://${address}/readyz`).catch(() => null);
-    if (ready?.ok) return gateway;
+    const ready = await fetch(`${address}/readyz`).catch(() => null);
+    if (ready?.ok)
+      return {
+        address,
+        demo: `${address}/demo/v1`,
+        said: () => said,
+        stop: async () => {
+          await stop(gateway);
+          await rm(dir, { recursive: true, force: true });
+        },
+      };
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   gateway.kill('SIGKILL');
   throw new Error(`the gateway did not get ready; it said:\n${said}`);
 }
 
-async function stop(gateway: ChildProcess): Promise<void> {
+export async function stop(gateway: ChildProcess): Promise<void> {
   if (gateway.exitCode !== null) return;
   const ended = new Promise((resolve) => gateway.once('exit', resolve));
   gateway.kill('SIGTERM');
   await ended;
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const address = server.address();
@@ -145,9 +162,18 @@ export async function expectAccessible(page: Page) {
   for (const colorScheme of ['light', 'dark'] as const) {
     await page.emulateMedia({ colorScheme });
     await expect(page.locator('html')).toHaveAttribute('data-mantine-color-scheme', colorScheme);
-    await page.waitForFunction(() => document.getAnimations().every((animation) => animation.playState !== 'running'));
+    // what turns for ever while something is waited for does not fade
+    await page.waitForFunction(() =>
+      document.getAnimations().every((animation) => animation.playState !== 'running' || animation.effect?.getTiming().iterations === Infinity),
+    );
     const { violations } = await new AxeBuilder({ page }).analyze();
     const found = violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(' ')}`);
     expect(found, colorScheme).toEqual([]);
   }
+}
+
+/** A page is as wide as its window: what is wider scrolls inside a box of its own. */
+export async function expectFits(page: Page) {
+  const { wide, window } = await page.evaluate(() => ({ wide: document.documentElement.scrollWidth, window: innerWidth }));
+  expect(wide, 'the page scrolls sideways').toBeLessThanOrEqual(window);
 }

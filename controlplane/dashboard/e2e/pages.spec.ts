@@ -21,6 +21,9 @@ const pages = [
   { path: '/dashboard/translator', title: 'Translator' },
   { path: '/dashboard/policies', title: 'Policies' },
   { path: '/dashboard/evals', title: 'Evals' },
+  { path: '/dashboard/cli-tools', title: 'CLI tools' },
+  { path: '/dashboard/nodes', title: 'Nodes' },
+  { path: '/dashboard/setup', title: 'Set up' },
 ];
 const dialogs = [
   { path: '/dashboard/providers', button: 'Add connection' },
@@ -34,6 +37,9 @@ const dialogs = [
   { path: '/dashboard/costs', button: 'Set a price' },
   { path: '/dashboard/policies', button: 'New policy' },
   { path: '/dashboard/evals', button: 'New suite' },
+  { path: '/dashboard/cli-tools', button: 'Set up Claude Code' },
+  { path: '/dashboard/nodes', button: 'Restart' },
+  { path: '/dashboard/nodes', button: 'Shut down' },
 ];
 
 for (const { path, title } of pages) {

@@ -50,7 +50,9 @@ test('a policy refuses models to a key, is paused, becomes another one, and is d
   const { policies, circuitBreakers } = await (await page.request.get('/api/policies')).json();
   expect(policies).toMatchObject([{ name: 'short answers', type: 'budget', actions: { max_tokens: 5 } }]);
   const breakers = page.getByRole('region', { name: 'Circuit breakers' });
-  for (const breaker of circuitBreakers) await expect(breakers).toContainText(breaker.name);
+  type Nodes = { nodes: { id: string; prefix: string }[] };
+  const { nodes } = (await (await page.request.get('/api/provider-nodes')).json()) as Nodes;
+  for (const { name } of circuitBreakers) await expect(breakers).toContainText(nodes.find((node) => node.id === name)?.prefix ?? name);
 
   await page.getByRole('button', { name: 'Delete short answers' }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();

@@ -1,4 +1,4 @@
-import { chat, createKey, expect, expectAccessible, test } from './gateway';
+import { chat, createKey, expect, expectAccessible, expectFits, test } from './gateway';
 import { connect, disconnect, forgiveNothing, manage } from './manage';
 
 type Request = { id: string; status: number; duration: number; tokens: { in: number; out: number }; attempts: unknown[]; cost: number | null };
@@ -86,5 +86,77 @@ test('requests are found by status, model and key, and the finding can be passed
   await expect(page.getByText('No request fits')).toBeVisible();
   await filter.getByRole('button', { name: 'Clear' }).click();
   await expect(page).not.toHaveURL(/status=/);
+  expect(complaints).toEqual([]);
+});
+
+test('live, the log shows what arrives, stands still when it is told to, and asks nobody while nobody looks', async ({ complaints, gateway, signedIn: page }) => {
+  const key = await createKey(page, 'live log');
+  const accounted = async () => (await manage<Request[]>(gateway, page, 'GET', logged('live log'))).length;
+  await page.goto('/dashboard/requests?key=live+log');
+  await expect(page.getByText('No request fits')).toBeVisible();
+  const links = page.getByRole('main').getByRole('table').getByRole('link');
+  expect((await chat(gateway, key, 'demo/demo')).status).toBe(200);
+  await expect(links).toHaveCount(1);
+
+  let asked = 0;
+  page.on('request', (request) => (asked += Number(request.url().includes('/api/usage/request-logs'))));
+  await page.getByRole('switch', { name: 'Live' }).press('Space');
+  await expect(page.getByRole('status').filter({ hasText: 'Stands still.' })).toBeVisible();
+  expect((await chat(gateway, key, 'demo/demo')).status).toBe(200);
+  await expect.poll(accounted).toBe(2);
+  await page.getByRole('switch', { name: 'Live' }).press('Space');
+  await expect(links).toHaveCount(2);
+
+  const show = (state: 'hidden' | 'visible') =>
+    page.evaluate((state) => {
+      Object.defineProperty(document, 'visibilityState', { configurable: true, get: () => state });
+      document.dispatchEvent(new Event('visibilitychange', { bubbles: true }));
+    }, state);
+  // what the browser's clock does is what the page waits for: three polls' time passes at once
+  await page.clock.install();
+  await page.reload();
+  await expect(links).toHaveCount(2);
+  await show('hidden');
+  await page.clock.runFor(1);
+  asked = 0;
+  await page.clock.runFor(6_500);
+  expect(asked).toBe(0);
+  await show('visible');
+  await page.clock.runFor(2_500);
+  await expect.poll(() => asked).toBeGreaterThan(0);
+  await expectAccessible(page);
+  expect(complaints).toEqual([]);
+});
+
+test('older requests are on further pages, all of them once, in the order of the management API', async ({ complaints, gateway, signedIn: page }) => {
+  const key = await createKey(page, 'many pages');
+  const total = 53;
+  for (let sent = 0; sent < total; sent += 1) expect((await chat(gateway, key, 'demo/demo')).status).toBe(200);
+  const all = () => manage<Request[]>(gateway, page, 'GET', logged('many pages'));
+  await expect.poll(async () => (await all()).length, { timeout: 60_000 }).toBe(total);
+  const ids = (await all()).map((request) => request.id);
+
+  await page.goto('/dashboard/requests?key=many+pages');
+  const links = page.getByRole('main').getByRole('table').getByRole('link');
+  const shown = () => links.evaluateAll((found) => found.map((link) => link.getAttribute('href')?.split('/').at(-1)));
+  await expect(links).toHaveCount(50);
+  expect(await shown()).toEqual(ids.slice(0, 50));
+  const pages = page.getByRole('navigation', { name: 'Pages' });
+  await expect(pages.getByRole('button', { name: 'Newest' })).toBeDisabled();
+  await pages.getByRole('link', { name: 'Older' }).click();
+  await expect(links).toHaveCount(3);
+  expect(await shown()).toEqual(ids.slice(50));
+  await expect(pages.getByRole('button', { name: 'Older' })).toBeDisabled();
+  await expect(page.getByRole('switch', { name: 'Live' })).toBeDisabled();
+
+  // the page is in the address, and the filter stays
+  await page.reload();
+  await expect(links).toHaveCount(3);
+  await expectAccessible(page);
+  await page.setViewportSize({ width: 390, height: 844 });
+  await expectFits(page);
+  await pages.getByRole('link', { name: 'Newest' }).click();
+  await expect(links).toHaveCount(50);
+  await expect(page).toHaveURL(/key=many\+pages$/);
   expect(complaints).toEqual([]);
 });

@@ -15,11 +15,11 @@ test('a wrong password is refused, the right one leads to where one wanted to go
 });
 
 test('signing in takes no mouse', async ({ page }) => {
-  await page.goto('/dashboard/');
+  await page.goto('/dashboard/usage');
   await expect(page.getByRole('textbox', { name: 'Password' })).toBeFocused();
   await page.keyboard.type(PASSWORD);
   await page.keyboard.press('Enter');
-  await expect(page.getByRole('heading', { name: 'Overview', level: 1 })).toBeVisible();
+  await expect(page.getByRole('heading', { name: 'Usage', level: 1 })).toBeVisible();
 });
 
 test('signing out ends the session', async ({ page }) => {

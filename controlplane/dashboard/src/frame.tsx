@@ -2,7 +2,9 @@ import {
   ActionIcon,
   AppShell,
   Burger,
+  Button,
   Group,
+  Kbd,
   NavLink,
   ScrollArea,
   Text,
@@ -10,94 +12,27 @@ import {
   useComputedColorScheme,
   useMantineColorScheme,
 } from '@mantine/core';
-import { useDisclosure } from '@mantine/hooks';
-import {
-  IconApi,
-  IconArchive,
-  IconArrowsShuffle,
-  IconChartBar,
-  IconChecklist,
-  IconCoin,
-  IconDatabase,
-  IconGauge,
-  IconHeartbeat,
-  IconHistory,
-  IconKey,
-  IconLanguage,
-  IconLayoutDashboard,
-  IconListDetails,
-  IconLogout,
-  IconMessage,
-  IconMoon,
-  IconPlugConnected,
-  IconSettings,
-  IconShieldCheck,
-  IconSun,
-  IconTag,
-  IconUsers,
-} from '@tabler/icons-react';
+import { useDisclosure, useHotkeys } from '@mantine/hooks';
+import { IconLogout, IconMoon, IconSearch, IconSun } from '@tabler/icons-react';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, Outlet, useNavigate, useRouterState } from '@tanstack/react-router';
-import { Fragment } from 'react';
+import { Fragment, Suspense, lazy } from 'react';
 import { api, unwrap } from './api/client';
+import { groups } from './navigation';
 import { sessionQuery } from './parts/authority';
 
-const groups = [
-  {
-    label: null,
-    pages: [
-      { to: '/', label: 'Overview', icon: IconLayoutDashboard },
-      { to: '/playground', label: 'Playground', icon: IconMessage },
-    ],
-  },
-  {
-    label: 'Routing',
-    pages: [
-      { to: '/providers', label: 'Providers', icon: IconPlugConnected },
-      { to: '/combos', label: 'Combos', icon: IconArrowsShuffle },
-      { to: '/aliases', label: 'Aliases', icon: IconTag },
-      { to: '/policies', label: 'Policies', icon: IconShieldCheck },
-    ],
-  },
-  {
-    label: 'Access',
-    pages: [
-      { to: '/keys', label: 'API keys', icon: IconKey },
-      { to: '/costs', label: 'Costs', icon: IconCoin },
-      { to: '/limits', label: 'Limits', icon: IconGauge },
-      { to: '/team', label: 'Team', icon: IconUsers },
-    ],
-  },
-  {
-    label: 'Traffic',
-    pages: [
-      { to: '/requests', label: 'Requests', icon: IconListDetails },
-      { to: '/usage', label: 'Usage', icon: IconChartBar },
-      { to: '/cache', label: 'Cache', icon: IconDatabase },
-    ],
-  },
-  {
-    label: 'Tools',
-    pages: [
-      { to: '/translator', label: 'Translator', icon: IconLanguage },
-      { to: '/evals', label: 'Evals', icon: IconChecklist },
-      { to: '/api', label: 'API', icon: IconApi },
-    ],
-  },
-  {
-    label: 'System',
-    pages: [
-      { to: '/health', label: 'Health', icon: IconHeartbeat },
-      { to: '/settings', label: 'Settings', icon: IconSettings },
-      { to: '/audit', label: 'Audit log', icon: IconHistory },
-      { to: '/backups', label: 'Backups', icon: IconArchive },
-    ],
-  },
-] as const;
+/** As it is written on the reader's keyboard. */
+const MODIFIER = navigator.userAgent.includes('Mac') ? '⌘' : 'Ctrl';
+
+// few open it, and it brings a library
+const Palette = lazy(() => import('./palette'));
 
 /** What every page sits in: header, navigation, and the way out. */
 export function Frame() {
   const [opened, { toggle, close }] = useDisclosure();
+  const [searching, palette] = useDisclosure();
+  // in fields as well: no field here has a use of its own for these keys
+  useHotkeys([['mod+K', palette.toggle]], []);
   const navigate = useNavigate();
   const client = useQueryClient();
   const account = useQuery(sessionQuery).data?.account;
@@ -124,6 +59,21 @@ export function Frame() {
                 {account.username}, {account.role}
               </Text>
             )}
+            <Button
+              variant="default"
+              size="xs"
+              visibleFrom="sm"
+              leftSection={<IconSearch size={14} />}
+              rightSection={<Kbd size="xs">{MODIFIER} K</Kbd>}
+              aria-keyshortcuts="Control+K Meta+K"
+              aria-label="Go to"
+              onClick={palette.open}
+            >
+              Go to…
+            </Button>
+            <ActionIcon variant="subtle" color="gray" hiddenFrom="sm" onClick={palette.open} aria-label="Go to">
+              <IconSearch size={18} />
+            </ActionIcon>
             <ColorSchemeToggle />
             <Tooltip label="Sign out">
               <ActionIcon variant="subtle" color="gray" onClick={() => void signOut()} aria-label="Sign out">
@@ -161,6 +111,11 @@ export function Frame() {
       <AppShell.Main>
         <Outlet />
       </AppShell.Main>
+      {searching && (
+        <Suspense>
+          <Palette onClose={palette.close} />
+        </Suspense>
+      )}
     </AppShell>
   );
 }

@@ -1,21 +1,22 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirect } from '@tanstack/react-router';
 import { api, unwrap } from './api/client';
 import { Frame } from './frame';
-import { AliasesPage } from './pages/aliases';
 import { readAuditFilter } from './pages/audit-filter';
-import { CombosPage } from './pages/combos';
-import { KeysPage } from './pages/keys';
 import { LoginPage } from './pages/login';
 import { OverviewPage } from './pages/overview';
-import { ProvidersPage } from './pages/providers';
 import { readRequestFilter } from './pages/request-filter';
-import { RequestsPage } from './pages/requests';
-import { TeamPage } from './pages/team';
+import { readStep, type Step } from './pages/setup/state';
 import { type Range, readRange } from './pages/usage-range';
 import { Needs } from './parts/authority';
 import { NotFound } from './parts/states';
 
 const rootRoute = createRootRoute({ notFoundComponent: NotFound });
+
+// pages come when they are looked at; the first ones that somebody sees are here from the start
+const ProvidersPage = lazyRouteComponent(() => import('./pages/providers'), 'ProvidersPage');
+const CombosPage = lazyRouteComponent(() => import('./pages/combos'), 'CombosPage');
+const AliasesPage = lazyRouteComponent(() => import('./pages/aliases'), 'AliasesPage');
+const KeysPage = lazyRouteComponent(() => import('./pages/keys'), 'KeysPage');
 
 const loginRoute = createRoute({
   getParentRoute: () => rootRoute,
@@ -39,7 +40,6 @@ const frameRoute = createRoute({
   },
 });
 
-// charts are larger than everything else together, and come when they are looked at
 const usageRoute = createRoute({
   getParentRoute: () => frameRoute,
   path: '/usage',
@@ -62,10 +62,32 @@ const backupsRoute = createRoute({
   component: lazyRouteComponent(() => import('./pages/backups'), 'BackupsPage'),
 });
 
+const setupRoute = createRoute({
+  getParentRoute: () => frameRoute,
+  path: '/setup',
+  validateSearch: (search): { step?: Step } => {
+    const step = readStep(search.step);
+    return step ? { step } : {};
+  },
+  component: lazyRouteComponent(() => import('./pages/setup'), 'SetupPage'),
+});
+
+const cliToolsRoute = createRoute({
+  getParentRoute: () => frameRoute,
+  path: '/cli-tools',
+  component: lazyRouteComponent(() => import('./pages/cli-tools'), 'CliToolsPage'),
+});
+
+const nodesRoute = createRoute({
+  getParentRoute: () => frameRoute,
+  path: '/nodes',
+  validateSearch: (search): { operation?: string } => (typeof search.operation === 'string' ? { operation: search.operation } : {}),
+  component: lazyRouteComponent(() => import('./pages/nodes'), 'NodesPage'),
+});
+
 const healthRoute = createRoute({
   getParentRoute: () => frameRoute,
   path: '/health',
-  validateSearch: (search): { operation?: string } => (typeof search.operation === 'string' ? { operation: search.operation } : {}),
   component: lazyRouteComponent(() => import('./pages/health'), 'HealthPage'),
 });
 
@@ -94,7 +116,7 @@ const requestsRoute = createRoute({
   getParentRoute: () => frameRoute,
   path: '/requests',
   validateSearch: readRequestFilter,
-  component: RequestsPage,
+  component: lazyRouteComponent(() => import('./pages/requests'), 'RequestsPage'),
 });
 
 const requestRoute = createRoute({
@@ -147,7 +169,7 @@ const pages = [
   createRoute({ getParentRoute: () => frameRoute, path: '/keys', component: () => <Needs role="admin"><KeysPage /></Needs> }),
   requestsRoute,
   requestRoute,
-  createRoute({ getParentRoute: () => frameRoute, path: '/team', component: TeamPage }),
+  createRoute({ getParentRoute: () => frameRoute, path: '/team', component: lazyRouteComponent(() => import('./pages/team'), 'TeamPage') }),
   apiRoute,
   usageRoute,
   cacheRoute,
@@ -161,6 +183,9 @@ const pages = [
   translatorRoute,
   policiesRoute,
   evalsRoute,
+  setupRoute,
+  cliToolsRoute,
+  nodesRoute,
 ] as const;
 
 export const router = createRouter({

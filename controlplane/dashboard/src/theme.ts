@@ -1,4 +1,4 @@
-import { type CSSVariablesResolver, Modal, Notification, createTheme } from '@mantine/core';
+import { type CSSVariablesResolver, Modal, Notification, TableScrollContainer, createTheme } from '@mantine/core';
 
 /** The darkest shade: white text on it, and its own text on a tint, reach the contrast that WCAG AA asks for. */
 const SHADE = 9;
@@ -16,6 +16,10 @@ export const theme = createTheme({
         // a <header> is the page's banner wherever it stands, and a page has one
         attributes: { header: { role: 'none' } },
       },
+    }),
+    // on a phone tables scroll sideways, which takes a focus for whoever has no finger or mouse
+    TableScrollContainer: TableScrollContainer.extend({
+      defaultProps: { scrollAreaProps: { viewportProps: { tabIndex: 0 } } },
     }),
     Notification: Notification.extend({
       defaultProps: { closeButtonProps: { 'aria-label': 'Dismiss' } },

@@ -1,16 +1,13 @@
-import { Alert, SimpleGrid, Stack } from '@mantine/core';
+import { Alert, Anchor, SimpleGrid, Stack } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
-import { useNavigate, useSearch } from '@tanstack/react-router';
+import { Link } from '@tanstack/react-router';
 import { api, unwrap } from '../api/client';
 import type { components } from '../api/schema';
 import { Needs } from '../parts/authority';
 import { span } from '../parts/numbers';
 import { Figure } from '../parts/section';
 import { Loaded, PageHeader } from '../parts/states';
-import { DataPlanes } from './health/data-planes';
 import { Latency } from './health/latency';
-import { OperationProgress } from './health/operation';
-import { Processes } from './health/processes';
 import { Providers } from './health/providers';
 
 type Health = components['schemas']['HealthView'];
@@ -31,27 +28,16 @@ async function health(): Promise<Health> {
 }
 
 export function HealthPage() {
-  const { operation } = useSearch({ from: '/frame/health' });
-  const navigate = useNavigate();
-  // part of the address, so that one can reload the page while a process restarts
-  const follow = (id: string) => void navigate({ to: '/health', search: { operation: id } });
   const query = useQuery({ queryKey: ['health'], queryFn: health, refetchInterval: 5_000 });
   return (
     <>
       <PageHeader title="Health" hint="Whether the gateway works, and what does not." />
       <Stack gap="lg">
-        {operation && <OperationProgress id={operation} onClose={() => void navigate({ to: '/health', search: {} })} />}
         <Loaded query={query}>{(data) => <Summary health={data} />}</Loaded>
         <Needs role="operator">
           <Providers />
         </Needs>
         <Latency />
-        <Needs role="admin">
-          <Stack gap="lg">
-            <DataPlanes onBegun={follow} />
-            <Processes onBegun={follow} />
-          </Stack>
-        </Needs>
       </Stack>
     </>
   );
@@ -60,8 +46,9 @@ export function HealthPage() {
 function Summary({ health }: { health: Health }) {
   const { value, meaning } = WORDS[health.status];
   if (!('system' in health)) return <Alert title={value}>{meaning}</Alert>;
+  const ready = health.dataPlanes.filter((plane) => plane.status === 'ready').length;
   return (
-    <SimpleGrid cols={{ base: 1, xs: 2, md: 4 }}>
+    <SimpleGrid cols={{ base: 1, xs: 2, md: 5 }}>
       <Figure label="Gateway" value={value}>
         {meaning}
       </Figure>
@@ -70,6 +57,12 @@ function Summary({ health }: { health: Health }) {
       </Figure>
       <Dependency label="Database" check={health.postgres} />
       <Dependency label="State store" check={health.redis} />
+      <Figure label="Data planes" value={`${ready} of ${health.dataPlanes.length}`}>
+        ready.{' '}
+        <Anchor component={Link} to="/nodes" size="xs" underline="always">
+          All about them
+        </Anchor>
+      </Figure>
     </SimpleGrid>
   );
 }

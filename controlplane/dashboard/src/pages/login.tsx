@@ -4,6 +4,7 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useNavigate, useSearch } from '@tanstack/react-router';
 import { ApiFailure, api, unwrap } from '../api/client';
 import { sessionQuery } from '../parts/authority';
+import { opensByItself } from './setup/state';
 
 /** Why single sign-on let nobody in, by the code in the address. */
 const refusals: Record<string, string> = {
@@ -26,7 +27,8 @@ export function LoginPage() {
     onSuccess: async () => {
       // another person may have another role
       client.clear();
-      await navigate({ to: next ?? '/' });
+      const to = next ?? '/';
+      await navigate({ to: to === '/' && (await opensByItself(client)) ? '/setup' : to });
     },
     // the form shows it
     onError: () => undefined,

@@ -1,9 +1,14 @@
-import { Anchor, Badge, Card, Code, Group, SimpleGrid, Stack, Table, Text, Title } from '@mantine/core';
+import { Anchor, Badge, Button, Card, Code, Group, SimpleGrid, Stack, Table, Text, Title } from '@mantine/core';
+import { IconRocket } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { api, unwrap } from '../api/client';
+import { mayAct, useRole } from '../parts/authority';
+import { callableModelsQuery } from '../parts/callable-models';
+import { ClientSnippets } from '../parts/client-snippets';
+import { SOME_KEY } from '../parts/clients';
 import { Empty, Loaded, PageHeader } from '../parts/states';
-import { Snippet } from '../parts/snippet';
+import { isNew, setupQuery } from './setup/state';
 
 const health = {
   queryKey: ['health'],
@@ -22,6 +27,7 @@ export function OverviewPage() {
       <Loaded query={query}>
         {(data) => (
           <Stack gap="lg">
+            <Begin />
             <SimpleGrid cols={{ base: 1, sm: 3 }}>
               <Figure label="Gateway" value={data.status} color={data.status === 'healthy' ? 'teal' : 'yellow'} />
               <Figure label="Connections" value={connections.data?.connections.length} to="/providers" />
@@ -104,6 +110,7 @@ function DataPlanes({ planes }: { planes: DataPlane[] }) {
 }
 
 function FirstRequest() {
+  const models = useQuery(callableModelsQuery);
   const origin = window.location.origin;
   return (
     <Card withBorder>
@@ -114,10 +121,31 @@ function FirstRequest() {
         Any OpenAI or Anthropic SDK works: set its base address to {origin}/v1 (Anthropic: {origin}) and use a key from the
         page API keys.
       </Text>
-      <Snippet
-        label="curl command"
-        text={`curl ${origin}/v1/chat/completions \\\n  -H "Authorization: Bearer $OMNIROUTE_KEY" \\\n  -H "Content-Type: application/json" \\\n  -d '{"model": "demo/demo", "messages": [{"role": "user", "content": "Hello"}]}'`}
-      />
+      <ClientSnippets origin={origin} apiKey={SOME_KEY} model={models.data?.[0] ?? 'demo/demo'} />
+    </Card>
+  );
+}
+
+/** While there is nobody to ask but the demo provider, and nobody has asked. */
+function Begin() {
+  const may = mayAct(useRole(), 'admin');
+  const setup = useQuery(setupQuery);
+  if (!may || !setup.data || !isNew(setup.data)) return null;
+  return (
+    <Card withBorder component="section" aria-label="Set up">
+      <Group justify="space-between" gap="sm">
+        <div>
+          <Title order={2} size="h4">
+            Nothing has happened here yet
+          </Title>
+          <Text size="sm" c="dimmed">
+            Connect a provider, make a key, and watch the first request arrive.
+          </Text>
+        </div>
+        <Button component={Link} to="/setup" leftSection={<IconRocket size={16} />}>
+          Set up
+        </Button>
+      </Group>
     </Card>
   );
 }

@@ -9,6 +9,7 @@ import { confirmDelete } from '../parts/confirm';
 import { DeleteButton } from '../parts/delete-button';
 import { showApplied } from '../parts/failure';
 import { when } from '../parts/numbers';
+import { useProviderName } from '../parts/names';
 import { Empty, Loaded, PageHeader } from '../parts/states';
 import { PolicyDialog } from './policies/policy-dialog';
 import { type Policy, whatHappens, whichRequests } from './policies/words';
@@ -161,6 +162,7 @@ const states: Record<List['circuitBreakers'][number]['state'], string> = {
 };
 
 function Breakers({ breakers }: { breakers: List['circuitBreakers'] }) {
+  const provider = useProviderName();
   if (breakers.length === 0) return <Text size="sm">No provider was asked yet.</Text>;
   return (
     <Table.ScrollContainer minWidth={420}>
@@ -176,7 +178,7 @@ function Breakers({ breakers }: { breakers: List['circuitBreakers'] }) {
           {breakers.map(({ name, state, failureCount }) => (
             <Table.Tr key={name}>
               <Table.Td>
-                <Code>{name}</Code>
+                <Code>{provider(name)}</Code>
               </Table.Td>
               <Table.Td>
                 <Badge variant="light" color={state === 'CLOSED' ? 'teal' : 'red'} tt="none">

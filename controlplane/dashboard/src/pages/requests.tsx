@@ -1,9 +1,11 @@
-import { Anchor, Button, Code, Group, Select, Table, Text, TextInput } from '@mantine/core';
+import { Anchor, Button, Code, Group, Select, Stack, Switch, Table, Text, TextInput } from '@mantine/core';
+import { useDisclosure } from '@mantine/hooks';
+import { IconArrowDown, IconArrowUp } from '@tabler/icons-react';
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { Link, useNavigate, useSearch } from '@tanstack/react-router';
 import { api, unwrap } from '../api/client';
 import type { components } from '../api/schema';
-import { amount } from '../parts/numbers';
+import { amount, when } from '../parts/numbers';
 import { Empty, Loaded, PageHeader } from '../parts/states';
 import { StatusBadge } from '../parts/status';
 import type { RequestFilter } from './request-filter';
@@ -16,61 +18,123 @@ const STATUSES = [
   ...['400', '401', '403', '404', '429', '499', '500', '502', '503', '504'],
 ];
 
-async function newest({ status, model, key }: RequestFilter): Promise<Request[]> {
-  const query = { limit: 100, format: 'json', status, model, apiKey: key };
-  const entries = await unwrap(api.GET('/api/usage/request-logs', { params: { query } }));
-  return entries.filter((entry) => typeof entry !== 'string');
+const PAGE = 50;
+const EVERY_MS = 2_000;
+
+type Page = { requests: Request[]; next: string | null };
+
+/** One page, and where the next older one begins. */
+async function read({ status, model, key, before }: RequestFilter): Promise<Page> {
+  const query = { limit: PAGE, format: 'json', status, model, apiKey: key, cursor: before };
+  const answer = await api.GET('/api/usage/request-logs', { params: { query } });
+  const entries = await unwrap(Promise.resolve(answer));
+  return { requests: entries.filter((entry) => typeof entry !== 'string'), next: answer.response.headers.get('x-next-cursor') };
 }
 
 export function RequestsPage() {
   const filter = useSearch({ from: '/frame/requests' });
-  const filtered = Object.keys(filter).length > 0;
+  const { before, ...said } = filter;
+  const filtered = Object.keys(said).length > 0;
+  const [live, { toggle }] = useDisclosure(true);
+  const following = live && !before;
   const query = useQuery({
     queryKey: ['request-logs', filter],
-    queryFn: () => newest(filter),
+    queryFn: () => read(filter),
     placeholderData: keepPreviousData,
-    refetchInterval: 3_000,
+    // The whole first page: a long request is accounted after shorter ones, and belongs below them. Nobody is asked for
+    // an older page, which does not change, nor for a tab that nobody looks at.
+    refetchInterval: following ? EVERY_MS : false,
   });
   return (
     <>
-      <PageHeader title="Requests" hint="The newest 100, as they were accounted." />
-      <Filter key={JSON.stringify(filter)} filter={filter} />
+      <PageHeader
+        title="Requests"
+        hint="As they were accounted, the newest first."
+        action={<Live live={live} older={before !== undefined} onToggle={toggle} />}
+      />
+      <Filter key={JSON.stringify(said)} filter={said} />
       <Loaded
         query={query}
-        empty={(requests) =>
+        empty={({ requests }) =>
           requests.length === 0 &&
-          (filtered ? (
-            <Empty title="No request fits" hint="Remove a part of the filter." />
+          (filtered || before ? (
+            <Empty title="No request fits" hint="Remove a part of the filter, or go back to the newest." action={before && <Pages filter={filter} next={null} />} />
           ) : (
-            <Empty title="No request yet" hint="Send one: the overview has a command to copy." />
+            <Empty title="No request yet" hint="Send one: the overview has a command to copy. It appears here by itself." />
           ))
         }
       >
-        {(requests) => (
-          <Table.ScrollContainer minWidth={860}>
-            <Table verticalSpacing="xs">
-              <Table.Thead>
-                <Table.Tr>
-                  <Table.Th>When</Table.Th>
-                  <Table.Th>Asked for</Table.Th>
-                  <Table.Th>Served by</Table.Th>
-                  <Table.Th>Key</Table.Th>
-                  <Table.Th>Status</Table.Th>
-                  <Table.Th ta="right">Tokens in</Table.Th>
-                  <Table.Th ta="right">Tokens out</Table.Th>
-                  <Table.Th ta="right">Took</Table.Th>
-                </Table.Tr>
-              </Table.Thead>
-              <Table.Tbody>
-                {requests.map((request) => (
-                  <RequestRow key={request.id} request={request} />
-                ))}
-              </Table.Tbody>
-            </Table>
-          </Table.ScrollContainer>
+        {({ requests, next }) => (
+          <Stack>
+            <Requests requests={requests} />
+            <Pages filter={filter} next={next} />
+          </Stack>
         )}
       </Loaded>
     </>
+  );
+}
+
+function Live({ live, older, onToggle }: { live: boolean; older: boolean; onToggle: () => void }) {
+  return (
+    <Group gap="sm">
+      <Text size="sm" c="dimmed" role="status">
+        {older ? 'An older page does not change.' : live ? `New ones are looked for every ${EVERY_MS / 1_000} s.` : 'Stands still.'}
+      </Text>
+      <Switch label="Live" checked={live && !older} disabled={older} onChange={onToggle} />
+    </Group>
+  );
+}
+
+/** Links, so that a page can be passed on and the browser's back button works. */
+function Pages({ filter, next }: { filter: RequestFilter; next: string | null }) {
+  const { before, ...said } = filter;
+  if (!before && !next) return null;
+  return (
+    <Group component="nav" aria-label="Pages" justify="space-between">
+      <Button
+        variant="default"
+        leftSection={<IconArrowUp size={16} />}
+        disabled={!before}
+        renderRoot={before ? (props) => <Link {...props} to="/requests" search={said} /> : undefined}
+      >
+        Newest
+      </Button>
+      <Button
+        variant="default"
+        rightSection={<IconArrowDown size={16} />}
+        disabled={!next}
+        renderRoot={next ? (props) => <Link {...props} to="/requests" search={{ ...said, before: next }} /> : undefined}
+      >
+        Older
+      </Button>
+    </Group>
+  );
+}
+
+function Requests({ requests }: { requests: Request[] }) {
+  return (
+    <Table.ScrollContainer minWidth={860}>
+      <Table verticalSpacing="xs">
+        <Table.Thead>
+          <Table.Tr>
+            <Table.Th>When</Table.Th>
+            <Table.Th>Asked for</Table.Th>
+            <Table.Th>Served by</Table.Th>
+            <Table.Th>Key</Table.Th>
+            <Table.Th>Status</Table.Th>
+            <Table.Th ta="right">Tokens in</Table.Th>
+            <Table.Th ta="right">Tokens out</Table.Th>
+            <Table.Th ta="right">Took</Table.Th>
+          </Table.Tr>
+        </Table.Thead>
+        <Table.Tbody>
+          {requests.map((request) => (
+            <RequestRow key={request.id} request={request} />
+          ))}
+        </Table.Tbody>
+      </Table>
+    </Table.ScrollContainer>
   );
 }
 
@@ -105,13 +169,19 @@ function Filter({ filter }: { filter: RequestFilter }) {
   );
 }
 
+/** The time, and of another day the day as well. */
+function moment(timestamp: string): string {
+  const date = new Date(timestamp);
+  return date.toDateString() === new Date().toDateString() ? date.toLocaleTimeString() : when(timestamp);
+}
+
 function RequestRow({ request }: { request: Request }) {
   const { tokens } = request;
   return (
     <Table.Tr>
       <Table.Td>
         <Anchor size="sm" renderRoot={(props) => <Link {...props} to="/requests/$id" params={{ id: request.id }} />}>
-          <time dateTime={request.timestamp}>{new Date(request.timestamp).toLocaleTimeString()}</time>
+          <time dateTime={request.timestamp}>{moment(request.timestamp)}</time>
         </Anchor>
       </Table.Td>
       <Table.Td>

@@ -1,6 +1,7 @@
 import '@mantine/charts/styles.css';
 import { BarChart, Heatmap } from '@mantine/charts';
 import { Code, Group, ScrollArea, SegmentedControl, SimpleGrid, Stack, Table, Text } from '@mantine/core';
+import { useMediaQuery } from '@mantine/hooks';
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { useNavigate, useSearch } from '@tanstack/react-router';
 import { api, unwrap } from '../api/client';
@@ -18,6 +19,7 @@ const NAMES: Record<Range, string> = { '1d': 'Day', '7d': 'Week', '30d': '30 day
 
 /** What was used and what it cost. The range is part of the address, so that a picture can be passed on. */
 export function UsagePage() {
+  const narrow = useMediaQuery('(max-width: 36em)', false, { getInitialValueInEffect: false });
   const { range = '30d' } = useSearch({ from: '/frame/usage' });
   const navigate = useNavigate();
   const query = useQuery({
@@ -35,6 +37,8 @@ export function UsagePage() {
         action={
           <SegmentedControl
             aria-label="Range"
+            // all six in the width of a phone
+            size={narrow ? 'xs' : 'sm'}
             value={range}
             onChange={(next) => void navigate({ to: '/usage', search: { range: next as Range } })}
             data={RANGES.map((value) => ({ value, label: NAMES[value] }))}

@@ -1,11 +1,11 @@
 import { ActionIcon, Code, CopyButton, Group, Tooltip } from '@mantine/core';
 import { IconCheck, IconCopy } from '@tabler/icons-react';
 
-/** Text to copy: a key, a command. */
-export function Snippet({ text, label }: { text: string; label: string }) {
+/** Text to copy: a key, a command; a long one scrolls in a box of its own. */
+export function Snippet({ text, label, tall = false }: { text: string; label: string; tall?: boolean }) {
   return (
     <Group gap="xs" wrap="nowrap" align="flex-start">
-      <Code block style={{ flex: 1, overflowX: 'auto' }} tabIndex={0} aria-label={label}>
+      <Code block style={{ flex: 1, minWidth: 0, overflow: 'auto', ...(tall && { maxHeight: 320 }) }} tabIndex={0} aria-label={label}>
         {text}
       </Code>
       <CopyButton value={text}>

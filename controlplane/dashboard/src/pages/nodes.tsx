@@ -1,0 +1,79 @@
+import { Alert, SimpleGrid, Stack } from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
+import { useNavigate, useSearch } from '@tanstack/react-router';
+import { api, unwrap } from '../api/client';
+import type { components } from '../api/schema';
+import { Needs } from '../parts/authority';
+import { amount, span } from '../parts/numbers';
+import { Figure } from '../parts/section';
+import { useSingleProcess } from '../parts/single-process';
+import { Empty, Loaded, PageHeader } from '../parts/states';
+import { DataPlanes } from './nodes/data-planes';
+import { OperationProgress } from './nodes/operation';
+import { Processes } from './nodes/processes';
+
+type Fleet = components['schemas']['DataPlaneList'];
+
+/** Who serves requests, and taking them out one by one or all together. */
+export function NodesPage() {
+  const { operation } = useSearch({ from: '/frame/nodes' });
+  const navigate = useNavigate();
+  // part of the address, so that one can reload the page while a process restarts
+  const follow = (id: string) => void navigate({ to: '/nodes', search: { operation: id } });
+  const query = useQuery({ queryKey: ['dataplanes'], queryFn: () => unwrap(api.GET('/api/dataplanes')), refetchInterval: 3_000 });
+  const single = useSingleProcess() ?? false;
+  return (
+    <>
+      <PageHeader title="Nodes" hint="Data planes serve the requests; this control plane tells them how." />
+      <Stack gap="lg">
+        {operation && <OperationProgress id={operation} onClose={() => void navigate({ to: '/nodes', search: {} })} />}
+        <Loaded
+          query={query}
+          empty={(fleet) =>
+            fleet.dataPlanes.length === 0 && (
+              <Empty title="No data plane" hint="Start one with the address of this control plane: it appears here." />
+            )
+          }
+        >
+          {(fleet) => (
+            <Stack gap="lg">
+              <Summary fleet={fleet} />
+              {single && (
+                <Alert color="gray" title="There is one process">
+                  Data plane and control plane are the same process here. It cannot be drained by itself, since this page
+                  would go with it: restart it or shut it down below.
+                </Alert>
+              )}
+              <DataPlanes fleet={fleet} single={single} onBegun={follow} />
+            </Stack>
+          )}
+        </Loaded>
+        <Needs role="admin">
+          <Processes planes={query.data?.dataPlanes ?? []} single={single} onBegun={follow} />
+        </Needs>
+      </Stack>
+    </>
+  );
+}
+
+function Summary({ fleet: { dataPlanes, configRevision } }: { fleet: Fleet }) {
+  const ready = dataPlanes.filter((plane) => plane.connected && plane.status === 'ready');
+  const current = ready.filter((plane) => plane.revision === configRevision);
+  const silent = Math.max(...dataPlanes.filter((plane) => plane.connected).map((plane) => plane.lagMs), 0);
+  return (
+    <SimpleGrid cols={{ base: 2, md: 4 }}>
+      <Figure label="Ready" value={`${ready.length} of ${dataPlanes.length}`}>
+        data planes
+      </Figure>
+      <Figure label="Configuration" value={`revision ${configRevision}`}>
+        {current.length === ready.length ? 'on all that are ready' : `on ${current.length} of ${ready.length} that are ready`}
+      </Figure>
+      <Figure label="In flight" value={amount(dataPlanes.reduce((sum, plane) => sum + plane.inflight, 0))}>
+        requests now
+      </Figure>
+      <Figure label="Longest silence" value={span(silent)}>
+        of those that are connected
+      </Figure>
+    </SimpleGrid>
+  );
+}

@@ -1,0 +1,10 @@
+import type { components } from '../../api/schema';
+
+type Unusable = components['schemas']['UnusableResource'];
+
+/** What a data plane could not use, in words. */
+export function describe({ code, kind, id, message, quarantined }: Unusable): string {
+  const what = [kind.toLowerCase().replaceAll('_', ' '), id].filter(Boolean).join(' ');
+  const why = message || code.toLowerCase().replaceAll('_', ' ');
+  return `${what ? `${what}: ` : ''}${why}${quarantined ? ' (left out, the rest is in use)' : ''}`;
+}

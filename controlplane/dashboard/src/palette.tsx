@@ -1,0 +1,131 @@
+import { Group, Kbd, Modal, Text } from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
+import { useNavigate } from '@tanstack/react-router';
+import { type KeyboardEvent, useEffect, useId, useRef, useState } from 'react';
+import { type Entry, grouped, namedEntriesQuery, pageEntries } from './palette/entries';
+import { matching } from './palette/match';
+import { readRecent, remember } from './palette/recent';
+import classes from './palette.module.css';
+
+/**
+ * Goes anywhere by a few letters: to pages, and to what the operator gave a name. The focus stays where one types; which
+ * result is chosen is told with `aria-activedescendant`.
+ */
+export default function Palette({ onClose }: { onClose: () => void }) {
+  const navigate = useNavigate();
+  const [search, setSearch] = useState('');
+  const [active, setActive] = useState(0);
+  const [recent] = useState(() => readRecent());
+  const named = useQuery(namedEntriesQuery);
+  const id = useId();
+
+  const entries = [...pageEntries, ...(named.data ?? [])];
+  const found = search.trim() ? matching(entries, search) : [];
+  const groups: [string, Entry[]][] = search.trim() ? (found.length > 0 ? [['Found', found]] : []) : grouped(entries, recent);
+  const shown = groups.flatMap(([, members]) => members);
+  const chosen = shown[Math.min(active, shown.length - 1)];
+
+  function choose({ id, to }: Entry) {
+    remember(id);
+    onClose();
+    void navigate({ to });
+  }
+  function move(event: KeyboardEvent) {
+    const to: Record<string, number> = { ArrowDown: active + 1, ArrowUp: active - 1, Home: 0, End: shown.length - 1 };
+    const next = to[event.key];
+    // while letters are composed, the keys belong to that
+    if (event.nativeEvent.isComposing) return;
+    if (next !== undefined && shown.length > 0) {
+      event.preventDefault();
+      setActive((next + shown.length) % shown.length);
+    } else if (event.key === 'Enter' && chosen) {
+      event.preventDefault();
+      choose(chosen);
+    }
+  }
+
+  return (
+    <Modal.Root opened onClose={onClose} padding={0} size="lg" centered={false} yOffset="10vh" transitionProps={{ duration: 0 }}>
+      <Modal.Overlay />
+      <Modal.Content aria-label="Go to">
+        <input
+          data-autofocus
+          role="combobox"
+          aria-label="Search"
+          aria-expanded
+          aria-autocomplete="list"
+          aria-controls={`${id}-list`}
+          aria-activedescendant={chosen && `${id}-${chosen.id}`}
+          autoComplete="off"
+          spellCheck={false}
+          placeholder="A page, a provider, a combo, a key, an alias"
+          className={classes.search}
+          value={search}
+          onChange={(event) => {
+            setSearch(event.currentTarget.value);
+            setActive(0);
+          }}
+          onKeyDown={move}
+        />
+        <div role="listbox" id={`${id}-list`} aria-label="Results" className={classes.list}>
+          {groups.map(([kind, members]) => (
+            <div role="group" aria-label={kind} key={kind}>
+              <div className={classes.kind} aria-hidden>
+                {kind}
+              </div>
+              {members.map((entry) => (
+                <Option
+                  key={entry.id}
+                  id={`${id}-${entry.id}`}
+                  entry={entry}
+                  chosen={entry === chosen}
+                  onHover={() => setActive(shown.indexOf(entry))}
+                  onChoose={() => choose(entry)}
+                />
+              ))}
+            </div>
+          ))}
+        </div>
+        <Group className={classes.footer} gap="md" wrap="nowrap">
+          <Text size="xs" c="dimmed" visibleFrom="xs">
+            <Kbd size="xs">↑</Kbd> <Kbd size="xs">↓</Kbd> choose, <Kbd size="xs">Enter</Kbd> go, <Kbd size="xs">Esc</Kbd> close
+          </Text>
+          <Text size="xs" c="dimmed" role="status">
+            {said(shown.length, named)}
+          </Text>
+        </Group>
+      </Modal.Content>
+    </Modal.Root>
+  );
+}
+
+function said(count: number, { isPending, isError }: { isPending: boolean; isError: boolean }): string {
+  if (isPending) return 'Names are on their way.';
+  if (isError) return 'Names could not be loaded: only pages are found.';
+  return count === 0 ? 'Nothing fits.' : `${count} to choose from`;
+}
+
+type OptionProps = { id: string; entry: Entry; chosen: boolean; onHover: () => void; onChoose: () => void };
+
+function Option({ id, entry: { label, hint, icon: Icon }, chosen, onHover, onChoose }: OptionProps) {
+  const element = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    if (chosen) element.current?.scrollIntoView({ block: 'nearest' });
+  }, [chosen]);
+  return (
+    <div
+      role="option"
+      id={id}
+      ref={element}
+      aria-selected={chosen}
+      className={classes.option}
+      // a pointer that rests while the list scrolls below it chooses nothing
+      onMouseMove={chosen ? undefined : onHover}
+      onClick={onChoose}
+    >
+      <Icon size={16} aria-hidden />
+      <span className={classes.label}>{label}</span>
+      {hint && <span className={classes.hint}>{hint}</span>}
+    </div>
+  );
+}
