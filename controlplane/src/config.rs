@@ -268,6 +268,10 @@ pub enum WeakSecret {
     Guessable { name: &'static str },
     #[error("INITIAL_PASSWORD has {length} characters and needs {min}")]
     Password { length: usize, min: usize },
+    #[error(
+        "INITIAL_PASSWORD is one that everybody tries first: choose another, or leave it out and have one drawn"
+    )]
+    KnownPassword,
 }
 
 // === impl Config ===
@@ -323,6 +327,9 @@ impl ApiConfig {
             if length < self.min_password_length {
                 let min = self.min_password_length;
                 return Err(WeakSecret::Password { length, min }.into());
+            }
+            if unknown_characters(password.expose()) < 4 {
+                return Err(WeakSecret::KnownPassword.into());
             }
         }
         Ok(())
@@ -442,14 +449,24 @@ pub fn check_secret(name: &'static str, secret: &Secret<String>, min: usize) -> 
     if length < min {
         return Err(WeakSecret::Short { name, length, min });
     }
-    let lower = text.to_lowercase();
-    let distinct = lower.chars().collect::<std::collections::BTreeSet<_>>().len();
-    // A well-known word padded or repeated up to the length is no secret either.
-    let rest = WELL_KNOWN.iter().fold(lower, |rest, word| rest.replace(word, ""));
-    if distinct < 8 || rest.chars().filter(|c| c.is_alphanumeric()).count() < min / 2 {
+    let distinct = text
+        .to_lowercase()
+        .chars()
+        .collect::<std::collections::BTreeSet<_>>()
+        .len();
+    if distinct < 8 || unknown_characters(text) < min / 2 {
         return Err(WeakSecret::Guessable { name });
     }
     Ok(())
+}
+
+/// How many letters and digits there are besides well-known words: such a word, padded or repeated up to the length, is
+/// no secret either.
+fn unknown_characters(text: &str) -> usize {
+    let rest = WELL_KNOWN
+        .iter()
+        .fold(text.to_lowercase(), |rest, word| rest.replace(word, ""));
+    rest.chars().filter(|c| c.is_alphanumeric()).count()
 }
 
 /// A TOML array, or in the environment `a,b,c`.
@@ -496,6 +513,34 @@ mod tests {
         }
         let strong = Secret::new("vS3l0Cq9bTn8yHk2wXe7uRz4mPa6fGd1".to_owned());
         assert!(check_secret("JWT_SECRET", &strong, 32).is_ok());
+    }
+
+    #[test]
+    fn a_first_password_that_everybody_knows_is_refused() {
+        let strong = || Secret::new("vS3l0Cq9bTn8yHk2wXe7uRz4mPa6fGd1".to_owned());
+        let starts_with = |password: &str| {
+            let config = ApiConfig {
+                jwt_secret: strong(),
+                api_key_secret: strong(),
+                storage_encryption_key: strong(),
+                initial_password: Some(Secret::new(password.to_owned())),
+                ..ApiConfig::default()
+            };
+            config.check().map_err(|error| error.to_string())
+        };
+        for known in [
+            "123456",
+            "CHANGEME",
+            "change-me!",
+            "password",
+            "Password123456",
+            "omniroute-12",
+        ] {
+            let error = starts_with(known).unwrap_err();
+            assert!(error.starts_with("INITIAL_PASSWORD "), "{known}: {error}");
+            assert!(!error.contains(known), "{error}");
+        }
+        assert_eq!(starts_with("the password of the tests"), Ok(()));
     }
 
     #[test]

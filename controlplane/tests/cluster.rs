@@ -10,6 +10,8 @@
 mod canaries;
 #[path = "cluster/client.rs"]
 mod client;
+#[path = "cluster/defects.rs"]
+mod defects;
 #[path = "cluster/effects.rs"]
 mod effects;
 #[path = "cluster/harness.rs"]

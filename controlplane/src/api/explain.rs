@@ -116,7 +116,8 @@ async fn explain(
                   model_served, provider, combo, http_status, outcome, error_code,
                   attempts as "attempts: SqlJson<Vec<Attempt>>", decision
            from usage_event
-           where request_id = $1 or (client_request_id = $2 and client_request_id <> request_id::text)
+           where (request_id = $1 or (client_request_id = $2 and client_request_id <> request_id::text))
+             and no_log is not true
            order by request_id = $1 desc nulls last, started_at desc limit 1"#,
         Uuid::parse_str(&id).ok(),
         id,

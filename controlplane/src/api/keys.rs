@@ -256,7 +256,13 @@ async fn list(State(ctx): State<Ctx>, _: Reader) -> Result<Json<KeyList>, ApiErr
         Row,
         r#"select id, name, key_prefix, key_last4, cluster_id, scopes, allowed_models, allowed_connections,
                   rate_limits as "rate_limits: SqlJson<Vec<RateLimit>>", rpm, tpm, concurrency, is_active,
-                  no_log, expires_at, last_used_at, created_at, updated_at
+                  no_log, expires_at, created_at, updated_at,
+                  -- by what was used; the row itself is not touched, for that would make it another version
+                  greatest(last_used_at, (
+                      select max(used.last_at) from usage_hour used
+                      where used.key_id = api_key.id and used.hour = (
+                          select date_trunc('hour', max(spent.quarter), 'UTC') from spending spent
+                          where spent.key_id = api_key.id))) as last_used_at
            from api_key order by created_at, id limit 5000"#
     )
     .fetch_all(ctx.db.pool())
@@ -539,7 +545,9 @@ fn changed(before: KeyView, after: KeyView) -> Result<Map<String, Value>, ApiErr
     };
     Ok(after
         .into_iter()
-        .filter(|(name, value)| name != "updatedAt" && before.get(name) != Some(value))
+        .filter(|(name, value)| {
+            !["lastUsedAt", "updatedAt"].contains(&name.as_str()) && before.get(name) != Some(value)
+        })
         .collect())
 }
 
@@ -549,7 +557,13 @@ async fn find(executor: impl PgExecutor<'_>, id: &str) -> Result<Row, ApiError> 
         Row,
         r#"select id, name, key_prefix, key_last4, cluster_id, scopes, allowed_models, allowed_connections,
                   rate_limits as "rate_limits: SqlJson<Vec<RateLimit>>", rpm, tpm, concurrency, is_active,
-                  no_log, expires_at, last_used_at, created_at, updated_at
+                  no_log, expires_at, created_at, updated_at,
+                  -- by what was used; the row itself is not touched, for that would make it another version
+                  greatest(last_used_at, (
+                      select max(used.last_at) from usage_hour used
+                      where used.key_id = api_key.id and used.hour = (
+                          select date_trunc('hour', max(spent.quarter), 'UTC') from spending spent
+                          where spent.key_id = api_key.id))) as last_used_at
            from api_key where id = $1"#,
         uuid,
     )

@@ -42,6 +42,8 @@ pub struct Event {
     pub cache_write: i64,
     pub output: i64,
     pub reasoning: i64,
+    /// It counts, and is not shown by itself.
+    pub no_log: bool,
 }
 
 /// Of one key, in a quarter of an hour.
@@ -65,7 +67,8 @@ impl Usage {
                       upstream_dialect, coalesce(model_served, model_requested) as "model!", usage_event.provider,
                       connection_id, coalesce(c.name, c.display_name, c.email) as account, combo, http_status,
                       outcome, usage_event.error_code, input_uncached as input, input_cache_read as cache_read,
-                      input_cache_write as cache_write, output_visible as output, output_reasoning as reasoning
+                      input_cache_write as cache_write, output_visible as output, output_reasoning as reasoning,
+                      no_log is true as "no_log!"
                from usage_event left join provider_connection c on c.id = connection_id
                order by started_at desc, request_id desc limit $1"#,
             EVENTS + 1,

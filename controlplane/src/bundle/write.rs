@@ -393,7 +393,7 @@ impl Writer<'_> {
                     ],
                 )?;
             }
-            if usage.logs {
+            if usage.logs && !event.no_log {
                 self.insert(
                     "call_logs",
                     &[

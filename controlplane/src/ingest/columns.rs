@@ -54,13 +54,15 @@ pub(super) async fn insert(
                 key_id, key_name, endpoint, client_dialect, upstream_dialect, model_requested, model_served, provider,
                 connection_id, combo, stream, http_status, outcome, error_code, input_uncached, input_cache_read,
                 input_cache_write, output_visible, output_reasoning, evidence, finish_reason, config_revision,
-                attempts, translation_losses, reached_provider, decision, served_from, cost_nano)
+                attempts, translation_losses, reached_provider, decision, served_from, cost_nano, no_log)
            select $1, $2, request_id, seq, client_request_id, phase,
                   timestamptz 'epoch' + started_at_ms * interval '1 millisecond', duration_ms, ttft_ms,
                   key_id, key_name, endpoint, client_dialect, upstream_dialect, model_requested, model_served, provider,
                   connection_id, combo, stream, http_status, outcome, error_code, input_uncached, input_cache_read,
                   input_cache_write, output_visible, output_reasoning, evidence, finish_reason, config_revision,
-                  attempts, translation_losses, reached_provider, decision, served_from, cost_nano
+                  attempts, translation_losses, reached_provider, decision, served_from, cost_nano,
+                  -- as the key is now: a row stays what it was when somebody changes their mind
+                  nullif(exists (select from api_key k where k.id = key_id and k.no_log), false)
            from unnest($3::uuid[], $4::bigint[], $5::text[], $6::text[], $7::bigint[], $8::int[], $9::int[],
                        $10::uuid[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[],
                        $17::text[], $18::uuid[], $19::text[], $20::bool[], $21::int[], $22::text[], $23::text[],

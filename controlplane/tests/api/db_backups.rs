@@ -32,8 +32,8 @@ const CREDENTIAL: &str = "sk-canary-of-the-connection-0123456789";
 const PROXY_PASSWORD: &str = "canary-of-the-proxy";
 
 /// A control plane with a place for backups.
-struct Kept {
-    api: Api,
+pub struct Kept {
+    pub api: Api,
     place: TempDir,
 }
 
@@ -47,7 +47,7 @@ struct File {
 // === impl Kept ===
 
 impl Kept {
-    async fn start() -> Self {
+    pub async fn start() -> Self {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().to_owned();
         let api = Api::start_with(|config| config.backup_dir = Some(path)).await;
@@ -59,7 +59,7 @@ impl Kept {
         list["backups"].as_array().unwrap().clone()
     }
 
-    async fn export(&self, query: &str) -> Vec<u8> {
+    pub async fn export(&self, query: &str) -> Vec<u8> {
         let request = self
             .api
             .request(Method::GET, &format!("{PATH}/export{query}"), None);
@@ -68,7 +68,7 @@ impl Kept {
         file.bytes
     }
 
-    async fn import(&self, file: &[u8], fields: &[(&str, &str)]) -> Answer {
+    pub async fn import(&self, file: &[u8], fields: &[(&str, &str)]) -> Answer {
         upload(&self.api, "backup.sqlite", file, fields).await
     }
 }

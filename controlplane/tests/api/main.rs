@@ -21,6 +21,7 @@ mod combos;
 mod contract;
 mod data_plane;
 mod db_backups;
+mod defects;
 mod edge;
 mod elsewhere;
 mod evals;

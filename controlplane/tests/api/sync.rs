@@ -30,14 +30,14 @@ const SYNC_KEY: &str = "a key that both ends have, of more than 32 characters";
 
 /// One signed request that came.
 #[derive(Clone, Debug)]
-struct Call {
-    method: String,
-    path: String,
-    body: Value,
+pub struct Call {
+    pub method: String,
+    pub path: String,
+    pub body: Value,
 }
 
 #[derive(Clone, Default)]
-struct Endpoint {
+pub struct Endpoint {
     calls: Arc<Mutex<Vec<Call>>>,
     /// Status and body of the next answers.
     reply: Arc<Mutex<Option<(u16, Value)>>>,
@@ -59,7 +59,7 @@ impl Endpoint {
         *self.reply.lock() = Some((status, body));
     }
 
-    fn calls(&self) -> Vec<Call> {
+    pub fn calls(&self) -> Vec<Call> {
         self.calls.lock().clone()
     }
 
@@ -132,13 +132,13 @@ fn at(url: &str) -> impl FnOnce(&mut ApiConfig) {
     }
 }
 
-async fn start() -> (Endpoint, Api) {
+pub async fn start() -> (Endpoint, Api) {
     let (endpoint, url) = Endpoint::start().await;
     let api = Api::start_with(at(&url)).await;
     (endpoint, api)
 }
 
-async fn act(api: &Api, action: &str) -> crate::support::Answer {
+pub async fn act(api: &Api, action: &str) -> crate::support::Answer {
     api.post("/api/sync/cloud", json!({ "action": action })).await
 }
 

@@ -89,6 +89,19 @@ impl Client {
         (answer.text().await.unwrap(), is_hit)
     }
 
+    /// The status of an answer, whole, and what it says.
+    pub async fn post_chat(&self, body: &Value) -> (u16, String) {
+        let answer = self.post(body).send().await.unwrap();
+        let status = answer.status().as_u16();
+        (status, answer.text().await.unwrap())
+    }
+
+    /// The status that somebody gets who has no key.
+    pub async fn get_without_key(&self, path: &str) -> u16 {
+        let request = self.http.client(true).get(format!("{}{path}", self.base));
+        request.send().await.unwrap().status().as_u16()
+    }
+
     fn post(&self, body: &Value) -> reqwest::RequestBuilder {
         self.http
             .client(true)

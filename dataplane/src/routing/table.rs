@@ -22,6 +22,7 @@ use super::wildcard::Wildcards;
 use chrono_tz::Tz;
 use http::HeaderMap;
 use llm::pricing::Overrides;
+use llm::sigv4::Signer;
 use llm::think_tags::ThinkTags;
 use llm::{Dialect, Kind, ProviderSpec, Rewrite};
 use proto::v1::ConfigVersion;

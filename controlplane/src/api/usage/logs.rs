@@ -2,6 +2,7 @@
 //!
 //! `GET /api/usage/logs` — one line per request · `GET /api/usage/request-logs`, `GET /api/usage/call-logs` — the same
 //! as objects · `GET /api/usage/call-logs/{id}` — one of them. Newest first, page by page, with the same filters.
+//! Requests of keys with `noLog` are in none of them, here and in the other logs; what they cost is counted all the same.
 
 use axum::{
     Json,
@@ -311,7 +312,8 @@ async fn read(
                   u.finish_reason, u.data_plane_id, u.config_revision, u.attempts as "attempts: SqlJson<Vec<Attempt>>", u.served_from, u.cost_nano,
                   u.evidence
            from usage_event u left join provider_connection c on c.id = u.connection_id
-           where ($1::timestamptz is null or (u.started_at, u.request_id) < ($1, $2))
+           where u.no_log is not true
+             and ($1::timestamptz is null or (u.started_at, u.request_id) < ($1, $2))
              and ($4::uuid is null or u.request_id = $4)
              and ($5::timestamptz is null or u.started_at >= $5)
              and ($6::timestamptz is null or u.started_at < $6)

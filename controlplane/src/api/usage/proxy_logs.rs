@@ -138,7 +138,8 @@ async fn list(
            cross join lateral jsonb_array_elements(u.attempts) with ordinality as a (attempt, number)
            left join provider_connection c on c.id::text = a.attempt ->> 'connectionId'
            left join combo k on k.name = u.combo
-           where u.started_at > coalesce((select (value #>> '{}')::timestamptz from setting where key = $1), '-infinity')
+           where u.no_log is not true
+             and u.started_at > coalesce((select (value #>> '{}')::timestamptz from setting where key = $1), '-infinity')
              and (not $2 or jsonb_path_exists(u.attempts, '$[*].proxy'))
              and (not $3 or a.attempt -> 'proxy' is null)
              and ($4::text is null or a.attempt #>> '{proxy,level}' = $4)
