@@ -22,6 +22,17 @@ const WHOLE: [&str; 10] = [
     "auth.",
 ];
 
+/// One entry of the trail.
+#[derive(Debug, sqlx::FromRow)]
+struct Row {
+    action: String,
+    actor: String,
+    status: String,
+    ip: Option<String>,
+    target_kind: Option<String>,
+    target_id: Option<String>,
+}
+
 /// Makes a change, and finds it in the audit trail: once, by whom, of what, and from where.
 async fn change(api: &Api, method: &str, path: &str, body: Value) -> Value {
     let body = (!body.is_null()).then_some(body);
@@ -35,31 +46,24 @@ async fn change(api: &Api, method: &str, path: &str, body: Value) -> Value {
     if answer.headers.contains_key("set-cookie") {
         api.take_cookie(&answer);
     }
-    let rows: Vec<(
-        String,
-        String,
-        String,
-        Option<String>,
-        Option<String>,
-        Option<String>,
-    )> = sqlx::query_as(
+    let rows: Vec<Row> = sqlx::query_as(
         "select action, actor, status, ip, target_kind, target_id from audit_log where request_id = $1",
     )
     .bind(answer.header("x-request-id"))
     .fetch_all(api.db.pool())
     .await
     .unwrap();
-    let [(action, actor, status, ip, kind, id)] = &rows[..] else {
+    let [row] = &rows[..] else {
         panic!("{method} {path} is in the trail {} times: {rows:?}", rows.len());
     };
     assert_eq!(
-        (actor.as_str(), status.as_str(), ip.as_deref()),
+        (row.actor.as_str(), row.status.as_str(), row.ip.as_deref()),
         ("admin", "success", Some("127.0.0.1")),
         "{method} {path}"
     );
-    let names_it = kind.is_some() && id.as_deref().is_some_and(|id| !id.is_empty());
-    let is_whole = WHOLE.iter().any(|one| action.starts_with(one));
-    assert!(names_it || is_whole, "{action} of what? {rows:?}");
+    let names_it = row.target_kind.is_some() && row.target_id.as_deref().is_some_and(|id| !id.is_empty());
+    let is_whole = WHOLE.iter().any(|one| row.action.starts_with(one));
+    assert!(names_it || is_whole, "of what? {row:?}");
     answer.body
 }
 
