@@ -272,7 +272,7 @@ async fn asked(simulator: &Simulator, key: &str, client: Dialect, body: &Value, 
         caps: ModelCaps::of(Dialect::BedrockConverse, CLAUDE),
     });
     let call = call.unwrap();
-    let path = llm::providers::BEDROCK.path_for(CLAUDE, stream);
+    let path = llm::providers::find("bedrock").unwrap().path_for(CLAUDE, stream);
     let payload = call.body();
     let signable = Signable {
         method: "POST",
