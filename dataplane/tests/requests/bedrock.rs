@@ -20,7 +20,11 @@ async fn clients_of_either_dialect_are_answered_whole_and_as_a_stream() {
         let whole = data_plane.chat(MODEL, false).await;
         assert_eq!(whole.status(), 200, "{}", whole.text().await.unwrap());
         let streamed = data_plane.chat(MODEL, true).await;
-        assert_eq!(header(&streamed, "content-type"), Some("text/event-stream"));
+        assert!(
+            header(&streamed, "content-type")
+                .unwrap()
+                .starts_with("text/event-stream")
+        );
         let text = streamed.text().await.unwrap();
         assert!(
             frames(&text).last().is_some_and(|frame| frame.contains("[DONE]")),

@@ -106,7 +106,7 @@ async fn a_form_reaches_the_provider_as_it_is_but_for_the_models_name() {
 
 #[tokio::test]
 async fn an_answer_that_is_text_stays_text() {
-    let (data_plane, ..) = two_accounts().await;
+    let (data_plane, _first, _second) = two_accounts().await;
     for (format, begins) in [("text", "I heard"), ("srt", "1\n00:00"), ("vtt", "WEBVTT")] {
         let parts = [
             Field("model", "openai/whisper-1"),
@@ -116,7 +116,10 @@ async fn an_answer_that_is_text_stays_text() {
         let response = post(&data_plane, TRANSCRIPTIONS, &parts).await;
         let media_type = header(&response, "content-type").unwrap().to_owned();
         let text = response.text().await.unwrap();
-        assert!(media_type.starts_with("text/plain"), "{format}: {media_type}");
+        assert!(
+            media_type.starts_with("text/plain"),
+            "{format}: {media_type} {text}"
+        );
         assert!(text.starts_with(begins), "{format}: {text}");
     }
 }

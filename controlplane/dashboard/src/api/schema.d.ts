@@ -4833,6 +4833,7 @@ export interface components {
         SettingsBody: {
             /** @description Ids or aliases of providers, or prefixes of nodes. */
             blockedProviders?: string[] | null;
+            /** @description Changing it takes a login. */
             bruteForceProtection?: boolean | null;
             /** @description Where days begin for budgets: an IANA name, such as `Europe/Berlin`. */
             budgetTimezone?: string | null;
@@ -4857,14 +4858,12 @@ export interface components {
              * @description 1 to 365
              */
             logRetentionDays?: number | null;
-            /**
-             * @description At least as long as `MIN_PASSWORD_LENGTH` says. Takes a login, as the next five do. Ends the account's other
-             *     sessions.
-             */
+            /** @description At least as long as `MIN_PASSWORD_LENGTH` says. Ends the account's other sessions. Takes a login. */
             newPassword?: string | null;
-            /** @description `null`: as data planes were started with, `REQUIRE_API_KEY`. */
+            /** @description `null`: as data planes were started with, `REQUIRE_API_KEY`. Changing it takes a login. */
             requireApiKey?: boolean | null;
             requireAuthForModels?: boolean | null;
+            /** @description Changing it takes a login. */
             requireLogin?: boolean | null;
             semanticCacheAbsentTemperatureIsZero?: boolean | null;
             semanticCacheEnabled?: boolean | null;

@@ -8,6 +8,8 @@ const OF_SUITE: Scope<'_> = Scope {
     service: "service",
 };
 
+type Headers = [(&'static str, &'static str)];
+
 fn signed(secret: &str, request: &Signable<'_>) -> Vec<(&'static str, String)> {
     sign(request, &Credentials::parse(secret).unwrap(), OF_SUITE, AT)
 }
@@ -140,7 +142,7 @@ fn requests_are_signed_as_aws_signs_them() {
 fn headers_are_signed_as_aws_signs_them() {
     let host = ("Host", "example.amazonaws.com");
     let mine = |value| ("My-Header1", value);
-    let cases: [(&str, &str, &[(&str, &str)], &str); 6] = [
+    let cases: [(&str, &str, &Headers, &str); 6] = [
         (
             "get-header-key-duplicate",
             "GET",

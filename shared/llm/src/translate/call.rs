@@ -158,11 +158,8 @@ impl Call {
     /// The dialect's headers for the upstream, names in lower case; `client` looks up a header of the client's.
     pub fn headers(&self, client: &dyn Fn(&'static str) -> Option<String>) -> Vec<(&'static str, String)> {
         if self.kind != Kind::Chat {
-            let accept = if self.kind == Kind::Speech {
-                "*/*"
-            } else {
-                "application/json"
-            };
+            let is_json = self.kind != Kind::Speech && self.kind.file().is_none();
+            let accept = if is_json { "application/json" } else { "*/*" };
             return vec![
                 ("content-type", "application/json".to_owned()),
                 ("accept", accept.to_owned()),
