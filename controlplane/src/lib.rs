@@ -26,6 +26,7 @@ pub mod policy;
 pub mod probe;
 pub mod proxies;
 pub mod publish;
+pub mod rekey;
 pub mod resilience;
 pub mod retention;
 pub mod session;

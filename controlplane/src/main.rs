@@ -8,6 +8,8 @@ use controlplane::{
     app::{self, App, Deps},
     config::{self, Config},
     db::Db,
+    rekey,
+    vault::Vault,
 };
 use figment::providers::Serialized;
 use runtime::{
@@ -43,6 +45,12 @@ enum Command {
     Healthcheck,
     /// Prints the description of the management API, which the dashboard's types are generated from.
     Openapi,
+    /// Seals every stored credential anew, under STORAGE_ENCRYPTION_KEY. No control plane may run meanwhile.
+    RotateStorageKey {
+        /// The key that was used until now.
+        #[arg(long, env = "STORAGE_ENCRYPTION_KEY_OLD", hide_env_values = true)]
+        old_key: String,
+    },
 }
 
 #[tokio::main]
@@ -54,6 +62,7 @@ async fn main() -> anyhow::Result<()> {
     let config = Config::load(args.config.clone(), Serialized::defaults(flags(&args)))?;
     match args.command {
         Some(Command::Healthcheck) => Ok(healthcheck::check(config.listen).await?),
+        Some(Command::RotateStorageKey { old_key }) => rotate_storage_key(&config, old_key).await,
         Some(Command::Openapi) | None => match run(config).await? {
             Ending::Stop => Ok(()),
             Ending::Restart => Err(exit::restart()).context("cannot start again"),
@@ -138,6 +147,21 @@ async fn run(config: Config) -> anyhow::Result<Ending> {
         Err(_) => tracing::warn!("some data planes did not close their stream in time"),
     }
     Ok(wish.ending)
+}
+
+async fn rotate_storage_key(config: &Config, old_key: String) -> anyhow::Result<()> {
+    let new_key = &config.api.storage_encryption_key;
+    config::check_secret("STORAGE_ENCRYPTION_KEY", new_key, 32)?;
+    let database_url = required("DATABASE_URL", config.database_url.as_ref())?;
+    let db = Db::connect(database_url.expose(), 1).await?;
+    let (old, new) = (Vault::new(&Secret::new(old_key)), Vault::new(new_key));
+    let count = rekey::rekey(&db, &old, &new).await?;
+    db.close().await;
+    writeln!(
+        std::io::stdout(),
+        "{count} credentials are sealed under the new key. Start every control plane with it."
+    )?;
+    Ok(())
 }
 
 fn required<'a>(name: &str, value: Option<&'a Secret<String>>) -> anyhow::Result<&'a Secret<String>> {

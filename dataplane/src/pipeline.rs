@@ -213,7 +213,9 @@ async fn run(
 fn note(arrival: &Arrival, error: &GatewayError, status: StatusCode) {
     let (request_id, endpoint) = (arrival.request_id(), arrival.endpoint.route);
     if status.is_server_error() {
-        tracing::warn!(request_id, endpoint, %status, %error, "request failed");
+        // with what it comes from, which no client is told
+        let error: &dyn std::error::Error = error;
+        tracing::warn!(request_id, endpoint, %status, error, "request failed");
     } else {
         tracing::debug!(request_id, endpoint, %status, %error, "request refused");
     }

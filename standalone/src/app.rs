@@ -10,6 +10,8 @@ use crate::welcome;
 use anyhow::Context;
 use axum::Router;
 use controlplane::db::Db;
+use controlplane::rekey;
+use controlplane::vault::Vault;
 use dataplane::control::{ControlPlanes, JoinToken};
 use runtime::crypto::ClusterKeys;
 use runtime::drain::Drain;
@@ -159,6 +161,34 @@ pub async fn reset_password(settings: Settings) -> anyhow::Result<()> {
     )?;
     db.close().await;
     database.close()
+}
+
+/// Draws another storage key and seals every credential under it. The new key is on disk before anything is sealed under
+/// it, and instead of the old one only afterwards: a run that is cut off is repeated.
+#[tokio::main]
+pub async fn rotate_storage_key(settings: Settings) -> anyhow::Result<()> {
+    anyhow::ensure!(
+        std::env::var("STORAGE_ENCRYPTION_KEY").is_err(),
+        "STORAGE_ENCRYPTION_KEY is set, so the key is not in the data directory: use \
+         `omniroute-controlplane rotate-storage-key`"
+    );
+    let dir = DataDir::open(&settings.data_dir)?;
+    let file = dir.join("secrets.json");
+    let secrets = Secrets::load(&file, |name| std::env::var(name).ok())?;
+    let renewed = Secrets::with_new_storage_key(&file)?;
+    let vault =
+        |secrets: &Secrets| Vault::new(&Secret::new(secrets.get("STORAGE_ENCRYPTION_KEY").to_owned()));
+    let database = open_database(&settings, dir.path())?;
+    let db = Db::connect(&database.url, database.max_connections).await?;
+    let count = rekey::rekey(&db, &vault(&secrets), &vault(&renewed)).await?;
+    Secrets::commit(&file)?;
+    db.close().await;
+    database.close()?;
+    writeln!(
+        std::io::stdout(),
+        "{count} credentials are sealed under a new key. Older backups still need the old one."
+    )?;
+    Ok(())
 }
 
 /// What was found or made replaces what the planes' own settings left empty.

@@ -39,6 +39,8 @@ enum Command {
     Doctor,
     /// Replace the dashboard's password by a new one and print it. The gateway must be stopped.
     ResetPassword,
+    /// Draw a new key for stored credentials and seal them anew. The gateway must be stopped.
+    RotateStorageKey,
 }
 
 fn main() -> ExitCode {
@@ -54,6 +56,7 @@ fn main() -> ExitCode {
         }),
         Some(Command::Doctor) => doctor::run(settings),
         Some(Command::ResetPassword) => app::reset_password(settings).map(|()| true),
+        Some(Command::RotateStorageKey) => app::rotate_storage_key(settings).map(|()| true),
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,

@@ -1,7 +1,7 @@
 //! The secrets of a single process: taken from the environment, else from the data directory, else made once.
 //!
 //! Losing the file means losing every stored credential and session, so it is written whole (temporary file,
-//! then rename) and never rewritten once it holds a value.
+//! then rename) and never rewritten once it holds a value, except for another storage key when somebody asks for one.
 
 use runtime::crypto;
 use serde::{Deserialize, Serialize};
@@ -9,15 +9,16 @@ use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What both planes ask for, by the names of their environment variables.
 const NAMES: [&str; 4] = [
     "CLUSTER_SECRET",
     "JWT_SECRET",
     "API_KEY_SECRET",
-    "STORAGE_ENCRYPTION_KEY",
+    STORAGE_ENCRYPTION_KEY,
 ];
+const STORAGE_ENCRYPTION_KEY: &str = "STORAGE_ENCRYPTION_KEY";
 
 const LENGTH: usize = 48;
 
@@ -30,16 +31,7 @@ pub struct Secrets(BTreeMap<String, String>);
 impl Secrets {
     /// The secrets for a data directory; `environment` wins over the file, and what is in neither is made.
     pub fn load(file: &Path, environment: impl Fn(&str) -> Option<String>) -> anyhow::Result<Self> {
-        let mut stored = match fs::read_to_string(file) {
-            Ok(text) => serde_json::from_str(&text).map_err(|error| {
-                anyhow::anyhow!(
-                    "{} is damaged ({error}): restore it from a backup",
-                    file.display()
-                )
-            })?,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Self::default(),
-            Err(error) => anyhow::bail!("{}: {error}", file.display()),
-        };
+        let mut stored = Self::read(file)?;
         let before = stored.0.len();
         for name in NAMES {
             if environment(name).is_none() {
@@ -64,6 +56,39 @@ impl Secrets {
         self.0.get(name).expect("load fills in every name")
     }
 
+    /// What `file` has, but for another storage key; written down beside it and not yet instead of it. One that is there
+    /// already was begun with before, and is gone on with.
+    pub fn with_new_storage_key(file: &Path) -> anyhow::Result<Self> {
+        let next = next(file);
+        if next.exists() {
+            return Self::read(&next);
+        }
+        let mut secrets = Self::read(file)?;
+        let key = crypto::random_token(LENGTH);
+        secrets.0.insert(STORAGE_ENCRYPTION_KEY.to_owned(), key);
+        secrets.write(&next)?;
+        Ok(secrets)
+    }
+
+    /// From now on the file is what [`Secrets::with_new_storage_key`] wrote.
+    pub fn commit(file: &Path) -> anyhow::Result<()> {
+        Ok(fs::rename(next(file), file)?)
+    }
+
+    /// Empty when there is no such file.
+    fn read(file: &Path) -> anyhow::Result<Self> {
+        match fs::read_to_string(file) {
+            Ok(text) => serde_json::from_str(&text).map_err(|error| {
+                anyhow::anyhow!(
+                    "{} is damaged ({error}): restore it from a backup",
+                    file.display()
+                )
+            }),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(error) => anyhow::bail!("{}: {error}", file.display()),
+        }
+    }
+
     fn write(&self, file: &Path) -> anyhow::Result<()> {
         let temporary = file.with_extension("new");
         let mut out = OpenOptions::new()
@@ -77,6 +102,10 @@ impl Secrets {
         fs::rename(&temporary, file)?;
         Ok(())
     }
+}
+
+fn next(file: &Path) -> PathBuf {
+    file.with_extension("next.json")
 }
 
 #[cfg(test)]

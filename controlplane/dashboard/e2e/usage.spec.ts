@@ -20,7 +20,8 @@ test('what a request used is on the page of usage, as the management API says it
   await expect(row).toContainText(`${mine.totalTokens}`);
   await expect(row).toContainText(`${mine.pct} %`);
   await expect(page.getByRole('region', { name: 'By model' })).toContainText('demo/demo');
-  await expect(page.getByText(`${summary.promptTokens} in, ${summary.completionTokens} out`)).toBeVisible();
+  const [read, written] = [summary.promptTokens, summary.completionTokens].map((tokens) => tokens.toLocaleString('en-US'));
+  await expect(page.getByText(`${read} in, ${written} out`)).toBeVisible();
   await expect(page.getByRole('region', { name: 'Tokens by day' }).locator('.recharts-bar-rectangle').first()).toBeVisible();
   await expectAccessible(page);
   expect(complaints).toEqual([]);

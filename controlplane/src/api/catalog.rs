@@ -48,6 +48,9 @@ struct ProviderEntry {
     custom: bool,
     /// Its servers usually ask for no credential: a connection needs no key.
     keyless: bool,
+    /// How its credential is written, where that is not plain.
+    #[serde(rename = "credentialHint", skip_serializing_if = "Option::is_none")]
+    credential_hint: Option<&'static str>,
     /// `apikey`, or `oauth`: accounts are signed in to, and take no key.
     #[serde(rename = "authType")]
     auth_type: &'static str,
@@ -106,6 +109,7 @@ impl ProviderEntry {
             provider: spec.name.to_owned(),
             custom: false,
             keyless: spec.keyless,
+            credential_hint: Some(spec.credential_hint).filter(|hint| !hint.is_empty()),
             auth_type: match spec.auth_type {
                 AuthType::ApiKey => "apikey",
                 AuthType::OAuth => "oauth",
@@ -187,6 +191,7 @@ async fn catalog(
         let spec = providers::compatible(&node.r#type, node.api_type.as_deref().unwrap_or_default());
         let entry = ProviderEntry {
             keyless: spec.is_some_and(|spec| spec.keyless),
+            credential_hint: None,
             auth_type: "apikey",
             active: active.contains(&node.id),
             id: node.id,

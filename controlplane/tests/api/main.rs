@@ -42,6 +42,8 @@ mod providers;
 mod proxy;
 mod proxy_logs;
 mod rate_limits;
+mod refusals;
+mod rekey;
 mod resilience;
 mod retention;
 mod revisions;

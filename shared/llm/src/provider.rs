@@ -32,6 +32,8 @@ pub struct ProviderSpec {
     pub auth: AuthScheme,
     /// Servers of this kind usually ask for no credential.
     pub keyless: bool,
+    /// How a credential is written, where that is not plain; else empty. For whoever types it in.
+    pub credential_hint: &'static str,
     /// Sent with every request, unless the dialect or the client says otherwise.
     pub headers: &'static [(&'static str, &'static str)],
     pub models: &'static [ModelSpec],
@@ -93,6 +95,7 @@ impl ProviderSpec {
             services: &[],
             auth: AuthScheme::Bearer,
             keyless: false,
+            credential_hint: "",
             headers: &[],
             models: &[],
             think_tags: &[],

@@ -1,10 +1,12 @@
 """The one process, restarted and stopped by the management API."""
 
+import json
 import socket
+import subprocess
 import time
 import urllib.parse
 
-from conftest import Management, running
+from conftest import BIN, Management, add_endpoint, running
 
 
 def until(what, condition, seconds=60):
@@ -36,6 +38,30 @@ def test_a_shutdown_ends_the_process_in_order(tmp_path):
     with running(tmp_path) as (base, process, log):
         Management(base).call("POST", "/api/shutdown", {"drainTimeoutMs": 1000})
         assert process.wait(30) == 0, log.read_text()
+
+
+def test_a_new_storage_key_opens_what_the_old_one_sealed(simulators, tmp_path):
+    environment = {"ALLOW_PRIVATE_PROVIDER_URLS": "true"}
+    secrets = tmp_path / "data" / "secrets.json"
+    with running(tmp_path, **environment) as (base, _, _):
+        add_endpoint(Management(base), "sim", "openai", simulators["openai"])
+    before = json.loads(secrets.read_text())
+    command = [BIN / "omniroute", "--data-dir", tmp_path / "data", "rotate-storage-key"]
+    rotated = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert rotated.returncode == 0, rotated.stderr
+    # its own and that of the demo provider
+    assert rotated.stdout.startswith("2 credentials are sealed"), rotated.stdout
+    after = json.loads(secrets.read_text())
+    changed = {name for name in after if after[name] != before[name]}
+    assert changed == {"STORAGE_ENCRYPTION_KEY"}
+    assert secrets.stat().st_mode & 0o077 == 0
+    with running(tmp_path, **environment) as (base, _, log):
+        management = Management(base)
+        tested = [
+            management.call("POST", f"/api/providers/{connection['id']}/test", {})["valid"]
+            for connection in management.call("GET", "/api/providers")["connections"]
+        ]
+        assert tested == [True, True], log.read_text()
 
 
 def test_callers_who_hang_up_do_not_take_the_database_with_them(tmp_path):

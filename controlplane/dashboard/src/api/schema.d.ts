@@ -4298,6 +4298,8 @@ export interface components {
             active: boolean;
             /** @description `apikey`, or `oauth`: accounts are signed in to, and take no key. */
             authType: string;
+            /** @description How its credential is written, where that is not plain. */
+            credentialHint?: string | null;
             /** @description An endpoint of the operator's own. */
             custom: boolean;
             /** @description What a connection names as its provider. */

@@ -9,6 +9,8 @@ pub static BEDROCK: ProviderSpec = ProviderSpec {
     alias: "bedrock",
     name: "Amazon Bedrock",
     base_url: "https://bedrock-runtime.us-east-1.amazonaws.com",
+    credential_hint: "An API key of Bedrock, or an access key as accessKeyId:secretAccessKey, with :sessionToken behind \
+                      it where it has one. The region is in the address.",
     models: &[
         ModelSpec::new(
             "global.anthropic.claude-sonnet-4-5-20250929-v1:0",

@@ -53,7 +53,7 @@ export function NewConnection({ opened, catalog, onClose, onSaved }: Props) {
           <TextInput label="Name" placeholder="team account" {...form.getInputProps('name')} />
           <PasswordInput
             label="Key"
-            description={chosen?.keyless ? 'Leave it empty if the server asks for none.' : undefined}
+            description={chosen?.keyless ? 'Leave it empty if the server asks for none.' : chosen?.credentialHint}
             autoComplete="off"
             {...form.getInputProps('apiKey')}
           />

@@ -107,6 +107,7 @@ function OwnProvider({ places, busy, onTry }: { places: Places; busy: boolean; o
           <Select label="Provider" placeholder="Type to search" data={choices(places.catalog)} searchable openOnFocus={false} {...form.getInputProps('provider')} />
           <PasswordInput
             label="Key"
+            description={find(places.catalog, form.values.provider)?.credentialHint}
             autoComplete="off"
             visibilityToggleButtonProps={{ 'aria-label': 'Show the key' }}
             {...form.getInputProps('apiKey')}
