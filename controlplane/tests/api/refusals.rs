@@ -2,9 +2,14 @@
 //! handler, or for none.
 
 use axum::http::{HeaderValue, Method, header};
+use runtime::secret::Secret;
 use serde_json::{Value, json};
+use testkit::{OAuthServer, oauth::CLIENT_ID};
 
-use crate::support::{Api, Database, provider};
+use crate::{
+    data_plane::{DataPlane, Reply},
+    support::{Api, Database, provider},
+};
 
 /// Method, path, body, status and code. `{…}` is an id of [`furnished`].
 type Refusal = (&'static str, &'static str, Value, u16, &'static str);
@@ -225,4 +230,70 @@ async fn models_are_not_listed_where_nobody_lists_them_or_nobody_may_be_asked() 
         let listed = api.get(&format!("/api/providers/{id}/models")).await;
         listed.expect_error(status, code);
     }
+}
+
+#[tokio::test]
+async fn one_operation_runs_at_a_time() {
+    let api = Api::start().await;
+    let _plane = DataPlane::join_running(&api, 1, |_| Reply::Acknowledged).await;
+    let begun = api.post("/api/restart", json!({ "target": "dp-1" })).await;
+    begun.expect(200);
+    for path in ["/api/restart", "/api/shutdown"] {
+        let second = api.post(path, json!({ "target": "dp-1" })).await;
+        assert_eq!(second.status, 409, "{}", second.body);
+    }
+}
+
+#[tokio::test]
+async fn a_place_to_sign_in_that_is_away_is_a_failure_of_its_own() {
+    let server = OAuthServer::start().await;
+    let oauth = json!({
+        "qwen": { "client_id": CLIENT_ID, "device_url": server.url("device"), "token_url": server.url("token") },
+    });
+    let api = Api::start_with(|config| {
+        config.oauth = serde_json::from_value(oauth).unwrap();
+        config.allow_private_provider_urls = true;
+    })
+    .await;
+    drop(server);
+    let begun = api.get("/api/oauth/qwen/device-code").await;
+    begun.expect_error(502, "UPSTREAM_001");
+}
+
+#[tokio::test]
+async fn a_cloud_that_does_not_answer_is_not_waited_for() {
+    // takes connections and says nothing
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", silent.local_addr().unwrap())
+        .parse()
+        .unwrap();
+    let api = Api::start_with(|config| {
+        config.cloud.url = Some(url);
+        config.cloud.sync_key = Some(Secret::new("a key of more than thirty-two characters".to_owned()));
+        config.cloud.timeout_ms = 100;
+    })
+    .await;
+    let enabled = api.post("/api/sync/cloud", json!({ "action": "enable" })).await;
+    enabled.expect_error(504, "UPSTREAM_002");
+}
+
+#[tokio::test]
+async fn without_its_database_an_installation_does_not_say_that_it_is_set_up() {
+    let api = Api::start().await;
+    api.db.pool().close().await;
+    api.get("/api/init").await.expect_error(503, "SERVER_002");
+}
+
+#[tokio::test]
+async fn a_key_of_nobody_cannot_be_tried() {
+    let api = Api::start().await;
+    let body = json!({ "provider": "openai-compatible-chat-nobody", "apiKey": "k" });
+    let tried = api.post("/api/providers/validate", body).await;
+    assert!([400, 404].contains(&tried.status.as_u16()), "{}", tried.body);
+    assert!(
+        tried.body["error"]["message"]
+            .as_str()
+            .unwrap()
+            .contains("nobody")
+    );
 }

@@ -1,12 +1,13 @@
 """The one process, restarted and stopped by the management API."""
 
 import json
+import os
 import socket
 import subprocess
 import time
 import urllib.parse
 
-from conftest import BIN, Management, add_endpoint, running
+from conftest import BIN, UNSET, Management, add_endpoint, running
 
 
 def until(what, condition, seconds=60):
@@ -47,7 +48,8 @@ def test_a_new_storage_key_opens_what_the_old_one_sealed(simulators, tmp_path):
         add_endpoint(Management(base), "sim", "openai", simulators["openai"])
     before = json.loads(secrets.read_text())
     command = [BIN / "omniroute", "--data-dir", tmp_path / "data", "rotate-storage-key"]
-    rotated = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    inherited = {name: value for name, value in os.environ.items() if name not in UNSET}
+    rotated = subprocess.run(command, env=inherited, capture_output=True, text=True, timeout=60)
     assert rotated.returncode == 0, rotated.stderr
     # its own and that of the demo provider
     assert rotated.stdout.startswith("2 credentials are sealed"), rotated.stdout
