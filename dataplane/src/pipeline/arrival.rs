@@ -119,6 +119,26 @@ impl Arrival {
         }
     }
 
+    /// Refuses a body that says it is too large, before it is read; else returns how long it says it is.
+    pub(super) async fn refuse_announced(
+        &mut self,
+        limit: usize,
+        idle: Duration,
+    ) -> Result<Option<usize>, ArrivalError> {
+        let announced = self
+            .parts
+            .headers
+            .get(CONTENT_LENGTH)
+            .and_then(|value| value.to_str().ok()?.parse().ok());
+        if announced.is_none_or(|length: usize| length <= limit) {
+            return Ok(announced);
+        }
+        if !self.parts.headers.contains_key(EXPECT) {
+            discard(self.take_body(), idle).await;
+        }
+        Err(ArrivalError::TooLarge { limit })
+    }
+
     /// For whoever reads it piece by piece; once.
     pub(super) fn take_body(&mut self) -> Body {
         std::mem::replace(&mut self.body, Body::empty())
@@ -132,18 +152,8 @@ impl Arrival {
     /// The whole body; once. The limit holds while reading: a chunked body does not say how long it will be.
     pub async fn read_body(&mut self, edge: &EdgeConfig) -> Result<Bytes, ArrivalError> {
         let limit = edge.max_body_bytes;
+        let announced = self.refuse_announced(limit, edge.body_idle()).await?;
         let mut body = self.take_body();
-        let announced = self
-            .parts
-            .headers
-            .get(CONTENT_LENGTH)
-            .and_then(|value| value.to_str().ok()?.parse().ok());
-        if announced.is_some_and(|length: usize| length > limit) {
-            if !self.parts.headers.contains_key(EXPECT) {
-                discard(body, edge.body_idle()).await;
-            }
-            return Err(ArrivalError::TooLarge { limit });
-        }
         // most bodies arrive in one piece, and that piece is used as it is
         let Some(first) = next(&mut body, edge.body_idle()).await? else {
             return Ok(Bytes::new());

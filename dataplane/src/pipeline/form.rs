@@ -67,6 +67,7 @@ impl Form {
         let boundary = media_type.and_then(|value| multer::parse_boundary(value.to_str().ok()?).ok());
         let boundary = boundary.ok_or(ArrivalError::NotAForm)?;
         let limit = edge.max_upload_bytes;
+        arrival.refuse_announced(limit, edge.body_idle()).await?;
         let pieces = stream::try_unfold(arrival.take_body(), |mut body| async move {
             let piece = next(&mut body, edge.body_idle()).await?;
             Ok::<_, ArrivalError>(piece.map(|piece| (piece, body)))
