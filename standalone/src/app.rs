@@ -84,6 +84,8 @@ pub async fn run(mut settings: Settings) -> anyhow::Result<Ending> {
     // === data plane ===
     let drain = Drain::new();
     let (registry, readiness) = (Registry::new(), Readiness::new());
+    // who asks before the demo provider has followed the port would find it where it was
+    let started = readiness.latch("first start");
     let data = dataplane::app::build(
         &settings.data_plane,
         dataplane::app::Deps {
@@ -116,6 +118,7 @@ pub async fn run(mut settings: Settings) -> anyhow::Result<Ending> {
     let key = welcome::first_start(&dir, &operator, listen)
         .await
         .context("the first start did not finish")?;
+    started.set(true);
     welcome::announce(listen, &dir, control.first_run_password.as_ref(), key.as_deref())?;
 
     let wish = exit.wished().await;

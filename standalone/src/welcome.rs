@@ -66,7 +66,7 @@ async fn set_up(operator: &Operator, base_url: &str) -> anyhow::Result<String> {
     Ok(key["key"].as_str().context("a new key is shown")?.to_owned())
 }
 
-/// The demo provider moves with the port.
+/// The demo provider moves with the port. Returns once requests go there.
 async fn follow_address(operator: &Operator, base_url: &str) -> anyhow::Result<()> {
     let nodes = operator.get("/api/provider-nodes").await?;
     let moved = nodes["nodes"].as_array().into_iter().flatten().find(|node| {
@@ -75,7 +75,10 @@ async fn follow_address(operator: &Operator, base_url: &str) -> anyhow::Result<(
     });
     if let Some(id) = moved.and_then(|node| node["id"].as_str()) {
         operator
-            .patch(&format!("/api/provider-nodes/{id}"), json!({"baseUrl": base_url}))
+            .patch(
+                &format!("/api/provider-nodes/{id}?wait=applied"),
+                json!({"baseUrl": base_url}),
+            )
             .await?;
     }
     Ok(())
