@@ -12,6 +12,7 @@ use crate::pipeline::{
 use crate::routing::{Routing, health};
 use crate::sync::{self, Execute, Identity, Subscription, Vitals};
 use crate::tally::Tally;
+use crate::trace::Tracing;
 use crate::usage::{self, Ended, Spool, SpoolConfig};
 use anyhow::Context;
 use axum::Router;
@@ -28,7 +29,7 @@ use runtime::egress::{Egress, EgressConfig};
 use runtime::exit::{Ending, Exit, Wish};
 use runtime::metrics::Registry;
 use runtime::readiness::{Latch, Readiness};
-use runtime::telemetry::{Lines, TelemetryGuard, Wanted};
+use runtime::telemetry::{Lines, TelemetryGuard, Traces, Wanted};
 use state::{Banned, GuardedStore, Settlement, StateStore};
 use std::sync::Arc;
 use std::time::Duration;
@@ -77,6 +78,7 @@ pub fn build(config: &Config, deps: Deps) -> anyhow::Result<App> {
         proxies: config.upstream.proxies.clone(),
     });
     let identity = Identity::new(&config.data_plane_id, spool.id(), config.listen().to_string());
+    let traces = Traces::new(&config.traces, "omniroute-dataplane", &identity.id)?;
     let routing = Routing::default();
     let vault = Vault::new(deps.keys.answers.clone());
     let (max_entries, max_bytes) = (config.cache.max_entries, config.cache.max_bytes);
@@ -85,6 +87,7 @@ pub fn build(config: &Config, deps: Deps) -> anyhow::Result<App> {
         egress: egress.context("the client for providers cannot be built")?,
         spool,
         metrics: Metrics::new(&deps.registry),
+        tracing: Tracing::new(traces),
         edge: config.edge.clone(),
         upstream: config.upstream.clone(),
         media: config.media.clone(),
@@ -137,6 +140,10 @@ impl App {
         } = self;
         let (standing, watched) = watch::channel(sync::Standing::default());
         let (control, id, store) = (sync.control.clone(), sync.identity.id.clone(), sync.store.clone());
+        let (spool, settled) = (gateway.spool.clone(), flush.clone());
+        drain.spawn("usage spool", async move {
+            settled.run_until_cancelled(spool.write_out()).await;
+        });
         drain.spawn(
             "usage reporting",
             usage::report(gateway.spool.clone(), control, id, flush.clone()),

@@ -4,7 +4,7 @@ use llm::guard::{Guard, InjectionMode, Mode, ReplyMode, Rules};
 use runtime::client_address::TrustedProxies;
 use runtime::egress::ProxyEnvironment;
 use runtime::secret::Secret;
-use runtime::telemetry::TelemetryConfig;
+use runtime::telemetry::{TelemetryConfig, TracesConfig};
 use serde::Deserialize;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -18,6 +18,11 @@ pub const FLAT: &[(&str, &str)] = &[
     ("REDIS_TIMEOUT_MS", "redis_timeout_ms"),
     ("CONTROL_PLANE_URL", "control_plane_url"),
     ("CLUSTER_SECRET", "cluster_secret"),
+    ("OTEL_EXPORTER_OTLP_ENDPOINT", "traces.otlp_endpoint"),
+    (
+        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+        "traces.otlp_traces_endpoint",
+    ),
     ("REQUIRE_API_KEY", "edge.require_api_key"),
     ("CORS_ORIGIN", "edge.cors_origin"),
     ("TRUSTED_PROXIES", "edge.trusted_proxies"),
@@ -67,6 +72,7 @@ pub struct Config {
     /// Name of this data plane in the dashboard; when empty it is named after its spool.
     pub data_plane_id: String,
     pub log: TelemetryConfig,
+    pub traces: TracesConfig,
     /// Between becoming unready and refusing requests: load balancers need a moment to notice.
     pub drain_notice_ms: u64,
     /// How long running requests may take to end after SIGTERM.
@@ -190,6 +196,7 @@ impl Default for Config {
             cluster_secret: Secret::new(String::new()),
             data_plane_id: String::new(),
             log: TelemetryConfig::default(),
+            traces: TracesConfig::default(),
             drain_notice_ms: 3_000,
             shutdown_timeout_ms: 30_000,
             edge: EdgeConfig::default(),

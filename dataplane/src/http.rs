@@ -8,11 +8,11 @@ mod ollama;
 
 use crate::error::GatewayError;
 use crate::pipeline::{self, Arrival, Endpoint, Gateway};
+use axum::Router;
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
 use axum::routing::{MethodRouter, any, get, post};
-use axum::{Router, middleware};
-use cors::Cors;
+use cors::CorsRules;
 use http::request;
 use llm::{Dialect, Kind};
 use std::sync::Arc;
@@ -119,8 +119,7 @@ pub fn router(gateway: Arc<Gateway>) -> anyhow::Result<Router> {
             .route(&format!("{base}/show"), operation(post(ollama::show)))
             .route(&format!("{base}/version"), operation(get(ollama::version)));
     }
-    let cors = Arc::new(Cors::new(gateway.clone())?);
-    let router = router.layer(middleware::from_fn_with_state(cors, cors::cors));
+    let router = router.layer(CorsRules::new(gateway.clone())?);
     Ok(router.with_state(gateway))
 }
 

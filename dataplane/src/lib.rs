@@ -23,5 +23,6 @@ pub mod routing;
 mod span;
 pub mod sync;
 pub mod tally;
+pub mod trace;
 pub mod upstream;
 pub mod usage;

@@ -189,6 +189,7 @@ async fn serve_until_stopped(
             "requests were cut off at the end of the grace period"
         );
     }
+    gateway.tracing.end().await;
     flush.cancel();
     drain.begin();
     let late = drain.wait(BACKGROUND_GRACE).await;

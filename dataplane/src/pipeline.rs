@@ -57,6 +57,7 @@ use crate::error::GatewayError;
 use crate::metrics::Metrics;
 use crate::routing::{Routing, Table};
 use crate::tally::Tally;
+use crate::trace::Tracing;
 use crate::usage::Spool;
 use again::{Again, Deposit, Found, Named, Sought};
 use attempt::Served;
@@ -83,6 +84,7 @@ pub struct Gateway {
     pub egress: Egress,
     pub spool: Spool,
     pub metrics: Metrics,
+    pub tracing: Tracing,
     pub edge: EdgeConfig,
     pub upstream: UpstreamConfig,
     pub media: MediaConfig,

@@ -135,6 +135,7 @@ pub async fn run(mut settings: Settings) -> anyhow::Result<Ending> {
         );
     }
     // usage of the last requests goes to the database before the control plane ends
+    gateway.tracing.end().await;
     flush.cancel();
     drain.begin();
     let late = drain.wait(BACKGROUND_GRACE).await;

@@ -3,14 +3,15 @@
 use crate::pipeline::Gateway;
 use crate::routing::Origins;
 use anyhow::Context;
-use axum::extract::{Request, State};
-use axum::middleware::Next;
+use axum::extract::Request;
 use axum::response::Response;
+use futures::future::Either;
 use http::Method;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue, ORIGIN, RETRY_AFTER};
 use std::sync::Arc;
-use tower::{Layer, ServiceExt};
-use tower_http::cors::{AllowOrigin, CorsLayer};
+use std::task::{self, Poll};
+use tower::{Layer, Service};
+use tower_http::cors::{self, AllowOrigin, CorsLayer};
 
 /// What a browser may send. SDKs that run in one add headers about themselves, and a single one that is not named
 /// fails the whole request.
@@ -66,17 +67,28 @@ const RESPONSE_HEADERS: [HeaderName; 16] = [
     RETRY_AFTER,
 ];
 
-/// What every answer to a browser says, but for whose pages may read it.
-pub struct Cors {
+/// Tells browsers who may read an answer. Every other client is passed through.
+#[derive(Clone)]
+pub struct CorsRules(Arc<Rules>);
+
+struct Rules {
     gateway: Arc<Gateway>,
     /// As long as the configuration does not say.
     at_boot: Origins,
+    /// All but for whose pages it is.
     layer: CorsLayer,
 }
 
-// === impl Cors ===
+/// A service that tells browsers.
+#[derive(Clone)]
+pub struct Told<S> {
+    rules: Arc<Rules>,
+    inner: S,
+}
 
-impl Cors {
+// === impl CorsRules ===
+
+impl CorsRules {
     pub fn new(gateway: Arc<Gateway>) -> anyhow::Result<Self> {
         let list = &gateway.edge.cors_origin;
         HeaderValue::from_str(list).context("CORS_ORIGIN is not a list of origins")?;
@@ -85,13 +97,28 @@ impl Cors {
             .allow_methods([Method::GET, Method::POST, Method::OPTIONS])
             .allow_headers(REQUEST_HEADERS)
             .expose_headers(RESPONSE_HEADERS);
-        Ok(Self {
+        Ok(Self(Arc::new(Rules {
             at_boot: Origins::of_list(list),
             gateway,
             layer,
-        })
+        })))
     }
+}
 
+impl<S> Layer<S> for CorsRules {
+    type Service = Told<S>;
+
+    fn layer(&self, inner: S) -> Told<S> {
+        Told {
+            rules: self.0.clone(),
+            inner,
+        }
+    }
+}
+
+// === impl Rules ===
+
+impl Rules {
     /// What a page of `origin` is told.
     fn allow(&self, origin: Option<&HeaderValue>) -> AllowOrigin {
         let table = self.gateway.routing.load();
@@ -105,12 +132,27 @@ impl Cors {
     }
 }
 
-/// Answers what browsers ask beforehand, and tells them who may read the rest.
-pub async fn cors(State(cors): State<Arc<Cors>>, request: Request, next: Next) -> Response {
-    let allow = cors.allow(request.headers().get(ORIGIN));
-    let service = cors.layer.clone().allow_origin(allow).layer(next);
-    match service.oneshot(request).await {
-        Ok(response) => response,
-        Err(never) => match never {},
+// === impl Told ===
+
+impl<S> Service<Request> for Told<S>
+where
+    S: Service<Request, Response = Response> + Clone,
+{
+    type Response = Response;
+    type Error = S::Error;
+    type Future = Either<S::Future, cors::ResponseFuture<S::Future>>;
+
+    fn poll_ready(&mut self, context: &mut task::Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        let origin = request.headers().get(ORIGIN);
+        // what a cache may keep says what it varies with, whoever asked
+        if origin.is_none() && request.method() == Method::POST {
+            return Either::Left(self.inner.call(request));
+        }
+        let layer = self.rules.layer.clone().allow_origin(self.rules.allow(origin));
+        Either::Right(layer.layer(self.inner.clone()).call(request))
     }
 }

@@ -35,6 +35,7 @@ pub async fn admitted(
     let asked = admission(key, limits, table, &estimate, record);
     let counts_tokens = |rate: &Rate| limits.counted(&rate.name) == Some(Counted::Tokens);
     record.reserves(&asked, counts_tokens);
+    gateway.spool.written().await;
     let data_planes = gateway.routing.health().data_planes();
     let Decided { ruling, by_share } = gateway.admissions.admit(&asked, data_planes).await;
     let verdict = ruling.verdict;

@@ -266,7 +266,7 @@ impl Search<'_> {
         let combo = self.plan.resolution.combo();
         let mut repetitions = combo.and_then(|combo| combo.max_retries).unwrap_or(0);
         loop {
-            self.dispatch(&mut ready, record, false);
+            self.dispatch(&mut ready, record, false).await;
             let error = match self.exchange.attempt(&ready.call, &ready.lease).await {
                 Ok(reply) => return Ok(Some(self.answered(ready, reply, record))),
                 Err(error) => error,
@@ -300,7 +300,7 @@ impl Search<'_> {
             let outcome = exchange.attempt(&ready.call, &ready.lease).await;
             (ready, outcome)
         };
-        self.dispatch(&mut first, record, false);
+        self.dispatch(&mut first, record, false).await;
         let (route, began) = (first.lease.route.clone(), first.lease.started);
         let mut numbers = vec![first.number];
         let mut running = FuturesUnordered::new();
@@ -315,7 +315,7 @@ impl Search<'_> {
                     if exchange.gateway.hedges.spend(&route)
                         && let Some(mut second) = self.next(steps, Patience::Now).await?
                     {
-                        self.dispatch(&mut second, record, true);
+                        self.dispatch(&mut second, record, true).await;
                         numbers.push(second.number);
                         running.push(send(second));
                     }
@@ -388,11 +388,15 @@ impl Search<'_> {
         Some(patience.unwrap_or(Duration::MAX))
     }
 
-    fn dispatch(&mut self, ready: &mut Ready, record: &mut Record, hedge: bool) {
+    /// Returns when the call may leave: it is written down.
+    async fn dispatch(&mut self, ready: &mut Ready, record: &mut Record, hedge: bool) {
+        let gateway = self.exchange.gateway;
         self.attempts += 1;
-        self.exchange.gateway.repetitions.earn();
-        ready.lease.started = Instant::now();
+        gateway.repetitions.earn();
         ready.number = record.dispatch(self.plan, &ready.lease, hedge);
+        ready.lease.trace = record.trace_headers(ready.number);
+        gateway.spool.written().await;
+        ready.lease.started = Instant::now();
     }
 
     fn answered(&self, ready: Ready, reply: Reply, record: &mut Record) -> Served {

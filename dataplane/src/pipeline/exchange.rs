@@ -114,6 +114,7 @@ impl Exchange<'_> {
             headers.push((CONTENT_TYPE.as_str(), media_type));
             body = form;
         }
+        headers.extend(lease.trace.iter().cloned());
         if let Some(signer) = &connection.signer {
             headers.extend(upstream::signature(signer, &url, &call.body(), Utc::now()));
         }

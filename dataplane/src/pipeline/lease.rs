@@ -4,6 +4,7 @@
 use super::Gateway;
 use crate::routing::health::{InFlight, Permit, Probe};
 use crate::routing::{Connection, Outlet, Penalty, Route, Seat, Slot, blames_provider};
+use crate::trace::TraceHeaders;
 use llm::UpstreamError;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +14,8 @@ pub struct Lease {
     pub connection: Arc<Connection>,
     pub route: Route,
     pub started: Instant,
+    /// What the provider is told of the trace that the call is part of.
+    pub trace: TraceHeaders,
     /// The places in combos that the account is used for.
     seats: Vec<Arc<Seat>>,
     /// This call finds out whether the provider is back; without a verdict, the next one may.
@@ -43,6 +46,7 @@ impl Lease {
             connection: connection.clone(),
             route: route.clone(),
             started: Instant::now(),
+            trace: TraceHeaders::new(),
             seats: seats.to_vec(),
             probe,
             _held: held,

@@ -13,6 +13,7 @@ use super::{Gateway, plan::Plan};
 use crate::admission::Pass;
 use crate::error::GatewayError;
 use crate::metrics::Inflight;
+use crate::trace::{self, Trace, TraceHeaders};
 use chrono::Utc;
 use http::StatusCode;
 use llm::pricing::Price;
@@ -34,6 +35,7 @@ pub struct Record {
     gateway: Arc<Gateway>,
     event: Box<UsageEvent>,
     started: Instant,
+    trace: Option<Trace>,
     /// Kept apart until the end: what a lost request would have cost does not depend on it.
     decision: Option<Decision>,
     endpoint: &'static str,
@@ -71,6 +73,7 @@ impl Record {
             gateway: gateway.clone(),
             event: Box::new(event),
             started: now,
+            trace: gateway.tracing.begin(&arrival.endpoint, &arrival.parts),
             decision: None,
             endpoint: arrival.endpoint.route,
             providers: Vec::new(),
@@ -176,6 +179,18 @@ impl Record {
         } else {
             route.provider.spec.id
         });
+        if let Some(trace) = &mut self.trace {
+            let known_as = match route.provider.is_node {
+                true => trace::known_as(connection.dialect),
+                false => route.provider.spec.id,
+            };
+            trace.attempt(
+                self.endpoint,
+                known_as,
+                &event.attempts[number],
+                &connection.base_url,
+            );
+        }
         // of two at a time the first counts, until one answers
         if !hedge {
             self.current = number;
@@ -200,13 +215,26 @@ impl Record {
         number
     }
 
+    /// What the provider of an attempt is told of the trace it is part of.
+    pub fn trace_headers(&self, number: usize) -> TraceHeaders {
+        let trace = self.trace.as_ref();
+        trace.map_or_else(TraceHeaders::new, |trace| trace.headers(number))
+    }
+
     pub fn attempt_failed(&mut self, number: usize, error: &UpstreamError) {
-        self.close_attempt(number, error.status.unwrap_or(0), outcome(error));
+        let (status, outcome) = (error.status.unwrap_or(0), outcome(error));
+        self.close_attempt(number, status, outcome);
+        if let Some(trace) = &mut self.trace {
+            trace.attempt_failed(number, status, outcome);
+        }
     }
 
     /// Another attempt was faster.
     pub fn attempt_cancelled(&mut self, number: usize) {
         self.close_attempt(number, 0, "cancelled");
+        if let Some(trace) = &mut self.trace {
+            trace.attempt_failed(number, 0, "cancelled");
+        }
     }
 
     /// The provider answered; what follows is for the client.
@@ -351,6 +379,9 @@ impl Drop for Record {
         event.decision = self.decision.take();
         let metrics = &self.gateway.metrics;
         metrics.request(self.endpoint, &event, took);
+        if let Some(trace) = self.trace.take() {
+            trace.end(&event, self.current);
+        }
         self.gateway.spool.end(event);
     }
 }

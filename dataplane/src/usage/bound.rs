@@ -1,6 +1,8 @@
 //! Events hold text that strangers chose; a record has a largest size.
 
+use prost::Message;
 use proto::v1::UsageEvent;
+use std::borrow::Cow;
 
 /// What a client or a provider may put into one field of an event.
 pub(super) const TEXT_BYTES: usize = 512;
@@ -9,8 +11,52 @@ pub(super) const ATTEMPTS: usize = 32;
 /// accounts that come first are.
 pub(super) const DECISION_BYTES: usize = 24 * 1024;
 
-/// Cuts an event to what is bound to fit into a record.
-pub(super) fn bound(event: &mut UsageEvent) {
+/// An event that fits into a record: itself, or what is left of it when it was cut.
+pub(super) fn bounded(event: &UsageEvent) -> Cow<'_, UsageEvent> {
+    if fits(event) {
+        return Cow::Borrowed(event);
+    }
+    let mut event = event.clone();
+    cut(&mut event);
+    Cow::Owned(event)
+}
+
+fn fits(event: &UsageEvent) -> bool {
+    let is_short = |text: &String| text.len() <= TEXT_BYTES;
+    let texts = [
+        &event.request_id,
+        &event.client_request_id,
+        &event.key_id,
+        &event.key_name,
+        &event.endpoint,
+        &event.client_dialect,
+        &event.upstream_dialect,
+        &event.model_requested,
+        &event.model_served,
+        &event.provider,
+        &event.connection_id,
+        &event.combo,
+        &event.outcome,
+        &event.error_code,
+        &event.finish_reason,
+    ];
+    let are_attempts_short = event.attempts.iter().all(|attempt| {
+        let texts = [
+            &attempt.connection_id,
+            &attempt.provider,
+            &attempt.model,
+            &attempt.outcome,
+        ];
+        texts.into_iter().all(is_short)
+    });
+    let decision = event.decision.as_ref();
+    texts.into_iter().all(is_short)
+        && event.attempts.len() <= ATTEMPTS
+        && are_attempts_short
+        && decision.is_none_or(|decision| decision.encoded_len() <= DECISION_BYTES)
+}
+
+fn cut(event: &mut UsageEvent) {
     let texts = [
         &mut event.request_id,
         &mut event.client_request_id,
@@ -28,7 +74,7 @@ pub(super) fn bound(event: &mut UsageEvent) {
         &mut event.error_code,
         &mut event.finish_reason,
     ];
-    texts.into_iter().for_each(cut);
+    texts.into_iter().for_each(shorten);
     event.attempts.truncate(ATTEMPTS);
     if let Some(decision) = &mut event.decision {
         decision::shorten(decision, DECISION_BYTES);
@@ -41,18 +87,17 @@ pub(super) fn bound(event: &mut UsageEvent) {
             &mut attempt.outcome,
         ]
         .into_iter()
-        .for_each(cut);
+        .for_each(shorten);
     }
 }
 
-fn cut(text: &mut String) {
+fn shorten(text: &mut String) {
     text.truncate(text.floor_char_boundary(TEXT_BYTES));
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use prost::Message;
     use proto::v1::{Account, Decision, Entry, Group, Target, Verdict, entry::LeadsTo};
 
     #[test]
@@ -81,12 +126,11 @@ mod tests {
             ..Decision::default()
         };
         decision::record(&mut decision).unwrap();
-        let mut event = UsageEvent {
+        let event = UsageEvent {
             decision: Some(decision),
             ..UsageEvent::default()
         };
-        bound(&mut event);
-        let kept = event.decision.unwrap();
+        let kept = bounded(&event).into_owned().decision.unwrap();
         assert!(kept.encoded_len() <= DECISION_BYTES);
         let accounts = &kept.targets[0].accounts;
         assert_eq!(accounts[0].connection_id, "connection-0");

@@ -3,17 +3,21 @@
 //! Sequences number the events of a spool without holes. When a segment is full, the requests that are still open
 //! are written again at the head of the next one, and segments are deleted oldest first. So the segments that
 //! exist always tell which requests are open, and an acknowledged segment never has to wait for a long stream.
+//!
+//! Records are gathered and written together: whoever needs his own on disk waits for [`Spool::written`], and what
+//! ended is written at the end of the same turn of the event loop, by [`Spool::write_out`].
 
 mod identity;
+mod state;
 
-use super::bound::bound;
-use super::record::{Kind, MAX_PAYLOAD_BYTES, Record};
-use super::segment::{Segment, Writer};
+use self::state::State;
+use super::bound::bounded;
+use super::record::{Kind, Record};
+use super::segment::Segment;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use prost::Message;
 use proto::v1::{UsageEvent, usage_event};
-use std::collections::{HashMap, VecDeque};
 use std::fs::{self, File};
 use std::io;
 use std::path::PathBuf;
@@ -23,8 +27,6 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 const LOCK_FILE: &str = "lock";
-/// What was not settled when a process died ended moments before.
-const MAX_ENDED: usize = 10_000;
 
 #[derive(Clone, Debug)]
 pub struct SpoolConfig {
@@ -100,31 +102,13 @@ pub(super) struct Outlook {
 }
 
 struct Shared {
-    config: SpoolConfig,
+    dir: PathBuf,
     state: Mutex<State>,
     ended: Notify,
+    /// There is something to write that nobody waits for.
+    unwritten: Notify,
     /// Held for the lifetime of the spool.
     _lock: File,
-}
-
-struct State {
-    id: Uuid,
-    /// Oldest first, never empty; the last one is written.
-    segments: VecDeque<Segment>,
-    /// Absent after a failure, until the file could be opened again.
-    writer: Option<Writer>,
-    /// The size at which the written segment is full.
-    full_at: u64,
-    /// Requests that began and did not end, as they would be accounted.
-    open: HashMap<String, Bytes>,
-    /// The sequence of the next event.
-    next: u64,
-    acknowledged: u64,
-    acknowledged_at: Position,
-    dropped: u64,
-    /// The last ones that were found when the spool was opened.
-    ended: VecDeque<Ended>,
-    buffer: Vec<u8>,
 }
 
 // === impl SpoolConfig ===
@@ -158,11 +142,12 @@ impl Spool {
         })?;
 
         let id = identity::read(&config.dir, &identity::boot())?;
-        let (state, damaged_bytes) = State::recover(id, &config).map_err(at)?;
+        let (state, damaged_bytes) = State::recover(id, config.clone()).map_err(at)?;
         let spool = Self(Arc::new(Shared {
-            config,
+            dir: config.dir,
             state: Mutex::new(state),
             ended: Notify::new(),
+            unwritten: Notify::new(),
             _lock: lock,
         }));
         let lost = spool.end_lost();
@@ -176,31 +161,46 @@ impl Spool {
         ))
     }
 
-    /// Writes down that a request is about to reserve what it may cost, or to reach a provider. `estimate` is what will
-    /// be accounted if the process dies before [`Spool::end`] is called with the same `request_id`; its cost only if
-    /// it says that a provider is reached.
+    /// Writes down that a request is about to reserve what it may cost, or to reach a provider, which must not happen
+    /// before [`Spool::written`] has returned. `estimate` is what will be accounted if the process dies before
+    /// [`Spool::end`] is called with the same `request_id`; its cost only if it says that a provider is reached.
     pub fn begin(&self, estimate: &UsageEvent) {
-        let mut estimate = estimate.clone();
-        bound(&mut estimate);
+        let estimate = bounded(estimate);
         let payload = Bytes::from(estimate.encode_to_vec());
         let record = Record {
             kind: Kind::Begin,
             sequence: 0,
             payload: payload.clone(),
         };
-
         let mut state = self.0.state.lock();
-        state.open.insert(estimate.request_id, payload);
+        state.open.insert(estimate.request_id.clone(), payload);
         // Not a loss yet: it becomes one if the process dies, and the next segment begins with it.
-        if let Err(error) = state.append(&record, &self.0.config) {
+        if let Err(error) = state.append(&record) {
             tracing::debug!(%error, "a request began without a record");
+        }
+    }
+
+    /// Returns when the kernel has what was written down before, so that it outlives this process; or could not take
+    /// it, which stops no request. Requests that begin in the same turn of the event loop share one write.
+    pub async fn written(&self) {
+        let (appended, written) = {
+            let state = self.0.state.lock();
+            (state.appended, state.written)
+        };
+        if written == appended {
+            return;
+        }
+        tokio::task::yield_now().await;
+        let mut state = self.0.state.lock();
+        if state.written < appended {
+            state.flush();
         }
     }
 
     /// Writes down how a request ended. The spool gives the event its sequence.
     pub fn end(&self, mut event: UsageEvent) {
         event.seq = 0;
-        bound(&mut event);
+        let event = bounded(&event);
         let payload = Bytes::from(event.encode_to_vec());
 
         let mut state = self.0.state.lock();
@@ -210,12 +210,11 @@ impl Spool {
             sequence: state.next,
             payload,
         };
-        match state.append(&record, &self.0.config) {
+        match state.append(&record) {
             Ok(()) => {
                 state.next += 1;
-                let next = state.next;
-                state.current().next = next;
                 self.0.ended.notify_one();
+                self.0.unwritten.notify_one();
             }
             Err(error) => {
                 state.dropped += 1;
@@ -226,6 +225,15 @@ impl Spool {
                     tracing::error!(%error, dropped, "usage events are lost: the spool cannot be written");
                 }
             }
+        }
+    }
+
+    /// Writes what ended, as soon as all that is ready to run has run. Returns only when it is cancelled.
+    pub async fn write_out(&self) {
+        loop {
+            self.0.unwritten.notified().await;
+            tokio::task::yield_now().await;
+            self.0.state.lock().flush();
         }
     }
 
@@ -265,7 +273,8 @@ impl Spool {
     }
 
     pub(super) fn outlook(&self) -> Outlook {
-        let state = self.0.state.lock();
+        let mut state = self.0.state.lock();
+        state.flush();
         Outlook {
             id: state.id,
             acknowledged: state.acknowledged,
@@ -291,7 +300,7 @@ impl Spool {
     /// events of the old id that the directory has not: it was restored from a copy, and its sequences would be
     /// taken for events that are already known.
     pub(super) fn renew(&self) -> Result<(), SpoolError> {
-        let id = identity::renew(&self.0.config.dir, &identity::boot())?;
+        let id = identity::renew(&self.0.dir, &identity::boot())?;
         let mut state = self.0.state.lock();
         state.id = id;
         state.acknowledged = state.segments[0].first - 1;
@@ -332,6 +341,14 @@ impl Spool {
     }
 }
 
+// === impl Shared ===
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.state.get_mut().flush();
+    }
+}
+
 // === impl Ended ===
 
 impl Ended {
@@ -345,150 +362,6 @@ impl Ended {
                 .and_then(|cost| u64::try_from(cost).ok())
                 .unwrap_or(0),
         })
-    }
-}
-
-// === impl State ===
-
-impl State {
-    fn recover(id: Uuid, config: &SpoolConfig) -> io::Result<(Self, u64)> {
-        let mut segments = VecDeque::from(Segment::list(&config.dir)?);
-        let mut open = HashMap::new();
-        let mut ended = VecDeque::new();
-        let mut damaged_bytes = 0;
-        let mut next = 1;
-        for segment in &mut segments {
-            let scan = segment.scan()?;
-            for record in &scan.records {
-                let Ok(event) = record.event() else { continue };
-                match record.kind {
-                    Kind::Begin => drop(open.insert(event.request_id, record.payload.clone())),
-                    Kind::End => {
-                        open.remove(&event.request_id);
-                        ended.extend(Ended::of(&event));
-                        if ended.len() > MAX_ENDED {
-                            ended.pop_front();
-                        }
-                        segment.next = record.sequence + 1;
-                    }
-                }
-            }
-            segment.bytes = scan.valid_bytes;
-            next = next.max(segment.next);
-            if let Some(damage) = scan.damage {
-                let bytes = scan.file_bytes - scan.valid_bytes;
-                damaged_bytes += bytes;
-                tracing::warn!(segment = %segment.path.display(), %damage, bytes, "the rest of a segment is unreadable");
-            }
-        }
-        if segments.is_empty() {
-            segments.push_back(Segment::named(&config.dir, next));
-        }
-        let acknowledged = segments[0].first - 1;
-        let mut state = Self {
-            id,
-            segments,
-            writer: None,
-            full_at: config.segment_bytes,
-            open,
-            next,
-            acknowledged,
-            acknowledged_at: Position::default(),
-            dropped: 0,
-            ended,
-            buffer: Vec::new(),
-        };
-        state.reopen()?;
-        Ok((state, damaged_bytes))
-    }
-
-    fn current(&mut self) -> &mut Segment {
-        self.segments
-            .back_mut()
-            .expect("a spool always has the segment it writes")
-    }
-
-    fn bytes_behind(&self, position: Position) -> u64 {
-        let behind = |segment: &Segment| match segment.first {
-            first if first < position.segment => 0,
-            first if first == position.segment => segment.bytes.saturating_sub(position.offset),
-            _ => segment.bytes,
-        };
-        self.segments.iter().map(behind).sum()
-    }
-
-    fn append(&mut self, record: &Record, config: &SpoolConfig) -> io::Result<()> {
-        if record.payload.len() > MAX_PAYLOAD_BYTES {
-            return Err(io::Error::other("the event is larger than any event can be"));
-        }
-        let held: u64 = self.segments.iter().map(|segment| segment.bytes).sum();
-        if held + record.len() as u64 > config.quota_bytes {
-            return Err(io::Error::new(
-                io::ErrorKind::QuotaExceeded,
-                "the spool has reached its quota",
-            ));
-        }
-        if self.writer.is_none() {
-            self.reopen()?;
-        }
-        let segment = self.current();
-        let (full, has_events) = (segment.bytes, segment.next > segment.first);
-        if full >= self.full_at && has_events {
-            self.rotate(config)?;
-        }
-        self.buffer.clear();
-        record.write(&mut self.buffer);
-        self.write_buffer()
-    }
-
-    /// Begins the next segment with the requests that are open.
-    fn rotate(&mut self, config: &SpoolConfig) -> io::Result<()> {
-        let mut segment = Segment::named(&config.dir, self.next);
-        self.buffer.clear();
-        for payload in self.open.values() {
-            Record {
-                kind: Kind::Begin,
-                sequence: 0,
-                payload: payload.clone(),
-            }
-            .write(&mut self.buffer);
-        }
-        let mut writer = Writer::open(&mut segment)?;
-        if let Err(error) = writer.append(&mut segment, &self.buffer) {
-            // a half-begun segment that nobody knows of would bring back requests that have ended since
-            fs::remove_file(&segment.path)?;
-            return Err(error);
-        }
-        self.full_at = segment.bytes + config.segment_bytes;
-        self.segments.push_back(segment);
-        self.writer = Some(writer);
-        Ok(())
-    }
-
-    fn reopen(&mut self) -> io::Result<()> {
-        let writer = Writer::open(self.current())?;
-        self.writer = Some(writer);
-        Ok(())
-    }
-
-    fn write_buffer(&mut self) -> io::Result<()> {
-        let Self {
-            writer,
-            segments,
-            buffer,
-            ..
-        } = self;
-        let segment = segments
-            .back_mut()
-            .expect("a spool always has the segment it writes");
-        let opened = writer
-            .as_mut()
-            .expect("append opens the segment before it writes");
-        let written = opened.append(segment, buffer);
-        if written.is_err() {
-            *writer = None;
-        }
-        written
     }
 }
 

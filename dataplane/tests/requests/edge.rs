@@ -1,6 +1,6 @@
 //! Paths: every operation under every name it has, and each answered in the dialect of its path.
 
-use crate::harness::{DataPlane, KEY, Setup, header, json};
+use crate::harness::{DataPlane, KEY, Setup, header, json, question};
 use proto::v1;
 use serde_json::{Value, json};
 use testkit::Simulator;
@@ -131,6 +131,28 @@ async fn every_path_may_be_asked_for_by_a_browser() {
             assert!(allowed.contains(name), "{path}: {allowed}");
         }
     }
+}
+
+#[tokio::test]
+async fn an_answer_is_readable_by_pages_and_says_nothing_of_it_to_programs() {
+    let (data_plane, _simulator) = data_plane().await;
+    let ask = |origin: Option<&str>| {
+        let request = data_plane.post("/v1/chat/completions").bearer_auth(KEY);
+        let request = match origin {
+            Some(origin) => request.header("origin", origin),
+            None => request,
+        };
+        request.body(question("openai/demo", false).to_string()).send()
+    };
+    let page = ask(Some("https://app.example")).await.unwrap();
+    assert_eq!(page.status(), 200);
+    assert_eq!(header(&page, "access-control-allow-origin"), Some("*"));
+    let readable = header(&page, "access-control-expose-headers").unwrap();
+    assert!(readable.contains("x-request-id"), "{readable}");
+
+    let program = ask(None).await.unwrap();
+    assert_eq!(program.status(), 200);
+    assert_eq!(header(&program, "access-control-allow-origin"), None);
 }
 
 #[tokio::test]

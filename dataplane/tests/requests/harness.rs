@@ -176,6 +176,8 @@ impl Setup {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let stop = CancellationToken::new();
+        let spool = gateway.spool.clone();
+        tokio::spawn(async move { spool.write_out().await });
         let serving = tokio::spawn(serve(listener, router, stop.clone(), Limits::default()));
         let egress = Egress::new(EgressConfig {
             connect_timeout: PATIENCE,
@@ -327,7 +329,7 @@ pub fn frames(text: &str) -> Vec<&str> {
         .collect()
 }
 
-fn question(model: &str, stream: bool) -> Value {
+pub fn question(model: &str, stream: bool) -> Value {
     json!({"model": model, "stream": stream, "messages": [{"role": "user", "content": "How far is the moon?"}]})
 }
 

@@ -37,4 +37,5 @@ mod storm;
 mod strategies;
 mod streams;
 mod thinking;
+mod traces;
 mod usage;

@@ -1,8 +1,11 @@
-//! Logs: one subscriber per process, to standard error, with a filter that can be changed while it runs.
+//! Logs: one subscriber per process, to standard error, with a filter that can be changed while it runs. Traces: to a
+//! collector, if there is one.
 
 mod lines;
+mod traces;
 
 pub use lines::{LEVELS, Line, Lines, Wanted};
+pub use traces::{Traces, TracesConfig, TracesError};
 
 use serde::Deserialize;
 use std::io::{self, IsTerminal};

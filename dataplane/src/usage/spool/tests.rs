@@ -5,6 +5,7 @@ use super::*;
 use proptest::prelude::*;
 use proto::v1::UsageEvents;
 use proto::v1::usage_event::{Evidence, Phase};
+use std::collections::HashMap;
 use std::path::Path;
 use tempfile::TempDir;
 
@@ -60,6 +61,26 @@ fn drain(spool: &Spool) -> Vec<UsageEvent> {
         events.extend(batch.events);
     }
     events
+}
+
+/// What a turn of the event loop ends with.
+fn write(spool: &Spool) {
+    spool.0.state.lock().flush();
+}
+
+fn written_bytes(spool: &Spool, file: &Path) -> u64 {
+    write(spool);
+    fs::metadata(file).unwrap().len()
+}
+
+/// The directory as it would be if the process died now.
+fn as_left_behind(dir: &Path) -> TempDir {
+    let copy = TempDir::new().unwrap();
+    for entry in fs::read_dir(dir).unwrap() {
+        let entry = entry.unwrap();
+        fs::copy(entry.path(), copy.path().join(entry.file_name())).unwrap();
+    }
+    copy
 }
 
 fn acknowledge_all(spool: &Spool) {
@@ -220,6 +241,7 @@ fn acknowledged_segments_are_deleted_and_an_open_request_is_not_forgotten() {
     for id in 1..=100 {
         spool.begin(&estimate(id));
         spool.end(ended(id));
+        write(&spool);
     }
     assert!(segment_files(dir.path()).len() > 5);
     let events = drain(&spool);
@@ -280,7 +302,10 @@ fn a_full_spool_drops_and_counts_and_recovers() {
 fn damage_inside_a_segment_costs_only_the_rest_of_it() {
     let dir = TempDir::new().unwrap();
     let (spool, _) = open(dir.path());
-    (1..=120).for_each(|id| spool.end(ended(id)));
+    for id in 1..=120 {
+        spool.end(ended(id));
+        write(&spool);
+    }
     drop(spool);
     let segments = Segment::list(dir.path()).unwrap();
     assert!(segments.len() > 3);
@@ -338,6 +363,41 @@ fn text_of_strangers_is_cut_to_what_a_record_holds() {
     assert_eq!(spool.vitals().dropped, 0);
 }
 
+#[tokio::test]
+async fn requests_that_begin_together_share_a_write_and_outlive_the_process() {
+    let dir = TempDir::new().unwrap();
+    let (spool, _) = open(dir.path());
+    let file = segment_files(dir.path()).remove(0);
+    let empty = fs::metadata(&file).unwrap().len();
+    spool.begin(&estimate(1));
+    spool.begin(&estimate(2));
+    assert_eq!(fs::metadata(&file).unwrap().len(), empty, "nobody waits yet");
+
+    spool.written().await;
+    let copy = as_left_behind(dir.path());
+    assert_eq!(open(copy.path()).1.lost, 2);
+}
+
+#[tokio::test]
+async fn what_ended_is_written_without_anybody_waiting_for_it() {
+    let dir = TempDir::new().unwrap();
+    let (spool, _) = open(dir.path());
+    let file = segment_files(dir.path()).remove(0);
+    let empty = fs::metadata(&file).unwrap().len();
+    let writing = spool.write_out();
+    tokio::pin!(writing);
+    spool.end(ended(1));
+    while fs::metadata(&file).unwrap().len() == empty {
+        tokio::select! {
+            biased;
+            () = &mut writing => unreachable!("it goes on for ever"),
+            () = tokio::task::yield_now() => {}
+        }
+    }
+    let copy = as_left_behind(dir.path());
+    assert_eq!(drain(&open(copy.path()).0), [UsageEvent { seq: 1, ..ended(1) }]);
+}
+
 #[test]
 fn a_crash_at_any_byte_loses_nothing_before_the_tear() {
     let dir = TempDir::new().unwrap();
@@ -348,16 +408,16 @@ fn a_crash_at_any_byte_loses_nothing_before_the_tear() {
     .unwrap();
     // how long the file was after each step, and what had happened by then
     let file = segment_files(dir.path()).remove(0);
-    let mut steps = vec![(fs::metadata(&file).unwrap().len(), Vec::new(), Vec::new())];
+    let mut steps = vec![(written_bytes(&spool, &file), Vec::new(), Vec::new())];
     let (mut begun, mut done): (Vec<u32>, Vec<u32>) = (Vec::new(), Vec::new());
     for id in 1..=4 {
         spool.begin(&estimate(id));
         begun.push(id);
-        steps.push((fs::metadata(&file).unwrap().len(), begun.clone(), done.clone()));
+        steps.push((written_bytes(&spool, &file), begun.clone(), done.clone()));
         if id % 2 == 0 {
             spool.end(ended(id - 1));
             done.push(id - 1);
-            steps.push((fs::metadata(&file).unwrap().len(), begun.clone(), done.clone()));
+            steps.push((written_bytes(&spool, &file), begun.clone(), done.clone()));
         }
     }
     drop(spool);
@@ -389,6 +449,8 @@ enum Step {
     Begin,
     /// Ends one of the open requests.
     End(usize),
+    /// What was gathered is written.
+    Write,
     /// A control plane has everything up to now.
     Acknowledge,
     /// The process dies, and this many of the last bytes were never written.
@@ -399,6 +461,7 @@ fn any_step() -> impl Strategy<Value = Step> {
     prop_oneof![
         4 => Just(Step::Begin),
         4 => any::<usize>().prop_map(Step::End),
+        2 => Just(Step::Write),
         1 => Just(Step::Acknowledge),
         1 => (0..20u64).prop_map(Step::Crash),
     ]
@@ -432,6 +495,7 @@ proptest! {
                     last_written = Some(estimate(id).request_id);
                 }
                 Step::End(_) => {}
+                Step::Write => write(&spool),
                 Step::Acknowledge => {
                     for event in drain(&spool) {
                         let known = received.entry(event.seq).or_insert(event.request_id.clone());
