@@ -29,6 +29,7 @@ pub mod publish;
 pub mod rekey;
 pub mod resilience;
 pub mod retention;
+pub mod rollup;
 pub mod session;
 pub mod spending;
 pub mod ui;

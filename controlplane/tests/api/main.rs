@@ -48,6 +48,7 @@ mod resilience;
 mod retention;
 mod revisions;
 mod rewriting;
+mod rollup;
 mod routes;
 mod secrets;
 mod settings;

@@ -28,6 +28,11 @@ const X_NEXT_CURSOR: HeaderName = HeaderName::from_static("x-next-cursor");
 const FORMATS: [&str; 2] = ["text", "json"];
 /// Of every request that is accounted.
 const METHOD: &str = "POST";
+/// Terms without a value.
+const FAILED: &str = "failed";
+const COMBO: &str = "combo";
+/// Filters by terms that one question can have.
+const TERMS: usize = 7;
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -63,14 +68,16 @@ struct Filter {
     id: Option<Uuid>,
     from: Option<DateTime<Utc>>,
     to: Option<DateTime<Utc>>,
-    is_ok: Option<bool>,
-    status: Option<i32>,
-    model: Option<String>,
-    provider: Option<String>,
-    account: Option<String>,
-    api_key: Option<String>,
-    is_combo: bool,
-    search: Option<String>,
+    is_ok: bool,
+    /// A request has one term of each of these.
+    terms: Vec<Vec<String>>,
+}
+
+/// A part of a term that is looked for among terms of some kinds.
+struct Part<'a> {
+    text: &'a str,
+    /// The letters that such terms begin with.
+    kinds: &'a str,
 }
 
 /// Tokens in disjoint classes.
@@ -158,30 +165,62 @@ enum Entry {
 // === impl LogQuery ===
 
 impl LogQuery {
-    fn filter(&self) -> Result<Filter, ApiError> {
-        let part = |text: &Option<String>| contains(text.as_deref());
-        let (is_ok, status) = match self.status.as_deref() {
-            None | Some("") => (None, None),
-            Some("ok") => (Some(true), None),
-            Some("error") => (Some(false), None),
-            Some(code) => match code.parse().ok().filter(|code| (100..600).contains(code)) {
-                Some(code) => (None, Some(code)),
-                None => return Err(ApiError::invalid("status", "must be ok, error or a status code")),
-            },
-        };
-        Ok(Filter {
-            id: None,
+    /// None when nothing there is can be meant.
+    async fn filter(&self, ctx: &Ctx) -> Result<Option<Filter>, ApiError> {
+        let mut filter = Filter {
             from: self.from,
             to: self.to,
-            is_ok,
-            status,
-            model: part(&self.model),
-            provider: part(&self.provider),
-            account: part(&self.account),
-            api_key: part(&self.api_key),
-            is_combo: self.combo.as_deref().is_some_and(|combo| !combo.is_empty()),
-            search: part(&self.search),
-        })
+            ..Filter::default()
+        };
+        match self.status.as_deref() {
+            None | Some("") => {}
+            Some("ok") => filter.is_ok = true,
+            Some("error") => filter.terms.push(vec![FAILED.to_owned()]),
+            Some(code) => match code.parse().ok().filter(|code| (100..600).contains(code)) {
+                Some::<u16>(code) => filter.terms.push(vec![format!("s:{code}")]),
+                None => return Err(ApiError::invalid("status", "must be ok, error or a status code")),
+            },
+        }
+        if self.combo.as_deref().is_some_and(|combo| !combo.is_empty()) {
+            filter.terms.push(vec![COMBO.to_owned()]);
+        }
+        let parts = [
+            (&self.model, "m"),
+            (&self.provider, "p"),
+            (&self.account, "c"),
+            (&self.api_key, "ki"),
+            (&self.search, "mucpkbes"),
+        ];
+        for (text, kinds) in parts {
+            let Some(text) = text.as_deref().filter(|text| !text.is_empty()) else {
+                continue;
+            };
+            let terms = Part { text, kinds }.terms(ctx).await?;
+            if terms.is_empty() {
+                return Ok(None);
+            }
+            filter.terms.push(terms);
+        }
+        Ok(Some(filter))
+    }
+}
+
+// === impl Part ===
+
+impl Part<'_> {
+    /// The terms of which it is a part. Those of accounts are found by the names that connections have now.
+    async fn terms(&self, ctx: &Ctx) -> Result<Vec<String>, ApiError> {
+        let terms = sqlx::query_scalar!(
+            r#"select term as "term!" from usage_term
+               where substr(term, 2, 1) = ':' and strpos($2, left(term, 1)) > 0 and substr(term, 3) ilike $1
+               union all
+               select 'c:' || id::text from provider_connection where strpos($2, 'c') > 0 and name ilike $1"#,
+            contains(Some(self.text)),
+            self.kinds,
+        )
+        .fetch_all(ctx.db.pool())
+        .await?;
+        Ok(terms)
     }
 }
 
@@ -284,7 +323,10 @@ async fn page(ctx: &Ctx, query: &LogQuery, default_format: &str) -> Result<Respo
     one_of("format", format, &FORMATS)?;
     let cursor = query.cursor.as_deref().map(Cursor::parse).transpose()?;
 
-    let (rows, next) = read(ctx, limit, cursor, &query.filter()?).await?;
+    let (rows, next) = match query.filter(ctx).await? {
+        Some(filter) => read(ctx, limit, cursor, &filter).await?,
+        None => (Vec::new(), None),
+    };
     let entry = |row: RequestView| match format {
         "text" => Entry::Line(row.line()),
         _ => Entry::Request(Box::new(row)),
@@ -304,6 +346,16 @@ async fn read(
     cursor: Option<Cursor>,
     filter: &Filter,
 ) -> Result<(Vec<RequestView>, Option<Cursor>), ApiError> {
+    let no_terms = Vec::new();
+    let terms: [&[String]; TERMS] = std::array::from_fn(|position| {
+        let terms = filter.terms.get(position).unwrap_or(&no_terms);
+        terms.as_slice()
+    });
+    let mut tx = ctx.db.pool().begin().await?;
+    // planned for what is asked: what is rare is found by its terms, what is common by going back in time
+    sqlx::query!("select set_config('plan_cache_mode', 'force_custom_plan', true)")
+        .fetch_one(&mut *tx)
+        .await?;
     let rows = sqlx::query!(
         r#"select u.request_id, u.client_request_id, u.started_at, u.duration_ms, u.ttft_ms, u.key_id, u.key_name,
                   u.endpoint, u.client_dialect, u.upstream_dialect, u.model_requested, u.model_served, u.provider,
@@ -311,24 +363,24 @@ async fn read(
                   u.input_uncached, u.input_cache_read, u.input_cache_write, u.output_visible, u.output_reasoning,
                   u.finish_reason, u.data_plane_id, u.config_revision, u.attempts as "attempts: SqlJson<Vec<Attempt>>", u.served_from, u.cost_nano,
                   u.evidence
-           from usage_event u left join provider_connection c on c.id = u.connection_id
-           where u.no_log is not true
-             and ($1::timestamptz is null or (u.started_at, u.request_id) < ($1, $2))
-             and ($4::uuid is null or u.request_id = $4)
-             and ($5::timestamptz is null or u.started_at >= $5)
-             and ($6::timestamptz is null or u.started_at < $6)
-             and ($7::bool is null or (u.http_status between 200 and 299 and u.outcome = 'ok') = $7)
-             and ($8::int is null or u.http_status = $8)
-             and ($9::text is null or u.model_served ilike $9 or u.model_requested ilike $9)
-             and ($10::text is null or u.provider ilike $10)
-             and ($11::text is null or c.name ilike $11)
-             and ($12::text is null or u.key_name ilike $12 or u.key_id::text ilike $12)
-             and (not $13 or u.combo is not null)
-             and ($14::text is null or u.model_served ilike $14 or u.model_requested ilike $14
-                  or u.endpoint ilike $14 or c.name ilike $14 or u.provider ilike $14 or u.key_name ilike $14
-                  or u.combo ilike $14 or u.error_code ilike $14 or u.client_request_id ilike $14
-                  or u.http_status::text ilike $14)
-           order by u.started_at desc, u.request_id desc limit $3"#,
+           from (
+               select e.* from usage_event e
+               cross join lateral (values (usage_terms(
+                   e.model_requested, e.model_served, e.provider, e.connection_id, e.key_id, e.key_name, e.combo,
+                   e.endpoint, e.http_status, e.outcome, e.error_code))) as found (terms)
+               where e.no_log is not true
+                 and ($1::timestamptz is null or (e.started_at, e.request_id) < ($1, $2))
+                 and ($4::uuid is null or e.request_id = $4)
+                 and ($5::timestamptz is null or e.started_at >= $5)
+                 and ($6::timestamptz is null or e.started_at < $6)
+                 and (not $7 or (e.http_status between 200 and 299 and e.outcome = 'ok'))
+                 and ($8::text[] = '{}' or terms && $8) and ($9::text[] = '{}' or terms && $9)
+                 and ($10::text[] = '{}' or terms && $10) and ($11::text[] = '{}' or terms && $11)
+                 and ($12::text[] = '{}' or terms && $12) and ($13::text[] = '{}' or terms && $13)
+                 and ($14::text[] = '{}' or terms && $14)
+               order by e.started_at desc, e.request_id desc limit $3) u
+           left join provider_connection c on c.id = u.connection_id
+           order by u.started_at desc, u.request_id desc"#,
         cursor.map(|cursor| cursor.started_at),
         cursor.map(|cursor| cursor.request_id),
         limit,
@@ -336,16 +388,17 @@ async fn read(
         filter.from,
         filter.to,
         filter.is_ok,
-        filter.status,
-        filter.model,
-        filter.provider,
-        filter.account,
-        filter.api_key,
-        filter.is_combo,
-        filter.search,
+        terms[0],
+        terms[1],
+        terms[2],
+        terms[3],
+        terms[4],
+        terms[5],
+        terms[6],
     )
-    .fetch_all(ctx.db.pool())
+    .fetch_all(&mut *tx)
     .await?;
+    tx.commit().await?;
 
     let is_full = i64::try_from(rows.len()).is_ok_and(|count| count == limit);
     let last = rows.last().map(|row| Cursor {
