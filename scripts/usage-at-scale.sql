@@ -6,13 +6,15 @@
 -- requests among all: they are what makes a log slow.
 \set ON_ERROR_STOP on
 set synchronous_commit = off;
+set client_min_messages = warning;
 set maintenance_work_mem = '512MB';
 select setseed(0.42);
 
 create temporary table account as
-select id, provider, row_number() over (partition by provider order by created_at) - 1 as number from provider_connection;
+select id, provider, row_number() over (partition by provider order by created_at) - 1 as number from provider_connection
+where name ~ '-[12]$';
 create temporary table client as
-select id, name, row_number() over (order by created_at, id) - 1 as number from api_key;
+select id, name, row_number() over (order by created_at, id) - 1 as number from api_key where name like 'key-%';
 create temporary table provider as
 select provider as id, row_number() over (order by provider) - 1 as number from account group by provider;
 
@@ -97,6 +99,25 @@ from usage_event, unnest(usage_terms(
     model_requested, model_served, provider, connection_id, key_id, key_name, combo, endpoint, http_status, outcome,
     error_code)) as term
 group by term
+on conflict do nothing;
+
+insert into usage_latency
+select case when started_at >= date_trunc('hour', now() - interval '1 hour', 'UTC') then 'slot'
+            when started_at >= date_trunc('day', now() - interval '2 days', 'UTC') then 'hour' else 'day' end as grain,
+       case when started_at >= date_trunc('hour', now() - interval '1 hour', 'UTC')
+            then date_bin('10 seconds', started_at, 'epoch')
+            when started_at >= date_trunc('day', now() - interval '2 days', 'UTC')
+            then date_trunc('hour', started_at, 'UTC') else date_trunc('day', started_at, 'UTC') end,
+       provider, part.phase, latency_bucket(took), count(*), sum(took)
+from usage_event
+cross join lateral (
+    values ('', case when stream and ttft_ms > 0 then ttft_ms else duration_ms end),
+           ('resolve', (attempts -> 0 ->> 'startedAfterMs')::int),
+           ('connect', (attempts -> 0 ->> 'durationMs')::int),
+           ('stream', case when stream and ttft_ms > 0 then duration_ms - ttft_ms end)
+) part (phase, took)
+where reached_provider and took is not null
+group by 1, 2, 3, 4, 5
 on conflict do nothing;
 
 insert into usage_stale (hour) select distinct hour from usage_hour;

@@ -17,6 +17,7 @@ pub mod error;
 mod gateway_key;
 pub mod http;
 pub mod ingest;
+pub mod latency;
 pub mod login;
 pub mod oauth;
 pub mod oidc;

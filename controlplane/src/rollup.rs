@@ -16,6 +16,8 @@ use sqlx::{PgConnection, PgExecutor, PgPool};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
+use crate::latency;
+
 const EVERY: Duration = Duration::from_secs(15);
 
 /// Which sums together are what was used in a stretch of time: each hour of it is in exactly one of these.
@@ -48,6 +50,11 @@ pub async fn keep_added_up(pool: PgPool, stop: CancellationToken) {
 pub async fn add_up(pool: &PgPool, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
     // one day per transaction: an embedded database has one connection
     while step(pool, now).await? {}
+    let mut tx = pool.begin().await?;
+    if is_ours(&mut tx).await? {
+        latency::condense(&mut tx, now).await?;
+        tx.commit().await?;
+    }
     Ok(())
 }
 
@@ -64,18 +71,23 @@ pub async fn day_zone(executor: impl PgExecutor<'_>) -> Result<Tz, sqlx::Error> 
 /// The sums of one day, hours first; false when all are there.
 async fn step(pool: &PgPool, now: DateTime<Utc>) -> Result<bool, sqlx::Error> {
     let mut tx = pool.begin().await?;
-    let is_ours = sqlx::query_scalar!(r#"select pg_try_advisory_xact_lock(hashtext('rollup')) as "is_ours!""#)
-        .fetch_one(&mut *tx)
-        .await?;
-    if !is_ours {
+    if !is_ours(&mut tx).await? {
         return Ok(false);
     }
     let zone = day_zone(&mut *tx).await?;
     let today = now.with_timezone(&zone).date_naive();
     follow_zone(&mut tx, zone.name()).await?;
-    let has_more = add_up_hours(&mut tx, zone.name()).await? || add_up_day(&mut tx, today, zone.name()).await?;
+    let has_more =
+        add_up_hours(&mut tx, zone.name()).await? || add_up_day(&mut tx, today, zone.name()).await?;
     tx.commit().await?;
     Ok(has_more)
+}
+
+/// Whether no other control plane is at it, until the end of the transaction.
+async fn is_ours(conn: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar!(r#"select pg_try_advisory_xact_lock(hashtext('rollup')) as "is_ours!""#)
+        .fetch_one(conn)
+        .await
 }
 
 /// Forgets the sums of days that began elsewhere.
@@ -113,7 +125,9 @@ async fn add_up_hours(conn: &mut PgConnection, zone: &str) -> Result<bool, sqlx:
     )
     .fetch_all(&mut *conn)
     .await?;
-    let Some(first) = hours.first() else { return Ok(false) };
+    let Some(first) = hours.first() else {
+        return Ok(false);
+    };
     sqlx::query!(
         "delete from usage_sum where kind in ('hour_models', 'hour_keys') and at = any($1)",
         &hours,

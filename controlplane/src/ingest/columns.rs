@@ -35,9 +35,12 @@ pub(super) async fn make_room(
         .map(|at| at.date_naive())
         .collect();
     let days: Vec<NaiveDate> = days.into_iter().collect();
-    sqlx::query_scalar!("select usage_partition(day) from unnest($1::date[]) as day", &days)
-        .fetch_all(conn)
-        .await?;
+    sqlx::query_scalar!(
+        "select usage_partition(day) from unnest($1::date[]) as day",
+        &days
+    )
+    .fetch_all(conn)
+    .await?;
     Ok(())
 }
 
@@ -82,13 +85,15 @@ pub(super) async fn insert(
                 key_id, key_name, endpoint, client_dialect, upstream_dialect, model_requested, model_served, provider,
                 connection_id, combo, stream, http_status, outcome, error_code, input_uncached, input_cache_read,
                 input_cache_write, output_visible, output_reasoning, evidence, finish_reason, config_revision,
-                attempts, translation_losses, reached_provider, decision, served_from, cost_nano, no_log)
+                attempts, translation_losses, reached_provider, decision, served_from, cost_nano,
+                input_cache_write_1h, no_log)
            select $1, $2, request_id, seq, client_request_id, phase,
                   timestamptz 'epoch' + started_at_ms * interval '1 millisecond', duration_ms, ttft_ms,
                   key_id, key_name, endpoint, client_dialect, upstream_dialect, model_requested, model_served, provider,
                   connection_id, combo, stream, http_status, outcome, error_code, input_uncached, input_cache_read,
                   input_cache_write, output_visible, output_reasoning, evidence, finish_reason, config_revision,
                   attempts, translation_losses, reached_provider, decision, served_from, cost_nano,
+                  input_cache_write_1h,
                   -- as the key is now: a row stays what it was when somebody changes their mind
                   nullif(exists (select from api_key k where k.id = key_id and k.no_log), false)
            from unnest($3::uuid[], $4::bigint[], $5::text[], $6::text[], $7::bigint[], $8::int[], $9::int[],
@@ -96,17 +101,18 @@ pub(super) async fn insert(
                        $17::text[], $18::uuid[], $19::text[], $20::bool[], $21::int[], $22::text[], $23::text[],
                        $24::bigint[], $25::bigint[], $26::bigint[], $27::bigint[], $28::bigint[], $29::text[],
                        $30::text[], $31::bigint[], $32::jsonb[], $33::int[], $34::bool[], $35::bytea[], $36::text[],
-                       $37::bigint[])
+                       $37::bigint[], $38::bigint[])
                 as event (request_id, seq, client_request_id, phase, started_at_ms, duration_ms, ttft_ms,
                           key_id, key_name, endpoint, client_dialect, upstream_dialect, model_requested, model_served,
                           provider, connection_id, combo, stream, http_status, outcome, error_code,
                           input_uncached, input_cache_read, input_cache_write, output_visible, output_reasoning,
                           evidence, finish_reason, config_revision, attempts, translation_losses, reached_provider,
-                          decision, served_from, cost_nano)
+                          decision, served_from, cost_nano, input_cache_write_1h)
            on conflict do nothing
            returning key_id, key_name, started_at, provider, coalesce(model_served, model_requested) as model,
                      connection_id, outcome, served_from, reached_provider, cost_nano, input_uncached,
-                     input_cache_read, input_cache_write, output_visible, output_reasoning, duration_ms,
+                     input_cache_read, input_cache_write, output_visible, output_reasoning, duration_ms, ttft_ms,
+                     stream, phase, attempts,
                      usage_terms(model_requested, model_served, provider, connection_id, key_id, key_name, combo,
                                  endpoint, http_status, outcome, error_code) as terms),
            -- most are known: only a new one, and the first of a day, is written
@@ -131,6 +137,23 @@ pub(super) async fn insert(
                requests = spending.requests + excluded.requests),
            -- nobody asks for older ones
            forgotten as (delete from usage_minute where minute < now() - interval '1 hour'),
+           -- how long each part took, as sketches
+           took as (
+           insert into usage_latency (grain, slot, provider, phase, bucket, n, sum_ms)
+           select 'slot', date_bin('10 seconds', started_at, 'epoch') as slot, coalesce(provider, '') as by, part.phase,
+                  latency_bucket(part.took) as bucket, count(*), sum(part.took)
+           from stored
+           cross join lateral (
+               values ('', case when stream and ttft_ms > 0 then ttft_ms else duration_ms end),
+                      ('resolve', (attempts -> 0 ->> 'startedAfterMs')::int),
+                      ('connect', (attempts -> 0 ->> 'durationMs')::int),
+                      ('stream', case when stream and ttft_ms > 0 then duration_ms - ttft_ms end)
+           ) part (phase, took)
+           where reached_provider and stored.phase = 'final' and part.took is not null
+           group by slot, by, part.phase, bucket
+           order by slot, by, part.phase, bucket
+           on conflict (grain, slot, provider, phase, bucket) do update
+           set n = usage_latency.n + excluded.n, sum_ms = usage_latency.sum_ms + excluded.sum_ms),
            counted as (select * from stored where reached_provider or served_from is not null),
            -- the sums of these are out of date from here on
            changed as (
@@ -219,6 +242,7 @@ pub(super) async fn insert(
         &decisions as &[Option<Vec<u8>>],
         &optional(|event| &event.event.served_from) as &[Option<String>],
         &costs as &[Option<i64>],
+        &bigints(|event| event.event.input_cache_write_1h),
     )
     .execute(conn)
     .await?;

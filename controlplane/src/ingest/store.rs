@@ -198,7 +198,8 @@ async fn set_aside(
     Ok(())
 }
 
-fn is_transient(error: &sqlx::Error) -> bool {
+/// Whether Postgres asks for the transaction to be repeated.
+pub fn is_transient(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(|error| error.code());
     code.is_some_and(|code| matches!(code.as_ref(), SERIALIZATION_FAILURE | DEADLOCK_DETECTED))
 }

@@ -44,8 +44,10 @@ async fn providers_are_measured_by_the_requests_of_a_month() {
     }
     let metrics = api.get("/api/provider-metrics").await.expect(200).clone();
     let expected = json!({ "metrics": {
-        "groq": { "totalRequests": 1, "totalSuccesses": 0, "successRate": 0, "avgLatencyMs": 50 },
-        "openai": { "totalRequests": 3, "totalSuccesses": 2, "successRate": 67, "avgLatencyMs": 300 },
+        "groq": { "totalRequests": 1, "totalSuccesses": 0, "successRate": 0, "avgLatencyMs": 50,
+                  "p50Ms": 50, "p95Ms": 50, "p99Ms": 50 },
+        "openai": { "totalRequests": 3, "totalSuccesses": 2, "successRate": 67, "avgLatencyMs": 300,
+                    "p50Ms": 200, "p95Ms": 606, "p99Ms": 606 },
     } });
     assert_eq!(metrics, expected);
 }

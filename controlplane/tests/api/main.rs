@@ -35,6 +35,7 @@ mod oauth;
 mod observe;
 mod operations;
 mod policies;
+mod price_periods;
 mod pricing;
 mod provider_models;
 mod provider_nodes;

@@ -117,7 +117,10 @@ async fn a_request_is_in_the_table_of_its_day_and_where_clocks_are_wrong_in_the_
     let api = Api::start().await;
     let now = Utc::now();
     let (lately, late) = (now - TimeDelta::days(40), now - TimeDelta::days(200));
-    let (long_ago, never) = ("1971-01-01T00:00:00Z".parse().unwrap(), now + TimeDelta::days(4_000));
+    let (long_ago, never) = (
+        "1971-01-01T00:00:00Z".parse().unwrap(),
+        now + TimeDelta::days(4_000),
+    );
     usage::store(&api, [now, lately, late, long_ago, never].map(event).into()).await;
     let mut expected = [now, lately, late].map(|at| (table(at), 1)).to_vec();
     expected.sort();
@@ -129,7 +132,11 @@ async fn a_request_is_in_the_table_of_its_day_and_where_clocks_are_wrong_in_the_
     assert_eq!(retention::clean(&api.db, now).await.unwrap(), 2);
     assert_eq!(
         tables(&api).await,
-        [(table(lately), 1), (table(now), 1), ("usage_event_rest".to_owned(), 1)]
+        [
+            (table(lately), 1),
+            (table(now), 1),
+            ("usage_event_rest".to_owned(), 1)
+        ]
     );
 }
 

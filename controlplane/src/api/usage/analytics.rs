@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
-use super::sums::{Apart, Of, Sum, SumQuery, Used, used};
+use super::sums::{Apart, Of, Sum, SumQuery, Used, tokens_by_day, used};
 use crate::{
     api::Ctx,
     error::ApiError,
@@ -149,7 +149,6 @@ async fn analytics(
     let grains = Grains::of(ctx.db.pool(), span.from, span.to, zone).await?;
     let by_day = Apart {
         days: true,
-        models: true,
         ..Apart::default()
     };
     let by_account = Apart {
@@ -171,13 +170,14 @@ async fn analytics(
     let mut days: BTreeMap<NaiveDate, (Sum, BTreeMap<String, i64>)> = BTreeMap::new();
     for used in &by_day {
         let Some(date) = used.date else { continue };
-        let sum = used.sum();
-        total.add(&sum);
-        let (day, models) = days.entry(date).or_default();
-        day.add(&sum);
-        *models.entry(used.model.clone()).or_default() += sum.tokens();
+        total.add(&used.sum());
+        days.entry(date).or_default().0.add(&used.sum());
     }
-    let names: BTreeSet<String> = by_day.iter().map(|used| used.model.clone()).collect();
+    let mut names = BTreeSet::new();
+    for (date, model, tokens) in tokens_by_day(&ctx, &grains, query.of(), zone).await? {
+        names.insert(model.clone());
+        days.entry(date).or_default().1.insert(model, tokens);
+    }
     let accounts: BTreeSet<Uuid> = by_account
         .iter()
         .filter_map(|used| Some(used.connection()?.0))
@@ -246,7 +246,9 @@ async fn activity(ctx: &Ctx, today: NaiveDate, zone: Tz) -> Result<BTreeMap<Naiv
         ..Apart::default()
     };
     let days = used(ctx, &grains, Of::default(), days, zone).await?;
-    let tokens = days.iter().filter_map(|used| Some((used.date?, used.sum().tokens())));
+    let tokens = days
+        .iter()
+        .filter_map(|used| Some((used.date?, used.sum().tokens())));
     Ok(tokens.filter(|(_, tokens)| *tokens > 0).collect())
 }
 

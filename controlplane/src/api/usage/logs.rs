@@ -4,6 +4,9 @@
 //! as objects · `GET /api/usage/call-logs/{id}` — one of them. Newest first, page by page, with the same filters.
 //! Requests of keys with `noLog` are in none of them, here and in the other logs; what they cost is counted all the same.
 
+mod find;
+mod wanted;
+
 use axum::{
     Json,
     extract::{Path, State},
@@ -12,12 +15,15 @@ use axum::{
 };
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use sqlx::types::Json as SqlJson;
+use sqlx::PgPool;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
-use super::{part::contains, sums::usd};
+use self::{
+    find::{Filter, read},
+    wanted::{Found, Wanted},
+};
 use crate::{
     api::{Ctx, attempt::Attempt},
     error::ApiError,
@@ -28,12 +34,6 @@ const X_NEXT_CURSOR: HeaderName = HeaderName::from_static("x-next-cursor");
 const FORMATS: [&str; 2] = ["text", "json"];
 /// Of every request that is accounted.
 const METHOD: &str = "POST";
-/// Terms without a value.
-const FAILED: &str = "failed";
-const COMBO: &str = "combo";
-/// Filters by terms that one question can have.
-const TERMS: usize = 7;
-
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 struct LogQuery {
@@ -60,24 +60,6 @@ struct LogQuery {
     combo: Option<String>,
     /// Part of the model, the path, the account, the provider, the key, the combo or the error, or the status.
     search: Option<String>,
-}
-
-/// What is looked for, as the database is asked for it.
-#[derive(Debug, Default)]
-struct Filter {
-    id: Option<Uuid>,
-    from: Option<DateTime<Utc>>,
-    to: Option<DateTime<Utc>>,
-    is_ok: bool,
-    /// A request has one term of each of these.
-    terms: Vec<Vec<String>>,
-}
-
-/// A part of a term that is looked for among terms of some kinds.
-struct Part<'a> {
-    text: &'a str,
-    /// The letters that such terms begin with.
-    kinds: &'a str,
 }
 
 /// Tokens in disjoint classes.
@@ -124,6 +106,9 @@ struct RequestView {
     tokens: TokensView,
     /// USD; absent where nobody knows the price.
     cost: Option<f64>,
+    /// USD by which pricing anew changed that afterwards; absent where it did not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    adjustment: Option<f64>,
     /// Whether tokens are `provider_reported`, `counted`, `estimated`, or `none` were used.
     evidence: String,
     finish_reason: Option<String>,
@@ -166,61 +151,41 @@ enum Entry {
 
 impl LogQuery {
     /// None when nothing there is can be meant.
-    async fn filter(&self, ctx: &Ctx) -> Result<Option<Filter>, ApiError> {
-        let mut filter = Filter {
-            from: self.from,
-            to: self.to,
-            ..Filter::default()
+    async fn filter(&self, pool: &PgPool) -> Result<Option<Filter>, ApiError> {
+        let mut wanted = Wanted {
+            combo: self.combo.as_deref().is_some_and(|combo| !combo.is_empty()),
+            ..Wanted::default()
         };
         match self.status.as_deref() {
             None | Some("") => {}
-            Some("ok") => filter.is_ok = true,
-            Some("error") => filter.terms.push(vec![FAILED.to_owned()]),
+            Some("ok") => wanted.is_ok = true,
+            Some("error") => wanted.failed = true,
             Some(code) => match code.parse().ok().filter(|code| (100..600).contains(code)) {
-                Some::<u16>(code) => filter.terms.push(vec![format!("s:{code}")]),
+                Some(code) => wanted.status = Some(code),
                 None => return Err(ApiError::invalid("status", "must be ok, error or a status code")),
             },
         }
-        if self.combo.as_deref().is_some_and(|combo| !combo.is_empty()) {
-            filter.terms.push(vec![COMBO.to_owned()]);
-        }
-        let parts = [
-            (&self.model, "m"),
-            (&self.provider, "p"),
-            (&self.account, "c"),
-            (&self.api_key, "ki"),
-            (&self.search, "mucpkbes"),
-        ];
-        for (text, kinds) in parts {
-            let Some(text) = text.as_deref().filter(|text| !text.is_empty()) else {
+        for (part, kinds, slot) in [
+            (&self.model, "m", &mut wanted.model),
+            (&self.provider, "p", &mut wanted.provider),
+            (&self.account, "c", &mut wanted.account),
+            (&self.api_key, "ki", &mut wanted.key),
+            (&self.search, "mucpkbes", &mut wanted.search),
+        ] {
+            let Some(part) = part.as_deref().filter(|part| !part.is_empty()) else {
                 continue;
             };
-            let terms = Part { text, kinds }.terms(ctx).await?;
-            if terms.is_empty() {
+            *slot = Found::of(pool, part, kinds).await?;
+            if slot.is_none() {
                 return Ok(None);
             }
-            filter.terms.push(terms);
         }
-        Ok(Some(filter))
-    }
-}
-
-// === impl Part ===
-
-impl Part<'_> {
-    /// The terms of which it is a part. Those of accounts are found by the names that connections have now.
-    async fn terms(&self, ctx: &Ctx) -> Result<Vec<String>, ApiError> {
-        let terms = sqlx::query_scalar!(
-            r#"select term as "term!" from usage_term
-               where substr(term, 2, 1) = ':' and strpos($2, left(term, 1)) > 0 and substr(term, 3) ilike $1
-               union all
-               select 'c:' || id::text from provider_connection where strpos($2, 'c') > 0 and name ilike $1"#,
-            contains(Some(self.text)),
-            self.kinds,
-        )
-        .fetch_all(ctx.db.pool())
-        .await?;
-        Ok(terms)
+        Ok(Some(Filter {
+            id: None,
+            from: self.from,
+            to: self.to,
+            wanted,
+        }))
     }
 }
 
@@ -323,7 +288,7 @@ async fn page(ctx: &Ctx, query: &LogQuery, default_format: &str) -> Result<Respo
     one_of("format", format, &FORMATS)?;
     let cursor = query.cursor.as_deref().map(Cursor::parse).transpose()?;
 
-    let (rows, next) = match query.filter(ctx).await? {
+    let (rows, next) = match query.filter(ctx.db.pool()).await? {
         Some(filter) => read(ctx, limit, cursor, &filter).await?,
         None => (Vec::new(), None),
     };
@@ -338,113 +303,6 @@ async fn page(ctx: &Ctx, query: &LogQuery, default_format: &str) -> Result<Respo
         response.headers_mut().insert(X_NEXT_CURSOR, value);
     }
     Ok(response)
-}
-
-async fn read(
-    ctx: &Ctx,
-    limit: i64,
-    cursor: Option<Cursor>,
-    filter: &Filter,
-) -> Result<(Vec<RequestView>, Option<Cursor>), ApiError> {
-    let no_terms = Vec::new();
-    let terms: [&[String]; TERMS] = std::array::from_fn(|position| {
-        let terms = filter.terms.get(position).unwrap_or(&no_terms);
-        terms.as_slice()
-    });
-    let mut tx = ctx.db.pool().begin().await?;
-    // planned for what is asked: what is rare is found by its terms, what is common by going back in time
-    sqlx::query!("select set_config('plan_cache_mode', 'force_custom_plan', true)")
-        .fetch_one(&mut *tx)
-        .await?;
-    let rows = sqlx::query!(
-        r#"select u.request_id, u.client_request_id, u.started_at, u.duration_ms, u.ttft_ms, u.key_id, u.key_name,
-                  u.endpoint, u.client_dialect, u.upstream_dialect, u.model_requested, u.model_served, u.provider,
-                  u.connection_id, c.name as "account?", u.combo, u.stream, u.http_status, u.outcome, u.error_code,
-                  u.input_uncached, u.input_cache_read, u.input_cache_write, u.output_visible, u.output_reasoning,
-                  u.finish_reason, u.data_plane_id, u.config_revision, u.attempts as "attempts: SqlJson<Vec<Attempt>>", u.served_from, u.cost_nano,
-                  u.evidence
-           from (
-               select e.* from usage_event e
-               cross join lateral (values (usage_terms(
-                   e.model_requested, e.model_served, e.provider, e.connection_id, e.key_id, e.key_name, e.combo,
-                   e.endpoint, e.http_status, e.outcome, e.error_code))) as found (terms)
-               where e.no_log is not true
-                 and ($1::timestamptz is null or (e.started_at, e.request_id) < ($1, $2))
-                 and ($4::uuid is null or e.request_id = $4)
-                 and ($5::timestamptz is null or e.started_at >= $5)
-                 and ($6::timestamptz is null or e.started_at < $6)
-                 and (not $7 or (e.http_status between 200 and 299 and e.outcome = 'ok'))
-                 and ($8::text[] = '{}' or terms && $8) and ($9::text[] = '{}' or terms && $9)
-                 and ($10::text[] = '{}' or terms && $10) and ($11::text[] = '{}' or terms && $11)
-                 and ($12::text[] = '{}' or terms && $12) and ($13::text[] = '{}' or terms && $13)
-                 and ($14::text[] = '{}' or terms && $14)
-               order by e.started_at desc, e.request_id desc limit $3) u
-           left join provider_connection c on c.id = u.connection_id
-           order by u.started_at desc, u.request_id desc"#,
-        cursor.map(|cursor| cursor.started_at),
-        cursor.map(|cursor| cursor.request_id),
-        limit,
-        filter.id,
-        filter.from,
-        filter.to,
-        filter.is_ok,
-        terms[0],
-        terms[1],
-        terms[2],
-        terms[3],
-        terms[4],
-        terms[5],
-        terms[6],
-    )
-    .fetch_all(&mut *tx)
-    .await?;
-    tx.commit().await?;
-
-    let is_full = i64::try_from(rows.len()).is_ok_and(|count| count == limit);
-    let last = rows.last().map(|row| Cursor {
-        started_at: row.started_at,
-        request_id: row.request_id,
-    });
-    let views = rows.into_iter().map(|row| RequestView {
-        id: row.request_id,
-        timestamp: Stamp(row.started_at),
-        request_id: row.client_request_id,
-        method: METHOD,
-        path: row.endpoint,
-        status: row.http_status,
-        outcome: row.outcome,
-        error: row.error_code,
-        model: row.model_served,
-        requested_model: row.model_requested,
-        provider: row.provider,
-        connection_id: row.connection_id,
-        account: row.account,
-        api_key_id: row.key_id,
-        api_key_name: row.key_name,
-        combo_name: row.combo,
-        source_format: row.client_dialect,
-        target_format: row.upstream_dialect,
-        stream: row.stream,
-        duration: row.duration_ms,
-        ttft: (row.ttft_ms > 0).then_some(row.ttft_ms),
-        tokens: TokensView {
-            r#in: row.input_uncached + row.input_cache_read + row.input_cache_write,
-            out: row.output_visible + row.output_reasoning,
-            cache_read: row.input_cache_read,
-            cache_creation: row.input_cache_write,
-            reasoning: row.output_reasoning,
-        },
-        cost: row.cost_nano.map(usd),
-        evidence: row.evidence,
-        finish_reason: row.finish_reason,
-        served_from: row.served_from,
-        data_plane_id: row.data_plane_id,
-        config_revision: row.config_revision,
-        attempts: row.attempts.0,
-        has_request_body: false,
-        has_response_body: false,
-    });
-    Ok((views.collect(), last.filter(|_| is_full)))
 }
 
 #[cfg(test)]

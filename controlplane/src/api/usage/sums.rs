@@ -105,6 +105,38 @@ pub struct Of<'a> {
     pub key: Option<Uuid>,
 }
 
+/// The shortest tables that tell enough apart.
+struct Source<'a> {
+    day_kind: &'static str,
+    hour_kind: Option<&'static str>,
+    hours: &'a [DateTime<Utc>],
+    /// From `usage_hour`.
+    exact: Vec<DateTime<Utc>>,
+}
+
+// === impl Source ===
+
+impl<'a> Source<'a> {
+    fn of(grains: &'a Grains, models: bool, keys: bool) -> Self {
+        let (day_kind, hour_kind) = match (models, keys) {
+            (true, true) => ("day", None),
+            (_, false) => ("day_models", Some("hour_models")),
+            (false, true) => ("day_keys", Some("hour_keys")),
+        };
+        // hours are not kept with everything told apart but where they are stored first
+        let (hours, exact) = match hour_kind {
+            Some(_) => (grains.hours.as_slice(), grains.stale.clone()),
+            None => (&[][..], [grains.hours.as_slice(), &grains.stale].concat()),
+        };
+        Self {
+            day_kind,
+            hour_kind,
+            hours,
+            exact,
+        }
+    }
+}
+
 // === impl SumQuery ===
 
 impl SumQuery {
@@ -182,6 +214,50 @@ pub fn usd(nano: i64) -> f64 {
     nano as f64 * NANO
 }
 
+/// Tokens of each model on each day.
+pub async fn tokens_by_day(
+    ctx: &Ctx,
+    grains: &Grains,
+    of: Of<'_>,
+    zone: Tz,
+) -> Result<Vec<(NaiveDate, String, i64)>, ApiError> {
+    let source = Source::of(grains, true, of.key.is_some());
+    let rows = sqlx::query!(
+        r#"with parts as (
+               select at, key_id, provider, model, input_uncached, input_cache_read, input_cache_write, output_visible,
+                      output_reasoning
+               from usage_sum where kind = $1 and at = any($2)
+               union all
+               select at, key_id, provider, model, input_uncached, input_cache_read, input_cache_write, output_visible,
+                      output_reasoning
+               from usage_sum where kind = $3 and at = any($4)
+               union all
+               select hour, key_id, provider, model, input_uncached, input_cache_read, input_cache_write,
+                      output_visible, output_reasoning
+               from usage_hour where hour = any($5))
+           select (at at time zone $9)::date as "date!", model as "model!",
+                  sum(input_uncached + input_cache_read + input_cache_write + output_visible + output_reasoning)::bigint
+                  as "tokens!"
+           from parts
+           where ($6::text is null or provider = $6) and ($7::text is null or model = $7)
+             and ($8::uuid is null or key_id = $8)
+           group by 1, 2"#,
+        source.day_kind,
+        &grains.days,
+        source.hour_kind,
+        source.hours,
+        &source.exact,
+        of.provider,
+        of.model,
+        of.key,
+        zone.name(),
+    )
+    .fetch_all(ctx.db.pool())
+    .await?;
+    let rows = rows.into_iter().map(|row| (row.date, row.model, row.tokens));
+    Ok(rows.collect())
+}
+
 /// The sums of what `grains` say, added up to what is asked for. From the shortest table that tells enough apart: one row
 /// for all keys of a model in an hour or a day is a hundredth of one for each of them.
 pub async fn used(
@@ -192,17 +268,7 @@ pub async fn used(
     zone: Tz,
 ) -> Result<Vec<Used>, ApiError> {
     let of_models = apart.models || apart.accounts || of.provider.is_some() || of.model.is_some();
-    let of_keys = apart.keys || of.key.is_some();
-    let (day_kind, hour_kind) = match (of_models, of_keys) {
-        (true, true) => ("day", None),
-        (_, false) => ("day_models", Some("hour_models")),
-        (false, true) => ("day_keys", Some("hour_keys")),
-    };
-    // hours are not kept with everything told apart but where they are stored first
-    let (hours, exact) = match hour_kind {
-        Some(_) => (grains.hours.as_slice(), grains.stale.clone()),
-        None => (&[][..], [grains.hours.as_slice(), &grains.stale].concat()),
-    };
+    let source = Source::of(grains, of_models, apart.keys || of.key.is_some());
     let used = sqlx::query_as!(
         Used,
         r#"with parts as (
@@ -245,11 +311,11 @@ pub async fn used(
                   output_visible as "output_visible!", output_reasoning as "output_reasoning!",
                   cost_nano as "cost_nano!", adjusted_nano as "adjusted_nano!", last_at as "last_at!"
            from used left join provider_connection c on c.id = connection_id"#,
-        day_kind,
+        source.day_kind,
         &grains.days,
-        hour_kind,
-        hours,
-        &exact,
+        source.hour_kind,
+        source.hours,
+        &source.exact,
         of.provider,
         of.model,
         of.key,
