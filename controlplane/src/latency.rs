@@ -81,19 +81,22 @@ fn value(bucket: i16) -> f64 {
 }
 
 /// Of all requests since a moment, of which those of the last hour are known to ten seconds, and older ones to the hour,
-/// or after two days to the day.
+/// or after two days to the day. Of one phase, or of all.
 pub async fn since(
     executor: impl PgExecutor<'_>,
     moment: DateTime<Utc>,
+    phase: Option<&str>,
 ) -> Result<HashMap<Measured, Sketch>, sqlx::Error> {
     let rows = sqlx::query!(
         r#"select provider, phase, bucket, sum(n)::bigint as "n!", sum(sum_ms)::bigint as "sum_ms!"
            from usage_latency
-           where (grain = 'slot' and slot > $1::timestamptz - interval '10 seconds')
-              or (grain = 'hour' and slot > $1 - interval '1 hour')
-              or (grain = 'day' and slot > $1 - interval '1 day')
+           where ((grain = 'slot' and slot > $1::timestamptz - interval '10 seconds')
+                  or (grain = 'hour' and slot > $1 - interval '1 hour')
+                  or (grain = 'day' and slot > $1 - interval '1 day'))
+             and ($2::text is null or phase = $2)
            group by provider, phase, bucket"#,
         moment,
+        phase,
     )
     .fetch_all(executor)
     .await?;

@@ -100,7 +100,7 @@ async fn provider_metrics(State(ctx): State<Ctx>, _: Reader) -> Result<Json<Prov
     )
     .fetch_all(ctx.db.pool())
     .await?;
-    let mut sketches = latency::since(ctx.db.pool(), since).await?;
+    let mut sketches = latency::since(ctx.db.pool(), since, Some("")).await?;
     let figures = rows.into_iter().map(|row| {
         let measured = Measured {
             provider: row.provider.clone(),

@@ -98,7 +98,7 @@ async fn summary(
     let mut all = Sketch::default();
     let mut providers = BTreeMap::new();
     let mut phases: BTreeMap<String, Sketch> = BTreeMap::new();
-    for (Measured { provider, phase }, sketch) in latency::since(ctx.db.pool(), since).await? {
+    for (Measured { provider, phase }, sketch) in latency::since(ctx.db.pool(), since, None).await? {
         if !phase.is_empty() {
             phases.entry(phase).or_default().merge(&sketch);
             continue;
