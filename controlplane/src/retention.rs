@@ -25,6 +25,8 @@ pub const MAX_DAYS: u32 = 365;
 const EVERY: Duration = Duration::from_secs(10 * 60);
 /// Longer than a control plane may be away.
 const DAYS_AHEAD: u64 = 7;
+/// Of the audit trail.
+const LEAST_AUDIT_DAYS: u32 = 180;
 const BATCH: i64 = 1_000;
 /// Between two steps, for whoever else needs the database.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -43,7 +45,8 @@ pub async fn keep_short(db: Db, stop: CancellationToken) {
         let now = Utc::now();
         let work = async {
             prepare(db.pool(), now).await?;
-            clean(&db, now).await
+            clean(&db, now).await?;
+            clean_audit(&db, now).await
         };
         if let Some(Err(error)) = stop.run_until_cancelled(work).await {
             tracing::warn!(%error, "the tables of the request log are made and dropped later");
@@ -91,6 +94,49 @@ pub async fn clean(db: &Db, now: DateTime<Utc>) -> Result<u64, sqlx::Error> {
         .await?;
     }
     Ok(removed)
+}
+
+/// Removes entries of the audit trail that are too old `now`: kept twice as long as the log, and never less than half a
+/// year, for what somebody did is asked for long after what it did. How many entries that were.
+pub async fn clean_audit(db: &Db, now: DateTime<Utc>) -> Result<u64, sqlx::Error> {
+    let days = (days(db.pool()).await? * 2).max(LEAST_AUDIT_DAYS);
+    let oldest = now.checked_sub_days(Days::new(days.into())).unwrap_or_default();
+    let mut removed = 0;
+    loop {
+        let deleted = delete_audit(db.pool(), oldest).await?;
+        removed += deleted;
+        if deleted < BATCH.unsigned_abs() {
+            break;
+        }
+        sleep(PAUSE).await;
+    }
+    if removed > 0 {
+        let details = json!({ "entries": removed, "olderThanDays": days });
+        db.record(
+            &Origin::system(),
+            Audit::of("compliance.audit.cleanup").details(details),
+        )
+        .await?;
+    }
+    Ok(removed)
+}
+
+/// Of the oldest so many entries, those that are too old: the others need not be looked at.
+async fn delete_audit(pool: &PgPool, oldest: DateTime<Utc>) -> Result<u64, sqlx::Error> {
+    let mut tx = pool.begin().await?;
+    if !is_ours(&mut tx).await? {
+        return Ok(0);
+    }
+    let deleted = sqlx::query!(
+        "delete from audit_log where id in
+             (select id from (select id, at from audit_log order by id limit $2) as first where at < $1)",
+        oldest,
+        BATCH,
+    )
+    .execute(&mut *tx)
+    .await?;
+    tx.commit().await?;
+    Ok(deleted.rows_affected())
 }
 
 /// Drops one day that ended before the one given began; none when there is no such day, or another control plane is at

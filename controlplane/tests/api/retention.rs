@@ -100,6 +100,46 @@ async fn while_one_control_plane_deletes_another_leaves_it_alone() {
     assert_eq!(retention::clean(&api.db, later).await.unwrap(), 3);
 }
 
+#[tokio::test]
+async fn the_audit_trail_is_kept_twice_as_long_as_the_log_and_never_less_than_half_a_year() {
+    let api = Api::start().await;
+    let entries = async |days_ago: i32, count: i32| {
+        sqlx::query(
+            "insert into audit_log (at, action, actor, status)
+             select now() - make_interval(days => $1), 'old.entry', 'somebody', 'success' from generate_series(1, $2)",
+        )
+        .bind(days_ago)
+        .bind(count)
+        .execute(api.db.pool())
+        .await
+        .unwrap();
+    };
+    // the oldest come first, as they do where nobody makes them up
+    sqlx::query("delete from audit_log")
+        .execute(api.db.pool())
+        .await
+        .unwrap();
+    entries(181, 2_300).await;
+    entries(179, 5).await;
+    let now = Utc::now();
+    api.put("/api/settings", json!({ "logRetentionDays": 365 }))
+        .await
+        .expect(200);
+    assert_eq!(retention::clean_audit(&api.db, now).await.unwrap(), 0);
+    api.put("/api/settings", json!({ "logRetentionDays": 1 }))
+        .await
+        .expect(200);
+    assert_eq!(retention::clean_audit(&api.db, now).await.unwrap(), 2_300);
+    assert_eq!(api.audited("old.entry").await, 5);
+    let told = api
+        .get("/api/compliance/audit-log?action=compliance.audit.cleanup")
+        .await;
+    assert_eq!(
+        told.expect(200)[0]["details"],
+        json!({ "entries": 2_300, "olderThanDays": 180 })
+    );
+}
+
 /// The tables that requests are in, and how many.
 async fn tables(api: &Api) -> Vec<(String, i64)> {
     sqlx::query_as("select tableoid::regclass::text, count(*) from usage_event group by 1 order by 1")
