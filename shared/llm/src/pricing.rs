@@ -4,6 +4,8 @@
 //! tokens, so that sums are exact.
 
 pub mod dated;
+#[cfg(test)]
+mod invoices;
 
 use crate::usage::TokenClasses;
 use std::collections::HashMap;

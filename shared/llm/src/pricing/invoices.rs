@@ -3,10 +3,8 @@
 //! Prices are those of the built-in list, which has them per million tokens: at 1 USD per million a token costs 1,000
 //! nano-USD. Replies are as vendors send them; only their usage matters here.
 
-use llm::{
-    Dialect, Progress, formats,
-    pricing::{Price, find},
-};
+use super::{Price, find};
+use crate::{Dialect, Progress, formats};
 
 /// A reply, and what it costs. `sum` is the sum done by hand, in nano-USD, one term for each class of tokens.
 struct Invoice {
