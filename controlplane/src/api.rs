@@ -35,12 +35,14 @@ pub mod oauth;
 pub mod operations;
 mod outages;
 pub mod policies;
+pub mod price_periods;
 pub mod pricing;
 pub mod provider_models;
 pub mod provider_nodes;
 pub mod providers;
 pub mod proxy;
 pub mod rate_limits;
+pub mod repricing;
 pub mod require_login;
 pub mod resilience;
 pub mod sessions;
@@ -224,6 +226,8 @@ fn routes() -> OpenApiRouter<Ctx> {
         .merge(fallback_chains::router())
         .merge(policies::router())
         .merge(pricing::router())
+        .merge(price_periods::router())
+        .merge(repricing::router())
         .merge(combo_metrics::router())
         .merge(combo_test::router())
         .merge(evals::router())

@@ -31,6 +31,7 @@ use crate::{
     password::Passwords,
     publish::{ControlPlane, Fleet, Newest, Publisher, Secrets},
     retention::keep_short,
+    rollup::keep_added_up,
     session::Sessions,
     spending::{keep_raised, keep_warning},
     ui,
@@ -136,6 +137,7 @@ pub async fn build(config: ApiConfig, deps: Deps) -> anyhow::Result<App> {
     drain.spawn("tokens", renewals.clone().run(drain.token()));
     drain.spawn("budgets", keep_warning(db.pool().clone(), drain.token()));
     drain.spawn("retention", keep_short(db.clone(), drain.token()));
+    drain.spawn("rollup", keep_added_up(db.pool().clone(), drain.token()));
     drain.spawn("fleet", fleet.clone().run(drain.token()));
     let cloud = Cloud::new(&db, Arc::clone(&egress), wake.clone(), &config);
     drain.spawn("cloud sync", cloud.clone().run(drain.token()));

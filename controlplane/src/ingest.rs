@@ -13,7 +13,7 @@ use proto::v1::{UsageAck, UsageBatch};
 use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming};
 
-pub use self::store::{Ingest, IngestError};
+pub use self::store::{Ingest, IngestError, is_transient};
 
 /// Stores batch after batch and acknowledges each once it is durable. A failure ends the stream; the data plane
 /// sends again what was not acknowledged.

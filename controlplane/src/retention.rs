@@ -1,16 +1,20 @@
-//! How long the log of requests is kept.
+//! How long the log of requests is kept, and the tables that it is kept in.
 //!
-//! What is older than the setting `logRetentionDays` is deleted, some rows at a time: an embedded database has one
-//! connection, and whoever waits for it gets a turn between two batches. Of several control planes one works at a time,
-//! under a lock that lasts as long as its batch. What was used is added up elsewhere (`usage_hour`, `spending`) and
-//! stays, so neither budgets nor charts depend on the log.
+//! The log has a table for each day (UTC). One whose whole day is older than the setting `logRetentionDays` is dropped:
+//! that takes a moment however many requests were in it, and leaves nothing behind to clean up. So a request may be
+//! shown for a day longer than the setting says, and never for a shorter time. What was used is added up elsewhere
+//! (`usage_hour`, `spending`) and stays, so neither budgets nor charts depend on the log.
+//!
+//! Tables are made some days ahead. Were there none, whoever stores requests would make it; could they not, the rest
+//! (`usage_event_rest`) takes the requests until the table is there. Several control planes do all this at the same
+//! time: each step holds a lock in the database for as long as its transaction.
 
 use std::time::Duration;
 
-use chrono::{DateTime, Days, Utc};
+use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
 use serde_json::{Value, json};
 use sqlx::PgPool;
-use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
+use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::db::{Audit, Db, Origin};
@@ -19,62 +23,159 @@ pub const DEFAULT_DAYS: u32 = 90;
 pub const MAX_DAYS: u32 = 365;
 
 const EVERY: Duration = Duration::from_secs(10 * 60);
+/// Longer than a control plane may be away.
+const DAYS_AHEAD: u64 = 7;
+/// Of the audit trail.
+const LEAST_AUDIT_DAYS: u32 = 180;
 const BATCH: i64 = 1_000;
-/// Between two batches, for whoever else needs the database.
+/// Between two steps, for whoever else needs the database.
 const PAUSE: Duration = Duration::from_millis(100);
+/// Somebody reads what is to be dropped.
+const LOCK_NOT_AVAILABLE: &str = "55P03";
 
 /// Runs until `stop`.
 pub async fn keep_short(db: Db, stop: CancellationToken) {
-    let mut ticks = interval_at(Instant::now() + EVERY, EVERY);
+    let mut ticks = interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             _ = ticks.tick() => {}
             () = stop.cancelled() => return,
         }
-        if let Some(Err(error)) = stop.run_until_cancelled(clean(&db, Utc::now())).await {
-            tracing::warn!(%error, "old requests are deleted later");
+        let now = Utc::now();
+        let work = async {
+            prepare(db.pool(), now).await?;
+            clean(&db, now).await?;
+            clean_audit(&db, now).await
+        };
+        if let Some(Err(error)) = stop.run_until_cancelled(work).await {
+            tracing::warn!(%error, "the tables of the request log are made and dropped later");
         }
     }
 }
 
-/// Deletes what is too old `now`; how many requests that were.
+/// Makes the tables of the next days.
+pub async fn prepare(pool: &PgPool, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
+    let yesterday = now.date_naive() - Days::new(1);
+    for day in yesterday.iter_days().take(DAYS_AHEAD as usize + 2) {
+        // a transaction each: nobody waits for longer than one takes
+        let is_there = sqlx::query_scalar!(r#"select usage_partition($1) as "is_there!""#, day)
+            .fetch_one(pool)
+            .await?;
+        if !is_there {
+            tracing::info!(%day, "the table of a day is made later: the request log is in use");
+        }
+    }
+    Ok(())
+}
+
+/// Removes what is too old `now`; how many requests that were.
 pub async fn clean(db: &Db, now: DateTime<Utc>) -> Result<u64, sqlx::Error> {
     let days = days(db.pool()).await?;
     let oldest = now.checked_sub_days(Days::new(days.into())).unwrap_or_default();
-    let mut deleted = 0;
-    while let Some(batch) = delete_batch(db.pool(), oldest).await? {
-        deleted += batch;
-        if batch < BATCH.unsigned_abs() {
+    let mut removed = 0;
+    while let Some(dropped) = drop_oldest(db.pool(), oldest.date_naive()).await? {
+        removed += dropped;
+        sleep(PAUSE).await;
+    }
+    while let Some(deleted) = delete_rest(db.pool(), oldest).await? {
+        removed += deleted;
+        if deleted < BATCH.unsigned_abs() {
             break;
         }
         sleep(PAUSE).await;
     }
-    if deleted > 0 {
-        let details = json!({ "requests": deleted, "olderThanDays": days });
+    if removed > 0 {
+        let details = json!({ "requests": removed, "olderThanDays": days });
         db.record(
             &Origin::system(),
             Audit::of("compliance.cleanup").details(details),
         )
         .await?;
     }
-    Ok(deleted)
+    Ok(removed)
 }
 
-/// The oldest first; none while another control plane does it. Batches that could not be read hold requests, too.
-async fn delete_batch(pool: &PgPool, oldest: DateTime<Utc>) -> Result<Option<u64>, sqlx::Error> {
+/// Removes entries of the audit trail that are too old `now`: kept twice as long as the log, and never less than half a
+/// year, for what somebody did is asked for long after what it did. How many entries that were.
+pub async fn clean_audit(db: &Db, now: DateTime<Utc>) -> Result<u64, sqlx::Error> {
+    let days = (days(db.pool()).await? * 2).max(LEAST_AUDIT_DAYS);
+    let oldest = now.checked_sub_days(Days::new(days.into())).unwrap_or_default();
+    let mut removed = 0;
+    loop {
+        let deleted = delete_audit(db.pool(), oldest).await?;
+        removed += deleted;
+        if deleted < BATCH.unsigned_abs() {
+            break;
+        }
+        sleep(PAUSE).await;
+    }
+    if removed > 0 {
+        let details = json!({ "entries": removed, "olderThanDays": days });
+        db.record(
+            &Origin::system(),
+            Audit::of("compliance.audit.cleanup").details(details),
+        )
+        .await?;
+    }
+    Ok(removed)
+}
+
+/// Of the oldest so many entries, those that are too old: the others need not be looked at.
+async fn delete_audit(pool: &PgPool, oldest: DateTime<Utc>) -> Result<u64, sqlx::Error> {
     let mut tx = pool.begin().await?;
-    let is_ours =
-        sqlx::query_scalar!(r#"select pg_try_advisory_xact_lock(hashtext('retention')) as "is_ours!""#)
-            .fetch_one(&mut *tx)
-            .await?;
-    if !is_ours {
-        return Ok(None);
+    if !is_ours(&mut tx).await? {
+        return Ok(0);
     }
     let deleted = sqlx::query!(
-        "delete from usage_event where request_id in
-             (select request_id from usage_event where started_at < $1 order by started_at limit $2)",
+        "delete from audit_log where id in
+             (select id from (select id, at from audit_log order by id limit $2) as first where at < $1)",
         oldest,
+        BATCH,
+    )
+    .execute(&mut *tx)
+    .await?;
+    tx.commit().await?;
+    Ok(deleted.rows_affected())
+}
+
+/// Drops one day that ended before the one given began; none when there is no such day, or another control plane is at
+/// it, or somebody reads it for long.
+async fn drop_oldest(pool: &PgPool, kept_from: NaiveDate) -> Result<Option<u64>, sqlx::Error> {
+    let mut tx = pool.begin().await?;
+    if !is_ours(&mut tx).await? {
+        return Ok(None);
+    }
+    let day = sqlx::query_scalar!("select min(day) from usage_partitions where day < $1", kept_from)
+        .fetch_one(&mut *tx)
+        .await?;
+    let Some(day) = day else { return Ok(None) };
+    let dropped = sqlx::query_scalar!(r#"select usage_partition_drop($1) as "held!""#, day)
+        .fetch_one(&mut *tx)
+        .await;
+    let held = match dropped {
+        Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(LOCK_NOT_AVAILABLE) => {
+            tracing::info!(%day, "a day of the request log is dropped later: it is in use");
+            return Ok(None);
+        }
+        held => held?,
+    };
+    tx.commit().await?;
+    Ok(Some(held.unsigned_abs()))
+}
+
+/// Some of what has no table of its own; and what else goes with the log: batches that could not be read hold requests,
+/// and nobody looks for what no request has any more.
+async fn delete_rest(pool: &PgPool, oldest: DateTime<Utc>) -> Result<Option<u64>, sqlx::Error> {
+    let mut tx = pool.begin().await?;
+    if !is_ours(&mut tx).await? {
+        return Ok(None);
+    }
+    let midnight = oldest.date_naive().and_time(NaiveTime::MIN).and_utc();
+    let deleted = sqlx::query!(
+        "delete from usage_event_rest where request_id in
+             (select request_id from usage_event_rest where started_at < $1 order by started_at limit $2)",
+        midnight,
         BATCH,
     )
     .execute(&mut *tx)
@@ -82,8 +183,18 @@ async fn delete_batch(pool: &PgPool, oldest: DateTime<Utc>) -> Result<Option<u64
     sqlx::query!("delete from usage_quarantine where noticed_at < $1", oldest)
         .execute(&mut *tx)
         .await?;
+    sqlx::query!("delete from usage_term where last_on < $1", oldest.date_naive())
+        .execute(&mut *tx)
+        .await?;
     tx.commit().await?;
     Ok(Some(deleted.rows_affected()))
+}
+
+/// Whether no other control plane is at it, until the end of the transaction.
+async fn is_ours(conn: &mut sqlx::PgConnection) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar!(r#"select pg_try_advisory_xact_lock(hashtext('retention')) as "is_ours!""#)
+        .fetch_one(conn)
+        .await
 }
 
 /// What is no number of days counts as nothing said.

@@ -2,9 +2,10 @@
 //!
 //! `GET PATCH PUT DELETE /api/pricing` · `GET /api/pricing/defaults` · `GET /api/pricing/models`
 //!
-//! A change counts from the next request on. What was accounted before keeps the cost it was stored with.
+//! A change counts from the next request on; `/api/pricing/periods` has prices that begin at some moment, and come before
+//! these. What was accounted before keeps the cost it was stored with.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use axum::{
     Json,
@@ -12,8 +13,9 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
+use chrono::Utc;
 use llm::{
-    pricing::{self, Price, PriceOverride},
+    pricing::{self, Price, PriceOverride, dated::Periods},
     provider::{AuthType, ProviderSpec},
     providers,
 };
@@ -23,7 +25,7 @@ use sqlx::PgConnection;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::names::Names;
+use super::{names::Names, price_periods};
 use crate::{
     api::Ctx,
     db::{Audit, Committed},
@@ -109,6 +111,7 @@ struct PricedModel {
 }
 
 /// A row of `price_override`.
+#[derive(Clone)]
 struct Override {
     provider: String,
     model: String,
@@ -119,6 +122,8 @@ struct Override {
 struct Prices {
     names: Names,
     overrides: Vec<Override>,
+    /// What is said from some moment on, by the provider's id.
+    periods: HashMap<String, Periods>,
 }
 
 pub fn router() -> OpenApiRouter<Ctx> {
@@ -213,8 +218,9 @@ impl Prices {
             "select provider, model, input, output, cached, reasoning, cache_creation from price_override
              order by provider, model"
         )
-        .fetch_all(conn)
+        .fetch_all(&mut *conn)
         .await?;
+        let periods = price_periods::load(conn).await?;
         let overrides = rows.into_iter().map(|row| Override {
             provider: row.provider,
             model: row.model,
@@ -229,7 +235,28 @@ impl Prices {
         Ok(Self {
             names,
             overrides: overrides.collect(),
+            periods,
         })
+    }
+
+    /// What operators say now: of a model that is in a period, what that says.
+    fn in_force(&self) -> Vec<Override> {
+        let now_ms = Utc::now().timestamp_millis();
+        let mut in_force: Vec<Override> = self.overrides.clone();
+        for (provider, models) in &self.periods {
+            for (model, periods) in models {
+                let Some(period) = periods.iter().rfind(|period| period.from_ms <= now_ms) else {
+                    continue;
+                };
+                in_force.retain(|row| row.provider != *provider || row.model != *model);
+                in_force.push(Override {
+                    provider: provider.clone(),
+                    model: model.clone(),
+                    price: period.price,
+                });
+            }
+        }
+        in_force
     }
 
     /// The list under what operators say.
@@ -239,7 +266,7 @@ impl Prices {
             provider,
             model,
             price,
-        } in &self.overrides
+        } in &self.in_force()
         {
             let called = self.called(provider);
             let listed = pricing::find(provider, &called, model);

@@ -2,7 +2,8 @@
 //!
 //! `GET /api/telemetry/summary`
 //!
-//! Percentiles are those of the requests themselves, of all data planes together, not averages of percentiles.
+//! Percentiles are read from sketches ([`crate::latency`]) of the requests of all data planes together: they are no
+//! averages of percentiles, and within one per cent of what sorting all requests would give.
 
 use std::collections::BTreeMap;
 
@@ -16,12 +17,11 @@ use crate::{
     api::Ctx,
     error::ApiError,
     http::{Query, Reader},
+    latency::{self, Measured, Sketch},
 };
 
 const WINDOW_MS: i64 = 300_000;
 const WINDOWS_MS: std::ops::RangeInclusive<i64> = 10_000..=86_400_000;
-/// The newest requests of a window that has more.
-const MAX_REQUESTS: i64 = 100_000;
 /// How the reference calls a provider whose id is another.
 const ALIASES: [(&str, &str); 1] = [("claude", "claudeCode")];
 
@@ -29,7 +29,8 @@ const ALIASES: [(&str, &str); 1] = [("claude", "claudeCode")];
 #[serde(rename_all = "camelCase")]
 #[into_params(parameter_in = Query)]
 struct WindowQuery {
-    /// How far back, in milliseconds; five minutes when absent, ten seconds to a day.
+    /// How far back, in milliseconds; five minutes when absent, ten seconds to a day. Beyond an hour or two it is whole
+    /// hours.
     window_ms: Option<i64>,
 }
 
@@ -64,6 +65,19 @@ struct Phase {
     avg: f64,
 }
 
+// === impl Percentiles ===
+
+impl Percentiles {
+    fn of(sketch: &Sketch) -> Self {
+        Self {
+            p50: sketch.percentile(0.5),
+            p95: sketch.percentile(0.95),
+            p99: sketch.percentile(0.99),
+            count: sketch.count(),
+        }
+    }
+}
+
 pub fn router() -> OpenApiRouter<Ctx> {
     OpenApiRouter::new().routes(routes!(summary))
 }
@@ -81,85 +95,38 @@ async fn summary(
         .unwrap_or(WINDOW_MS)
         .clamp(*WINDOWS_MS.start(), *WINDOWS_MS.end());
     let since = Utc::now() - TimeDelta::milliseconds(window_ms);
-    // the row without a provider is about all of them
-    let rows = sqlx::query!(
-        r#"select provider, count(*) as "count!",
-                  percentile_disc(array[0.5, 0.95, 0.99]) within group (order by took) as percentiles
-           from (select coalesce(provider, '') as provider,
-                        case when stream and ttft_ms > 0 then ttft_ms else duration_ms end as took
-                 from usage_event
-                 where started_at >= $1 and reached_provider and phase = 'final'
-                 order by started_at desc limit $2) recent
-           group by grouping sets ((provider), ())"#,
-        since,
-        MAX_REQUESTS,
-    )
-    .fetch_all(ctx.db.pool())
-    .await?;
-    let mut all = None;
+    let mut all = Sketch::default();
     let mut providers = BTreeMap::new();
-    for row in rows {
-        // of nothing there are none
-        let Some(&[p50, p95, p99]) = row.percentiles.as_deref() else {
+    let mut phases: BTreeMap<String, Sketch> = BTreeMap::new();
+    for (Measured { provider, phase }, sketch) in latency::since(ctx.db.pool(), since, None).await? {
+        if !phase.is_empty() {
+            phases.entry(phase).or_default().merge(&sketch);
             continue;
-        };
-        let percentiles = Percentiles {
-            p50,
-            p95,
-            p99,
-            count: row.count,
-        };
-        let Some(provider) = row.provider else {
-            all = Some(percentiles);
-            continue;
-        };
+        }
+        all.merge(&sketch);
+        let percentiles = Percentiles::of(&sketch);
         let alias = ALIASES.iter().find(|(id, _)| *id == provider);
         providers.extend(alias.map(|(_, alias)| ((*alias).to_owned(), percentiles)));
         providers.insert(provider, percentiles);
     }
-    let phase_breakdown = phases(&ctx, since).await?;
+    let phase_breakdown = phases.into_iter().map(|(phase, sketch)| {
+        let view = Phase {
+            count: sketch.count(),
+            p50: sketch.percentile(0.5),
+            p95: sketch.percentile(0.95),
+            avg: sketch.average(),
+        };
+        (phase, view)
+    });
+    let total = Percentiles::of(&all);
     Ok(Json(SummaryView {
         window_ms,
-        count: all.map_or(0, |all| all.count),
-        total_requests: all.map_or(0, |all| all.count),
-        p50: all.map_or(0, |all| all.p50),
-        p95: all.map_or(0, |all| all.p95),
-        p99: all.map_or(0, |all| all.p99),
+        count: total.count,
+        total_requests: total.count,
+        p50: total.p50,
+        p95: total.p95,
+        p99: total.p99,
         providers,
-        phase_breakdown,
+        phase_breakdown: phase_breakdown.collect(),
     }))
-}
-
-async fn phases(ctx: &Ctx, since: chrono::DateTime<Utc>) -> Result<BTreeMap<String, Phase>, ApiError> {
-    let rows = sqlx::query!(
-        r#"select phase as "phase!", count(*) as "count!", avg(took)::double precision as "avg!",
-                  percentile_disc(array[0.5, 0.95]) within group (order by took) as "percentiles!"
-           from (select attempts, stream, ttft_ms, duration_ms from usage_event
-                 where started_at >= $1 and reached_provider and phase = 'final'
-                 order by started_at desc limit $2) recent
-           cross join lateral (
-               values ('resolve', (attempts -> 0 ->> 'startedAfterMs')::int),
-                      ('connect', (attempts -> 0 ->> 'durationMs')::int),
-                      ('stream', case when stream and ttft_ms > 0 then duration_ms - ttft_ms end)
-           ) part (phase, took)
-           where took is not null
-           group by phase"#,
-        since,
-        MAX_REQUESTS,
-    )
-    .fetch_all(ctx.db.pool())
-    .await?;
-    let phases = rows.into_iter().filter_map(|row| {
-        let [p50, p95] = row.percentiles[..] else {
-            return None;
-        };
-        let phase = Phase {
-            count: row.count,
-            p50,
-            p95,
-            avg: row.avg,
-        };
-        Some((row.phase, phase))
-    });
-    Ok(phases.collect())
 }

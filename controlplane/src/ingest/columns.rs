@@ -2,6 +2,9 @@
 //!
 //! Texts were chosen by strangers: a zero byte, which Postgres cannot hold, becomes the replacement character.
 
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use prost::Message;
 use proto::v1::{
     Attempt,
@@ -12,6 +15,34 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::batch::Event;
+
+/// How far from now a day may be to get a table for what began on it: what is older is dropped soon, and clocks that
+/// are further ahead are wrong. The rest has a table of its own.
+const DAYS_BACK: i64 = 400;
+const DAYS_AHEAD: i64 = 2;
+
+/// Makes sure that the days of these events have tables. Where one cannot be made now, the rest takes them.
+pub(super) async fn make_room(
+    conn: &mut PgConnection,
+    events: &[Event],
+    now: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    let sensible = now - TimeDelta::days(DAYS_BACK)..now + TimeDelta::days(DAYS_AHEAD);
+    let days: BTreeSet<NaiveDate> = events
+        .iter()
+        .filter_map(|event| DateTime::from_timestamp_millis(event.event.started_at_ms))
+        .filter(|at| sensible.contains(at))
+        .map(|at| at.date_naive())
+        .collect();
+    let days: Vec<NaiveDate> = days.into_iter().collect();
+    sqlx::query_scalar!(
+        "select usage_partition(day) from unnest($1::date[]) as day",
+        &days
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(())
+}
 
 /// Inserts events in the order they have, and adds them to what their keys have spent and to the sums of their hours
 /// and minutes. One that is there already, from a spool that started over, is left alone and counts nowhere.
@@ -54,13 +85,15 @@ pub(super) async fn insert(
                 key_id, key_name, endpoint, client_dialect, upstream_dialect, model_requested, model_served, provider,
                 connection_id, combo, stream, http_status, outcome, error_code, input_uncached, input_cache_read,
                 input_cache_write, output_visible, output_reasoning, evidence, finish_reason, config_revision,
-                attempts, translation_losses, reached_provider, decision, served_from, cost_nano, no_log)
+                attempts, translation_losses, reached_provider, decision, served_from, cost_nano,
+                input_cache_write_1h, no_log)
            select $1, $2, request_id, seq, client_request_id, phase,
                   timestamptz 'epoch' + started_at_ms * interval '1 millisecond', duration_ms, ttft_ms,
                   key_id, key_name, endpoint, client_dialect, upstream_dialect, model_requested, model_served, provider,
                   connection_id, combo, stream, http_status, outcome, error_code, input_uncached, input_cache_read,
                   input_cache_write, output_visible, output_reasoning, evidence, finish_reason, config_revision,
                   attempts, translation_losses, reached_provider, decision, served_from, cost_nano,
+                  input_cache_write_1h,
                   -- as the key is now: a row stays what it was when somebody changes their mind
                   nullif(exists (select from api_key k where k.id = key_id and k.no_log), false)
            from unnest($3::uuid[], $4::bigint[], $5::text[], $6::text[], $7::bigint[], $8::int[], $9::int[],
@@ -68,17 +101,29 @@ pub(super) async fn insert(
                        $17::text[], $18::uuid[], $19::text[], $20::bool[], $21::int[], $22::text[], $23::text[],
                        $24::bigint[], $25::bigint[], $26::bigint[], $27::bigint[], $28::bigint[], $29::text[],
                        $30::text[], $31::bigint[], $32::jsonb[], $33::int[], $34::bool[], $35::bytea[], $36::text[],
-                       $37::bigint[])
+                       $37::bigint[], $38::bigint[])
                 as event (request_id, seq, client_request_id, phase, started_at_ms, duration_ms, ttft_ms,
                           key_id, key_name, endpoint, client_dialect, upstream_dialect, model_requested, model_served,
                           provider, connection_id, combo, stream, http_status, outcome, error_code,
                           input_uncached, input_cache_read, input_cache_write, output_visible, output_reasoning,
                           evidence, finish_reason, config_revision, attempts, translation_losses, reached_provider,
-                          decision, served_from, cost_nano)
-           on conflict (request_id) do nothing
+                          decision, served_from, cost_nano, input_cache_write_1h)
+           on conflict do nothing
            returning key_id, key_name, started_at, provider, coalesce(model_served, model_requested) as model,
                      connection_id, outcome, served_from, reached_provider, cost_nano, input_uncached,
-                     input_cache_read, input_cache_write, output_visible, output_reasoning),
+                     input_cache_read, input_cache_write, output_visible, output_reasoning, duration_ms, ttft_ms,
+                     stream, phase, attempts,
+                     usage_terms(model_requested, model_served, provider, connection_id, key_id, key_name, combo,
+                                 endpoint, http_status, outcome, error_code) as terms),
+           -- most are known: only a new one, and the first of a day, is written
+           found_by as (
+           insert into usage_term (term, last_on)
+           select distinct one.term, current_date
+           from stored cross join lateral unnest(terms) as one (term)
+           where not exists (select from usage_term known where known.term = one.term
+                             and known.last_on >= current_date)
+           order by one.term
+           on conflict (term) do update set last_on = excluded.last_on),
            -- each in one order, so that two batches do not wait for each other in a circle
            spent as (
            insert into spending (key_id, quarter, cost_nano, requests)
@@ -92,12 +137,32 @@ pub(super) async fn insert(
                requests = spending.requests + excluded.requests),
            -- nobody asks for older ones
            forgotten as (delete from usage_minute where minute < now() - interval '1 hour'),
+           -- how long each part took, as sketches
+           took as (
+           insert into usage_latency (grain, slot, provider, phase, bucket, n, sum_ms)
+           select 'slot', date_bin('10 seconds', started_at, 'epoch') as slot, coalesce(provider, '') as by, part.phase,
+                  latency_bucket(part.took) as bucket, count(*), sum(part.took)
+           from stored
+           cross join lateral (
+               values ('', case when stream and ttft_ms > 0 then ttft_ms else duration_ms end),
+                      ('resolve', (attempts -> 0 ->> 'startedAfterMs')::int),
+                      ('connect', (attempts -> 0 ->> 'durationMs')::int),
+                      ('stream', case when stream and ttft_ms > 0 then duration_ms - ttft_ms end)
+           ) part (phase, took)
+           where reached_provider and stored.phase = 'final' and part.took is not null
+           group by slot, by, part.phase, bucket
+           order by slot, by, part.phase, bucket
+           on conflict (grain, slot, provider, phase, bucket) do update
+           set n = usage_latency.n + excluded.n, sum_ms = usage_latency.sum_ms + excluded.sum_ms),
            counted as (select * from stored where reached_provider or served_from is not null),
+           -- the sums of these are out of date from here on
+           changed as (
+           insert into usage_stale (hour) select distinct date_trunc('hour', started_at, 'UTC') from counted),
            hours as (
            insert into usage_hour
                (hour, key_id, provider, model, connection_id, key_name, requests, errors, given_again, unpriced,
                 input_uncached, input_cache_read, input_cache_write, output_visible, output_reasoning, cost_nano,
-                last_at)
+                last_at, reached, reached_ok, duration_ms)
            select date_trunc('hour', started_at, 'UTC') as hour,
                   coalesce(key_id, '00000000-0000-0000-0000-000000000000') as key, coalesce(provider, '') as by,
                   model, coalesce(connection_id, '00000000-0000-0000-0000-000000000000') as connection,
@@ -106,7 +171,9 @@ pub(super) async fn insert(
                   count(*) filter (where served_from in ('cache', 'replay')),
                   count(*) filter (where cost_nano is null), sum(input_uncached), sum(input_cache_read),
                   sum(input_cache_write), sum(output_visible), sum(output_reasoning), sum(coalesce(cost_nano, 0)),
-                  max(started_at)
+                  max(started_at), count(*) filter (where reached_provider),
+                  count(*) filter (where reached_provider and outcome = 'ok'),
+                  coalesce(sum(duration_ms::bigint) filter (where reached_provider), 0)
            from counted
            group by hour, key, by, model, connection
            order by hour, key, by, model, connection
@@ -122,7 +189,10 @@ pub(super) async fn insert(
                output_visible = usage_hour.output_visible + excluded.output_visible,
                output_reasoning = usage_hour.output_reasoning + excluded.output_reasoning,
                cost_nano = usage_hour.cost_nano + excluded.cost_nano,
-               last_at = greatest(usage_hour.last_at, excluded.last_at))
+               last_at = greatest(usage_hour.last_at, excluded.last_at),
+               reached = usage_hour.reached + excluded.reached,
+               reached_ok = usage_hour.reached_ok + excluded.reached_ok,
+               duration_ms = usage_hour.duration_ms + excluded.duration_ms)
            insert into usage_minute (minute, data_plane_id, requests, input_tokens, output_tokens, cost_nano)
            select date_trunc('minute', started_at) as minute, $2, count(*),
                   sum(input_uncached + input_cache_read + input_cache_write),
@@ -172,6 +242,7 @@ pub(super) async fn insert(
         &decisions as &[Option<Vec<u8>>],
         &optional(|event| &event.event.served_from) as &[Option<String>],
         &costs as &[Option<i64>],
+        &bigints(|event| event.event.input_cache_write_1h),
     )
     .execute(conn)
     .await?;

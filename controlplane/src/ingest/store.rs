@@ -1,5 +1,6 @@
 //! One transaction per batch, serialised per spool by the lock on its cursor.
 
+use chrono::Utc;
 use proto::v1::{UsageAck, UsageBatch};
 use sqlx::{PgConnection, PgPool};
 use thiserror::Error;
@@ -88,7 +89,9 @@ impl Ingest {
         let reject = match content {
             Ok(events) => {
                 let fresh = events.partition_point(|event| event.event.seq <= known);
-                columns::insert(&mut tx, spool_id, &batch.data_plane_id, &events[fresh..]).await?;
+                let events = &events[fresh..];
+                columns::make_room(&mut tx, events, Utc::now()).await?;
+                columns::insert(&mut tx, spool_id, &batch.data_plane_id, events).await?;
                 String::new()
             }
             Err(reason) => {
@@ -195,7 +198,8 @@ async fn set_aside(
     Ok(())
 }
 
-fn is_transient(error: &sqlx::Error) -> bool {
+/// Whether Postgres asks for the transaction to be repeated.
+pub fn is_transient(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(|error| error.code());
     code.is_some_and(|code| matches!(code.as_ref(), SERIALIZATION_FAILURE | DEADLOCK_DETECTED))
 }

@@ -105,7 +105,7 @@ pub(super) fn build(rows: Rows, secrets: &Secrets) -> Resources {
         .chain(rows.policies.into_iter().map(routing::policy))
         .chain(rows.chains.into_iter().map(routing::fallback_chain))
         .chain(rows.custom_models.into_iter().map(custom_model))
-        .chain(rows.prices.into_iter().map(routing::price_override))
+        .chain(routing::prices(rows.prices, rows.price_periods))
         .chain(ip_filter(rows.ip_filter))
         .chain(rows.proxies.into_iter().map(|row| outbound_proxy(row, secrets)))
         .collect()

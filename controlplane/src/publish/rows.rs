@@ -28,6 +28,7 @@ pub(super) struct Rows {
     pub chains: Vec<ChainRow>,
     pub custom_models: Vec<CustomModelRow>,
     pub prices: Vec<PriceRow>,
+    pub price_periods: Vec<PeriodRow>,
     pub ip_filter: IpFilterRow,
     pub proxies: Vec<StoredProxy>,
 }
@@ -67,9 +68,21 @@ pub(super) struct ConnectionRow {
     pub rate_limit_protection: bool,
 }
 
+#[derive(Default)]
 pub(super) struct PriceRow {
     pub provider: String,
     pub model: String,
+    pub input: Option<i64>,
+    pub output: Option<i64>,
+    pub cached: Option<i64>,
+    pub reasoning: Option<i64>,
+    pub cache_creation: Option<i64>,
+}
+
+pub(super) struct PeriodRow {
+    pub provider: String,
+    pub model: String,
+    pub effective_from: DateTime<Utc>,
     pub input: Option<i64>,
     pub output: Option<i64>,
     pub cached: Option<i64>,
@@ -254,6 +267,13 @@ impl Rows {
         )
         .fetch_all(&mut *conn)
         .await?;
+        let price_periods = sqlx::query_as!(
+            PeriodRow,
+            "select provider, model, effective_from, input, output, cached, reasoning, cache_creation
+             from price_period order by provider, model, effective_from"
+        )
+        .fetch_all(&mut *conn)
+        .await?;
         let ip_filter = sqlx::query_as!(
             IpFilterRow,
             r#"select enabled, mode,
@@ -286,6 +306,7 @@ impl Rows {
             chains,
             custom_models,
             prices,
+            price_periods,
             ip_filter,
             proxies,
         })

@@ -3,7 +3,8 @@
 use std::time::{Duration, SystemTime};
 
 use axum::http::Method;
-use proto::v1::{LogLines, command::Op, command_result::Answer, log_lines};
+use chrono::{TimeDelta, Utc};
+use proto::v1::{LogLines, UsageEvent, command::Op, command_result::Answer, log_lines};
 use runtime::telemetry::Line;
 use serde_json::{Map, json};
 use tracing::Level;
@@ -12,26 +13,17 @@ use uuid::Uuid;
 use crate::{
     data_plane::{DataPlane, Reply},
     support::Api,
+    usage::{event, store},
 };
 
-async fn usage(api: &Api, provider: &str, outcome: &str, duration_ms: i32, age: &str) {
-    sqlx::query(
-        "insert into usage_event
-             (request_id, spool_id, seq, data_plane_id, client_request_id, phase, started_at, duration_ms, ttft_ms,
-              endpoint, client_dialect, model_requested, provider, stream, http_status, outcome, input_uncached,
-              input_cache_read, input_cache_write, output_visible, output_reasoning, evidence, config_revision,
-              attempts, translation_losses, reached_provider)
-         values ($1, $1, 1, 'dp', 'r', 'final', now() - $5::interval, $4, 1, '/v1', 'openai_chat', 'm', $2, false,
-                 200, $3, 0, 0, 0, 0, 0, 'none', 1, '[]', 0, true)",
-    )
-    .bind(Uuid::now_v7())
-    .bind(provider)
-    .bind(outcome)
-    .bind(duration_ms)
-    .bind(age)
-    .execute(api.db.pool())
-    .await
-    .unwrap();
+async fn usage(api: &Api, provider: &str, outcome: &str, duration_ms: u32, ago: TimeDelta) {
+    let used = UsageEvent {
+        provider: provider.to_owned(),
+        outcome: outcome.to_owned(),
+        duration_ms,
+        ..event(Utc::now() - ago)
+    };
+    store(api, vec![used]).await;
 }
 
 #[tokio::test]
@@ -41,19 +33,21 @@ async fn providers_are_measured_by_the_requests_of_a_month() {
         api.get("/api/provider-metrics").await.expect(200),
         &json!({ "metrics": {} })
     );
-    for (provider, outcome, duration, age) in [
-        ("openai", "ok", 100, "1 day"),
-        ("openai", "ok", 200, "2 days"),
-        ("openai", "upstream_error", 600, "3 days"),
-        ("openai", "upstream_error", 9_000, "31 days"),
-        ("groq", "stream_error", 50, "1 hour"),
+    for (provider, outcome, duration, ago) in [
+        ("openai", "ok", 100, TimeDelta::days(1)),
+        ("openai", "ok", 200, TimeDelta::days(2)),
+        ("openai", "upstream_error", 600, TimeDelta::days(3)),
+        ("openai", "upstream_error", 9_000, TimeDelta::days(31)),
+        ("groq", "stream_error", 50, TimeDelta::hours(1)),
     ] {
-        usage(&api, provider, outcome, duration, age).await;
+        usage(&api, provider, outcome, duration, ago).await;
     }
     let metrics = api.get("/api/provider-metrics").await.expect(200).clone();
     let expected = json!({ "metrics": {
-        "groq": { "totalRequests": 1, "totalSuccesses": 0, "successRate": 0, "avgLatencyMs": 50 },
-        "openai": { "totalRequests": 3, "totalSuccesses": 2, "successRate": 67, "avgLatencyMs": 300 },
+        "groq": { "totalRequests": 1, "totalSuccesses": 0, "successRate": 0, "avgLatencyMs": 50,
+                  "p50Ms": 50, "p95Ms": 50, "p99Ms": 50 },
+        "openai": { "totalRequests": 3, "totalSuccesses": 2, "successRate": 67, "avgLatencyMs": 300,
+                    "p50Ms": 200, "p95Ms": 606, "p99Ms": 606 },
     } });
     assert_eq!(metrics, expected);
 }
@@ -61,7 +55,7 @@ async fn providers_are_measured_by_the_requests_of_a_month() {
 #[tokio::test]
 async fn the_database_tells_its_size_and_no_path() {
     let api = Api::start().await;
-    usage(&api, "openai", "ok", 1, "1 day").await;
+    usage(&api, "openai", "ok", 1, TimeDelta::days(1)).await;
     let storage = api.get("/api/storage/health").await.expect(200).clone();
     assert_eq!(storage["driver"], "postgres");
     assert!(storage["sizeBytes"].as_i64().unwrap() > 100_000, "{storage}");

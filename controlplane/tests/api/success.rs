@@ -356,6 +356,14 @@ async fn keys_and_money(tour: &mut Tour) {
     tour.get("/api/pricing").await;
     tour.get("/api/pricing/defaults").await;
     tour.get("/api/pricing/models").await;
+    let period = json!({ "provider": "openai", "model": "gpt-4o", "effectiveFrom": "2026-01-01T00:00:00Z", "input": 1 });
+    tour.write("PUT", "/api/pricing/periods", period).await;
+    tour.get("/api/pricing/periods").await;
+    tour.delete("/api/pricing/periods?provider=openai&model=gpt-4o&effectiveFrom=2026-01-01T00:00:00Z")
+        .await;
+    let range = json!({ "from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z" });
+    tour.write("POST", "/api/pricing/reprice", range).await;
+    tour.get("/api/pricing/reprice").await;
     let price = json!({ "openai": { "gpt-4o": { "input": 1.0, "output": 2.0 } } });
     tour.write("PATCH PUT", "/api/pricing", price).await;
     tour.delete("/api/pricing?provider=openai&model=gpt-4o").await;

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
-use controlplane::ingest::Ingest;
+use controlplane::{ingest::Ingest, rollup};
 use prost::Message;
 use proto::v1::{Attempt, UsageBatch, UsageEvent, UsageEvents, usage_event::Evidence, usage_event::Phase};
 use serde_json::{Value, json};
@@ -38,7 +38,12 @@ pub fn event(at: DateTime<Utc>) -> UsageEvent {
 }
 
 /// One batch of a spool of its own, sent twice as a data plane does that did not hear the answer.
-pub async fn store(api: &Api, mut events: Vec<UsageEvent>) {
+pub async fn store(api: &Api, events: Vec<UsageEvent>) {
+    store_of(api, "dp", events).await;
+}
+
+/// As a data plane of that name does.
+async fn store_of(api: &Api, data_plane_id: &str, mut events: Vec<UsageEvent>) {
     let spool_id = Uuid::now_v7().to_string();
     for (seq, event) in (1..).zip(&mut events) {
         event.seq = seq;
@@ -46,7 +51,7 @@ pub async fn store(api: &Api, mut events: Vec<UsageEvent>) {
     let last_seq = events.len() as u64;
     let zstd_events = Bytes::from(zstd::bulk::compress(&UsageEvents { events }.encode_to_vec(), 1).unwrap());
     let batch = UsageBatch {
-        data_plane_id: "dp".to_owned(),
+        data_plane_id: data_plane_id.to_owned(),
         spool_id,
         first_seq: 1,
         last_seq,
@@ -362,8 +367,8 @@ async fn percentiles_are_those_of_all_requests_together() {
         }],
         ..event(now)
     };
-    store(&api, (1..=90).map(|_| took(100)).collect()).await;
-    store(&api, (1..=10).map(|n| took(1_000 + n)).collect()).await;
+    store_of(&api, "fast", (1..=90).map(|_| took(100)).collect()).await;
+    store_of(&api, "slow", (1..=10).map(|n| took(1_000 + 300 * n)).collect()).await;
     let streamed = UsageEvent {
         provider: "claude".to_owned(),
         stream: true,
@@ -383,10 +388,15 @@ async fn percentiles_are_those_of_all_requests_together() {
         (&summary["windowMs"], &summary["count"], &summary["totalRequests"]),
         (&json!(300_000), &json!(101), &json!(101))
     );
-    assert_eq!(
-        summary["providers"]["openai"],
-        json!({ "p50": 100, "p95": 1_005, "p99": 1_009, "count": 100 })
-    );
+    let openai = &summary["providers"]["openai"];
+    assert_eq!(openai["count"], 100);
+    for (percentile, exact) in [("p50", 100.0), ("p95", 2_500.0), ("p99", 3_700.0)] {
+        let got = number(&openai[percentile]);
+        assert!(
+            (got - exact).abs() / exact <= 0.02,
+            "{percentile}: {got} and not {exact}"
+        );
+    }
     assert_eq!(
         summary["providers"]["claude"]["p50"], 40,
         "the first event of a stream"
@@ -398,8 +408,24 @@ async fn percentiles_are_those_of_all_requests_together() {
             &summary["phaseBreakdown"]["stream"]["count"],
             &summary["phaseBreakdown"]["stream"]["p50"]
         ),
-        (&json!(1), &json!(460))
+        (&json!(1), &json!(459))
     );
+    let metrics = api.get("/api/provider-metrics").await.expect(200).clone();
+    let p95 = number(&metrics["metrics"]["openai"]["p95Ms"]);
+    assert!((p95 - 2_500.0).abs() / 2_500.0 <= 0.02, "{p95}");
+    // what is older than an hour is put together, and counts once
+    rollup::add_up(api.db.pool(), now + TimeDelta::hours(3))
+        .await
+        .unwrap();
+    rollup::add_up(api.db.pool(), now + TimeDelta::days(4))
+        .await
+        .unwrap();
+    let condensed: (i64, i64) =
+        sqlx::query_as("select sum(n)::bigint, count(distinct grain) from usage_latency where phase = ''")
+            .fetch_one(api.db.pool())
+            .await
+            .unwrap();
+    assert_eq!(condensed, (102, 1));
     let day = api.get("/api/telemetry/summary?windowMs=86400000").await;
     assert_eq!(day.expect(200)["count"], 102);
     let least = api.get("/api/telemetry/summary?windowMs=1").await;

@@ -196,7 +196,7 @@ impl Record {
             self.current = number;
             event.upstream_dialect = connection.dialect.name().to_owned();
             name_served(event, number);
-            self.price = route.price;
+            self.price = route.provider.price_at(&route.model, event.started_at_ms);
         }
         if event.reached_provider {
             return number;
@@ -244,7 +244,8 @@ impl Record {
         "provider".clone_into(&mut self.event.served_from);
         self.event.upstream_dialect = lease.connection.dialect.name().to_owned();
         name_served(&mut self.event, number);
-        self.price = lease.route.price;
+        let route = &lease.route;
+        self.price = route.provider.price_at(&route.model, self.event.started_at_ms);
         self.event.translation_losses = notes.count(Severity::Loss).try_into().unwrap_or(u32::MAX);
     }
 
@@ -304,6 +305,7 @@ impl Record {
         event.input_uncached = classes.input_uncached;
         event.input_cache_read = classes.input_cache_read;
         event.input_cache_write = classes.input_cache_write;
+        event.input_cache_write_1h = classes.input_cache_write_1h;
         event.output_visible = classes.output_visible;
         event.output_reasoning = classes.output_reasoning;
         if let Some(finish) = &progress.finish {
@@ -339,6 +341,7 @@ impl Record {
             input_uncached: self.event.input_uncached,
             input_cache_read: self.event.input_cache_read,
             input_cache_write: self.event.input_cache_write,
+            input_cache_write_1h: self.event.input_cache_write_1h,
             output_visible: self.event.output_visible,
             output_reasoning: self.event.output_reasoning,
         }

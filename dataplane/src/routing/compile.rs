@@ -23,6 +23,7 @@ use super::wildcard::Wildcards;
 use chrono_tz::Tz;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use llm::ProviderSpec;
+use llm::pricing::dated::{Period, Periods};
 use llm::pricing::{Overrides, PriceOverride};
 use llm::provider::{AuthScheme, AuthType};
 use llm::rewrite::{Rewrite, Thinking};
@@ -62,6 +63,7 @@ struct Served<'a> {
     connections: &'a mut HashMap<String, Vec<Arc<Connection>>>,
     custom: &'a mut HashMap<String, Vec<Arc<CustomModel>>>,
     prices: &'a HashMap<&'a str, Overrides>,
+    periods: &'a HashMap<&'a str, Periods>,
 }
 
 /// The resources by kind, in id order, so that the same configuration always compiles to the same table.
@@ -82,6 +84,7 @@ struct Sorted<'a> {
     custom_models: BTreeMap<&'a str, &'a v1::CustomModel>,
     /// By provider id.
     prices: HashMap<&'a str, Overrides>,
+    periods: HashMap<&'a str, Periods>,
     ip_filter: Option<&'a v1::IpFilter>,
     /// Usable or not.
     proxies: BTreeMap<&'a str, (&'a v1::OutboundProxy, bool)>,
@@ -118,6 +121,7 @@ impl Table {
             connections: &mut connections,
             custom: &mut custom,
             prices: &sorted.prices,
+            periods: &sorted.periods,
         };
         let providers = compile_providers(&nodes, served, &settings.blocked, health, &mut errors);
         let distinct: Vec<Arc<Provider>> = distinct(&providers);
@@ -203,6 +207,11 @@ impl<'a> Sorted<'a> {
                 (Some(Body::PriceOverride(price)), None) => {
                     let own = sorted.prices.entry(&price.provider).or_default();
                     own.insert(price.model.clone(), price_override(price));
+                    let periods = sorted.periods.entry(&price.provider).or_default();
+                    periods.insert(
+                        price.model.clone(),
+                        price.periods.iter().map(price_period).collect(),
+                    );
                 }
                 (None, _) => {
                     let fault = Fault::new(Code::Decode, "unknown kind of resource: upgrade this data plane");
@@ -227,6 +236,10 @@ impl Served<'_> {
 
     fn prices(&self, provider: &str) -> Overrides {
         self.prices.get(provider).cloned().unwrap_or_default()
+    }
+
+    fn periods(&self, provider: &str) -> Periods {
+        self.periods.get(provider).cloned().unwrap_or_default()
     }
 }
 
@@ -504,6 +517,7 @@ fn compile_providers(
             custom: served.custom(spec.id),
             breaker: health.breaker(spec.id),
             prices: served.prices(spec.id),
+            periods: served.periods(spec.id),
             turn: health.turn(spec.id),
         });
         providers.insert(spec.alias.to_owned(), provider.clone());
@@ -521,6 +535,7 @@ fn compile_providers(
             custom: served.custom(id),
             breaker: health.breaker(id),
             prices: served.prices(id),
+            periods: served.periods(id),
             turn: health.turn(id),
         });
         providers.insert((*id).to_owned(), provider.clone());
@@ -546,6 +561,19 @@ fn price_override(price: &v1::PriceOverride) -> PriceOverride {
         cached: price.cached,
         reasoning: price.reasoning,
         cache_creation: price.cache_creation,
+    }
+}
+
+fn price_period(period: &v1::PricePeriod) -> Period {
+    Period {
+        from_ms: period.from_ms,
+        price: PriceOverride {
+            input: period.input,
+            output: period.output,
+            cached: period.cached,
+            reasoning: period.reasoning,
+            cache_creation: period.cache_creation,
+        },
     }
 }
 

@@ -256,9 +256,14 @@ impl Provider {
         !self.blocked && !self.connections.is_empty()
     }
 
-    /// What a model costs here, as far as anybody knows.
+    /// What a model costs here now, as far as anybody knows.
     pub fn price(&self, model: &str) -> Option<Price> {
-        llm::pricing::find_under(&self.prices, &self.id, &self.prefix, model)
+        self.price_at(model, Utc::now().timestamp_millis())
+    }
+
+    /// What it costs at a moment, in milliseconds since 1970.
+    pub fn price_at(&self, model: &str, at_ms: i64) -> Option<Price> {
+        llm::pricing::dated::find_at(&self.prices, &self.periods, &self.id, &self.prefix, model, at_ms)
     }
 
     /// Ids of open models have a slash of their own, and one that is known here is taken as it is.

@@ -22,6 +22,7 @@ use super::wildcard::Wildcards;
 use chrono_tz::Tz;
 use http::HeaderMap;
 use llm::pricing::Overrides;
+use llm::pricing::dated::Periods;
 use llm::sigv4::Signer;
 use llm::think_tags::ThinkTags;
 use llm::{Dialect, Kind, ProviderSpec, Rewrite};
@@ -106,6 +107,8 @@ pub struct Provider {
     pub breaker: Arc<Breaker>,
     /// What an operator says its models cost.
     pub prices: Overrides,
+    /// What they cost from a moment on.
+    pub periods: Periods,
     /// How many requests have chosen among the connections.
     pub turn: Arc<AtomicU64>,
 }

@@ -173,6 +173,12 @@ pub fn price_override(id: &str, body: &PriceOverride) -> Vec<Issue> {
     let mut check = Check::new(Kind::PriceOverride, id);
     check.length("provider", &body.provider, 1..=NAME_CHARS);
     check.length("model", &body.model, 1..=MODEL_CHARS);
+    let in_order = body.periods.is_sorted_by(|one, next| one.from_ms < next.from_ms);
+    check.that(
+        in_order,
+        "periods",
+        "must be in the order of time, one for each moment",
+    );
     check.issues
 }
 

@@ -3,6 +3,10 @@
 //! The numbers are defaults that nobody verified against the vendors' lists. Amounts are whole nano-USD per million
 //! tokens, so that sums are exact.
 
+pub mod dated;
+#[cfg(test)]
+mod invoices;
+
 use crate::usage::TokenClasses;
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -54,7 +58,13 @@ impl Price {
         let classes = [
             (tokens.input_uncached, self.input),
             (tokens.input_cache_read, self.cached),
-            (tokens.input_cache_write, self.cache_creation),
+            (
+                tokens
+                    .input_cache_write
+                    .saturating_sub(tokens.input_cache_write_1h),
+                self.cache_creation,
+            ),
+            (tokens.input_cache_write_1h, self.cache_creation_1h()),
             (tokens.output_visible, self.output),
             (tokens.output_reasoning, self.reasoning),
         ];
@@ -63,6 +73,13 @@ impl Price {
             .map(|(tokens, price)| u128::from(*tokens) * u128::from(*price))
             .sum();
         u64::try_from((millionths + MILLION / 2) / MILLION).unwrap_or(u64::MAX)
+    }
+
+    /// Of tokens that the provider's cache keeps for an hour: twice those that are not written there, as Anthropic
+    /// charges, and never less than those kept for a shorter time.
+    /// <https://docs.claude.com/en/docs/build-with-claude/prompt-caching#pricing>
+    pub fn cache_creation_1h(&self) -> u64 {
+        self.cache_creation.max(self.input.saturating_mul(2))
     }
 
     /// The most that so many tokens can cost, whatever class they turn out to be of.
@@ -263,6 +280,7 @@ mod tests {
             input_cache_write: 10,
             output_visible: 20,
             output_reasoning: 4,
+            ..TokenClasses::default()
         };
         assert_eq!(
             price.cost_nano(&tokens),

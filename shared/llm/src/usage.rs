@@ -21,6 +21,8 @@ pub struct TokenClasses {
     pub input_uncached: u64,
     pub input_cache_read: u64,
     pub input_cache_write: u64,
+    /// Of those written, what the cache keeps for an hour. Its price is another, so it is counted beside its class.
+    pub input_cache_write_1h: u64,
     pub output_visible: u64,
     pub output_reasoning: u64,
 }
@@ -77,6 +79,10 @@ impl Usage {
             input_uncached: self.input_uncached().unwrap_or(0),
             input_cache_read: self.cache_read.unwrap_or(0),
             input_cache_write: self.cache_write.unwrap_or(0),
+            input_cache_write_1h: self
+                .cache_write_1h
+                .unwrap_or(0)
+                .min(self.cache_write.unwrap_or(0)),
             output_visible: output - reasoning,
             output_reasoning: reasoning,
         }

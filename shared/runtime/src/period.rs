@@ -4,7 +4,7 @@
 //! of time by the same name.
 
 use chrono::{DateTime, Datelike, Days, Duration, Months, NaiveDate, NaiveTime, TimeZone, Utc};
-use chrono_tz::Tz;
+pub use chrono_tz::Tz;
 
 /// Clocks are put forward by less than this.
 const LARGEST_GAP_MINUTES: i64 = 24 * 60;

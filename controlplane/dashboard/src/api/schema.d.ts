@@ -1128,6 +1128,43 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/pricing/periods": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All periods, and what the built-in list knows of earlier prices. */
+        get: operations["get_pricing_periods"];
+        /** Says what a model costs from a moment on; what was said from that moment on before is replaced. */
+        put: operations["put_pricing_periods"];
+        post?: never;
+        /** Takes back what was said from a moment on: the price before it goes on. */
+        delete: operations["delete_pricing_periods"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/pricing/reprice": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What was priced anew, the newest first. */
+        get: operations["get_pricing_reprice"];
+        put?: never;
+        /** Says what the prices that are known now would change of what was billed, and books it where `dryRun` is `false`. */
+        post: operations["post_pricing_reprice"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/provider-metrics": {
         parameters: {
             query?: never;
@@ -3427,6 +3464,13 @@ export interface components {
              */
             status: number;
         };
+        /** @description One that the built-in list knows to have ended. */
+        FormerPrice: components["schemas"]["PricePeriodAmounts"] & {
+            /** @description The first moment of the price in the list. */
+            effectiveUntil: components["schemas"]["Stamp"];
+            model: string;
+            provider: string;
+        };
         GroupView: {
             entries: components["schemas"]["DecisionEntry"][];
             /** @description Of the combo; absent for a plain model. */
@@ -3504,6 +3548,11 @@ export interface components {
             /** @description By minute, oldest first; the last one is not over yet. */
             last10Minutes: components["schemas"]["MinuteView"][];
             pending?: components["schemas"]["PendingView"] | null;
+            /**
+             * Format: double
+             * @description USD by which pricing anew changed that afterwards, up or down; it is not in the cost.
+             */
+            totalAdjustment: number;
             /** Format: int64 */
             totalCompletionTokens: number;
             /**
@@ -3844,6 +3893,11 @@ export interface components {
             /** Format: uuid */
             connectionId: string;
             models: components["schemas"]["Model"][];
+            provider: string;
+        };
+        ModelPriceChange: components["schemas"]["PriceChange"] & {
+            model: string;
+            /** @description As clients write it. */
             provider: string;
         };
         ModelSum: components["schemas"]["Sum"] & {
@@ -4190,6 +4244,77 @@ export interface components {
             /** Format: double */
             reasoning?: number | null;
         };
+        PriceChange: {
+            /**
+             * Format: double
+             * @description By how much that was changed before.
+             */
+            adjusted: number;
+            /**
+             * Format: double
+             * @description What was billed for all of them.
+             */
+            billed: number;
+            /**
+             * Format: int64
+             * @description Of them, those whose price changes.
+             */
+            changed: number;
+            /**
+             * Format: double
+             * @description By how much it changes now.
+             */
+            delta: number;
+            /**
+             * Format: int64
+             * @description That were looked at.
+             */
+            requests: number;
+        };
+        PricePeriod: components["schemas"]["PricePeriodAmounts"] & {
+            effectiveFrom: components["schemas"]["Stamp"];
+            model: string;
+            /** @description As clients write it. */
+            provider: string;
+        };
+        PricePeriodAmounts: {
+            /**
+             * Format: double
+             * @description Tokens written to the provider's cache.
+             */
+            cache_creation?: number | null;
+            /**
+             * Format: double
+             * @description Tokens read from the provider's cache.
+             */
+            cached?: number | null;
+            /** Format: double */
+            input?: number | null;
+            /** Format: double */
+            output?: number | null;
+            /** Format: double */
+            reasoning?: number | null;
+        };
+        /** @description USD per million tokens, 0 to 100000. What is left out is as in the built-in list. */
+        PricePeriodBody: components["schemas"]["PricePeriodAmounts"] & {
+            /**
+             * Format: date-time
+             * @description The first moment of this price, in the past or to come.
+             */
+            effectiveFrom: string;
+            /** @description As the provider calls it. */
+            model: string;
+            /** @description Id or alias of a provider, or id or prefix of a provider node. */
+            provider: string;
+        };
+        PricePeriodRemoved: {
+            removed: boolean;
+        };
+        PricePeriods: {
+            former: components["schemas"]["FormerPrice"][];
+            /** @description By provider and model, in the order of time. */
+            periods: components["schemas"]["PricePeriod"][];
+        };
         PricedModel: {
             /** @description An operator added it by hand. */
             custom: boolean;
@@ -4314,6 +4439,15 @@ export interface components {
         ProviderFigures: {
             /** Format: int64 */
             avgLatencyMs: number;
+            /**
+             * Format: int32
+             * @description Until answers began, of all data planes together; within one per cent. And so the next.
+             */
+            p50Ms: number;
+            /** Format: int32 */
+            p95Ms: number;
+            /** Format: int32 */
+            p99Ms: number;
             /**
              * Format: int64
              * @description Percent.
@@ -4565,10 +4699,68 @@ export interface components {
             reason?: string | null;
             same: boolean;
         };
+        RepriceBody: {
+            /** @description Whether to say only what would change; so it is unless this is `false`. */
+            dryRun?: boolean;
+            /**
+             * Format: date-time
+             * @description Of requests that began from then on.
+             */
+            from: string;
+            /** @description As the provider calls it; without it, all. */
+            model?: string | null;
+            /** @description Id or alias of a provider, or id or prefix of a provider node; without it, of all. */
+            provider?: string | null;
+            /**
+             * Format: date-time
+             * @description And before then.
+             */
+            to: string;
+        };
+        /** @description USD. */
+        Repriced: components["schemas"]["PriceChange"] & {
+            dryRun: boolean;
+            /**
+             * Format: uuid
+             * @description Under which this is booked; absent for a dry run.
+             */
+            id?: string | null;
+            /** @description Those whose price changes, the largest change first. */
+            models: components["schemas"]["ModelPriceChange"][];
+        };
+        Repricing: {
+            actor: string;
+            at: components["schemas"]["Stamp"];
+            /**
+             * Format: double
+             * @description USD.
+             */
+            delta: number;
+            from: components["schemas"]["Stamp"];
+            /** Format: uuid */
+            id: string;
+            model?: string | null;
+            provider?: string | null;
+            /**
+             * Format: int64
+             * @description Whose price changed.
+             */
+            requests: number;
+            to: components["schemas"]["Stamp"];
+        };
+        Repricings: {
+            /** @description The newest hundred. */
+            runs: components["schemas"]["Repricing"][];
+        };
         /** @description As `format` asks for it. */
         RequestLogEntry: string | components["schemas"]["RequestView"];
         RequestView: {
             account?: string | null;
+            /**
+             * Format: double
+             * @description USD by which pricing anew changed that afterwards; absent where it did not.
+             */
+            adjustment?: number | null;
             /** Format: uuid */
             apiKeyId?: string | null;
             apiKeyName?: string | null;
@@ -4991,6 +5183,11 @@ export interface components {
         };
         /** @description Requests that reached a provider, or were answered without one. */
         Sum: {
+            /**
+             * Format: double
+             * @description USD by which pricing anew changed that afterwards, up or down; it is not in the cost.
+             */
+            adjustment: number;
             /** Format: int64 */
             cacheCreationTokens: number;
             /** Format: int64 */
@@ -5041,6 +5238,11 @@ export interface components {
              * @description So many days in a row something was used, up to today or yesterday.
              */
             streak: number;
+            /**
+             * Format: double
+             * @description USD by which pricing anew changed that afterwards, up or down; it is not in the cost.
+             */
+            totalAdjustment: number;
             /**
              * Format: double
              * @description USD, of requests whose price is known.
@@ -11012,6 +11214,249 @@ export interface operations {
             };
         };
     };
+    get_pricing_periods: {
+        parameters: {
+            query?: {
+                /** @description Id or alias of a provider, or id or prefix of a provider node; without it, of all. */
+                provider?: string;
+                /** @description One model of the provider; without it, all of them. */
+                model?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PricePeriods"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description what was asked cannot be done */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description something it takes is out of order */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+        };
+    };
+    put_pricing_periods: {
+        parameters: {
+            query?: {
+                /** @description `applied`: answer when every connected data plane runs the new revision. */
+                wait?: string;
+                /** @description How long to wait at most, 100 to 10000 milliseconds. */
+                waitMs?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PricePeriodBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PricePeriod"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description what was asked cannot be done */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description something it takes is out of order */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+        };
+    };
+    delete_pricing_periods: {
+        parameters: {
+            query: {
+                provider: string;
+                model: string;
+                effectiveFrom: string;
+                /** @description `applied`: answer when every connected data plane runs the new revision. */
+                wait?: string;
+                /** @description How long to wait at most, 100 to 10000 milliseconds. */
+                waitMs?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PricePeriodRemoved"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description what was asked cannot be done */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description something it takes is out of order */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+        };
+    };
+    get_pricing_reprice: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Repricings"];
+                };
+            };
+            /** @description what was asked cannot be done */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description something it takes is out of order */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+        };
+    };
+    post_pricing_reprice: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RepriceBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Repriced"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description what was asked cannot be done */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description something it takes is out of order */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+        };
+    };
     get_provider_metrics: {
         parameters: {
             query?: never;
@@ -14693,7 +15138,10 @@ export interface operations {
     get_telemetry_summary: {
         parameters: {
             query?: {
-                /** @description How far back, in milliseconds; five minutes when absent, ten seconds to a day. */
+                /**
+                 * @description How far back, in milliseconds; five minutes when absent, ten seconds to a day. Beyond an hour or two it is whole
+                 *     hours.
+                 */
                 windowMs?: number;
             };
             header?: never;

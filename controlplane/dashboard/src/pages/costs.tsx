@@ -1,6 +1,7 @@
 import { Stack } from '@mantine/core';
 import { PageHeader } from '../parts/states';
 import { Budgets } from './costs/budgets';
+import { Periods } from './costs/periods';
 import { Prices } from './costs/prices';
 
 /** What keys may spend, and what spending is counted by. */
@@ -11,6 +12,7 @@ export function CostsPage() {
       <Stack gap="xl">
         <Budgets />
         <Prices />
+        <Periods />
       </Stack>
     </>
   );

@@ -75,6 +75,7 @@ function Pictures({ usage, provider }: { usage: Analytics; provider: (id: string
         </Figure>
         <Figure label="Cost" value={dollars(summary.totalCost)}>
           {summary.unpricedRequests > 0 ? `${amount(summary.unpricedRequests)} requests have no price` : 'every request has a price'}
+          {summary.totalAdjustment !== 0 && `, priced anew: ${summary.totalAdjustment < 0 ? '−' : '+'}${dollars(Math.abs(summary.totalAdjustment))}`}
         </Figure>
         <Figure label="Days in a row" value={amount(summary.streak)}>
           models: {amount(summary.uniqueModels)}, API keys: {amount(summary.uniqueApiKeys)}

@@ -7,18 +7,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use axum::{Json, extract::State};
-use chrono::{Datelike, Days, NaiveDate, Utc, Weekday};
-use runtime::period::zone;
+use chrono::{Datelike, Days, NaiveDate, NaiveTime, TimeZone, Utc, Weekday};
+use runtime::period::Tz;
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
-use super::sums::{Sum, SumQuery, Used, used};
+use super::sums::{Apart, Of, Sum, SumQuery, Used, tokens_by_day, used};
 use crate::{
     api::Ctx,
     error::ApiError,
     http::{Query, Reader},
+    rollup::{Grains, day_zone},
 };
 
 /// How far the map of activity goes back.
@@ -63,6 +64,8 @@ struct Summary {
     completion_tokens: i64,
     /// USD, of requests whose price is known.
     total_cost: f64,
+    /// USD by which pricing anew changed that afterwards, up or down; it is not in the cost.
+    total_adjustment: f64,
     unpriced_requests: i64,
     total_requests: i64,
     unique_models: usize,
@@ -129,30 +132,6 @@ struct Subject {
     key: Option<(Option<Uuid>, String)>,
 }
 
-/// What was used on one day of one model, through one account, by one key.
-struct Row {
-    date: NaiveDate,
-    whole: Subject,
-    sum: Sum,
-}
-
-// === impl Row ===
-
-impl Row {
-    fn of(used: Used) -> Option<Self> {
-        Some(Self {
-            date: used.date?,
-            sum: used.sum(),
-            whole: Subject {
-                connection: used.connection(),
-                key: Some(used.key()),
-                provider: Some(used.provider),
-                model: Some(used.model),
-            },
-        })
-    }
-}
-
 pub fn router() -> OpenApiRouter<Ctx> {
     OpenApiRouter::new().routes(routes!(analytics))
 }
@@ -166,34 +145,45 @@ async fn analytics(
     Query(query): Query<SumQuery>,
 ) -> Result<Json<AnalyticsView>, ApiError> {
     let (range, span) = query.span("30d")?;
-    let name =
-        sqlx::query_scalar!(r#"select value #>> '{}' as "name?" from setting where key = 'budgetTimezone'"#)
-            .fetch_optional(ctx.db.pool())
-            .await?
-            .flatten();
-    let zone = zone(name.as_deref().unwrap_or_default()).unwrap_or_default();
-    let used = used(&ctx, &query, span, Some(zone.name())).await?;
-    let rows: Vec<Row> = used.into_iter().filter_map(Row::of).collect();
+    let zone = day_zone(ctx.db.pool()).await?;
+    let grains = Grains::of(ctx.db.pool(), span.from, span.to, zone).await?;
+    let by_day = Apart {
+        days: true,
+        ..Apart::default()
+    };
+    let by_account = Apart {
+        models: true,
+        accounts: true,
+        ..Apart::default()
+    };
+    let by_key = Apart {
+        keys: true,
+        ..Apart::default()
+    };
+    let by_day = used(&ctx, &grains, query.of(), by_day, zone).await?;
+    let by_account = used(&ctx, &grains, query.of(), by_account, zone).await?;
+    let by_key = used(&ctx, &grains, query.of(), by_key, zone).await?;
     let today = Utc::now().with_timezone(&zone).date_naive();
-    let activity_map = activity(&ctx, today, zone.name()).await?;
+    let activity_map = activity(&ctx, today, zone).await?;
 
     let mut total = Sum::default();
     let mut days: BTreeMap<NaiveDate, (Sum, BTreeMap<String, i64>)> = BTreeMap::new();
-    for Row { date, whole, sum } in &rows {
-        total.add(sum);
-        let (day, models) = days.entry(*date).or_default();
-        day.add(sum);
-        *models.entry(whole.model.clone().unwrap_or_default()).or_default() += sum.tokens();
+    for used in &by_day {
+        let Some(date) = used.date else { continue };
+        total.add(&used.sum());
+        days.entry(date).or_default().0.add(&used.sum());
     }
-    let unique = |of: fn(&Subject) -> Option<String>| {
-        let all: BTreeSet<_> = rows.iter().filter_map(|row| of(&row.whole)).collect();
-        all.len()
-    };
-    let names: BTreeSet<String> = days
-        .values()
-        .flat_map(|(_, models)| models.keys().cloned())
+    let mut names = BTreeSet::new();
+    for (date, model, tokens) in tokens_by_day(&ctx, &grains, query.of(), zone).await? {
+        names.insert(model.clone());
+        days.entry(date).or_default().1.insert(model, tokens);
+    }
+    let accounts: BTreeSet<Uuid> = by_account
+        .iter()
+        .filter_map(|used| Some(used.connection()?.0))
         .collect();
-    let parts = |of: fn(&Subject) -> Subject| parts(&rows, total.tokens(), of);
+    let keys = by_key.iter().filter(|used| used.key().0.is_some()).count();
+    let parts = |rows: &[Used], of: fn(&Used) -> Subject| parts(rows, total.tokens(), of);
     Ok(Json(AnalyticsView {
         range,
         summary: Summary {
@@ -201,29 +191,30 @@ async fn analytics(
             prompt_tokens: total.prompt_tokens,
             completion_tokens: total.completion_tokens,
             total_cost: total.cost,
+            total_adjustment: total.adjustment,
             unpriced_requests: total.unpriced_requests,
             total_requests: total.requests,
             unique_models: names.len(),
-            unique_accounts: unique(|whole| whole.connection.as_ref().map(|(id, _)| id.to_string())),
-            unique_api_keys: unique(|whole| whole.key.as_ref().and_then(|(id, _)| Some((*id)?.to_string()))),
+            unique_accounts: accounts.len(),
+            unique_api_keys: keys,
             streak: streak(&activity_map, today),
         },
-        by_model: parts(|whole| Subject {
-            provider: whole.provider.clone(),
-            model: whole.model.clone(),
+        by_model: parts(&by_account, |used| Subject {
+            provider: Some(used.provider.clone()),
+            model: Some(used.model.clone()),
             ..Subject::default()
         }),
-        by_account: parts(|whole| Subject {
-            provider: whole.provider.clone(),
-            connection: whole.connection.clone(),
+        by_account: parts(&by_account, |used| Subject {
+            provider: Some(used.provider.clone()),
+            connection: used.connection(),
             ..Subject::default()
         }),
-        by_provider: parts(|whole| Subject {
-            provider: whole.provider.clone(),
+        by_provider: parts(&by_account, |used| Subject {
+            provider: Some(used.provider.clone()),
             ..Subject::default()
         }),
-        by_api_key: parts(|whole| Subject {
-            key: whole.key.clone(),
+        by_api_key: parts(&by_key, |used| Subject {
+            key: Some(used.key()),
             ..Subject::default()
         }),
         weekly_pattern: weekly(days.iter().map(|(date, (sum, _))| (*date, sum.tokens()))),
@@ -243,31 +234,29 @@ async fn analytics(
     }))
 }
 
-async fn activity(ctx: &Ctx, today: NaiveDate, zone: &str) -> Result<BTreeMap<NaiveDate, i64>, ApiError> {
+async fn activity(ctx: &Ctx, today: NaiveDate, zone: Tz) -> Result<BTreeMap<NaiveDate, i64>, ApiError> {
     let first = today - Days::new(MAP_DAYS - 1);
-    let rows = sqlx::query!(
-        r#"select (hour at time zone $2)::date as "date!",
-                  sum(input_uncached + input_cache_read + input_cache_write + output_visible + output_reasoning)::bigint
-                  as "tokens!"
-           from usage_hour where hour >= $1::date::timestamp at time zone $2
-           group by 1"#,
-        first,
-        zone,
-    )
-    .fetch_all(ctx.db.pool())
-    .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| (row.date, row.tokens))
-        .filter(|(_, tokens)| *tokens > 0)
-        .collect())
+    let midnight = zone
+        .from_local_datetime(&first.and_time(NaiveTime::MIN))
+        .earliest()
+        .map(|midnight| midnight.to_utc());
+    let grains = Grains::of(ctx.db.pool(), midnight, None, zone).await?;
+    let days = Apart {
+        days: true,
+        ..Apart::default()
+    };
+    let days = used(ctx, &grains, Of::default(), days, zone).await?;
+    let tokens = days
+        .iter()
+        .filter_map(|used| Some((used.date?, used.sum().tokens())));
+    Ok(tokens.filter(|(_, tokens)| *tokens > 0).collect())
 }
 
 /// The sums of all rows about the same, the largest first.
-fn parts(rows: &[Row], all_tokens: i64, of: fn(&Subject) -> Subject) -> Vec<PartView> {
+fn parts(rows: &[Used], all_tokens: i64, of: fn(&Used) -> Subject) -> Vec<PartView> {
     let mut sums: BTreeMap<Subject, Sum> = BTreeMap::new();
     for row in rows {
-        sums.entry(of(&row.whole)).or_default().add(&row.sum);
+        sums.entry(of(row)).or_default().add(&row.sum());
     }
     let mut parts: Vec<_> = sums
         .into_iter()

@@ -11,11 +11,12 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
-use super::sums::{Sum, SumQuery, Used, usd, used};
+use super::sums::{Apart, Sum, SumQuery, Used, usd, used};
 use crate::{
     api::Ctx,
     error::ApiError,
     http::{Query, Reader},
+    rollup::{Grains, day_zone},
 };
 
 const MINUTES: i64 = 10;
@@ -28,6 +29,8 @@ struct HistoryView {
     total_completion_tokens: i64,
     /// USD, of requests whose price is known.
     total_cost: f64,
+    /// USD by which pricing anew changed that afterwards, up or down; it is not in the cost.
+    total_adjustment: f64,
     /// How many have no price, and are not in the cost.
     unpriced_requests: i64,
     by_provider: BTreeMap<String, Sum>,
@@ -111,7 +114,19 @@ async fn history(
     Query(query): Query<SumQuery>,
 ) -> Result<Json<HistoryView>, ApiError> {
     let (_, span) = query.span("all")?;
-    let used = used(&ctx, &query, span, None).await?;
+    let zone = day_zone(ctx.db.pool()).await?;
+    let grains = Grains::of(ctx.db.pool(), span.from, span.to, zone).await?;
+    let accounts = Apart {
+        models: true,
+        accounts: true,
+        ..Apart::default()
+    };
+    let keys = Apart {
+        keys: true,
+        ..Apart::default()
+    };
+    let of_accounts = used(&ctx, &grains, query.of(), accounts, zone).await?;
+    let of_keys = used(&ctx, &grains, query.of(), keys, zone).await?;
     let last10_minutes = last_minutes(&ctx, Utc::now()).await?;
     let (pending, active_requests) = running(&ctx).await?.unzip();
 
@@ -119,9 +134,8 @@ async fn history(
     let mut by_provider: BTreeMap<String, Sum> = BTreeMap::new();
     let mut by_model: BTreeMap<String, ModelSum> = BTreeMap::new();
     let mut by_account: BTreeMap<String, AccountSum> = BTreeMap::new();
-    let mut by_api_key: BTreeMap<String, KeySum> = BTreeMap::new();
-    for used in used {
-        let (sum, connection, (id, name)) = (used.sum(), used.connection(), used.key());
+    for used in of_accounts {
+        let (sum, connection) = (used.sum(), used.connection());
         let Used { provider, model, .. } = used;
         total.add(&sum);
         by_provider.entry(provider.clone()).or_default().add(&sum);
@@ -139,22 +153,28 @@ async fn history(
             of_account.connection_id = connection;
             of_account.account_name = account;
         }
-        let label = id.map_or_else(|| name.clone(), |id| format!("{name} ({id})"));
-        let of_key = by_api_key.entry(label).or_default();
-        of_key.sum.add(&sum);
-        of_key.api_key_id = id;
-        of_key.api_key_name = name;
     }
+    let by_api_key = of_keys.into_iter().map(|used| {
+        let (id, name) = used.key();
+        let label = id.map_or_else(|| name.clone(), |id| format!("{name} ({id})"));
+        let sum = KeySum {
+            sum: used.sum(),
+            api_key_id: id,
+            api_key_name: name,
+        };
+        (label, sum)
+    });
     Ok(Json(HistoryView {
         total_requests: total.requests,
         total_prompt_tokens: total.prompt_tokens,
         total_completion_tokens: total.completion_tokens,
         total_cost: total.cost,
+        total_adjustment: total.adjustment,
         unpriced_requests: total.unpriced_requests,
         by_provider,
         by_model,
         by_account,
-        by_api_key,
+        by_api_key: by_api_key.collect(),
         last10_minutes,
         pending,
         active_requests,

@@ -4,6 +4,9 @@
 //! as objects · `GET /api/usage/call-logs/{id}` — one of them. Newest first, page by page, with the same filters.
 //! Requests of keys with `noLog` are in none of them, here and in the other logs; what they cost is counted all the same.
 
+mod find;
+mod wanted;
+
 use axum::{
     Json,
     extract::{Path, State},
@@ -12,12 +15,15 @@ use axum::{
 };
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use sqlx::types::Json as SqlJson;
+use sqlx::PgPool;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
-use super::{part::contains, sums::usd};
+use self::{
+    find::{Filter, read},
+    wanted::{Found, Wanted},
+};
 use crate::{
     api::{Ctx, attempt::Attempt},
     error::ApiError,
@@ -28,7 +34,6 @@ const X_NEXT_CURSOR: HeaderName = HeaderName::from_static("x-next-cursor");
 const FORMATS: [&str; 2] = ["text", "json"];
 /// Of every request that is accounted.
 const METHOD: &str = "POST";
-
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 struct LogQuery {
@@ -54,22 +59,6 @@ struct LogQuery {
     /// Anything: only requests to combos.
     combo: Option<String>,
     /// Part of the model, the path, the account, the provider, the key, the combo or the error, or the status.
-    search: Option<String>,
-}
-
-/// What is looked for, as the database is asked for it.
-#[derive(Debug, Default)]
-struct Filter {
-    id: Option<Uuid>,
-    from: Option<DateTime<Utc>>,
-    to: Option<DateTime<Utc>>,
-    is_ok: Option<bool>,
-    status: Option<i32>,
-    model: Option<String>,
-    provider: Option<String>,
-    account: Option<String>,
-    api_key: Option<String>,
-    is_combo: bool,
     search: Option<String>,
 }
 
@@ -117,6 +106,9 @@ struct RequestView {
     tokens: TokensView,
     /// USD; absent where nobody knows the price.
     cost: Option<f64>,
+    /// USD by which pricing anew changed that afterwards; absent where it did not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    adjustment: Option<f64>,
     /// Whether tokens are `provider_reported`, `counted`, `estimated`, or `none` were used.
     evidence: String,
     finish_reason: Option<String>,
@@ -158,30 +150,42 @@ enum Entry {
 // === impl LogQuery ===
 
 impl LogQuery {
-    fn filter(&self) -> Result<Filter, ApiError> {
-        let part = |text: &Option<String>| contains(text.as_deref());
-        let (is_ok, status) = match self.status.as_deref() {
-            None | Some("") => (None, None),
-            Some("ok") => (Some(true), None),
-            Some("error") => (Some(false), None),
+    /// None when nothing there is can be meant.
+    async fn filter(&self, pool: &PgPool) -> Result<Option<Filter>, ApiError> {
+        let mut wanted = Wanted {
+            combo: self.combo.as_deref().is_some_and(|combo| !combo.is_empty()),
+            ..Wanted::default()
+        };
+        match self.status.as_deref() {
+            None | Some("") => {}
+            Some("ok") => wanted.is_ok = true,
+            Some("error") => wanted.failed = true,
             Some(code) => match code.parse().ok().filter(|code| (100..600).contains(code)) {
-                Some(code) => (None, Some(code)),
+                Some(code) => wanted.status = Some(code),
                 None => return Err(ApiError::invalid("status", "must be ok, error or a status code")),
             },
-        };
-        Ok(Filter {
+        }
+        for (part, kinds, slot) in [
+            (&self.model, "m", &mut wanted.model),
+            (&self.provider, "p", &mut wanted.provider),
+            (&self.account, "c", &mut wanted.account),
+            (&self.api_key, "ki", &mut wanted.key),
+            (&self.search, "mucpkbes", &mut wanted.search),
+        ] {
+            let Some(part) = part.as_deref().filter(|part| !part.is_empty()) else {
+                continue;
+            };
+            *slot = Found::of(pool, part, kinds).await?;
+            if slot.is_none() {
+                return Ok(None);
+            }
+        }
+        Ok(Some(Filter {
             id: None,
             from: self.from,
             to: self.to,
-            is_ok,
-            status,
-            model: part(&self.model),
-            provider: part(&self.provider),
-            account: part(&self.account),
-            api_key: part(&self.api_key),
-            is_combo: self.combo.as_deref().is_some_and(|combo| !combo.is_empty()),
-            search: part(&self.search),
-        })
+            wanted,
+        }))
     }
 }
 
@@ -284,7 +288,10 @@ async fn page(ctx: &Ctx, query: &LogQuery, default_format: &str) -> Result<Respo
     one_of("format", format, &FORMATS)?;
     let cursor = query.cursor.as_deref().map(Cursor::parse).transpose()?;
 
-    let (rows, next) = read(ctx, limit, cursor, &query.filter()?).await?;
+    let (rows, next) = match query.filter(ctx.db.pool()).await? {
+        Some(filter) => read(ctx, limit, cursor, &filter).await?,
+        None => (Vec::new(), None),
+    };
     let entry = |row: RequestView| match format {
         "text" => Entry::Line(row.line()),
         _ => Entry::Request(Box::new(row)),
@@ -296,102 +303,6 @@ async fn page(ctx: &Ctx, query: &LogQuery, default_format: &str) -> Result<Respo
         response.headers_mut().insert(X_NEXT_CURSOR, value);
     }
     Ok(response)
-}
-
-async fn read(
-    ctx: &Ctx,
-    limit: i64,
-    cursor: Option<Cursor>,
-    filter: &Filter,
-) -> Result<(Vec<RequestView>, Option<Cursor>), ApiError> {
-    let rows = sqlx::query!(
-        r#"select u.request_id, u.client_request_id, u.started_at, u.duration_ms, u.ttft_ms, u.key_id, u.key_name,
-                  u.endpoint, u.client_dialect, u.upstream_dialect, u.model_requested, u.model_served, u.provider,
-                  u.connection_id, c.name as "account?", u.combo, u.stream, u.http_status, u.outcome, u.error_code,
-                  u.input_uncached, u.input_cache_read, u.input_cache_write, u.output_visible, u.output_reasoning,
-                  u.finish_reason, u.data_plane_id, u.config_revision, u.attempts as "attempts: SqlJson<Vec<Attempt>>", u.served_from, u.cost_nano,
-                  u.evidence
-           from usage_event u left join provider_connection c on c.id = u.connection_id
-           where u.no_log is not true
-             and ($1::timestamptz is null or (u.started_at, u.request_id) < ($1, $2))
-             and ($4::uuid is null or u.request_id = $4)
-             and ($5::timestamptz is null or u.started_at >= $5)
-             and ($6::timestamptz is null or u.started_at < $6)
-             and ($7::bool is null or (u.http_status between 200 and 299 and u.outcome = 'ok') = $7)
-             and ($8::int is null or u.http_status = $8)
-             and ($9::text is null or u.model_served ilike $9 or u.model_requested ilike $9)
-             and ($10::text is null or u.provider ilike $10)
-             and ($11::text is null or c.name ilike $11)
-             and ($12::text is null or u.key_name ilike $12 or u.key_id::text ilike $12)
-             and (not $13 or u.combo is not null)
-             and ($14::text is null or u.model_served ilike $14 or u.model_requested ilike $14
-                  or u.endpoint ilike $14 or c.name ilike $14 or u.provider ilike $14 or u.key_name ilike $14
-                  or u.combo ilike $14 or u.error_code ilike $14 or u.client_request_id ilike $14
-                  or u.http_status::text ilike $14)
-           order by u.started_at desc, u.request_id desc limit $3"#,
-        cursor.map(|cursor| cursor.started_at),
-        cursor.map(|cursor| cursor.request_id),
-        limit,
-        filter.id,
-        filter.from,
-        filter.to,
-        filter.is_ok,
-        filter.status,
-        filter.model,
-        filter.provider,
-        filter.account,
-        filter.api_key,
-        filter.is_combo,
-        filter.search,
-    )
-    .fetch_all(ctx.db.pool())
-    .await?;
-
-    let is_full = i64::try_from(rows.len()).is_ok_and(|count| count == limit);
-    let last = rows.last().map(|row| Cursor {
-        started_at: row.started_at,
-        request_id: row.request_id,
-    });
-    let views = rows.into_iter().map(|row| RequestView {
-        id: row.request_id,
-        timestamp: Stamp(row.started_at),
-        request_id: row.client_request_id,
-        method: METHOD,
-        path: row.endpoint,
-        status: row.http_status,
-        outcome: row.outcome,
-        error: row.error_code,
-        model: row.model_served,
-        requested_model: row.model_requested,
-        provider: row.provider,
-        connection_id: row.connection_id,
-        account: row.account,
-        api_key_id: row.key_id,
-        api_key_name: row.key_name,
-        combo_name: row.combo,
-        source_format: row.client_dialect,
-        target_format: row.upstream_dialect,
-        stream: row.stream,
-        duration: row.duration_ms,
-        ttft: (row.ttft_ms > 0).then_some(row.ttft_ms),
-        tokens: TokensView {
-            r#in: row.input_uncached + row.input_cache_read + row.input_cache_write,
-            out: row.output_visible + row.output_reasoning,
-            cache_read: row.input_cache_read,
-            cache_creation: row.input_cache_write,
-            reasoning: row.output_reasoning,
-        },
-        cost: row.cost_nano.map(usd),
-        evidence: row.evidence,
-        finish_reason: row.finish_reason,
-        served_from: row.served_from,
-        data_plane_id: row.data_plane_id,
-        config_revision: row.config_revision,
-        attempts: row.attempts.0,
-        has_request_body: false,
-        has_response_body: false,
-    });
-    Ok((views.collect(), last.filter(|_| is_full)))
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Which part of the sums a question is about, what is found there, and how a sum looks.
 
 use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, TimeZone, Utc};
+use runtime::period::Tz;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -9,6 +10,7 @@ use crate::{
     api::Ctx,
     error::ApiError,
     http::{Stamp, one_of},
+    rollup::Grains,
 };
 
 const RANGES: [&str; 6] = ["1d", "7d", "30d", "90d", "ytd", "all"];
@@ -23,9 +25,9 @@ pub struct SumQuery {
     /// Instead of a range; to the hour.
     from: Option<DateTime<Utc>>,
     to: Option<DateTime<Utc>>,
-    pub provider: Option<String>,
-    pub model: Option<String>,
-    pub api_key_id: Option<Uuid>,
+    provider: Option<String>,
+    model: Option<String>,
+    api_key_id: Option<Uuid>,
 }
 
 /// From, inclusive, to, exclusive; open where there is none.
@@ -53,16 +55,28 @@ pub struct Sum {
     pub reasoning_tokens: i64,
     /// USD, of those whose price is known.
     pub cost: f64,
+    /// USD by which pricing anew changed that afterwards, up or down; it is not in the cost.
+    pub adjustment: f64,
     /// How many have no price, and are not in the cost.
     pub unpriced_requests: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_used: Option<Stamp>,
 }
 
-/// What was used of one model, through one account, by one key.
+/// What an answer tells apart; the rest is added up.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Apart {
+    pub days: bool,
+    pub models: bool,
+    /// And the provider.
+    pub accounts: bool,
+    pub keys: bool,
+}
+
+/// What was used, of what is told apart.
 pub struct Used {
-    /// Where days are told apart.
     pub date: Option<NaiveDate>,
+    /// Empty where it is not told apart; and so the next.
     pub provider: String,
     pub model: String,
     connection_id: Uuid,
@@ -79,7 +93,48 @@ pub struct Used {
     output_visible: i64,
     output_reasoning: i64,
     cost_nano: i64,
+    adjusted_nano: i64,
     last_at: DateTime<Utc>,
+}
+
+/// Whose usage is summed up: all of it where nothing is said.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Of<'a> {
+    pub provider: Option<&'a str>,
+    pub model: Option<&'a str>,
+    pub key: Option<Uuid>,
+}
+
+/// The shortest tables that tell enough apart.
+struct Source<'a> {
+    day_kind: &'static str,
+    hour_kind: Option<&'static str>,
+    hours: &'a [DateTime<Utc>],
+    /// From `usage_hour`.
+    exact: Vec<DateTime<Utc>>,
+}
+
+// === impl Source ===
+
+impl<'a> Source<'a> {
+    fn of(grains: &'a Grains, models: bool, keys: bool) -> Self {
+        let (day_kind, hour_kind) = match (models, keys) {
+            (true, true) => ("day", None),
+            (_, false) => ("day_models", Some("hour_models")),
+            (false, true) => ("day_keys", Some("hour_keys")),
+        };
+        // hours are not kept with everything told apart but where they are stored first
+        let (hours, exact) = match hour_kind {
+            Some(_) => (grains.hours.as_slice(), grains.stale.clone()),
+            None => (&[][..], [grains.hours.as_slice(), &grains.stale].concat()),
+        };
+        Self {
+            day_kind,
+            hour_kind,
+            hours,
+            exact,
+        }
+    }
 }
 
 // === impl SumQuery ===
@@ -103,6 +158,14 @@ impl SumQuery {
         let range = self.range.as_deref().unwrap_or(otherwise);
         one_of("range", range, &RANGES)?;
         Ok((range.to_owned(), Span::named(range, Utc::now())))
+    }
+
+    pub fn of(&self) -> Of<'_> {
+        Of {
+            provider: self.provider.as_deref(),
+            model: self.model.as_deref(),
+            key: self.api_key_id,
+        }
     }
 }
 
@@ -136,6 +199,7 @@ impl Sum {
         self.completion_tokens += other.completion_tokens;
         self.reasoning_tokens += other.reasoning_tokens;
         self.cost += other.cost;
+        self.adjustment += other.adjustment;
         self.unpriced_requests += other.unpriced_requests;
         self.last_used = self.last_used.max(other.last_used);
     }
@@ -150,37 +214,116 @@ pub fn usd(nano: i64) -> f64 {
     nano as f64 * NANO
 }
 
-/// With the days of a time zone told apart, or all of them together.
+/// Tokens of each model on each day.
+pub async fn tokens_by_day(
+    ctx: &Ctx,
+    grains: &Grains,
+    of: Of<'_>,
+    zone: Tz,
+) -> Result<Vec<(NaiveDate, String, i64)>, ApiError> {
+    let source = Source::of(grains, true, of.key.is_some());
+    let rows = sqlx::query!(
+        r#"with parts as (
+               select at, key_id, provider, model, input_uncached, input_cache_read, input_cache_write, output_visible,
+                      output_reasoning
+               from usage_sum where kind = $1 and at = any($2)
+               union all
+               select at, key_id, provider, model, input_uncached, input_cache_read, input_cache_write, output_visible,
+                      output_reasoning
+               from usage_sum where kind = $3 and at = any($4)
+               union all
+               select hour, key_id, provider, model, input_uncached, input_cache_read, input_cache_write,
+                      output_visible, output_reasoning
+               from usage_hour where hour = any($5))
+           select (at at time zone $9)::date as "date!", model as "model!",
+                  sum(input_uncached + input_cache_read + input_cache_write + output_visible + output_reasoning)::bigint
+                  as "tokens!"
+           from parts
+           where ($6::text is null or provider = $6) and ($7::text is null or model = $7)
+             and ($8::uuid is null or key_id = $8)
+           group by 1, 2"#,
+        source.day_kind,
+        &grains.days,
+        source.hour_kind,
+        source.hours,
+        &source.exact,
+        of.provider,
+        of.model,
+        of.key,
+        zone.name(),
+    )
+    .fetch_all(ctx.db.pool())
+    .await?;
+    let rows = rows.into_iter().map(|row| (row.date, row.model, row.tokens));
+    Ok(rows.collect())
+}
+
+/// The sums of what `grains` say, added up to what is asked for. From the shortest table that tells enough apart: one row
+/// for all keys of a model in an hour or a day is a hundredth of one for each of them.
 pub async fn used(
     ctx: &Ctx,
-    query: &SumQuery,
-    span: Span,
-    zone: Option<&str>,
+    grains: &Grains,
+    of: Of<'_>,
+    apart: Apart,
+    zone: Tz,
 ) -> Result<Vec<Used>, ApiError> {
+    let of_models = apart.models || apart.accounts || of.provider.is_some() || of.model.is_some();
+    let source = Source::of(grains, of_models, apart.keys || of.key.is_some());
     let used = sqlx::query_as!(
         Used,
-        r#"select case when $6::text is not null then (u.hour at time zone $6)::date end as date,
-                  u.provider, u.model, u.connection_id, c.name as "account?", u.key_id, max(u.key_name) as key_name,
-                  sum(u.requests)::bigint as "requests!", sum(u.errors)::bigint as "errors!",
-                  sum(u.given_again)::bigint as "given_again!", sum(u.unpriced)::bigint as "unpriced!",
-                  sum(u.input_uncached)::bigint as "input_uncached!",
-                  sum(u.input_cache_read)::bigint as "input_cache_read!",
-                  sum(u.input_cache_write)::bigint as "input_cache_write!",
-                  sum(u.output_visible)::bigint as "output_visible!",
-                  sum(u.output_reasoning)::bigint as "output_reasoning!",
-                  sum(u.cost_nano)::bigint as "cost_nano!", max(u.last_at) as "last_at!"
-           from usage_hour u left join provider_connection c on c.id = u.connection_id
-           where ($1::timestamptz is null or u.hour >= date_trunc('hour', $1, 'UTC'))
-             and ($2::timestamptz is null or u.hour < $2)
-             and ($3::text is null or u.provider = $3) and ($4::text is null or u.model = $4)
-             and ($5::uuid is null or u.key_id = $5)
-           group by 1, u.provider, u.model, u.connection_id, c.name, u.key_id"#,
-        span.from,
-        span.to,
-        query.provider,
-        query.model,
-        query.api_key_id,
-        zone,
+        r#"with parts as (
+               select at, key_id, provider, model, connection_id, key_name, requests, errors, given_again, unpriced,
+                      input_uncached, input_cache_read, input_cache_write, output_visible, output_reasoning,
+                      cost_nano, adjusted_nano, last_at
+               from usage_sum where kind = $1 and at = any($2)
+               union all
+               select at, key_id, provider, model, connection_id, key_name, requests, errors, given_again, unpriced,
+                      input_uncached, input_cache_read, input_cache_write, output_visible, output_reasoning,
+                      cost_nano, adjusted_nano, last_at
+               from usage_sum where kind = $3 and at = any($4)
+               union all
+               select hour, key_id, provider, model, connection_id, key_name, requests, errors, given_again, unpriced,
+                      input_uncached, input_cache_read, input_cache_write, output_visible, output_reasoning,
+                      cost_nano, adjusted_nano, last_at
+               from usage_hour where hour = any($5)),
+           used as (
+               select case when $10 then (at at time zone $9)::date end as date,
+                      case when $12 then provider else '' end as provider,
+                      case when $11 then model else '' end as model,
+                      case when $12 then connection_id else '00000000-0000-0000-0000-000000000000' end as connection_id,
+                      case when $13 then key_id else '00000000-0000-0000-0000-000000000000' end as key_id,
+                      max(key_name) as key_name, sum(requests)::bigint as requests, sum(errors)::bigint as errors,
+                      sum(given_again)::bigint as given_again, sum(unpriced)::bigint as unpriced,
+                      sum(input_uncached)::bigint as input_uncached,
+                      sum(input_cache_read)::bigint as input_cache_read,
+                      sum(input_cache_write)::bigint as input_cache_write,
+                      sum(output_visible)::bigint as output_visible,
+                      sum(output_reasoning)::bigint as output_reasoning, sum(cost_nano)::bigint as cost_nano,
+                      sum(adjusted_nano)::bigint as adjusted_nano, max(last_at) as last_at
+               from parts
+               where ($6::text is null or provider = $6) and ($7::text is null or model = $7)
+                 and ($8::uuid is null or key_id = $8)
+               group by 1, 2, 3, 4, 5)
+           select date, used.provider as "provider!", model as "model!", connection_id as "connection_id!",
+                  c.name as "account?", key_id as "key_id!", key_name, requests as "requests!", errors as "errors!",
+                  given_again as "given_again!", unpriced as "unpriced!", input_uncached as "input_uncached!",
+                  input_cache_read as "input_cache_read!", input_cache_write as "input_cache_write!",
+                  output_visible as "output_visible!", output_reasoning as "output_reasoning!",
+                  cost_nano as "cost_nano!", adjusted_nano as "adjusted_nano!", last_at as "last_at!"
+           from used left join provider_connection c on c.id = connection_id"#,
+        source.day_kind,
+        &grains.days,
+        source.hour_kind,
+        source.hours,
+        &source.exact,
+        of.provider,
+        of.model,
+        of.key,
+        zone.name(),
+        apart.days,
+        apart.models,
+        apart.accounts,
+        apart.keys,
     )
     .fetch_all(ctx.db.pool())
     .await?;
@@ -216,6 +359,7 @@ impl Used {
             completion_tokens: self.output_visible + self.output_reasoning,
             reasoning_tokens: self.output_reasoning,
             cost: usd(self.cost_nano),
+            adjustment: usd(self.adjusted_nano),
             unpriced_requests: self.unpriced,
             last_used: Some(Stamp(self.last_at)),
         }

@@ -1,10 +1,12 @@
 //! What decides between the places a request could go.
 
+use std::collections::BTreeMap;
+
 use proto::{
     RESILIENCE_ID, ROUTING_ID,
     v1::{
-        self, FallbackChain, FallbackLink, Hedging, Policy, PriceOverride, Resource, Routing, WildcardAlias,
-        policy, resilience::RateDefaults, resource::Body,
+        self, FallbackChain, FallbackLink, Hedging, Policy, PriceOverride, PricePeriod, Resource, Routing,
+        WildcardAlias, policy, resilience::RateDefaults, resource::Body,
     },
 };
 use serde::Deserialize;
@@ -13,7 +15,7 @@ use serde_json::Value;
 use super::combos::readable;
 use crate::{
     policy::{Actions, Conditions, Hours},
-    publish::rows::{ChainRow, PolicyRow, PriceRow, SettingRow},
+    publish::rows::{ChainRow, PeriodRow, PolicyRow, PriceRow, SettingRow},
     resilience::{Profile, Resilience},
 };
 
@@ -106,7 +108,40 @@ pub(super) fn fallback_chain(row: ChainRow) -> Resource {
     }
 }
 
-pub(super) fn price_override(row: PriceRow) -> Resource {
+/// What is said of a model for all times, and what from some moment on.
+pub(super) fn prices(overrides: Vec<PriceRow>, periods: Vec<PeriodRow>) -> impl Iterator<Item = Resource> {
+    let mut by_model: BTreeMap<(String, String), (Option<PriceRow>, Vec<PeriodRow>)> = BTreeMap::new();
+    for row in overrides {
+        let key = (row.provider.clone(), row.model.clone());
+        by_model.entry(key).or_default().0 = Some(row);
+    }
+    for row in periods {
+        let key = (row.provider.clone(), row.model.clone());
+        by_model.entry(key).or_default().1.push(row);
+    }
+    by_model.into_iter().map(|((provider, model), (own, periods))| {
+        let nothing = || PriceRow {
+            provider,
+            model,
+            ..PriceRow::default()
+        };
+        price_override(own.unwrap_or_else(nothing), periods)
+    })
+}
+
+fn price_period(row: PeriodRow) -> PricePeriod {
+    let amount = |stored: Option<i64>| stored.and_then(|nano| u64::try_from(nano).ok());
+    PricePeriod {
+        from_ms: row.effective_from.timestamp_millis(),
+        input: amount(row.input),
+        output: amount(row.output),
+        cached: amount(row.cached),
+        reasoning: amount(row.reasoning),
+        cache_creation: amount(row.cache_creation),
+    }
+}
+
+fn price_override(row: PriceRow, periods: Vec<PeriodRow>) -> Resource {
     let amount = |stored: Option<i64>| stored.and_then(|nano| u64::try_from(nano).ok());
     let price = PriceOverride {
         input: amount(row.input),
@@ -114,6 +149,7 @@ pub(super) fn price_override(row: PriceRow) -> Resource {
         cached: amount(row.cached),
         reasoning: amount(row.reasoning),
         cache_creation: amount(row.cache_creation),
+        periods: periods.into_iter().map(price_period).collect(),
         provider: row.provider,
         model: row.model,
     };

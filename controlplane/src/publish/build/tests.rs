@@ -29,6 +29,7 @@ fn rows() -> Rows {
         chains: Vec::new(),
         custom_models: Vec::new(),
         prices: Vec::new(),
+        price_periods: Vec::new(),
         ip_filter: IpFilterRow {
             enabled: false,
             mode: "blacklist".to_owned(),

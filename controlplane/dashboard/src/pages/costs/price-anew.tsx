@@ -1,0 +1,94 @@
+import { Button, Group, Modal, Stack, Table, Text, TextInput } from '@mantine/core';
+import { isNotEmpty, useForm } from '@mantine/form';
+import { notifications } from '@mantine/notifications';
+import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { useState } from 'react';
+import { api, unwrap } from '../../api/client';
+import { confirmAct } from '../../parts/confirm';
+import { showFailure } from '../../parts/failure';
+import { amount, dollars } from '../../parts/numbers';
+
+/** Shows what today's prices would have changed of what was billed, then books it. */
+export function PriceAnew() {
+  const [open, setOpen] = useState(false);
+  return (
+    <>
+      <Button variant="default" onClick={() => setOpen(true)}>
+        Price the past anew
+      </Button>
+      {open && <Dialog onClose={() => setOpen(false)} />}
+    </>
+  );
+}
+
+function Dialog({ onClose }: { onClose: () => void }) {
+  const client = useQueryClient();
+  const form = useForm({
+    initialValues: { from: '', to: '' },
+    validate: { from: isNotEmpty('Say from when'), to: isNotEmpty('Say until when') },
+  });
+  const ask = ({ from, to }: typeof form.values, dryRun: boolean) =>
+    unwrap(api.POST('/api/pricing/reprice', { body: { from: new Date(from).toISOString(), to: new Date(to).toISOString(), dryRun } }));
+  const preview = useMutation({ mutationFn: (values: typeof form.values) => ask(values, true), onError: showFailure });
+  const book = useMutation({
+    mutationFn: (values: typeof form.values) => ask(values, false),
+    onSuccess: ({ changed, delta }) => {
+      notifications.show({ color: 'teal', title: 'Booked', message: `${signed(delta)} for ${amount(changed)} requests, beside what was billed` });
+      onClose();
+      return client.invalidateQueries({ queryKey: ['usage'] });
+    },
+    onError: showFailure,
+  });
+  const found = preview.data;
+  const confirm = () =>
+    confirmAct({
+      title: 'Book the difference?',
+      consequence: 'Sums show it beside what was billed, which stays as it is. Budgets go on counting what was billed.',
+      confirm: 'Book it',
+      cancel: 'Not now',
+      onConfirm: () => book.mutate(form.values),
+    });
+  return (
+    <Modal opened onClose={onClose} title="Price the past anew" size="lg">
+      <form onSubmit={form.onSubmit((values) => preview.mutate(values))}>
+        <Stack>
+          <Text size="sm">What requests that are still in the log would cost by the prices known now, each at its own time.</Text>
+          <Group grow>
+            <TextInput label="From" type="datetime-local" {...form.getInputProps('from')} />
+            <TextInput label="Before" type="datetime-local" {...form.getInputProps('to')} />
+          </Group>
+          <Button type="submit" variant="default" loading={preview.isPending}>
+            Show what would change
+          </Button>
+          {found && (
+            <>
+              <Text size="sm" aria-live="polite">
+                {found.changed === 0
+                  ? `Nothing would change: ${amount(found.requests)} requests cost what they were billed.`
+                  : `${amount(found.changed)} of ${amount(found.requests)} requests would cost ${signed(found.delta)}; billed were ${dollars(found.billed)}.`}
+              </Text>
+              {found.models.length > 0 && (
+                <Table>
+                  <Table.Tbody>
+                    {found.models.map((row) => (
+                      <Table.Tr key={`${row.provider}/${row.model}`}>
+                        <Table.Td>{`${row.provider}/${row.model}`}</Table.Td>
+                        <Table.Td ta="right">{amount(row.changed)}</Table.Td>
+                        <Table.Td ta="right">{signed(row.delta)}</Table.Td>
+                      </Table.Tr>
+                    ))}
+                  </Table.Tbody>
+                </Table>
+              )}
+              <Button disabled={found.changed === 0} loading={book.isPending} onClick={confirm}>
+                Book the difference
+              </Button>
+            </>
+          )}
+        </Stack>
+      </form>
+    </Modal>
+  );
+}
+
+const signed = (usd: number) => `${usd < 0 ? '−' : '+'}${dollars(Math.abs(usd))}`;
