@@ -161,9 +161,10 @@ async fn run(
         None => Form::without_files(arrival.read_body(&gateway.edge).await?),
     };
     form.check(kind)?;
+    let audio_ms = form.recording_ms(kind);
     let Form { fields: body, files } = form;
     let named = is_named.then(|| Named::new(arrival, &body));
-    let ask = arrival.ask(body)?;
+    let ask = arrival.ask(body)?.hearing(audio_ms);
     record.asked(&ask);
     let ask = screen::screened(gateway, arrival, ask)?.rewritten(table.rewrite().cloned());
 

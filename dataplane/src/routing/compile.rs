@@ -23,7 +23,7 @@ use super::wildcard::Wildcards;
 use chrono_tz::Tz;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use llm::ProviderSpec;
-use llm::pricing::{Overrides, PriceOverride};
+use llm::pricing::{Overrides, PriceOverride, UnitPrice};
 use llm::provider::{AuthScheme, AuthType};
 use llm::rewrite::{Rewrite, Thinking};
 use llm::sigv4::Signer;
@@ -546,6 +546,12 @@ fn price_override(price: &v1::PriceOverride) -> PriceOverride {
         cached: price.cached,
         reasoning: price.reasoning,
         cache_creation: price.cache_creation,
+        units: UnitPrice {
+            image: price.image,
+            audio_minute: price.audio_minute,
+            characters: price.characters,
+            search: price.search,
+        },
     }
 }
 

@@ -7,7 +7,8 @@ use super::listing;
 use super::table::{Named, Provider, Table};
 use super::tree::{Resolution, Route};
 use chrono::{DateTime, Utc};
-use llm::pricing::Price;
+use llm::Picture;
+use llm::pricing::Tariff;
 use std::sync::Arc;
 use thiserror::Error;
 
@@ -257,8 +258,13 @@ impl Provider {
     }
 
     /// What a model costs here, as far as anybody knows.
-    pub fn price(&self, model: &str) -> Option<Price> {
+    pub fn tariff(&self, model: &str) -> Tariff {
         llm::pricing::find_under(&self.prices, &self.id, &self.prefix, model)
+    }
+
+    /// What a picture that is like this costs here, in nano-USD.
+    pub fn price_of_picture(&self, model: &str, picture: &Picture) -> Option<u64> {
+        llm::pricing::find_picture(&self.prices, &self.id, &self.prefix, model, picture)
     }
 
     /// Ids of open models have a slash of their own, and one that is known here is taken as it is.

@@ -23,6 +23,7 @@ mod limits;
 mod media;
 mod memory;
 mod outage;
+mod prices;
 mod proxies;
 mod questions;
 mod refusals;

@@ -86,6 +86,24 @@ struct TokensView {
     reasoning: i64,
 }
 
+/// What was used that providers do not count in tokens; what there was none of is left out.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct UnitsView {
+    /// Pictures made.
+    #[serde(skip_serializing_if = "is_zero")]
+    images: i64,
+    /// Milliseconds of a recording that was listened to.
+    #[serde(skip_serializing_if = "is_zero")]
+    audio_ms: i64,
+    /// Characters read out.
+    #[serde(skip_serializing_if = "is_zero")]
+    characters: i64,
+    /// Searches of a reranker, as its provider counts them.
+    #[serde(skip_serializing_if = "is_zero")]
+    searches: i64,
+}
+
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct RequestView {
@@ -115,9 +133,10 @@ struct RequestView {
     /// Milliseconds to the first event; absent when none came.
     ttft: Option<i32>,
     tokens: TokensView,
+    units: UnitsView,
     /// USD; absent where nobody knows the price.
     cost: Option<f64>,
-    /// Whether tokens are `provider_reported`, `counted`, `estimated`, or `none` were used.
+    /// Whether tokens and units are `provider_reported`, `counted`, `estimated`, or `none` were used.
     evidence: String,
     finish_reason: Option<String>,
     /// `provider`; `cache`; or `replay` for the answer to an earlier request of the same name. Absent when there was
@@ -310,7 +329,7 @@ async fn read(
                   u.connection_id, c.name as "account?", u.combo, u.stream, u.http_status, u.outcome, u.error_code,
                   u.input_uncached, u.input_cache_read, u.input_cache_write, u.output_visible, u.output_reasoning,
                   u.finish_reason, u.data_plane_id, u.config_revision, u.attempts as "attempts: SqlJson<Vec<Attempt>>", u.served_from, u.cost_nano,
-                  u.evidence
+                  u.evidence, u.images, u.audio_ms, u.characters, u.searches
            from usage_event u left join provider_connection c on c.id = u.connection_id
            where u.no_log is not true
              and ($1::timestamptz is null or (u.started_at, u.request_id) < ($1, $2))
@@ -381,6 +400,12 @@ async fn read(
             cache_creation: row.input_cache_write,
             reasoning: row.output_reasoning,
         },
+        units: UnitsView {
+            images: row.images,
+            audio_ms: row.audio_ms,
+            characters: row.characters,
+            searches: row.searches,
+        },
         cost: row.cost_nano.map(usd),
         evidence: row.evidence,
         finish_reason: row.finish_reason,
@@ -392,6 +417,11 @@ async fn read(
         has_response_body: false,
     });
     Ok((views.collect(), last.filter(|_| is_full)))
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_zero(count: &i64) -> bool {
+    *count == 0
 }
 
 #[cfg(test)]

@@ -114,6 +114,10 @@ pub(super) fn price_override(row: PriceRow) -> Resource {
         cached: amount(row.cached),
         reasoning: amount(row.reasoning),
         cache_creation: amount(row.cache_creation),
+        image: amount(row.image),
+        audio_minute: amount(row.audio_minute),
+        characters: amount(row.characters),
+        search: amount(row.search),
         provider: row.provider,
         model: row.model,
     };

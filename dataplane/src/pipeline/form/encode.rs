@@ -167,6 +167,7 @@ mod tests {
             name: "file".to_owned(),
             filename: "a \"b\".mp3".to_owned(),
             media_type: Some("audio/mpeg".to_owned()),
+            head: Bytes::new(),
             content,
         }
     }

@@ -19,12 +19,15 @@ use crate::request::Request;
 use crate::rewrite::cap;
 use crate::sequence::Sequencer;
 use crate::think_tags::ThinkSplit;
+use crate::work::Work;
 use bytes::Bytes;
 use std::sync::Arc;
 
 #[derive(Debug, Clone)]
 pub struct Call {
     kind: Kind,
+    /// What is asked for that is not counted in tokens.
+    work: Work,
     client: Dialect,
     upstream: Dialect,
     body: Bytes,
@@ -51,6 +54,7 @@ impl Call {
         let upstream = formats::upstream(target.dialect);
         let mut call = Self {
             kind: ask.kind,
+            work: ask.work.clone(),
             client: ask.dialect,
             upstream: target.dialect,
             body: Bytes::new(),
@@ -215,6 +219,7 @@ impl Call {
     ) -> Result<Bytes, UpstreamError> {
         if self.kind != Kind::Chat {
             progress.usage = self.kind.usage(&body);
+            progress.work = Some(self.work.done(self.kind, &body));
             progress.ended = true;
             return Ok(self.kind.named(body, &seed.model));
         }
