@@ -32,6 +32,7 @@ mod session;
 mod tape;
 mod ticks;
 mod try_proxy;
+mod vendor;
 
 pub use address::{AddressError, configuration};
 pub use admit::Denied;

@@ -22,7 +22,7 @@ use std::sync::Arc;
 use tokio::fs;
 use tokio::io::AsyncWriteExt;
 
-pub use encode::encode;
+pub use encode::{encode, file};
 
 /// A voice note fits, a lecture does not.
 const IN_MEMORY: usize = 1024 * 1024;
@@ -138,8 +138,12 @@ impl Form {
 // === impl Upload ===
 
 impl Upload {
+    pub fn media_type(&self) -> Option<&str> {
+        self.media_type.as_deref()
+    }
+
     /// What a field is called that may come more than once.
-    fn is(&self, name: &str) -> bool {
+    pub fn is(&self, name: &str) -> bool {
         self.name.trim_end_matches("[]") == name
     }
 }

@@ -468,6 +468,10 @@ fn compile_headers(
         AuthScheme::Header(name) if !oauth || spec.auth_type == AuthType::OAuth => {
             (HeaderName::from_static(name), credential)
         }
+        AuthScheme::Word(word) => (
+            AUTHORIZATION,
+            Zeroizing::new([word.as_bytes(), b" ", credential.as_slice()].concat()),
+        ),
         _ => (
             AUTHORIZATION,
             Zeroizing::new([b"Bearer ", credential.as_slice()].concat()),

@@ -48,6 +48,7 @@ pub mod think_tags;
 pub mod tick;
 pub mod translate;
 pub mod usage;
+pub mod vendor;
 pub mod work;
 
 pub use caps::ModelCaps;

@@ -20,6 +20,7 @@ use crate::event::{Event, EventKind};
 use crate::finish::Finish;
 use crate::format::{Format, Framing};
 use crate::formats;
+use crate::formats::openai_completions::Legacy;
 use crate::guard::{Personal, ReplyMode};
 use crate::head::Head;
 use crate::kind::Kind;
@@ -77,6 +78,8 @@ pub struct Ask {
     known: Option<Known>,
     /// What it asks for that is not counted in tokens.
     work: Work,
+    /// As the client wrote it, where that was no conversation.
+    legacy: Option<Legacy>,
     /// Read in full only for an upstream of another dialect, and then once for all attempts.
     request: OnceLock<Result<Arc<Request>, DecodeError>>,
 }
@@ -153,6 +156,17 @@ impl Ask {
 
     /// Reads a request for something else than chat: the model, and whether it has what it needs.
     pub fn read_as(kind: Kind, body: Bytes) -> Result<Self, DecodeError> {
+        if kind == Kind::Completion {
+            let (conversation, legacy) = Legacy::read(&body)?;
+            let ask = Self::read(Dialect::OpenAiChat, conversation)?;
+            return Ok(Self {
+                kind,
+                legacy: Some(legacy),
+                // an answer is kept as the conversation's
+                chance: Chance::default(),
+                ..ask
+            });
+        }
         let head = Head::read(&body)?;
         let named = head.get("model").map(text).transpose()?.flatten();
         let model = named.or_else(|| kind.default_model().map(str::to_owned));
@@ -204,6 +218,7 @@ impl Ask {
             mask: None,
             known: None,
             work: Work::default(),
+            legacy: None,
             request: OnceLock::new(),
             body,
         })
@@ -271,6 +286,8 @@ impl Ask {
         Self {
             body,
             request: OnceLock::new(),
+            // what was replaced is still in there
+            legacy: self.legacy.map(Legacy::without_bytes),
             ..self
         }
     }
@@ -284,7 +301,7 @@ impl Ask {
     }
 
     pub fn is_chat(&self) -> bool {
-        self.kind == Kind::Chat
+        self.kind.converses()
     }
 
     pub fn dialect(&self) -> Dialect {

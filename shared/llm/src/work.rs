@@ -159,9 +159,12 @@ impl Work {
                     ..Units::default()
                 })
             }
-            Kind::Chat | Kind::Embedding | Kind::Moderation | Kind::Transcription | Kind::Translation => {
-                Self::default()
-            }
+            Kind::Chat
+            | Kind::Completion
+            | Kind::Embedding
+            | Kind::Moderation
+            | Kind::Transcription
+            | Kind::Translation => Self::default(),
         }
     }
 
@@ -171,7 +174,7 @@ impl Work {
             Kind::Image | Kind::ImageEdit => self.pictures(reply),
             Kind::Transcription | Kind::Translation => heard(reply),
             Kind::Rerank => searched(reply),
-            Kind::Chat | Kind::Embedding | Kind::Moderation | Kind::Speech => None,
+            Kind::Chat | Kind::Completion | Kind::Embedding | Kind::Moderation | Kind::Speech => None,
         };
         done.unwrap_or_else(|| self.clone())
     }
