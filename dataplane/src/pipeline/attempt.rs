@@ -140,6 +140,13 @@ impl Search<'_> {
         if let Some(served) = self.last_resort(record).await? {
             return Ok(served);
         }
+        // an account that rests could say it no better
+        let mute = &self.mute;
+        if self.plan.routes().all(|(position, _)| mute.contains(&position))
+            && let Some(error) = self.findings.take_unsupported()
+        {
+            return Err(error.into());
+        }
         self.findings.ruled_out(self.plan, &self.tried);
         Err(std::mem::take(&mut self.findings).conclude(self.plan))
     }

@@ -88,8 +88,16 @@ pub fn capped(body: &Bytes, cap: u64) -> Result<Bytes, DecodeError> {
     }
 }
 
-/// All texts of a prompt, and whether it is one text and nothing else.
+/// All texts of a prompt, and whether it is one text and nothing else. Tokens are no text, but say how long it is.
 fn texts(prompt: &Value) -> (Vec<String>, bool) {
+    let (texts, is_one) = said(prompt);
+    match texts.is_empty() {
+        true => (vec![prompt.to_string()], false),
+        false => (texts, is_one),
+    }
+}
+
+fn said(prompt: &Value) -> (Vec<String>, bool) {
     match prompt {
         Value::String(text) => (vec![text.clone()], true),
         Value::Array(prompts) => {
