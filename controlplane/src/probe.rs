@@ -125,6 +125,7 @@ impl Target {
             AuthScheme::Header(name) if !self.oauth || self.spec.auth_type == AuthType::OAuth => {
                 (name, credential.clone())
             }
+            AuthScheme::Word(word) => (header::AUTHORIZATION.as_str(), format!("{word} {credential}")),
             _ => (header::AUTHORIZATION.as_str(), format!("Bearer {credential}")),
         };
         let mut value = header::HeaderValue::from_str(&secret).map_err(|_| ProbeError::Credential)?;
@@ -200,6 +201,8 @@ async fn judge(egress: &Egress, target: &Target) -> Result<(Finding, StatusCode)
             status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
                 return Ok((Finding::Refused, status));
             }
+            // there is no chat that could settle it
+            status if !target.spec.converses() => return Ok((Finding::of_chat(status), status)),
             _ => {}
         }
     }

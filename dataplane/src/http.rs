@@ -25,6 +25,7 @@ const STORED_RESPONSE: Endpoint = Endpoint::chat("/v1/responses/{id}", Dialect::
 const MESSAGES: Endpoint = Endpoint::chat("/v1/messages", Dialect::AnthropicMessages);
 const OLLAMA_CHAT: Endpoint = Endpoint::chat("/api/chat", Dialect::OllamaChat);
 
+const COMPLETIONS: Endpoint = Endpoint::of(Kind::Completion, "/v1/completions");
 const EMBEDDINGS: Endpoint = Endpoint::of(Kind::Embedding, "/v1/embeddings");
 const EMBEDDINGS_AT_PROVIDER: Endpoint = Endpoint::of(Kind::Embedding, "/v1/providers/{provider}/embeddings");
 const IMAGES: Endpoint = Endpoint::of(Kind::Image, "/v1/images/generations");
@@ -59,12 +60,19 @@ pub fn router(gateway: Arc<Gateway>) -> anyhow::Result<Router> {
                 &format!("{base}/providers/{{provider}}/chat/completions"),
                 operation(pinned(CHAT_AT_PROVIDER)),
             )
-            .route(&format!("{base}/embeddings"), operation(service(EMBEDDINGS)))
+            .route(&format!("{base}/completions"), operation(service(COMPLETIONS)))
+            .route(
+                &format!("{base}/embeddings"),
+                operation(service(EMBEDDINGS).get(models::embeddings)),
+            )
             .route(
                 &format!("{base}/providers/{{provider}}/embeddings"),
                 operation(pinned(EMBEDDINGS_AT_PROVIDER)),
             )
-            .route(&format!("{base}/images/generations"), operation(service(IMAGES)))
+            .route(
+                &format!("{base}/images/generations"),
+                operation(service(IMAGES).get(models::images)),
+            )
             .route(
                 &format!("{base}/providers/{{provider}}/images/generations"),
                 operation(pinned(IMAGES_AT_PROVIDER)),

@@ -32,6 +32,7 @@ mod session;
 mod tape;
 mod ticks;
 mod try_proxy;
+mod vendor;
 
 pub use address::{AddressError, configuration};
 pub use admit::Denied;
@@ -163,9 +164,10 @@ async fn run(
         None => Form::without_files(arrival.read_body(&gateway.edge).await?),
     };
     form.check(kind)?;
+    let audio_ms = form.recording_ms(kind);
     let Form { fields: body, files } = form;
     let named = is_named.then(|| Named::new(arrival, &body));
-    let ask = arrival.ask(body)?;
+    let ask = arrival.ask(body)?.hearing(audio_ms);
     record.asked(&ask);
     let ask = screen::screened(gateway, arrival, ask)?.rewritten(table.rewrite().cloned());
 

@@ -188,6 +188,7 @@ impl PriceFields {
             cached: nano(self.cached),
             reasoning: nano(self.reasoning),
             cache_creation: nano(self.cache_creation),
+            ..PriceOverride::default()
         }
     }
 }
@@ -237,6 +238,7 @@ async fn list(
             cached: Some(price.cached),
             reasoning: Some(price.reasoning),
             cache_creation: Some(price.cache_creation),
+            ..PriceOverride::default()
         }),
     });
     Ok(Json(PeriodsView {

@@ -1,4 +1,5 @@
-//! What models cost, in USD per million tokens: the built-in list, and what an operator says instead.
+//! What models cost: the built-in list, and what an operator says instead. In USD per million tokens; per picture, minute
+//! of a recording, million characters and search where that is what a provider charges for.
 //!
 //! `GET PATCH PUT DELETE /api/pricing` · `GET /api/pricing/defaults` · `GET /api/pricing/models`
 //!
@@ -15,7 +16,7 @@ use axum::{
 };
 use chrono::Utc;
 use llm::{
-    pricing::{self, Price, PriceOverride, dated::Periods},
+    pricing::{self, Price, PriceOverride, Tariff, UnitPrice, dated::Periods},
     provider::{AuthType, ProviderSpec},
     providers,
 };
@@ -36,7 +37,17 @@ use crate::{
 const MODEL_CHARS: usize = 300;
 const MAX_USD: f64 = 100_000.0;
 const NANO_PER_USD: u64 = 1_000_000_000;
-const FIELDS: [&str; 5] = ["input", "output", "cached", "reasoning", "cache_creation"];
+const FIELDS: [&str; 9] = [
+    "input",
+    "output",
+    "cached",
+    "reasoning",
+    "cache_creation",
+    "image",
+    "audio_minute",
+    "characters",
+    "search",
+];
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -59,7 +70,8 @@ struct ResetQuery {
 #[serde(transparent)]
 struct PricingBody(BTreeMap<String, BTreeMap<String, PriceBody>>);
 
-/// USD per million tokens, 0 to 100000. `null` goes back to the built-in amount.
+/// USD per million tokens, or as each field says; 0 to 100000. `null` goes back to the built-in amount. Pictures may
+/// cost by what they are like: behind the model comes the quality, the size, or both, as in `dall-e-3#hd#1792x1024`.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct PriceBody {
@@ -80,6 +92,22 @@ struct PriceBody {
     #[serde(default)]
     #[schema(value_type = Option<f64>)]
     cache_creation: Patch<f64>,
+    /// For one picture. Of what has a price like this and those below, tokens are not charged beside it.
+    #[serde(default)]
+    #[schema(value_type = Option<f64>)]
+    image: Patch<f64>,
+    /// For a minute of a recording that is transcribed or translated.
+    #[serde(default)]
+    #[schema(value_type = Option<f64>)]
+    audio_minute: Patch<f64>,
+    /// For a million characters that are read out.
+    #[serde(default)]
+    #[schema(value_type = Option<f64>)]
+    characters: Patch<f64>,
+    /// For one search of a reranker, as its provider counts them.
+    #[serde(default)]
+    #[schema(value_type = Option<f64>)]
+    search: Patch<f64>,
 }
 
 /// By what clients write before the slash, then by model.
@@ -158,13 +186,17 @@ impl Body for PricingBody {
 
 impl PriceBody {
     /// In the order of [`FIELDS`].
-    fn amounts(&self) -> [Patch<f64>; 5] {
+    fn amounts(&self) -> [Patch<f64>; 9] {
         [
             self.input,
             self.output,
             self.cached,
             self.reasoning,
             self.cache_creation,
+            self.image,
+            self.audio_minute,
+            self.characters,
+            self.search,
         ]
     }
 
@@ -180,6 +212,12 @@ impl PriceBody {
             cached: over(self.cached, before.cached),
             reasoning: over(self.reasoning, before.reasoning),
             cache_creation: over(self.cache_creation, before.cache_creation),
+            units: UnitPrice {
+                image: over(self.image, before.units.image),
+                audio_minute: over(self.audio_minute, before.units.audio_minute),
+                characters: over(self.characters, before.units.characters),
+                search: over(self.search, before.units.search),
+            },
         }
     }
 }
@@ -188,11 +226,15 @@ impl PriceBody {
 
 impl PricedProvider {
     fn of(spec: &ProviderSpec) -> Self {
-        let models = spec.models.iter().map(|model| PricedModel {
-            id: model.id.to_owned(),
-            name: model.name.to_owned(),
-            custom: false,
-        });
+        let chat = spec.models.iter().map(|model| (model.id, model.name));
+        let beside = spec.services.iter().flat_map(|service| service.models);
+        let models = chat
+            .chain(beside.map(|id| (*id, *id)))
+            .map(|(id, name)| PricedModel {
+                id: id.to_owned(),
+                name: name.to_owned(),
+                custom: false,
+            });
         let models: Vec<PricedModel> = models.collect();
         Self {
             id: spec.id.to_owned(),
@@ -215,7 +257,9 @@ impl Prices {
     async fn load(conn: &mut PgConnection) -> Result<Self, sqlx::Error> {
         let names = Names::load(conn).await?;
         let rows = sqlx::query!(
-            "select provider, model, input, output, cached, reasoning, cache_creation from price_override
+            "select provider, model, input, output, cached, reasoning, cache_creation, image, audio_minute,
+                    characters, search
+             from price_override
              order by provider, model"
         )
         .fetch_all(&mut *conn)
@@ -230,6 +274,12 @@ impl Prices {
                 cached: amount(row.cached),
                 reasoning: amount(row.reasoning),
                 cache_creation: amount(row.cache_creation),
+                units: UnitPrice {
+                    image: amount(row.image),
+                    audio_minute: amount(row.audio_minute),
+                    characters: amount(row.characters),
+                    search: amount(row.search),
+                },
             },
         });
         Ok(Self {
@@ -248,11 +298,15 @@ impl Prices {
                 let Some(period) = periods.iter().rfind(|period| period.from_ms <= now_ms) else {
                     continue;
                 };
-                in_force.retain(|row| row.provider != *provider || row.model != *model);
+                let is_meant = |row: &Override| row.provider == *provider && row.model == *model;
+                let always = in_force.iter().find(|row| is_meant(row));
+                // only what tokens cost changes from period to period
+                let units = always.map(|row| row.price.units).unwrap_or_default();
+                in_force.retain(|row| !is_meant(row));
                 in_force.push(Override {
                     provider: provider.clone(),
                     model: model.clone(),
-                    price: period.price,
+                    price: PriceOverride { units, ..period.price },
                 });
             }
         }
@@ -270,8 +324,11 @@ impl Prices {
         {
             let called = self.called(provider);
             let listed = pricing::find(provider, &called, model);
+            let over = price.over(listed);
             // what nobody can charge is not a price; it was refused when it was written
-            let Some(over) = price.over(listed) else { continue };
+            if over.is_unknown() {
+                continue;
+            }
             let shown = shown(&over, Some(price), source);
             pricing.0.entry(called).or_default().insert(model.clone(), shown);
         }
@@ -463,8 +520,7 @@ fn changed(prices: &Prices, body: &PricingBody) -> Result<Vec<Override>, ApiErro
             }
             let price = says.over(prices.own(&provider, model));
             let listed = pricing::find(&provider, &prices.called(&provider), model);
-            let says_something = price != PriceOverride::default();
-            if says_something && price.over(listed).is_none() {
+            if price.is_incomplete(listed) {
                 violations.add(
                     path,
                     "needs both input and output: there is no built-in price to go by",
@@ -500,11 +556,13 @@ async fn write(
         return Ok(());
     }
     sqlx::query!(
-        "insert into price_override (provider, model, input, output, cached, reasoning, cache_creation)
-         values ($1, $2, $3, $4, $5, $6, $7)
+        "insert into price_override (provider, model, input, output, cached, reasoning, cache_creation, image,
+                                     audio_minute, characters, search)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
          on conflict (provider, model) do update
          set input = excluded.input, output = excluded.output, cached = excluded.cached,
-             reasoning = excluded.reasoning, cache_creation = excluded.cache_creation",
+             reasoning = excluded.reasoning, cache_creation = excluded.cache_creation, image = excluded.image,
+             audio_minute = excluded.audio_minute, characters = excluded.characters, search = excluded.search",
         provider,
         model,
         price.input.map(u64::cast_signed),
@@ -512,6 +570,10 @@ async fn write(
         price.cached.map(u64::cast_signed),
         price.reasoning.map(u64::cast_signed),
         price.cache_creation.map(u64::cast_signed),
+        price.units.image.map(u64::cast_signed),
+        price.units.audio_minute.map(u64::cast_signed),
+        price.units.characters.map(u64::cast_signed),
+        price.units.search.map(u64::cast_signed),
     )
     .execute(conn)
     .await?;
@@ -529,24 +591,28 @@ fn listed(source: bool) -> Pricing {
 }
 
 /// As clients see it, with or without where each amount is from.
-fn shown(price: &Price, own: Option<&PriceOverride>, source: bool) -> Value {
-    let amounts = [
-        price.input,
-        price.output,
-        price.cached,
-        price.reasoning,
-        price.cache_creation,
-    ];
+fn shown(price: &Tariff, own: Option<&PriceOverride>, source: bool) -> Value {
+    let tokens = |of: fn(&Price) -> u64| price.tokens.as_ref().map(of);
+    let whole = PriceOverride {
+        input: tokens(|price| price.input),
+        output: tokens(|price| price.output),
+        cached: tokens(|price| price.cached),
+        reasoning: tokens(|price| price.reasoning),
+        cache_creation: tokens(|price| price.cache_creation),
+        units: price.units,
+    };
     let own = own.map(fields).unwrap_or_default();
-    let fields = FIELDS.iter().zip(amounts).zip(own).map(|((field, nano), own)| {
+    let amounts = FIELDS.iter().zip(fields(&whole)).zip(own);
+    let said = amounts.filter_map(|((field, nano), own)| {
+        let value = usd(nano?);
         let value = match (source, own) {
-            (false, _) => usd(nano),
-            (true, Some(_)) => json!({ "value": usd(nano), "source": "override" }),
-            (true, None) => json!({ "value": usd(nano), "source": "default" }),
+            (false, _) => value,
+            (true, Some(_)) => json!({ "value": value, "source": "override" }),
+            (true, None) => json!({ "value": value, "source": "default" }),
         };
-        ((*field).to_owned(), value)
+        Some(((*field).to_owned(), value))
     });
-    Value::Object(fields.collect())
+    Value::Object(said.collect())
 }
 
 /// What a row says, for the audit log.
@@ -557,13 +623,17 @@ fn stored(price: &PriceOverride) -> Value {
 }
 
 /// In the order of [`FIELDS`].
-fn fields(price: &PriceOverride) -> [Option<u64>; 5] {
+fn fields(price: &PriceOverride) -> [Option<u64>; 9] {
     [
         price.input,
         price.output,
         price.cached,
         price.reasoning,
         price.cache_creation,
+        price.units.image,
+        price.units.audio_minute,
+        price.units.characters,
+        price.units.search,
     ]
 }
 

@@ -328,6 +328,7 @@ async fn rates(
             cached: amount(row.cached),
             reasoning: amount(row.reasoning),
             cache_creation: amount(row.cache_creation),
+            ..PriceOverride::default()
         };
         overrides
             .entry(row.provider)
@@ -362,7 +363,8 @@ async fn rates(
         let ends: Vec<i64> = inner.chain([last]).collect();
         let mut from_ms = first;
         for to_ms in ends {
-            if let Some(price) = dated::find_at(own, of_provider, id, &alias, model, from_ms) {
+            let tariff = dated::find_at(own, of_provider, id, &alias, model, from_ms);
+            if let Some(price) = tariff.tokens {
                 rates.push((id, model), from_ms, to_ms, &price);
             }
             from_ms = to_ms;
@@ -422,7 +424,9 @@ async fn try_day(
                join rate on rate.provider = u.provider and rate.model = coalesce(u.model_served, u.model_requested)
                         and u.started_at >= rate.starts and u.started_at < rate.ends
                left join earlier on earlier.request_id = u.request_id
-               where u.started_at >= $10 and u.started_at < $11 and u.reached_provider),
+               where u.started_at >= $10 and u.started_at < $11 and u.reached_provider
+                 -- what is priced by the unit has no periods
+                 and u.images = 0 and u.audio_ms = 0 and u.characters = 0 and u.searches = 0),
            booked as (
                insert into usage_adjustment (request_id, repricing_id, started_at, key_id, provider, model, delta_nano)
                select request_id, $12::uuid, started_at, key_id, provider, model, delta

@@ -163,7 +163,7 @@ pub struct Budget {
     pub warning_threshold: f64,
 }
 
-/// Nano-USD per million tokens.
+/// Nano-USD per million tokens, and for one of what is not counted in tokens.
 #[derive(Clone, Debug, Serialize)]
 pub struct Price {
     pub provider: String,
@@ -173,6 +173,10 @@ pub struct Price {
     pub cached: Option<i64>,
     pub reasoning: Option<i64>,
     pub cache_creation: Option<i64>,
+    pub image: Option<i64>,
+    pub audio_minute: Option<i64>,
+    pub characters: Option<i64>,
+    pub search: Option<i64>,
 }
 
 #[derive(Clone, Debug, Serialize)]

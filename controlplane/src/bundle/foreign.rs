@@ -157,6 +157,10 @@ pub fn price(provider: &str, model: &str, given: &Value) -> Option<Price> {
         cached: amount("cached"),
         reasoning: amount("reasoning"),
         cache_creation: amount("cache_creation"),
+        image: amount("image"),
+        audio_minute: amount("audio_minute"),
+        characters: amount("characters"),
+        search: amount("search"),
     };
     let amounts = [
         price.input,
@@ -164,6 +168,10 @@ pub fn price(provider: &str, model: &str, given: &Value) -> Option<Price> {
         price.cached,
         price.reasoning,
         price.cache_creation,
+        price.image,
+        price.audio_minute,
+        price.characters,
+        price.search,
     ];
     amounts.iter().any(Option::is_some).then_some(price)
 }

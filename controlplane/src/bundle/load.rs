@@ -66,8 +66,9 @@ pub async fn load(conn: &mut PgConnection, vault: &Vault) -> Result<Contents, sq
         keys: keys(conn, vault).await?,
         prices: sqlx::query_as!(
             Price,
-            "select provider, model, input, output, cached, reasoning, cache_creation from price_override
-             order by provider, model"
+            "select provider, model, input, output, cached, reasoning, cache_creation, image, audio_minute,
+                    characters, search
+             from price_override order by provider, model"
         )
         .fetch_all(&mut *conn)
         .await?,

@@ -173,10 +173,13 @@ async fn models(conn: &mut PgConnection, contents: &Contents) -> Result<(), sqlx
         .execute(&mut *conn)
         .await?;
     sqlx::query!(
-        "insert into price_override (provider, model, input, output, cached, reasoning, cache_creation)
-         select distinct on (provider, model) provider, model, input, output, cached, reasoning, cache_creation
+        "insert into price_override (provider, model, input, output, cached, reasoning, cache_creation, image,
+                                     audio_minute, characters, search)
+         select distinct on (provider, model) provider, model, input, output, cached, reasoning, cache_creation, image,
+                audio_minute, characters, search
          from jsonb_to_recordset($1) as new (provider text, model text, input bigint, output bigint, cached bigint,
-                                             reasoning bigint, cache_creation bigint)
+                                             reasoning bigint, cache_creation bigint, image bigint,
+                                             audio_minute bigint, characters bigint, search bigint)
          order by provider, model",
         json!(contents.prices),
     )

@@ -327,6 +327,10 @@ impl Writer<'_> {
                 ("cached", row.cached),
                 ("reasoning", row.reasoning),
                 ("cache_creation", row.cache_creation),
+                ("image", row.image),
+                ("audio_minute", row.audio_minute),
+                ("characters", row.characters),
+                ("search", row.search),
             ];
             let said = amounts
                 .into_iter()

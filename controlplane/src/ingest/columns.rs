@@ -86,14 +86,14 @@ pub(super) async fn insert(
                 connection_id, combo, stream, http_status, outcome, error_code, input_uncached, input_cache_read,
                 input_cache_write, output_visible, output_reasoning, evidence, finish_reason, config_revision,
                 attempts, translation_losses, reached_provider, decision, served_from, cost_nano,
-                input_cache_write_1h, no_log)
+                input_cache_write_1h, images, audio_ms, characters, searches, no_log)
            select $1, $2, request_id, seq, client_request_id, phase,
                   timestamptz 'epoch' + started_at_ms * interval '1 millisecond', duration_ms, ttft_ms,
                   key_id, key_name, endpoint, client_dialect, upstream_dialect, model_requested, model_served, provider,
                   connection_id, combo, stream, http_status, outcome, error_code, input_uncached, input_cache_read,
                   input_cache_write, output_visible, output_reasoning, evidence, finish_reason, config_revision,
                   attempts, translation_losses, reached_provider, decision, served_from, cost_nano,
-                  input_cache_write_1h,
+                  input_cache_write_1h, images, audio_ms, characters, searches,
                   -- as the key is now: a row stays what it was when somebody changes their mind
                   nullif(exists (select from api_key k where k.id = key_id and k.no_log), false)
            from unnest($3::uuid[], $4::bigint[], $5::text[], $6::text[], $7::bigint[], $8::int[], $9::int[],
@@ -101,13 +101,14 @@ pub(super) async fn insert(
                        $17::text[], $18::uuid[], $19::text[], $20::bool[], $21::int[], $22::text[], $23::text[],
                        $24::bigint[], $25::bigint[], $26::bigint[], $27::bigint[], $28::bigint[], $29::text[],
                        $30::text[], $31::bigint[], $32::jsonb[], $33::int[], $34::bool[], $35::bytea[], $36::text[],
-                       $37::bigint[], $38::bigint[])
+                       $37::bigint[], $38::bigint[], $39::bigint[], $40::bigint[], $41::bigint[], $42::bigint[])
                 as event (request_id, seq, client_request_id, phase, started_at_ms, duration_ms, ttft_ms,
                           key_id, key_name, endpoint, client_dialect, upstream_dialect, model_requested, model_served,
                           provider, connection_id, combo, stream, http_status, outcome, error_code,
                           input_uncached, input_cache_read, input_cache_write, output_visible, output_reasoning,
                           evidence, finish_reason, config_revision, attempts, translation_losses, reached_provider,
-                          decision, served_from, cost_nano, input_cache_write_1h)
+                          decision, served_from, cost_nano, input_cache_write_1h, images, audio_ms, characters,
+                          searches)
            on conflict do nothing
            returning key_id, key_name, started_at, provider, coalesce(model_served, model_requested) as model,
                      connection_id, outcome, served_from, reached_provider, cost_nano, input_uncached,
@@ -243,6 +244,10 @@ pub(super) async fn insert(
         &optional(|event| &event.event.served_from) as &[Option<String>],
         &costs as &[Option<i64>],
         &bigints(|event| event.event.input_cache_write_1h),
+        &bigints(|event| event.event.images),
+        &bigints(|event| event.event.audio_ms),
+        &bigints(|event| event.event.characters),
+        &bigints(|event| event.event.searches),
     )
     .execute(conn)
     .await?;

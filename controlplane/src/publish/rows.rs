@@ -77,6 +77,10 @@ pub(super) struct PriceRow {
     pub cached: Option<i64>,
     pub reasoning: Option<i64>,
     pub cache_creation: Option<i64>,
+    pub image: Option<i64>,
+    pub audio_minute: Option<i64>,
+    pub characters: Option<i64>,
+    pub search: Option<i64>,
 }
 
 pub(super) struct PeriodRow {
@@ -262,7 +266,9 @@ impl Rows {
         .await?;
         let prices = sqlx::query_as!(
             PriceRow,
-            "select provider, model, input, output, cached, reasoning, cache_creation from price_override
+            "select provider, model, input, output, cached, reasoning, cache_creation, image, audio_minute,
+                    characters, search
+             from price_override
              order by provider, model"
         )
         .fetch_all(&mut *conn)

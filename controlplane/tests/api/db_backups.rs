@@ -154,7 +154,8 @@ async fn configure(api: &Api) -> String {
     let budget = json!({ "apiKeyId": key["id"], "dailyLimitUsd": 5.25, "weeklyLimitUsd": 10,
         "warningThreshold": 0.5 });
     api.post("/api/usage/budget", budget).await.expect(200);
-    let price = json!({ "openai": { "gpt-4o": { "input": 1.25, "cached": 0 } } });
+    let price = json!({ "openai": { "gpt-4o": { "input": 1.25, "cached": 0 }, "tts-1": { "characters": 12 },
+        "dall-e-3#hd": { "image": 0.07 } } });
     api.patch("/api/pricing", price).await.expect(200);
     let proxy = json!({ "type": "socks5", "host": "10.1.2.3", "username": "me", "password": PROXY_PASSWORD });
     let proxies = json!({ "global": { "host": "proxy.test", "port": 3128 }, "providers": { "openai": proxy },

@@ -72,6 +72,47 @@ async fn a_model_that_nobody_lists_needs_the_two_amounts_that_nothing_stands_in_
 }
 
 #[tokio::test]
+async fn what_is_not_counted_in_tokens_has_a_price_of_its_own() {
+    let api = Api::start().await;
+    let before = api.get(PATH).await.expect(200).clone();
+    assert_eq!(before["openai"]["whisper-1"], json!({ "audio_minute": 0.006 }));
+    assert_eq!(
+        before["openai"]["dall-e-3#hd#1792x1024"],
+        json!({ "image": 0.12 })
+    );
+    assert_eq!(before["cohere"]["rerank-v3.5"], json!({ "search": 0.002 }));
+
+    // it needs no price of tokens beside it, and stands beside one
+    let body = json!({ "openai": { "tts-1": { "characters": 12 }, "gpt-image-1#high": { "image": 0.2 },
+                                   "gpt-image-1": { "image": 0.1 } } });
+    let set = api.put(PATH, body).await;
+    let after = &set.expect(200)["openai"];
+    assert_eq!(after["tts-1"], json!({ "characters": 12 }));
+    assert_eq!(after["gpt-image-1#high"], json!({ "image": 0.2 }));
+    assert_eq!(
+        (&after["gpt-image-1"]["image"], &after["gpt-image-1"]["output"]),
+        (&json!(0.1), &json!(40))
+    );
+    let sources = api.get("/api/pricing?source=true").await;
+    let tts = &sources.expect(200)["openai"]["tts-1"];
+    assert_eq!(
+        *tts,
+        json!({ "characters": { "value": 12, "source": "override" } })
+    );
+
+    let half = json!({ "openai": { "tts-1": { "input": 1 } } });
+    let refused = api.put(PATH, half).await;
+    refused.expect_error(400, "VALIDATION_001");
+    assert_eq!(refused.body["error"]["details"][0]["field"], "openai.tts-1");
+
+    api.put(PATH, json!({ "openai": { "tts-1": { "characters": null } } }))
+        .await
+        .expect(200);
+    let reset = api.delete("/api/pricing?provider=openai").await;
+    assert_eq!(reset.expect(200), &before);
+}
+
+#[tokio::test]
 async fn what_is_no_price_is_refused_with_its_place() {
     let api = Api::start().await;
     for (body, field) in [
@@ -116,4 +157,10 @@ async fn models_that_can_have_a_price_are_listed_with_their_providers() {
     assert_eq!(openai["modelCount"], count);
     assert!(count > 0);
     assert_eq!(openai["models"][0]["custom"], false);
+    let ids = openai["models"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|model| &model["id"]);
+    assert!(ids.into_iter().any(|id| id == "whisper-1"), "{openai}");
 }

@@ -354,6 +354,38 @@ async fn the_log_is_searched_by_what_one_remembers() {
 }
 
 #[tokio::test]
+async fn what_is_not_counted_in_tokens_is_in_the_log_and_its_cost_in_the_sums() {
+    let api = Api::start().await;
+    let now = Utc::now();
+    let pictures = UsageEvent {
+        endpoint: "/v1/images/generations".to_owned(),
+        images: 2,
+        cost_nano: Some(80_000_000),
+        ..event(now)
+    };
+    let recording = UsageEvent {
+        audio_ms: 61_500,
+        cost_nano: None,
+        ..event(now - TimeDelta::seconds(1))
+    };
+    store(
+        &api,
+        vec![pictures, recording, event(now - TimeDelta::seconds(2))],
+    )
+    .await;
+    let log = api.get("/api/usage/call-logs").await.expect(200).clone();
+    let units: Vec<&Value> = log.as_array().unwrap().iter().map(|row| &row["units"]).collect();
+    assert_eq!(
+        units,
+        [&json!({ "images": 2 }), &json!({ "audioMs": 61_500 }), &json!({})]
+    );
+    assert_eq!((number(&log[0]["cost"]), &log[1]["cost"]), (0.08, &Value::Null));
+    let history = api.get("/api/usage/history").await.expect(200).clone();
+    assert_eq!(history["unpricedRequests"], 1);
+    assert!((number(&history["totalCost"]) - 0.09).abs() < 1e-9, "{history}");
+}
+
+#[tokio::test]
 async fn percentiles_are_those_of_all_requests_together() {
     let api = Api::start().await;
     let now = Utc::now();

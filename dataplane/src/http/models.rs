@@ -8,11 +8,16 @@ use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, SecondsFormat, Utc};
 use http::HeaderMap;
-use llm::Dialect;
+use llm::provider::Service;
+use llm::{Dialect, Kind, ProviderSpec, providers};
 use serde::Serialize;
+use serde_json::json;
 use std::sync::Arc;
 
 const MODELS: Endpoint = Endpoint::chat("/v1/models", Dialect::OpenAiChat);
+
+const EMBEDDING_MODELS: Endpoint = Endpoint::of(Kind::Embedding, "/v1/embeddings");
+const IMAGE_MODELS: Endpoint = Endpoint::of(Kind::Image, "/v1/images/generations");
 
 /// The same path is Anthropic's, whose clients always name the version of its API.
 const ANTHROPIC_MODELS: Endpoint = Endpoint::chat("/v1/models", Dialect::AnthropicMessages);
@@ -41,6 +46,20 @@ struct ModelView<'a> {
     r#type: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     subtype: Option<&'a str>,
+}
+
+/// One that does something else than converse, of any provider there is, whether it is connected or not.
+#[derive(Serialize)]
+struct ServiceView {
+    id: String,
+    object: &'static str,
+    created: i64,
+    owned_by: &'static str,
+    r#type: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dimensions: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    supported_sizes: Option<&'static [&'static str]>,
 }
 
 #[derive(Serialize)]
@@ -83,6 +102,34 @@ pub async fn list(State(gateway): State<Arc<Gateway>>, request: Request) -> Resp
         }
     });
     answer(&gateway, &arrival, listed)
+}
+
+pub async fn embeddings(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
+    services(&gateway, &Arrival::new(EMBEDDING_MODELS, request))
+}
+
+pub async fn images(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
+    services(&gateway, &Arrival::new(IMAGE_MODELS, request))
+}
+
+/// All that the registry knows of a kind.
+fn services(gateway: &Gateway, arrival: &Arrival) -> Response {
+    let kind = arrival.endpoint.kind;
+    let listed = enter(gateway, arrival).map(|_| {
+        let now = Utc::now().timestamp();
+        let of = |spec: &&'static ProviderSpec| {
+            let (spec, service) = (*spec, spec.service(kind)?);
+            Some(
+                service
+                    .models
+                    .iter()
+                    .map(move |model| service_view(spec, service, model, now)),
+            )
+        };
+        let data: Vec<ServiceView> = providers::ALL.iter().filter_map(of).flatten().collect();
+        axum::Json(json!({ "object": "list", "data": data })).into_response()
+    });
+    answer(gateway, arrival, listed)
 }
 
 /// The id may contain slashes.
@@ -166,6 +213,24 @@ fn view(row: &ListedModel, now: DateTime<Utc>) -> ModelView<'_> {
         custom: row.custom.is_some(),
         r#type: (kind != "chat").then_some(kind),
         subtype,
+    }
+}
+
+fn service_view(
+    spec: &'static ProviderSpec,
+    service: &'static Service,
+    model: &'static str,
+    now: i64,
+) -> ServiceView {
+    let known = service.dimensions.iter().find(|(known, _)| *known == model);
+    ServiceView {
+        id: format!("{}/{model}", spec.id),
+        object: "model",
+        created: now,
+        owned_by: spec.id,
+        r#type: service.kind.name(),
+        dimensions: known.map(|(_, dimensions)| *dimensions),
+        supported_sizes: (service.kind == Kind::Image).then_some(service.sizes),
     }
 }
 

@@ -31,7 +31,7 @@ pub async fn admitted(
     let Some((key, limits)) = plan.key().and_then(|key| Some((key, key.limits.as_ref()?))) else {
         return Ok(());
     };
-    let estimate = Estimate::of(plan, ask, limits);
+    let estimate = Estimate::of(plan, ask, limits, record.started_at_ms());
     let asked = admission(key, limits, table, &estimate, record);
     let counts_tokens = |rate: &Rate| limits.counted(&rate.name) == Some(Counted::Tokens);
     record.reserves(&asked, counts_tokens);

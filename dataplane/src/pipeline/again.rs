@@ -23,7 +23,7 @@ use bytes::Bytes;
 use futures::future::OptionFuture;
 use http::HeaderMap;
 use http::request::Parts;
-use llm::{Ask, Dialect, FinishReason, Framing, Progress, Rendering, formats};
+use llm::{Ask, Dialect, FinishReason, Framing, Kind, Progress, Rendering, formats};
 use proto::v1::StoredAnswer;
 use runtime::client_address::TrustedProxies;
 use state::EntryKey;
@@ -163,8 +163,7 @@ impl Sought {
         Self {
             request: named.and_then(|named| named.key(table, plan, proxies, parts)),
             // an answer is kept as what a model said
-            question: ask
-                .is_chat()
+            question: (ask.kind() == Kind::Chat)
                 .then(|| Question::of(table, parts, plan, ask, record))
                 .flatten(),
         }

@@ -140,6 +140,13 @@ impl Search<'_> {
         if let Some(served) = self.last_resort(record).await? {
             return Ok(served);
         }
+        // an account that rests could say it no better
+        let mute = &self.mute;
+        if self.plan.routes().all(|(position, _)| mute.contains(&position))
+            && let Some(error) = self.findings.take_unsupported()
+        {
+            return Err(error.into());
+        }
         self.findings.ruled_out(self.plan, &self.tried);
         Err(std::mem::take(&mut self.findings).conclude(self.plan))
     }
@@ -177,24 +184,13 @@ impl Search<'_> {
     async fn prepare(&mut self, step: Step, patience: Patience) -> Result<Option<Ready>, GatewayError> {
         let plan = self.plan;
         let (route, connection) = place(plan, step);
-        let gateway = self.exchange.gateway;
         let until = self.exchange.until;
         // two accounts may be two servers, and need not take or answer the same
         let target = target(route, connection);
-        let kind = self.exchange.sent.ask.kind();
-        if kind != Kind::Chat && connection.service_url(kind).is_none() {
-            self.mute.push(step.route);
-            self.findings.cannot_say(route, not_offered(route, kind));
-            return Ok(None);
-        }
-        let call = match self
-            .media
-            .call(gateway, self.exchange.sent.ask, &target, until)
-            .await
-        {
+        let call = match self.written(route, &target).await {
             Ok(call) => call,
             Err(CallError::Decode(error)) => return Err(error.into()),
-            // another model of the combo may speak a dialect that can say it
+            // another model of the combo may be able to say it
             Err(CallError::Encode(error)) => {
                 self.mute.push(step.route);
                 self.findings.cannot_say(route, error);
@@ -242,6 +238,25 @@ impl Search<'_> {
             lease: Lease::new(connection, route, seats, probe, held),
             number: 0,
         }))
+    }
+
+    /// What is to be sent there: in the dialect of the target, or in the words that a service of it is asked for in.
+    async fn written(&mut self, route: &Route, target: &Target) -> Result<Call, CallError> {
+        let Exchange {
+            gateway, sent, until, ..
+        } = self.exchange;
+        let (kind, spec) = (sent.ask.kind(), route.provider.spec);
+        let service = spec.service(kind).filter(|_| !kind.converses());
+        if service.is_none() && !(kind.converses() && spec.converses()) {
+            return Err(not_offered(route, kind).into());
+        }
+        let call = self.media.call(gateway, sent.ask, target, *until).await?;
+        match service {
+            Some(service) => {
+                call.at_service(service, &spec.service_path(service, &route.model), &route.model)
+            }
+            None => Ok(call),
+        }
     }
 
     /// Whether the provider may be asked at all; the one who finds out whether it is back gets a probe.
@@ -464,7 +479,9 @@ pub(super) fn target(route: &Route, connection: &Connection) -> Target {
     Target {
         dialect,
         model: route.model.to_string(),
-        caps: ModelCaps::of(dialect, &route.model).with_think_tags(connection.think_tags(&route.model)),
+        caps: ModelCaps::of(dialect, &route.model)
+            .with_think_tags(connection.think_tags(&route.model))
+            .with_completions(route.provider.spec.serves(Kind::Completion, &route.model)),
     }
 }
 

@@ -9,7 +9,7 @@ use crate::error::GatewayError;
 use crate::routing::{Connection, Outlet, Route};
 use crate::upstream::{self, Outgoing};
 use bytes::Bytes;
-use http::HeaderMap;
+use http::{HeaderMap, Method};
 use llm::head::Head;
 use llm::{DecodeError, Dialect, ModelCaps, Rewrite, Target, estimate, formats};
 use serde_json::Value;
@@ -76,6 +76,7 @@ impl Question {
         dialect_headers.extend(format.request_headers(&client));
         let body = self.body_for(&target).ok()?;
         let outgoing = Outgoing {
+            method: Method::POST,
             url: &url,
             headers: &connection.headers,
             dialect_headers,

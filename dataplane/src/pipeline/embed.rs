@@ -10,7 +10,9 @@ use crate::answers::Vector;
 use crate::routing::{Connection, Outlet, Table};
 use crate::upstream::{self, Outgoing};
 use bytes::Bytes;
+use http::Method;
 use llm::Kind;
+use llm::vendor::Words;
 use moka::sync::Cache;
 use parking_lot::Mutex;
 use runtime::egress::Egress;
@@ -195,6 +197,7 @@ impl Call {
 
     async fn vector(&self, egress: &Egress) -> Result<Vector, String> {
         let outgoing = Outgoing {
+            method: Method::POST,
             url: &self.url,
             headers: &self.connection.headers,
             dialect_headers: vec![
@@ -227,9 +230,12 @@ fn account<'a>(table: &Table, model: &'a str) -> Option<(Arc<Connection>, Url, &
     let provider = table.provider(word).ok().filter(|provider| !provider.blocked)?;
     let mut connections = provider.connections.iter();
     let connection = connections.find(|connection| connection.account.cooling(own_model).is_none())?;
+    // it is asked in OpenAI's words
+    let service = connection.spec.service(Kind::Embedding);
+    service.filter(|service| service.words == Words::OpenAi)?;
     Some((
         connection.clone(),
-        connection.service_url(Kind::Embedding)?,
+        connection.service_url(Kind::Embedding, own_model)?,
         own_model,
     ))
 }

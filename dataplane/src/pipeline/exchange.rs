@@ -9,9 +9,9 @@ use bytes::Bytes;
 use chrono::Utc;
 use http::header::CONTENT_TYPE;
 use http::response;
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, Method};
 use http_body_util::BodyExt;
-use llm::{Ask, Call, ErrorKind, Kind, Progress, Pump, ReplySeed, StreamWire, UpstreamError};
+use llm::{Ask, Call, ErrorKind, Kind, Progress, Pump, ReplySeed, UpstreamError};
 use runtime::egress::Payload;
 use std::borrow::Cow;
 use tokio::time::{Instant, timeout_at};
@@ -101,10 +101,13 @@ impl Exchange<'_> {
         lease: &Lease,
         connection: &Connection,
     ) -> Result<Reply, UpstreamError> {
-        let kind = self.sent.ask.kind();
+        if let Some(turn) = call.first_turn() {
+            return self.ask_vendor(call, turn, lease, connection).await;
+        }
+        let kind = call.kind();
         let url = match kind {
             Kind::Chat => connection.chat_url(&lease.route.model, self.sent.ask.stream()),
-            _ => connection.service_url(kind).map(Cow::Owned),
+            _ => connection.service_url(kind, &lease.route.model).map(Cow::Owned),
         };
         let url = url.ok_or_else(nowhere)?;
         let client = |name: &'static str| self.sent.headers.get(name)?.to_str().ok().map(str::to_owned);
@@ -119,6 +122,7 @@ impl Exchange<'_> {
             headers.extend(upstream::signature(signer, &url, &call.body(), Utc::now()));
         }
         let outgoing = Outgoing {
+            method: Method::POST,
             url: &url,
             headers: &connection.headers,
             dialect_headers: headers,
@@ -133,7 +137,7 @@ impl Exchange<'_> {
         if !head.status.is_success() {
             return Err(refusal(connection, &head, body).await);
         }
-        if kind != Kind::Chat {
+        if !kind.converses() {
             self.read_service_reply(call, lease, &head, body).await
         } else if self.sent.ask.stream() {
             self.open_stream(call, lease, &head, body).await
@@ -150,7 +154,7 @@ impl Exchange<'_> {
         head: &response::Parts,
         mut body: Incoming,
     ) -> Result<Reply, UpstreamError> {
-        if content_is(head, wire(lease).types_of_a_whole_reply()) {
+        if content_is(head, call.wire().types_of_a_whole_reply()) {
             let whole = upstream::read_whole(body, self.gateway.upstream.max_reply_bytes).await?;
             let mut progress = measured(lease);
             let body = call.replay(whole, &self.seed, &mut progress)?;
@@ -224,7 +228,7 @@ impl Exchange<'_> {
         let whole = upstream::read_whole(body, self.gateway.upstream.max_reply_bytes).await?;
         let mut progress = measured(lease);
         // some providers only stream, and not all of those say so
-        let streamed = content_is(head, &["text/event-stream"]) || wire(lease).is_stream(&whole);
+        let streamed = content_is(head, &["text/event-stream"]) || call.wire().is_stream(&whole);
         let body = if streamed {
             call.fold(whole, &self.seed, &mut progress)?
         } else {
@@ -239,7 +243,11 @@ impl Exchange<'_> {
 }
 
 /// What a provider said with an error status, with the time it asks for.
-async fn refusal(connection: &Connection, head: &response::Parts, body: Incoming) -> UpstreamError {
+pub(super) async fn refusal(
+    connection: &Connection,
+    head: &response::Parts,
+    body: Incoming,
+) -> UpstreamError {
     let body = upstream::read_refusal(body).await;
     let header = |name: &'static str| head.headers.get(name)?.to_str().ok().map(str::to_owned);
     let upstream = llm::formats::upstream(connection.dialect);
@@ -248,12 +256,8 @@ async fn refusal(connection: &Connection, head: &response::Parts, body: Incoming
     error
 }
 
-fn wire(lease: &Lease) -> StreamWire {
-    llm::formats::upstream(lease.connection.dialect).streams_as()
-}
-
 /// Nothing seen yet, except how long it took.
-fn measured(lease: &Lease) -> Box<Progress> {
+pub(super) fn measured(lease: &Lease) -> Box<Progress> {
     Box::new(Progress {
         elapsed: Some(lease.started.elapsed()),
         ..Progress::default()
@@ -277,7 +281,7 @@ fn signed_out(reason: NotRenewed) -> UpstreamError {
     UpstreamError::new(ErrorKind::UpstreamAuth, reason.to_string())
 }
 
-fn nowhere() -> UpstreamError {
+pub(super) fn nowhere() -> UpstreamError {
     UpstreamError::new(
         ErrorKind::Unavailable,
         "the provider has no address for this model",

@@ -83,6 +83,10 @@ impl Findings {
         self.unsupported = Some(error);
     }
 
+    pub fn take_unsupported(&mut self) -> Option<EncodeError> {
+        self.unsupported.take()
+    }
+
     /// A provider that asks for patience without saying how long still has its account resting, and the client
     /// may as well come back when that ends.
     pub fn failed(&mut self, route: &Route, mut error: UpstreamError, rest: Option<Cooling>) {

@@ -6,6 +6,7 @@
 //! client that leaves halfway nothing remains.
 
 mod encode;
+mod recording;
 
 use super::arrival::{Arrival, ArrivalError, next};
 use crate::config::EdgeConfig;
@@ -21,13 +22,15 @@ use std::sync::Arc;
 use tokio::fs;
 use tokio::io::AsyncWriteExt;
 
-pub use encode::encode;
+pub use encode::{encode, file};
 
 /// A voice note fits, a lecture does not.
 const IN_MEMORY: usize = 1024 * 1024;
 /// Of one field that is no file.
 const MAX_FIELD: usize = 1024 * 1024;
 const MAX_PARTS: usize = 100;
+/// Of a file, to see what it is.
+const HEAD: usize = 64;
 
 /// What a request is, once it is read.
 #[derive(Debug, Default)]
@@ -42,6 +45,8 @@ pub struct Upload {
     name: String,
     filename: String,
     media_type: Option<String>,
+    /// Its first bytes.
+    head: Bytes,
     content: Content,
 }
 
@@ -85,16 +90,33 @@ impl Form {
             };
             let name = part.name().unwrap_or_default().to_owned();
             match part.file_name().map(str::to_owned) {
-                Some(filename) => files.push(Upload {
-                    name,
-                    filename,
-                    media_type: part.content_type().map(ToString::to_string),
-                    content: store(&mut part, edge.upload_dir.as_deref(), limit).await?,
-                }),
+                Some(filename) => {
+                    let media_type = part.content_type().map(ToString::to_string);
+                    let (head, content) = store(&mut part, edge.upload_dir.as_deref(), limit).await?;
+                    files.push(Upload {
+                        name,
+                        filename,
+                        media_type,
+                        head,
+                        content,
+                    });
+                }
                 None => add(&mut fields, name, text(&mut part, limit).await?),
             }
         }
         Err(ArrivalError::Form(format!("it has more than {MAX_PARTS} parts")))
+    }
+
+    /// How long the recording that a request of this kind is about may be, in milliseconds.
+    pub fn recording_ms(&self, kind: Kind) -> u64 {
+        if !matches!(kind, Kind::Transcription | Kind::Translation) {
+            return 0;
+        }
+        let recording = self
+            .files
+            .iter()
+            .find(|file| kind.file().is_some_and(|name| file.is(name)));
+        recording.map_or(0, |file| recording::guess_ms(&file.head, file.content.len()))
     }
 
     /// Whether what a request of this kind is about is there.
@@ -102,7 +124,7 @@ impl Form {
         let Some(wanted) = kind.file() else {
             return Ok(());
         };
-        let is_it = |file: &Upload| file.name.trim_end_matches("[]") == wanted && file.content.len() > 0;
+        let is_it = |file: &Upload| file.is(wanted) && file.content.len() > 0;
         match self.files.iter().any(is_it) {
             true => Ok(()),
             false => Err(DecodeError::at(
@@ -110,6 +132,19 @@ impl Form {
                 format!("{wanted} is required, as a file"),
             )),
         }
+    }
+}
+
+// === impl Upload ===
+
+impl Upload {
+    pub fn media_type(&self) -> Option<&str> {
+        self.media_type.as_deref()
+    }
+
+    /// What a field is called that may come more than once.
+    pub fn is(&self, name: &str) -> bool {
+        self.name.trim_end_matches("[]") == name
     }
 }
 
@@ -146,15 +181,23 @@ async fn text(part: &mut Field<'_>, limit: usize) -> Result<String, ArrivalError
     String::from_utf8(whole.into()).map_err(|_| ArrivalError::Form("a field of it is no UTF-8".to_owned()))
 }
 
-async fn store(part: &mut Field<'_>, dir: Option<&Path>, limit: usize) -> Result<Content, ArrivalError> {
+/// The first bytes, and all of it.
+async fn store(
+    part: &mut Field<'_>,
+    dir: Option<&Path>,
+    limit: usize,
+) -> Result<(Bytes, Content), ArrivalError> {
+    let first = |whole: &[u8]| Bytes::copy_from_slice(&whole[..whole.len().min(HEAD)]);
     let mut head = BytesMut::new();
     while let Some(piece) = part.chunk().await.map_err(|error| explain(error, limit))? {
         head.extend_from_slice(&piece);
         if head.len() > IN_MEMORY {
-            return spill(part, head, dir.map(Path::to_owned), limit).await;
+            let start = first(&head);
+            let content = spill(part, head, dir.map(Path::to_owned), limit).await?;
+            return Ok((start, content));
         }
     }
-    Ok(Content::Memory(head.freeze()))
+    Ok((first(&head), Content::Memory(head.freeze())))
 }
 
 async fn spill(

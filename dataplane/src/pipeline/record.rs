@@ -13,12 +13,12 @@ use super::{Gateway, plan::Plan};
 use crate::admission::Pass;
 use crate::error::GatewayError;
 use crate::metrics::Inflight;
+use crate::routing::Route;
 use crate::trace::{self, Trace, TraceHeaders};
 use chrono::Utc;
 use http::StatusCode;
-use llm::pricing::Price;
 use llm::usage::TokenClasses;
-use llm::{Ask, ErrorKind, Notes, Progress, ReplySeed, Severity, UpstreamError};
+use llm::{Ask, ErrorKind, Grounds, Notes, Progress, ReplySeed, Severity, Units, UpstreamError, Work};
 use proto::v1::{Attempt, Decision, UsageEvent, usage_event::Evidence, usage_event::Phase};
 use state::{Admission, Rate, Verdict};
 use std::sync::Arc;
@@ -44,8 +44,10 @@ pub struct Record {
     /// The attempt that the reply comes from, or the last one.
     current: usize,
     request_bytes: u64,
-    /// Of the model that answers, if anybody knows it.
-    price: Option<Price>,
+    /// Whose answer it is, or would be: what the model costs there.
+    route: Option<Route>,
+    /// What is asked for, and later what was done, that is not counted in tokens.
+    work: Work,
     /// Settled when the record is dropped.
     pass: Option<Pass>,
     allowance: Option<Allowance>,
@@ -79,7 +81,8 @@ impl Record {
             providers: Vec::new(),
             current: 0,
             request_bytes: 0,
-            price: None,
+            route: None,
+            work: Work::default(),
             pass: None,
             allowance: None,
             _inflight: gateway.metrics.begin(),
@@ -154,6 +157,7 @@ impl Record {
         self.event.model_requested = ask.model().to_owned();
         self.event.stream = ask.stream();
         self.request_bytes = ask.body_len() as u64;
+        self.work = ask.work().clone();
     }
 
     /// An attempt is about to leave. The first one is written down before it does: should this process die, the
@@ -196,7 +200,7 @@ impl Record {
             self.current = number;
             event.upstream_dialect = connection.dialect.name().to_owned();
             name_served(event, number);
-            self.price = route.provider.price_at(&route.model, event.started_at_ms);
+            self.route = Some(route.clone());
         }
         if event.reached_provider {
             return number;
@@ -205,6 +209,7 @@ impl Record {
         // as long as nothing better is known: providers bill what they were sent
         event.evidence = Evidence::Estimated.into();
         event.input_uncached = self.request_bytes / BYTES_PER_TOKEN;
+        note_units(event, &self.work.units);
         if let Some(combo) = plan.resolution.combo() {
             event.combo = combo.name.to_string();
         }
@@ -244,8 +249,7 @@ impl Record {
         "provider".clone_into(&mut self.event.served_from);
         self.event.upstream_dialect = lease.connection.dialect.name().to_owned();
         name_served(&mut self.event, number);
-        let route = &lease.route;
-        self.price = route.provider.price_at(&route.model, self.event.started_at_ms);
+        self.route = Some(lease.route.clone());
         self.event.translation_losses = notes.count(Severity::Loss).try_into().unwrap_or(u32::MAX);
     }
 
@@ -281,6 +285,7 @@ impl Record {
         };
         self.event.evidence = Evidence::None.into();
         self.event.input_uncached = 0;
+        note_units(&mut self.event, &Units::default());
         self.close(outcome, status, kind_name(error.kind()));
     }
 
@@ -308,12 +313,21 @@ impl Record {
         event.input_cache_write_1h = classes.input_cache_write_1h;
         event.output_visible = classes.output_visible;
         event.output_reasoning = classes.output_reasoning;
+        if let Some(work) = &progress.work {
+            self.work.clone_from(work);
+            note_units(event, &work.units);
+        }
         if let Some(finish) = &progress.finish {
             event.finish_reason = finish.reason.name().to_owned();
         }
         let reported = progress.usage.output_total.is_some() && progress.ended;
         if reported {
             event.evidence = Evidence::ProviderReported.into();
+            return;
+        }
+        if !self.work.units.is_none() {
+            // its tokens are not those of the request's text, and nobody told them
+            event.evidence = evidence(self.work.grounds).into();
             return;
         }
         // cut off, or never told: at least what was seen
@@ -328,12 +342,26 @@ impl Record {
 
     /// Of what is known to be used. `None` where nobody knows the price.
     fn cost_nano(&self) -> Option<i64> {
-        let tokens = self.tokens();
-        if !self.event.reached_provider || tokens == TokenClasses::default() {
+        if !self.event.reached_provider {
             return Some(0);
         }
-        self.price
-            .and_then(|price| i64::try_from(price.cost_nano(&tokens)).ok())
+        let tariff = self
+            .route
+            .as_ref()
+            .map(|route| route.tariff_of(&self.work.picture, self.event.started_at_ms));
+        let cost = tariff
+            .unwrap_or_default()
+            .cost_nano(&self.tokens(), &self.units())?;
+        i64::try_from(cost).ok()
+    }
+
+    fn units(&self) -> Units {
+        Units {
+            images: self.event.images,
+            audio_ms: self.event.audio_ms,
+            characters: self.event.characters,
+            searches: self.event.searches,
+        }
     }
 
     fn tokens(&self) -> TokenClasses {
@@ -410,6 +438,21 @@ fn outcome(error: &UpstreamError) -> &'static str {
         | ErrorKind::MalformedUpstream
         | ErrorKind::Unavailable
         | ErrorKind::Internal => "server_error",
+    }
+}
+
+fn note_units(event: &mut UsageEvent, units: &Units) {
+    event.images = units.images;
+    event.audio_ms = units.audio_ms;
+    event.characters = units.characters;
+    event.searches = units.searches;
+}
+
+fn evidence(grounds: Grounds) -> Evidence {
+    match grounds {
+        Grounds::Guessed => Evidence::Estimated,
+        Grounds::Counted => Evidence::Counted,
+        Grounds::Told => Evidence::ProviderReported,
     }
 }
 

@@ -24,7 +24,7 @@ use chrono_tz::Tz;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use llm::ProviderSpec;
 use llm::pricing::dated::{Period, Periods};
-use llm::pricing::{Overrides, PriceOverride};
+use llm::pricing::{Overrides, PriceOverride, UnitPrice};
 use llm::provider::{AuthScheme, AuthType};
 use llm::rewrite::{Rewrite, Thinking};
 use llm::sigv4::Signer;
@@ -481,6 +481,10 @@ fn compile_headers(
         AuthScheme::Header(name) if !oauth || spec.auth_type == AuthType::OAuth => {
             (HeaderName::from_static(name), credential)
         }
+        AuthScheme::Word(word) => (
+            AUTHORIZATION,
+            Zeroizing::new([word.as_bytes(), b" ", credential.as_slice()].concat()),
+        ),
         _ => (
             AUTHORIZATION,
             Zeroizing::new([b"Bearer ", credential.as_slice()].concat()),
@@ -561,6 +565,12 @@ fn price_override(price: &v1::PriceOverride) -> PriceOverride {
         cached: price.cached,
         reasoning: price.reasoning,
         cache_creation: price.cache_creation,
+        units: UnitPrice {
+            image: price.image,
+            audio_minute: price.audio_minute,
+            characters: price.characters,
+            search: price.search,
+        },
     }
 }
 
@@ -573,6 +583,7 @@ fn price_period(period: &v1::PricePeriod) -> Period {
             cached: period.cached,
             reasoning: period.reasoning,
             cache_creation: period.cache_creation,
+            ..PriceOverride::default()
         },
     }
 }

@@ -7,7 +7,8 @@ use super::listing;
 use super::table::{Named, Provider, Table};
 use super::tree::{Resolution, Route};
 use chrono::{DateTime, Utc};
-use llm::pricing::Price;
+use llm::Picture;
+use llm::pricing::Tariff;
 use std::sync::Arc;
 use thiserror::Error;
 
@@ -257,13 +258,18 @@ impl Provider {
     }
 
     /// What a model costs here now, as far as anybody knows.
-    pub fn price(&self, model: &str) -> Option<Price> {
-        self.price_at(model, Utc::now().timestamp_millis())
+    pub fn tariff(&self, model: &str) -> Tariff {
+        self.tariff_at(model, Utc::now().timestamp_millis())
     }
 
     /// What it costs at a moment, in milliseconds since 1970.
-    pub fn price_at(&self, model: &str, at_ms: i64) -> Option<Price> {
+    pub fn tariff_at(&self, model: &str, at_ms: i64) -> Tariff {
         llm::pricing::dated::find_at(&self.prices, &self.periods, &self.id, &self.prefix, model, at_ms)
+    }
+
+    /// What a picture that is like this costs here, in nano-USD.
+    pub fn price_of_picture(&self, model: &str, picture: &Picture) -> Option<u64> {
+        llm::pricing::find_picture(&self.prices, &self.id, &self.prefix, model, picture)
     }
 
     /// Ids of open models have a slash of their own, and one that is known here is taken as it is.

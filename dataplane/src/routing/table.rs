@@ -297,11 +297,13 @@ impl Connection {
     }
 
     /// Where something else than chat is asked for, if this provider offers it.
-    pub fn service_url(&self, kind: Kind) -> Option<Url> {
-        self.url(self.spec.service(kind)?.path)
+    pub fn service_url(&self, kind: Kind, model: &str) -> Option<Url> {
+        let service = self.spec.service(kind)?;
+        self.url(&self.spec.service_path(service, model))
     }
 
-    fn url(&self, path: &str) -> Option<Url> {
+    /// An address of this account's server.
+    pub fn url(&self, path: &str) -> Option<Url> {
         Url::parse(&format!("{}{path}", self.base_url)).ok()
     }
 }

@@ -7,7 +7,8 @@
 use super::outlet::Outlet;
 use super::running::{Gate, Running};
 use super::table::Provider;
-use llm::pricing::Price;
+use llm::Picture;
+use llm::pricing::Tariff;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -27,7 +28,8 @@ pub struct Route {
     pub provider: Arc<Provider>,
     pub model: Arc<str>,
     /// If anybody knows.
-    pub price: Option<Price>,
+    /// Without what makes some of its pictures dearer than others.
+    pub tariff: Tariff,
 }
 
 #[derive(Debug)]
@@ -151,8 +153,17 @@ impl Route {
         Self {
             provider: provider.clone(),
             model: model.into(),
-            price: provider.price(model),
+            tariff: provider.tariff(model),
         }
+    }
+
+    /// What it costs at a moment, in milliseconds since 1970, when such pictures are made.
+    pub fn tariff_of(&self, picture: &Picture, at_ms: i64) -> Tariff {
+        let mut tariff = self.provider.tariff_at(&self.model, at_ms);
+        if *picture != Picture::default() {
+            tariff.units.image = self.provider.price_of_picture(&self.model, picture);
+        }
+        tariff
     }
 
     /// As clients write it.
@@ -203,7 +214,7 @@ impl Node {
 
     /// Nano-USD per million tokens of input of the cheapest route below; of a chain it is the first, because the others only stand in.
     pub fn price(&self, routes: &[Route]) -> Option<u64> {
-        let of = |position: &usize| routes.get(*position)?.price.map(|price| price.input);
+        let of = |position: &usize| routes.get(*position)?.tariff.tokens.map(|price| price.input);
         match self {
             Self::Route(position) => of(position),
             Self::Chain(chain) => chain.first().and_then(of),

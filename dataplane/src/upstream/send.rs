@@ -9,6 +9,7 @@ use url::Url;
 
 /// A request on its way out.
 pub struct Outgoing<'a> {
+    pub method: Method,
     pub url: &'a Url,
     /// Prepared with the configuration: authorization and the provider's fixed headers.
     pub headers: &'a HeaderMap,
@@ -31,7 +32,7 @@ pub async fn send(egress: &Egress, outgoing: Outgoing<'_>) -> Result<Response<In
     };
     let uri = Uri::try_from(outgoing.url.as_str()).map_err(|_| forbidden(&EgressError::Host))?;
     let mut request = Request::new(outgoing.body);
-    *request.method_mut() = Method::POST;
+    *request.method_mut() = outgoing.method;
     *request.uri_mut() = uri;
     let mut headers = outgoing.headers.clone();
     for (name, value) in outgoing.dialect_headers {

@@ -1,7 +1,10 @@
 //! Whose API is spoken, and what a vendor has to say for itself.
 
 use crate::wire::{Framing, Reply};
-use crate::{anthropic, bedrock, gemini, ollama, openai, responses};
+use crate::{
+    anthropic, assemblyai, bedrock, deepgram, gemini, hyperbolic, nanobanana, nvidia, ollama, openai,
+    responses,
+};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, Method, header};
 use axum::response::Response;
@@ -18,6 +21,11 @@ pub enum Dialect {
     Gemini,
     Ollama,
     Bedrock,
+    AssemblyAi,
+    Deepgram,
+    Hyperbolic,
+    NanoBanana,
+    Nvidia,
 }
 
 /// What a path stands for.
@@ -101,6 +109,11 @@ impl Dialect {
             Self::Gemini => &gemini::Gemini,
             Self::Ollama => &ollama::Ollama,
             Self::Bedrock => &bedrock::Bedrock,
+            Self::AssemblyAi => &assemblyai::AssemblyAi,
+            Self::Deepgram => &deepgram::Deepgram,
+            Self::Hyperbolic => &hyperbolic::Hyperbolic,
+            Self::NanoBanana => &nanobanana::NanoBanana,
+            Self::Nvidia => &nvidia::Nvidia,
         }
     }
 

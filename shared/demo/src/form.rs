@@ -14,6 +14,14 @@ pub fn boundary(parts: &Parts) -> Option<String> {
     multer::parse_boundary(media_type).ok()
 }
 
+/// Of a request that is a file and nothing else.
+pub fn file(parts: &Parts, raw: &Bytes) -> Option<Value> {
+    let media_type = parts.headers.get(CONTENT_TYPE)?.to_str().ok()?;
+    let is_file = ["audio/", "video/", "application/octet-stream"];
+    let is_file = is_file.iter().any(|start| media_type.starts_with(start));
+    is_file.then(|| json!({ "file": { "type": media_type, "bytes": raw.len() } }))
+}
+
 /// None for what is no form.
 pub async fn read(boundary: String, raw: Bytes) -> Option<Value> {
     let whole = stream::iter([Ok::<_, Infallible>(raw)]);

@@ -6,11 +6,13 @@
 
 mod check;
 mod contents;
+mod media;
 mod proto;
 mod reply;
 mod schema;
 
 use crate::dialect::{Address, Ask, Key, Operation, Vendor};
+use crate::media::told;
 use crate::wire::{Frame, Framing, Reply};
 use axum::http::request::Parts;
 use axum::http::{Method, StatusCode};
@@ -53,6 +55,7 @@ impl Vendor for Gemini {
         match method {
             "generateContent" => Some(Operation::Answer(address(None))),
             "streamGenerateContent" => Some(Operation::Answer(address(Some(framing)))),
+            "batchEmbedContents" => Some(Operation::Answer(address(None))),
             "countTokens" => Some(Operation::CountTokens(address(None))),
             _ => None,
         }
@@ -71,6 +74,10 @@ impl Vendor for Gemini {
 
     fn answer(&self, ask: Ask<'_>, mut reply: Reply) -> Response {
         let model = ask.address.model.as_deref().unwrap_or_default();
+        if ask.path.ends_with(":batchEmbedContents") {
+            let embedded = media::embeddings(ask.body, model).map(|told| axum::Json(told).into_response());
+            return told(reply, embedded.map_err(|message| invalid(&message)));
+        }
         let (question, shown) = match check::read(ask.body, model, reply.behaviour.cached) {
             Ok(read) => read,
             Err(message) => {
@@ -78,6 +85,10 @@ impl Vendor for Gemini {
                 return invalid(&message);
             }
         };
+        if media::draws(ask.body) {
+            let drawn = media::picture(question.input());
+            return told(reply, Ok(axum::Json(drawn).into_response()));
+        }
         let answer = question.answer();
         let wanted = reply::Wanted {
             id: reply.id.clone(),

@@ -11,12 +11,18 @@
 
 mod answer;
 mod anthropic;
+mod assemblyai;
 mod bedrock;
 mod behaviour;
+mod deepgram;
 mod dialect;
 mod form;
 mod gemini;
+mod hyperbolic;
 mod listen;
+mod media;
+mod nanobanana;
+mod nvidia;
 mod ollama;
 mod openai;
 mod received;

@@ -27,6 +27,11 @@ enum Spoken {
     Gemini,
     Ollama,
     Bedrock,
+    Assemblyai,
+    Deepgram,
+    Hyperbolic,
+    Nanobanana,
+    Nvidia,
 }
 
 #[tokio::main]
@@ -39,6 +44,11 @@ async fn main() -> anyhow::Result<()> {
         Spoken::Gemini => demo::Dialect::Gemini,
         Spoken::Ollama => demo::Dialect::Ollama,
         Spoken::Bedrock => demo::Dialect::Bedrock,
+        Spoken::Assemblyai => demo::Dialect::AssemblyAi,
+        Spoken::Deepgram => demo::Dialect::Deepgram,
+        Spoken::Hyperbolic => demo::Dialect::Hyperbolic,
+        Spoken::Nanobanana => demo::Dialect::NanoBanana,
+        Spoken::Nvidia => demo::Dialect::Nvidia,
     };
     let listener = TcpListener::bind(options.listen)
         .await

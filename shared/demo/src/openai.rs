@@ -4,6 +4,7 @@
 //! API's: status, type, code and param are what to rely on, not the words.
 
 pub mod check;
+mod completions;
 mod content;
 pub mod reply;
 mod services;

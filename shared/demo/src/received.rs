@@ -13,6 +13,8 @@ pub struct Received {
     pub at: SystemTime,
     pub method: String,
     pub path: String,
+    /// As it was written, without the question mark.
+    pub query: String,
     /// Lower-case names; of repeated headers the last.
     pub headers: BTreeMap<String, String>,
     /// `null` for a body that is not JSON.

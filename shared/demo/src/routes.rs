@@ -69,7 +69,7 @@ impl Provider {
     async fn respond(&self, parts: Parts, raw: Bytes) -> Response {
         let body = match form::boundary(&parts) {
             Some(boundary) => form::read(boundary, raw.clone()).await,
-            None => serde_json::from_slice::<Value>(&raw).ok(),
+            None => form::file(&parts, &raw).or_else(|| serde_json::from_slice::<Value>(&raw).ok()),
         };
         let well_formed = body.is_some();
         let body = body.unwrap_or_default();
@@ -214,6 +214,7 @@ fn received(parts: &Parts, body: &Value, raw: Bytes) -> Received {
         at: SystemTime::now(),
         method: parts.method.to_string(),
         path: parts.uri.path().to_owned(),
+        query: parts.uri.query().unwrap_or_default().to_owned(),
         headers: headers.collect(),
         body: body.clone(),
         raw,

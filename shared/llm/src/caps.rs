@@ -54,6 +54,9 @@ pub struct ModelCaps {
     /// Whether a reasoning effort and function tools may be combined.
     pub effort_with_tools: bool,
     pub model_fields: ModelFields,
+    /// Whether the model goes on with a text where it is served, beside or instead of conversing. A property of the
+    /// provider, so no name tells it.
+    pub completions: bool,
     /// Whether thinking comes inside the text. A property of how a model is served, so no name tells it.
     pub think_tags: ThinkTags,
 }
@@ -158,6 +161,11 @@ impl ModelCaps {
         Self { think_tags, ..self }
     }
 
+    /// The same where texts can be gone on with.
+    pub fn with_completions(self, completions: bool) -> Self {
+        Self { completions, ..self }
+    }
+
     const OPENAI_CHAT: Self = Self {
         max_output: None,
         max_tokens_key: MaxTokensKey::MaxTokens,
@@ -188,6 +196,7 @@ impl ModelCaps {
         cache_marks: CacheMarks::None,
         effort_with_tools: true,
         model_fields: ModelFields::None,
+        completions: false,
         think_tags: ThinkTags::Off,
     };
 
@@ -272,6 +281,7 @@ impl ModelCaps {
         cache_marks: CacheMarks::CacheControl,
         effort_with_tools: true,
         model_fields: ModelFields::None,
+        completions: false,
         think_tags: ThinkTags::Off,
     };
 }

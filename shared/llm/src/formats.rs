@@ -5,6 +5,7 @@ pub mod bedrock_converse;
 pub mod gemini;
 pub mod ollama_chat;
 pub mod openai_chat;
+pub mod openai_completions;
 pub mod openai_responses;
 
 use crate::dialect::Dialect;

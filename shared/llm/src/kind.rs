@@ -14,6 +14,8 @@ use serde_json::value::RawValue;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
     Chat,
+    /// A text that is gone on with: asked of a model that converses, it is a conversation of one message.
+    Completion,
     Embedding,
     Image,
     /// A form that brings pictures; its answer is as that of [`Kind::Image`].
@@ -59,6 +61,7 @@ impl Kind {
     pub fn name(self) -> &'static str {
         match self {
             Self::Chat => "chat",
+            Self::Completion => "completion",
             Self::Embedding => "embedding",
             Self::Image | Self::ImageEdit => "image",
             Self::Moderation => "moderation",
@@ -72,6 +75,7 @@ impl Kind {
     pub fn plural(self) -> &'static str {
         match self {
             Self::Chat => "chat",
+            Self::Completion => "completions",
             Self::Embedding => "embeddings",
             Self::Image => "images",
             Self::ImageEdit => "edits of images",
@@ -81,6 +85,11 @@ impl Kind {
             Self::Transcription => "transcriptions",
             Self::Translation => "translations of recordings",
         }
+    }
+
+    /// A model says something, token by token.
+    pub fn converses(self) -> bool {
+        matches!(self, Self::Chat | Self::Completion)
     }
 
     /// The file that a request is about, by the name of its field; none where requests are JSON.
@@ -105,7 +114,7 @@ impl Kind {
             false => Ok(()),
         };
         match self {
-            Self::Chat | Self::Transcription | Self::Translation => Ok(()),
+            Self::Chat | Self::Completion | Self::Transcription | Self::Translation => Ok(()),
             Self::Embedding => required("input", "Missing input"),
             Self::Image | Self::ImageEdit => {
                 required("prompt", "Invalid prompt: expected a non-empty string")
@@ -130,6 +139,19 @@ impl Kind {
             // vectors and scores are no tokens
             output_total: counted.output_tokens.or(Some(0)),
             ..Usage::default()
+        }
+    }
+
+    /// The answer with what answers of this kind have beside what they are about, where a vendor has nothing of the kind.
+    pub(crate) fn dated(self, reply: Bytes, created: u64, id: &str) -> Bytes {
+        let member = match self {
+            Self::Image | Self::ImageEdit => ("created", created.to_string()),
+            Self::Rerank => ("id", format!("\"{id}\"")),
+            _ => return reply,
+        };
+        match Head::read(&reply) {
+            Ok(head) if head.get(member.0).is_none() => head.with(&[(member.0, &member.1)]),
+            _ => reply,
         }
     }
 

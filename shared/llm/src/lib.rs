@@ -48,6 +48,8 @@ pub mod think_tags;
 pub mod tick;
 pub mod translate;
 pub mod usage;
+pub mod vendor;
+pub mod work;
 
 pub use caps::ModelCaps;
 pub use dialect::Dialect;
@@ -63,3 +65,4 @@ pub use request::Request;
 pub use rewrite::Rewrite;
 pub use translate::{Address, Ask, Call, Chance, LastQuestion, Progress, Pump, Rendering, Target};
 pub use usage::Usage;
+pub use work::{Grounds, Picture, Units, Work};

@@ -1,17 +1,28 @@
 //! What models cost: the built-in price list, as data, and what an operator says instead.
 //!
 //! The numbers are defaults that nobody verified against the vendors' lists. Amounts are whole nano-USD per million
-//! tokens, so that sums are exact.
+//! tokens, or per picture, minute of a recording, million characters and search, so that sums are exact.
+//!
+//! Pictures may cost by what they are like. Such a price is that of a name with the quality, the size or both behind the
+//! model: `dall-e-3#1792x1024`, `dall-e-3#hd`, `dall-e-3#hd#1792x1024`.
 
 pub mod dated;
 #[cfg(test)]
 mod invoices;
+mod price;
+mod tariff;
+mod unit;
 
-use crate::usage::TokenClasses;
+pub use price::Price;
+pub use tariff::{PriceOverride, Tariff};
+pub use unit::UnitPrice;
+
+use crate::work::Picture;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-/// One line per model, in USD per million tokens; the first line names the columns.
+/// One line per model, in USD; the first line names the columns. Those of tokens are all there or all empty, and what
+/// comes after the last one that is there is left out.
 const LIST: &str = include_str!("pricing.tsv");
 
 const NANO_DIGITS: usize = 9;
@@ -19,114 +30,49 @@ const NANO: u64 = 1_000_000_000;
 const MILLION: u128 = 1_000_000;
 
 /// By provider, then by model.
-static PRICES: LazyLock<HashMap<&str, HashMap<&str, Price>>> = LazyLock::new(|| {
-    let mut prices: HashMap<&str, HashMap<&str, Price>> = HashMap::new();
-    for ((provider, model), price) in LIST.lines().skip(1).filter_map(row) {
-        prices.entry(provider).or_default().insert(model, price);
+static PRICES: LazyLock<HashMap<&str, HashMap<&str, Tariff>>> = LazyLock::new(|| {
+    let mut prices: HashMap<&str, HashMap<&str, Tariff>> = HashMap::new();
+    for ((provider, model), tariff) in LIST.lines().skip(1).filter_map(row) {
+        prices.entry(provider).or_default().insert(model, tariff);
     }
     prices
 });
 
-/// Nano-USD per million tokens of each kind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Price {
-    pub input: u64,
-    pub output: u64,
-    pub cached: u64,
-    pub reasoning: u64,
-    pub cache_creation: u64,
-}
-
-/// What an operator says about a price, in nano-USD per million tokens: a field that is set wins over the list.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct PriceOverride {
-    pub input: Option<u64>,
-    pub output: Option<u64>,
-    pub cached: Option<u64>,
-    pub reasoning: Option<u64>,
-    pub cache_creation: Option<u64>,
-}
-
 /// The overrides of one provider, by model.
 pub type Overrides = HashMap<String, PriceOverride>;
 
-// === impl Price ===
-
-impl Price {
-    /// What tokens cost, in nano-USD, rounded to the nearest.
-    pub fn cost_nano(&self, tokens: &TokenClasses) -> u64 {
-        let classes = [
-            (tokens.input_uncached, self.input),
-            (tokens.input_cache_read, self.cached),
-            (
-                tokens
-                    .input_cache_write
-                    .saturating_sub(tokens.input_cache_write_1h),
-                self.cache_creation,
-            ),
-            (tokens.input_cache_write_1h, self.cache_creation_1h()),
-            (tokens.output_visible, self.output),
-            (tokens.output_reasoning, self.reasoning),
-        ];
-        let millionths: u128 = classes
-            .iter()
-            .map(|(tokens, price)| u128::from(*tokens) * u128::from(*price))
-            .sum();
-        u64::try_from((millionths + MILLION / 2) / MILLION).unwrap_or(u64::MAX)
-    }
-
-    /// Of tokens that the provider's cache keeps for an hour: twice those that are not written there, as Anthropic
-    /// charges, and never less than those kept for a shorter time.
-    /// <https://docs.claude.com/en/docs/build-with-claude/prompt-caching#pricing>
-    pub fn cache_creation_1h(&self) -> u64 {
-        self.cache_creation.max(self.input.saturating_mul(2))
-    }
-
-    /// The most that so many tokens can cost, whatever class they turn out to be of.
-    pub fn most_nano(&self, input: u64, output: u64) -> u64 {
-        let input = u128::from(input) * u128::from(self.input.max(self.cached).max(self.cache_creation));
-        let output = u128::from(output) * u128::from(self.output.max(self.reasoning));
-        u64::try_from((input + output).div_ceil(MILLION)).unwrap_or(u64::MAX)
-    }
-}
-
-// === impl PriceOverride ===
-
-impl PriceOverride {
-    /// The price that comes out over what the list says; `None` while nobody says what input and output cost. Other
-    /// rates that nobody gave are those of the tokens they are a kind of.
-    pub fn over(&self, listed: Option<&Price>) -> Option<Price> {
-        let input = self.input.or(listed.map(|price| price.input))?;
-        let output = self.output.or(listed.map(|price| price.output))?;
-        let rate = |own: Option<u64>, listed: Option<u64>, kind: u64| own.or(listed).unwrap_or(kind);
-        Some(Price {
-            input,
-            output,
-            cached: rate(self.cached, listed.map(|price| price.cached), input),
-            reasoning: rate(self.reasoning, listed.map(|price| price.reasoning), output),
-            cache_creation: rate(
-                self.cache_creation,
-                listed.map(|price| price.cache_creation),
-                input,
-            ),
-        })
-    }
-}
-
 /// Every line of the built-in list: provider, model, price.
-pub fn list() -> impl Iterator<Item = (&'static str, &'static str, &'static Price)> {
+pub fn list() -> impl Iterator<Item = (&'static str, &'static str, &'static Tariff)> {
     PRICES
         .iter()
-        .flat_map(|(provider, models)| models.iter().map(|(model, price)| (*provider, *model, price)))
+        .flat_map(|(provider, models)| models.iter().map(|(model, tariff)| (*provider, *model, tariff)))
 }
 
 /// As [`find`], under what an operator says about models of this provider.
-pub fn find_under(overrides: &Overrides, id: &str, alias: &str, model: &str) -> Option<Price> {
+pub fn find_under(overrides: &Overrides, id: &str, alias: &str, model: &str) -> Tariff {
     let listed = find(id, alias, model);
-    match overrides.get(model).or_else(|| overrides.get(short(model))) {
+    match own(overrides, model) {
         Some(own) => own.over(listed),
-        None => listed.copied(),
+        None => listed.copied().unwrap_or_default(),
     }
+}
+
+/// What such a picture costs, in nano-USD: by its quality and size, by either, or as any other of the model. Whatever an
+/// operator says comes before the list.
+pub fn find_picture(
+    overrides: &Overrides,
+    id: &str,
+    alias: &str,
+    model: &str,
+    picture: &Picture,
+) -> Option<u64> {
+    let names = picture.names(model);
+    let said = names.iter().find_map(|name| own(overrides, name)?.units.image);
+    said.or_else(|| names.iter().find_map(|name| find(id, alias, name)?.units.image))
+}
+
+fn own<'a>(overrides: &'a Overrides, model: &str) -> Option<&'a PriceOverride> {
+    overrides.get(model).or_else(|| overrides.get(short(model)))
 }
 
 /// An amount as people read it: with so many digits after the point, and more where these would be zero.
@@ -141,7 +87,7 @@ pub fn usd(nano: u64, digits: usize) -> String {
 
 /// The price of a model at a provider. Looked for under the provider's id, its alias, and its id without the ending of
 /// a regional twin; under the model's id, and what comes after its last slash.
-pub fn find(id: &str, alias: &str, model: &str) -> Option<&'static Price> {
+pub fn find(id: &str, alias: &str, model: &str) -> Option<&'static Tariff> {
     let providers = [id, alias, id.trim_end_matches("-cn")];
     let at = |model: &str| {
         providers
@@ -155,18 +101,35 @@ fn short(model: &str) -> &str {
     model.rsplit('/').next().unwrap_or(model)
 }
 
-fn row(line: &'static str) -> Option<((&'static str, &'static str), Price)> {
+fn row(line: &'static str) -> Option<((&'static str, &'static str), Tariff)> {
     let mut columns = line.split('\t');
     let key = (columns.next()?, columns.next()?);
-    let mut next = || columns.next().and_then(nano);
-    let price = Price {
-        input: next()?,
-        output: next()?,
-        cached: next()?,
-        reasoning: next()?,
-        cache_creation: next()?,
+    let amounts = columns.map(|text| (!text.is_empty()).then(|| nano(text)));
+    // what is written has to be an amount
+    let amounts: Vec<Option<u64>> = amounts
+        .map(|read| read.map_or(Some(None), |nano| nano.map(Some)))
+        .collect::<Option<_>>()?;
+    let at = |column: usize| amounts.get(column).copied().flatten();
+    let tokens = || {
+        Some(Price {
+            input: at(0)?,
+            output: at(1)?,
+            cached: at(2)?,
+            reasoning: at(3)?,
+            cache_creation: at(4)?,
+        })
     };
-    Some((key, price))
+    let tariff = Tariff {
+        tokens: tokens(),
+        units: UnitPrice {
+            image: at(5),
+            audio_minute: at(6),
+            characters: at(7),
+            search: at(8),
+        },
+    };
+    let is_whole = tariff.tokens.is_some() || (0..5).all(|column| at(column).is_none());
+    (is_whole && !tariff.is_unknown()).then_some((key, tariff))
 }
 
 /// An amount in USD, exactly.
@@ -189,7 +152,7 @@ mod tests {
         let read: usize = PRICES.values().map(HashMap::len).sum();
         assert_eq!(read, LIST.lines().count() - 1);
         assert!(read > 100, "{read}");
-        let columns = "provider\tmodel\tinput\toutput\tcached\treasoning\tcache_creation";
+        let columns = "provider\tmodel\tinput\toutput\tcached\treasoning\tcache_creation\timage\taudio_minute\tcharacters\tsearch";
         assert_eq!(LIST.lines().next(), Some(columns));
         let sorted = LIST.lines().skip(1).is_sorted();
         assert!(sorted, "a list in order is easy to compare");
@@ -213,42 +176,6 @@ mod tests {
     }
 
     #[test]
-    fn what_an_operator_says_wins_field_by_field() {
-        let listed = Price {
-            input: 10,
-            output: 20,
-            cached: 1,
-            reasoning: 25,
-            cache_creation: 12,
-        };
-        let says = PriceOverride {
-            input: Some(7),
-            cached: Some(0),
-            ..PriceOverride::default()
-        };
-        let over = Price {
-            input: 7,
-            cached: 0,
-            ..listed
-        };
-        assert_eq!(says.over(Some(&listed)), Some(over));
-        assert_eq!(says.over(None), None, "nobody says what output costs");
-        let both = PriceOverride {
-            output: Some(9),
-            cached: None,
-            ..says
-        };
-        let alone = Price {
-            input: 7,
-            output: 9,
-            cached: 7,
-            reasoning: 9,
-            cache_creation: 7,
-        };
-        assert_eq!(both.over(None), Some(alone));
-    }
-
-    #[test]
     fn an_override_is_found_by_the_name_of_the_model_and_by_the_end_of_it() {
         let own = PriceOverride {
             input: Some(1),
@@ -256,54 +183,17 @@ mod tests {
             ..PriceOverride::default()
         };
         let overrides = Overrides::from([("gpt-4o".to_owned(), own), ("mine".to_owned(), own)]);
-        let input = |model| find_under(&overrides, "openai", "openai", model).map(|price| price.input);
+        let input = |model| {
+            let tariff = find_under(&overrides, "openai", "openai", model);
+            tariff.tokens.map(|price| price.input)
+        };
         assert_eq!(input("gpt-4o"), Some(1));
         assert_eq!(input("somebody/mine"), Some(1));
         assert_eq!(input("unheard-of"), None);
-        let listed = find("openai", "openai", "gpt-4o-mini").map(|price| price.input);
+        let listed = find("openai", "openai", "gpt-4o-mini").and_then(|tariff| tariff.tokens);
+        let listed = listed.map(|price| price.input);
         assert_eq!(input("gpt-4o-mini"), listed);
         assert!(listed.is_some());
-    }
-
-    #[test]
-    fn every_class_of_tokens_has_its_price_and_the_sum_is_rounded_once() {
-        let price = Price {
-            input: 3_000_000_000,
-            output: 15_000_000_000,
-            cached: 300_000_000,
-            reasoning: 22_500_000_000,
-            cache_creation: 3_750_000_000,
-        };
-        let tokens = TokenClasses {
-            input_uncached: 1000,
-            input_cache_read: 100,
-            input_cache_write: 10,
-            output_visible: 20,
-            output_reasoning: 4,
-            ..TokenClasses::default()
-        };
-        assert_eq!(
-            price.cost_nano(&tokens),
-            3_000_000 + 30_000 + 37_500 + 300_000 + 90_000
-        );
-        let cheap = |input| Price { input, ..price };
-        let one = TokenClasses {
-            input_uncached: 1,
-            ..TokenClasses::default()
-        };
-        let rounded = [(499_999, 0), (500_000, 1), (1_499_999, 1)];
-        for (input, nano) in rounded {
-            assert_eq!(cheap(input).cost_nano(&one), nano);
-        }
-        assert!(price.most_nano(1110, 24) >= price.cost_nano(&tokens));
-        assert_eq!(
-            Price {
-                input: u64::MAX,
-                ..price
-            }
-            .most_nano(u64::MAX, 0),
-            u64::MAX
-        );
     }
 
     #[test]
@@ -324,7 +214,7 @@ mod tests {
 
     #[test]
     fn a_price_is_found_by_what_the_provider_and_the_model_are_also_called() {
-        let input = |id, alias, model| find(id, alias, model).map(|price| price.input);
+        let input = |id, alias, model| Some(find(id, alias, model)?.tokens?.input);
         let table = [
             (("openai", "openai", "gpt-4o"), Some(2_500_000_000)),
             (("node-1", "openai", "gpt-4o"), Some(2_500_000_000)),
@@ -343,5 +233,50 @@ mod tests {
             assert_eq!(input(id, alias, model), expected, "{id} {model}");
         }
         assert!(input("minimax-cn", "minimax-cn", "MiniMax-M2.1").is_some());
+    }
+
+    #[test]
+    fn a_picture_costs_what_its_kind_costs_and_an_operators_word_comes_first() {
+        let picture = |quality: &str, size: &str| {
+            let part = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+            Picture {
+                quality: part(quality),
+                size: part(size),
+            }
+        };
+        let nobody = Overrides::new();
+        let cost = |overrides: &Overrides, picture| {
+            find_picture(overrides, "openai", "openai", "dall-e-3", &picture).map(|nano| nano / 1_000_000)
+        };
+        for (quality, size, cents) in [
+            ("", "", 40),
+            ("standard", "1024x1024", 40),
+            ("", "1792x1024", 80),
+            ("hd", "1024x1024", 80),
+            ("hd", "1024x1792", 120),
+        ] {
+            assert_eq!(
+                cost(&nobody, picture(quality, size)),
+                Some(cents),
+                "{quality} {size}"
+            );
+        }
+        let says = |image: u64| PriceOverride {
+            units: UnitPrice {
+                image: Some(image * 1_000_000),
+                ..UnitPrice::default()
+            },
+            ..PriceOverride::default()
+        };
+        let own = Overrides::from([
+            ("dall-e-3".to_owned(), says(7)),
+            ("dall-e-3#hd".to_owned(), says(9)),
+        ]);
+        assert_eq!(cost(&own, picture("standard", "1792x1024")), Some(7));
+        assert_eq!(cost(&own, picture("hd", "1792x1024")), Some(9));
+        assert_eq!(
+            find_picture(&own, "openai", "openai", "unheard-of", &picture("", "")),
+            None
+        );
     }
 }

@@ -4,6 +4,7 @@ use crate::dialect::Dialect;
 use crate::formats::bedrock_converse;
 use crate::kind::Kind;
 use crate::think_tags::ThinkTags;
+use crate::vendor::Words;
 
 /// Where a path has the model, and what of its id stays there as it is: ids have slashes.
 const PLACES: [(&str, &[u8]); 2] = [("{model}", b"/:@"), ("{modelId}", b"")];
@@ -18,8 +19,8 @@ pub struct ProviderSpec {
     pub dialect: Dialect,
     /// Without a trailing slash; empty for a template, whose address the user gives.
     pub base_url: &'static str,
-    /// Appended to the base URL. `{model}` stands for the provider's model id, for dialects that carry it in the
-    /// path instead of the body, and `{modelId}` for one that is a single segment of the path, whatever is in it.
+    /// Appended to the base URL; empty where nobody converses. `{model}` stands for the provider's model id, for
+    /// dialects that carry it in the path instead of the body, and `{modelId}` for one that is a single segment of the path, whatever is in it.
     pub chat_path: &'static str,
     /// The same for a stream, where the dialect has another address for it; else empty.
     pub stream_path: &'static str,
@@ -48,6 +49,8 @@ pub enum AuthScheme {
     Bearer,
     /// The raw key in this header.
     Header(&'static str),
+    /// `Authorization` with this word before the key.
+    Word(&'static str),
     /// AWS Signature Version 4 for this service, over every request as it goes out, where the credential is an access
     /// key ([`crate::sigv4::Credentials`]); any other is a bearer.
     Aws { service: &'static str },
@@ -60,7 +63,7 @@ pub enum AuthType {
     OAuth,
 }
 
-/// Something else than chat, where it is offered in OpenAI's words; rerank in Cohere's.
+/// Something else than chat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Service {
     pub kind: Kind,
@@ -68,6 +71,12 @@ pub struct Service {
     pub path: &'static str,
     /// Those that are known by name; any other may be asked for, too.
     pub models: &'static [&'static str],
+    /// Whose words it is asked for in.
+    pub words: Words,
+    /// How many numbers the vectors of a model have.
+    pub dimensions: &'static [(&'static str, u32)],
+    /// Of pictures, as far as they are known; none of them is insisted on.
+    pub sizes: &'static [&'static str],
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -168,6 +177,12 @@ impl ProviderSpec {
         self.services.iter().find(|service| service.kind == kind)
     }
 
+    /// Whether it offers this model a service that not all of its models have.
+    pub fn serves(&self, kind: Kind, model: &str) -> bool {
+        let service = self.service(kind);
+        service.is_some_and(|service| service.models.is_empty() || service.models.contains(&model))
+    }
+
     /// Whether a model is one of its own, of whatever kind.
     pub fn knows(&self, model: &str) -> bool {
         self.models.iter().any(|known| known.id == model)
@@ -175,6 +190,16 @@ impl ProviderSpec {
                 .services
                 .iter()
                 .any(|service| service.models.contains(&model))
+    }
+
+    /// The path of a service, for this model id.
+    pub fn service_path(&self, service: &Service, model: &str) -> String {
+        fill(service.path, model)
+    }
+
+    /// Whether its models converse.
+    pub fn converses(&self) -> bool {
+        !self.chat_path.is_empty()
     }
 
     /// The path of one request, for this model id.
@@ -204,6 +229,20 @@ impl ProviderSpec {
             false => self.chat_path,
         }
     }
+}
+
+// === impl Service ===
+
+impl Service {
+    /// One in OpenAI's words, or Cohere's for rerank. Files under `providers/` fill in the rest.
+    pub(crate) const OPENAI: Self = Self {
+        kind: Kind::Chat,
+        path: "",
+        models: &[],
+        words: Words::OpenAi,
+        dimensions: &[],
+        sizes: &[],
+    };
 }
 
 // === impl ModelSpec ===

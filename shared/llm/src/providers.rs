@@ -3,11 +3,13 @@
 //! Every lookup by name goes through here; nothing else in the project compares provider ids.
 
 mod anthropic;
+mod assemblyai;
 mod bedrock;
 mod cerebras;
 mod claude;
 mod cohere;
 mod compatible;
+mod deepgram;
 mod deepseek;
 mod fireworks;
 mod gemini;
@@ -20,6 +22,7 @@ mod kimi_coding;
 mod minimax;
 mod minimax_cn;
 mod mistral;
+mod nanobanana;
 mod nebius;
 mod nvidia;
 mod openai;
@@ -58,6 +61,9 @@ pub static ALL: &[&ProviderSpec] = &[
     &siliconflow::SILICONFLOW,
     &together::TOGETHER,
     &xai::XAI,
+    &assemblyai::ASSEMBLYAI,
+    &deepgram::DEEPGRAM,
+    &nanobanana::NANOBANANA,
     &claude::CLAUDE,
     &github::GITHUB,
     &kimi_coding::KIMI_CODING,
@@ -104,7 +110,14 @@ mod tests {
                 "{}",
                 spec.id
             );
-            assert!(spec.chat_path.starts_with('/'), "{}", spec.id);
+            assert!(
+                spec.chat_path.is_empty() || spec.chat_path.starts_with('/'),
+                "{}",
+                spec.id
+            );
+            assert!(spec.converses() || !spec.services.is_empty(), "{}", spec.id);
+            let paths = spec.services.iter().map(|service| service.path);
+            assert!(paths.into_iter().all(|path| path.starts_with('/')), "{}", spec.id);
             assert!(!spec.name.is_empty(), "{}", spec.id);
         }
     }

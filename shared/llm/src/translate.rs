@@ -20,6 +20,7 @@ use crate::event::{Event, EventKind};
 use crate::finish::Finish;
 use crate::format::{Format, Framing};
 use crate::formats;
+use crate::formats::openai_completions::Legacy;
 use crate::guard::{Personal, ReplyMode};
 use crate::head::Head;
 use crate::kind::Kind;
@@ -29,6 +30,7 @@ use crate::request::Request;
 use crate::rewrite::{Rewrite, cap};
 use crate::think_tags::ThinkTags;
 use crate::usage::Usage;
+use crate::work::{Units, Work};
 use bytes::Bytes;
 use memchr::memmem;
 use serde::Deserialize;
@@ -74,6 +76,10 @@ pub struct Ask {
     mask: Option<ReplyMode>,
     /// What earlier answers held that the client did not bring back.
     known: Option<Known>,
+    /// What it asks for that is not counted in tokens.
+    work: Work,
+    /// As the client wrote it, where that was no conversation.
+    legacy: Option<Legacy>,
     /// Read in full only for an upstream of another dialect, and then once for all attempts.
     request: OnceLock<Result<Arc<Request>, DecodeError>>,
 }
@@ -112,6 +118,8 @@ pub struct Progress {
     /// The first semantic event arrived: from here on no other upstream may be tried.
     pub started: bool,
     pub usage: Usage,
+    /// What was used that is not counted in tokens, of what is no chat.
+    pub work: Option<Work>,
     pub finish: Option<Finish>,
     /// The upstream said it failed, or ended before its terminal event.
     pub error: Option<UpstreamError>,
@@ -148,6 +156,17 @@ impl Ask {
 
     /// Reads a request for something else than chat: the model, and whether it has what it needs.
     pub fn read_as(kind: Kind, body: Bytes) -> Result<Self, DecodeError> {
+        if kind == Kind::Completion {
+            let (conversation, legacy) = Legacy::read(&body)?;
+            let ask = Self::read(Dialect::OpenAiChat, conversation)?;
+            return Ok(Self {
+                kind,
+                legacy: Some(legacy),
+                // an answer is kept as the conversation's
+                chance: Chance::default(),
+                ..ask
+            });
+        }
         let head = Head::read(&body)?;
         let named = head.get("model").map(text).transpose()?.flatten();
         let model = named.or_else(|| kind.default_model().map(str::to_owned));
@@ -155,13 +174,14 @@ impl Ask {
             .filter(|model| !model.is_empty())
             .ok_or_else(|| DecodeError::at("model", "Missing model"))?;
         kind.check(&head)?;
+        let work = Work::asked(kind, &head);
         let address = Address {
             model,
             stream: false,
             framing: Framing::Native,
         };
         let ask = Self::read_for(Dialect::OpenAiChat, Some(address), body)?;
-        Ok(Self { kind, ..ask })
+        Ok(Self { kind, work, ..ask })
     }
 
     fn read_for(dialect: Dialect, address: Option<Address>, body: Bytes) -> Result<Self, DecodeError> {
@@ -197,6 +217,8 @@ impl Ask {
             cap: None,
             mask: None,
             known: None,
+            work: Work::default(),
+            legacy: None,
             request: OnceLock::new(),
             body,
         })
@@ -210,6 +232,21 @@ impl Ask {
     /// The same request, for an answer of at most so many tokens.
     pub fn capped(self, cap: Option<u64>) -> Self {
         Self { cap, ..self }
+    }
+
+    /// The same request, about a recording that may be so long.
+    pub fn hearing(self, audio_ms: u64) -> Self {
+        let units = Units {
+            audio_ms,
+            ..self.work.units
+        };
+        let work = Work { units, ..self.work };
+        Self { work, ..self }
+    }
+
+    /// What it asks for that is not counted in tokens.
+    pub fn work(&self) -> &Work {
+        &self.work
     }
 
     /// The same request, whose reply is to be searched for personal data.
@@ -249,6 +286,8 @@ impl Ask {
         Self {
             body,
             request: OnceLock::new(),
+            // what was replaced is still in there
+            legacy: self.legacy.map(Legacy::without_bytes),
             ..self
         }
     }
@@ -262,7 +301,7 @@ impl Ask {
     }
 
     pub fn is_chat(&self) -> bool {
-        self.kind == Kind::Chat
+        self.kind.converses()
     }
 
     pub fn dialect(&self) -> Dialect {

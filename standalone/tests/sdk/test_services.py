@@ -1,14 +1,17 @@
 """What is asked for beside chat, by the official OpenAI client."""
 
+import contextlib
 import io
 import json
+import subprocess
+import time
 import urllib.request
 import wave
 
 import openai
 import pytest
 
-from conftest import Management, add_endpoint, running
+from conftest import BIN, Management, add_endpoint, free_port, running, wait_for
 
 
 @pytest.fixture(scope="session")
@@ -122,3 +125,87 @@ def most_memory(pid):
     with open(f"/proc/{pid}/status") as status:
         [line] = [line for line in status if line.startswith("VmHWM")]
     return int(line.split()[1]) * 1024
+
+
+@pytest.mark.parametrize("model", ["sim-openai/base", "sim-anthropic/sim", "sim-gemini/sim", "sim-openai-responses/gpt-4o"])
+def test_a_text_is_gone_on_with_by_whoever_is_asked(client, model):
+    whole = client.completions.create(model=model, prompt="Once upon a time", max_tokens=50, user="u")
+    assert whole.object == "text_completion" and whole.choices[0].text and whole.choices[0].finish_reason == "stop"
+    assert whole.usage.prompt_tokens > 0
+    pieces = list(
+        client.completions.create(
+            model=model, prompt="Once upon a time", max_tokens=50, user="u", stream=True, stream_options={"include_usage": True}
+        )
+    )
+    assert "".join(piece.choices[0].text for piece in pieces if piece.choices) == whole.choices[0].text
+    assert pieces[-1].usage == whole.usage
+
+
+def test_what_a_conversation_cannot_say_is_refused_by_its_name(client):
+    with pytest.raises(openai.BadRequestError) as refusal:
+        client.completions.create(model="sim-anthropic/sim", prompt="Once", echo=True)
+    assert refusal.value.param == "echo"
+    assert client.completions.create(model="sim-openai/base", prompt="Once ", echo=True).choices[0].text == "Once and so on"
+
+
+def test_pictures_have_a_price_and_their_cost_is_in_the_log(gateway, client):
+    prices = {"sim-openai": {"painter": {"image": 0.04}, "painter#hd": {"image": 0.08}}}
+    gateway.management.call("PUT", "/api/pricing?wait=applied", prices)
+    client.images.generate(model="sim-openai/painter", prompt="a lighthouse", n=2, quality="hd")
+    row = logged(gateway, "painter")
+    assert row["units"] == {"images": 2} and row["cost"] == pytest.approx(0.16)
+    gateway.management.call("DELETE", "/api/pricing?provider=sim-openai&wait=applied")
+    client.images.generate(model="sim-openai/unpriced-painter", prompt="a lighthouse")
+    assert logged(gateway, "unpriced-painter")["cost"] is None
+
+
+@contextlib.contextmanager
+def vendor(gateway, tmp_path, name, dialect):
+    """An account of a built-in provider that is really at a simulator of it."""
+    port = free_port()
+    log = tmp_path / f"{dialect}.log"
+    process = subprocess.Popen(
+        [BIN / "omniroute-demo-provider", "--listen", f"127.0.0.1:{port}", "--dialect", dialect],
+        stdout=log.open("w"),
+        stderr=subprocess.STDOUT,
+    )
+    try:
+        wait_for(f"http://127.0.0.1:{port}/healthz", process, log)
+        base = {"deepgram": "/v1", "assemblyai": "/v2"}[dialect]
+        account = {
+            "provider": name,
+            "name": "main",
+            "apiKey": "sk-upstream",
+            "providerSpecificData": {"baseUrl": f"http://127.0.0.1:{port}{base}"},
+        }
+        made = gateway.management.call("POST", "/api/providers?wait=applied", account)["connection"]
+        yield made["id"]
+    finally:
+        process.kill()
+
+
+@pytest.mark.parametrize("name, model", [("deepgram", "nova-3"), ("assemblyai", "universal-2")])
+def test_vendors_with_words_of_their_own_transcribe_for_openais_client(gateway, client, tmp_path, name, model):
+    with vendor(gateway, tmp_path, name, name) as account:
+        tested = gateway.management.call("POST", f"/api/providers/{account}/test")
+        assert tested["valid"], tested
+        recording = ("note.wav", b"RIFF" + bytes(20_000))
+        whole = client.audio.transcriptions.create(
+            model=f"{name}/{model}", file=recording, response_format="verbose_json", timestamp_granularities=["word"]
+        )
+        assert (whole.text, whole.duration, len(whole.words)) == ("I heard it.", 2.0, 3)
+        text = client.audio.transcriptions.create(model=f"{name}/{model}", file=recording, response_format="vtt")
+        assert text.startswith("WEBVTT")
+    assert logged(gateway, model)["units"] == {"audioMs": 2000}
+
+
+def logged(gateway, model):
+    """The newest request to a model, once it has reached the database."""
+    deadline = time.monotonic() + 15
+    while time.monotonic() < deadline:
+        rows = gateway.management.call("GET", f"/api/usage/call-logs?model={model}")
+        rows = [row for row in rows if row["model"] == model]
+        if rows:
+            return rows[0]
+        time.sleep(0.05)
+    pytest.fail(f"no request to {model} arrived in the log")

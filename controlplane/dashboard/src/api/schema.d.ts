@@ -4225,8 +4225,16 @@ export interface components {
             updatedAt: components["schemas"]["Stamp"];
         };
         PolicyWritten: components["schemas"]["PolicySaved"] | components["schemas"]["Unlocked"];
-        /** @description USD per million tokens, 0 to 100000. `null` goes back to the built-in amount. */
+        /**
+         * @description USD per million tokens, or as each field says; 0 to 100000. `null` goes back to the built-in amount. Pictures may
+         *     cost by what they are like: behind the model comes the quality, the size, or both, as in `dall-e-3#hd#1792x1024`.
+         */
         PriceBody: {
+            /**
+             * Format: double
+             * @description For a minute of a recording that is transcribed or translated.
+             */
+            audio_minute?: number | null;
             /**
              * Format: double
              * @description Tokens written to the provider's cache.
@@ -4237,12 +4245,27 @@ export interface components {
              * @description Tokens read from the provider's cache.
              */
             cached?: number | null;
+            /**
+             * Format: double
+             * @description For a million characters that are read out.
+             */
+            characters?: number | null;
+            /**
+             * Format: double
+             * @description For one picture. Of what has a price like this and those below, tokens are not charged beside it.
+             */
+            image?: number | null;
             /** Format: double */
             input?: number | null;
             /** Format: double */
             output?: number | null;
             /** Format: double */
             reasoning?: number | null;
+            /**
+             * Format: double
+             * @description For one search of a reranker, as its provider counts them.
+             */
+            search?: number | null;
         };
         PriceChange: {
             /**
@@ -4782,7 +4805,7 @@ export interface components {
              */
             duration: number;
             error?: string | null;
-            /** @description Whether tokens are `provider_reported`, `counted`, `estimated`, or `none` were used. */
+            /** @description Whether tokens and units are `provider_reported`, `counted`, `estimated`, or `none` were used. */
             evidence: string;
             finishReason?: string | null;
             /** @description Bodies are not kept; and so the next. */
@@ -4818,6 +4841,7 @@ export interface components {
              * @description Milliseconds to the first event; absent when none came.
              */
             ttft?: number | null;
+            units: components["schemas"]["UnitsView"];
         };
         RequireLoginBody: {
             /** @description Needed to change the password or to switch login off, once a password exists. */
@@ -5503,6 +5527,29 @@ export interface components {
             scope: components["schemas"]["Scope"];
             unavailableSince?: components["schemas"]["Stamp"] | null;
             until?: components["schemas"]["Stamp"] | null;
+        };
+        /** @description What was used that providers do not count in tokens; what there was none of is left out. */
+        UnitsView: {
+            /**
+             * Format: int64
+             * @description Milliseconds of a recording that was listened to.
+             */
+            audioMs?: number;
+            /**
+             * Format: int64
+             * @description Characters read out.
+             */
+            characters?: number;
+            /**
+             * Format: int64
+             * @description Pictures made.
+             */
+            images?: number;
+            /**
+             * Format: int64
+             * @description Searches of a reranker, as its provider counts them.
+             */
+            searches?: number;
         };
         Unlocked: {
             /** @description `unlocked` */

@@ -5,7 +5,7 @@ import type { ReactNode } from 'react';
 import { api, unwrap } from '../api/client';
 import type { components } from '../api/schema';
 import { useProviderName } from '../parts/names';
-import { amount, dollars } from '../parts/numbers';
+import { amount, dollars, span } from '../parts/numbers';
 import { Figure, Section } from '../parts/section';
 import { Loaded, PageHeader } from '../parts/states';
 import { StatusBadge } from '../parts/status';
@@ -84,6 +84,17 @@ function Summary({ request }: { request: Request }) {
   );
 }
 
+/** What was used that is not counted in tokens; of most requests nothing. */
+function used({ images, audioMs, characters, searches }: Request['units']): [string, ReactNode][] {
+  const counts: [string, number | undefined, (count: number) => string][] = [
+    ['Pictures', images, amount],
+    ['Recording', audioMs, span],
+    ['Characters read out', characters, amount],
+    ['Searches', searches, amount],
+  ];
+  return counts.flatMap(([label, count, shown]): [string, ReactNode][] => (count ? [[label, shown(count)]] : []));
+}
+
 function Facts({ request }: { request: Request }) {
   const provider = useProviderName();
   const { tokens } = request;
@@ -102,6 +113,7 @@ function Facts({ request }: { request: Request }) {
     ['Input, written to the provider’s cache', amount(tokens.cacheCreation)],
     ['Output, visible', amount(tokens.out - tokens.reasoning)],
     ['Output, reasoning', amount(tokens.reasoning)],
+    ...used(request.units),
     ['Tokens are', EVIDENCE[request.evidence] ?? request.evidence],
     ['Data plane', <Code>{`${request.dataPlaneId}, revision ${request.configRevision}`}</Code>],
     ['Client’s request id', <Code>{request.requestId}</Code>],

@@ -143,7 +143,8 @@ fn settings(contents: &Contents) -> Value {
     let mut pricing: Map<String, Value> = Map::new();
     for row in &contents.prices {
         let price = json!({ "input": row.input, "output": row.output, "cached": row.cached,
-            "reasoning": row.reasoning, "cache_creation": row.cache_creation });
+            "reasoning": row.reasoning, "cache_creation": row.cache_creation, "image": row.image,
+            "audio_minute": row.audio_minute, "characters": row.characters, "search": row.search });
         let models = pricing.entry(row.provider.clone()).or_insert_with(|| json!({}));
         models[row.model.as_str()] = price;
     }

@@ -75,6 +75,24 @@ struct TokensView {
     reasoning: i64,
 }
 
+/// What was used that providers do not count in tokens; what there was none of is left out.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct UnitsView {
+    /// Pictures made.
+    #[serde(skip_serializing_if = "is_zero")]
+    images: i64,
+    /// Milliseconds of a recording that was listened to.
+    #[serde(skip_serializing_if = "is_zero")]
+    audio_ms: i64,
+    /// Characters read out.
+    #[serde(skip_serializing_if = "is_zero")]
+    characters: i64,
+    /// Searches of a reranker, as its provider counts them.
+    #[serde(skip_serializing_if = "is_zero")]
+    searches: i64,
+}
+
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct RequestView {
@@ -104,12 +122,13 @@ struct RequestView {
     /// Milliseconds to the first event; absent when none came.
     ttft: Option<i32>,
     tokens: TokensView,
+    units: UnitsView,
     /// USD; absent where nobody knows the price.
     cost: Option<f64>,
     /// USD by which pricing anew changed that afterwards; absent where it did not.
     #[serde(skip_serializing_if = "Option::is_none")]
     adjustment: Option<f64>,
-    /// Whether tokens are `provider_reported`, `counted`, `estimated`, or `none` were used.
+    /// Whether tokens and units are `provider_reported`, `counted`, `estimated`, or `none` were used.
     evidence: String,
     finish_reason: Option<String>,
     /// `provider`; `cache`; or `replay` for the answer to an earlier request of the same name. Absent when there was
@@ -303,6 +322,11 @@ async fn page(ctx: &Ctx, query: &LogQuery, default_format: &str) -> Result<Respo
         response.headers_mut().insert(X_NEXT_CURSOR, value);
     }
     Ok(response)
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_zero(count: &i64) -> bool {
+    *count == 0
 }
 
 #[cfg(test)]

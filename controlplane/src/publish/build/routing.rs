@@ -150,6 +150,10 @@ fn price_override(row: PriceRow, periods: Vec<PeriodRow>) -> Resource {
         reasoning: amount(row.reasoning),
         cache_creation: amount(row.cache_creation),
         periods: periods.into_iter().map(price_period).collect(),
+        image: amount(row.image),
+        audio_minute: amount(row.audio_minute),
+        characters: amount(row.characters),
+        search: amount(row.search),
         provider: row.provider,
         model: row.model,
     };

@@ -59,25 +59,27 @@ pub fn encode(fields: &[u8], files: &[Upload]) -> Result<(String, Payload), Upst
              Content-Type: {media_type}\r\n\r\n"
         );
         parts.push_back(Part::Bytes(std::mem::take(&mut text).into()));
-        parts.push_back(match &file.content {
-            Content::Memory(bytes) => Part::Bytes(bytes.clone()),
-            Content::Disk { file, len } => Part::File {
-                file: file.clone(),
-                at: 0,
-                end: *len,
-            },
-        });
+        parts.push_back(Part::of(&file.content));
         text.push_str("\r\n");
     }
     let _ = write!(text, "--{boundary}--\r\n");
     parts.push_back(Part::Bytes(text.into()));
+    let media_type = format!("multipart/form-data; boundary={boundary}");
+    Ok((media_type, payload(parts)))
+}
+
+/// One file as it is.
+pub fn file(file: &Upload) -> Payload {
+    payload(VecDeque::from([Part::of(&file.content)]))
+}
+
+fn payload(parts: VecDeque<Part>) -> Payload {
     let encoded = Encoded {
         size: parts.iter().map(Part::len).sum(),
         left: parts,
         reading: None,
     };
-    let media_type = format!("multipart/form-data; boundary={boundary}");
-    Ok((media_type, Payload::Pieces(encoded.boxed_unsync())))
+    Payload::Pieces(encoded.boxed_unsync())
 }
 
 // === impl Encoded ===
@@ -128,6 +130,17 @@ impl Body for Encoded {
 // === impl Part ===
 
 impl Part {
+    fn of(content: &Content) -> Self {
+        match content {
+            Content::Memory(bytes) => Self::Bytes(bytes.clone()),
+            Content::Disk { file, len } => Self::File {
+                file: file.clone(),
+                at: 0,
+                end: *len,
+            },
+        }
+    }
+
     fn len(&self) -> u64 {
         match self {
             Self::Bytes(bytes) => bytes.len() as u64,
@@ -167,6 +180,7 @@ mod tests {
             name: "file".to_owned(),
             filename: "a \"b\".mp3".to_owned(),
             media_type: Some("audio/mpeg".to_owned()),
+            head: Bytes::new(),
             content,
         }
     }

@@ -126,7 +126,7 @@ fn what_a_model_costs_is_known_by_its_provider_or_not_at_all() {
         .iter()
         .map(|member| member.node.price(resolution.routes()))
         .collect();
-    let price = |model| llm::pricing::find("openai", "openai", model).map(|price| price.input);
+    let price = |model| Some(llm::pricing::find("openai", "openai", model)?.tokens?.input);
     assert_eq!(
         prices,
         [None, price("gpt-4o"), price("gpt-4o-mini"), None],
@@ -154,7 +154,8 @@ fn a_price_is_what_the_operator_says_and_the_rest_is_as_listed() {
     ]);
     let openai = table.provider("openai").unwrap();
     let listed = llm::pricing::find("openai", "openai", "gpt-4o-mini").unwrap();
-    let price = openai.price("gpt-4o-mini").unwrap();
+    let listed = listed.tokens.unwrap();
+    let price = openai.tariff("gpt-4o-mini").tokens.unwrap();
     assert_eq!((price.input, price.output), (9_000_000_000, listed.output));
     let resolution = table.resolve("cheap").unwrap();
     let routes = resolution.routes();

@@ -2,6 +2,8 @@
 //! servers of this API offer it. As deterministic as the rest.
 
 use super::check::Refusal;
+use super::completions;
+use crate::media::PNG;
 use crate::received::Billed;
 use crate::wire::Reply;
 use axum::http::header;
@@ -12,9 +14,6 @@ use std::collections::HashSet;
 
 /// Numbers of a vector, unless the request says how many.
 const DIMENSIONS: u64 = 8;
-/// One transparent pixel.
-const PNG: &str =
-    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
 /// Of a medium square image, as the vendor counts.
 const TOKENS_OF_IMAGE: u64 = 272;
 /// Samples of silence for each word, 8,000 to the second.
@@ -22,6 +21,7 @@ const SAMPLES_OF_WORD: usize = 400;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Service {
+    Completions,
     Embeddings,
     Images,
     Moderations,
@@ -37,6 +37,7 @@ pub enum Service {
 impl Service {
     pub fn at(path: &str) -> Option<Self> {
         match path {
+            "/v1/completions" => Some(Self::Completions),
             "/v1/embeddings" => Some(Self::Embeddings),
             "/v1/images/generations" => Some(Self::Images),
             "/v1/moderations" => Some(Self::Moderations),
@@ -50,7 +51,11 @@ impl Service {
     }
 
     pub fn answer(self, body: &Value, mut reply: Reply) -> Response {
+        if self == Self::Completions {
+            return completions::answer(body, reply);
+        }
         let answered = match self {
+            Self::Completions => Err(Refusal::missing("prompt")),
             Self::Embeddings => embeddings(body),
             Self::Images => images(body),
             Self::Moderations => moderations(body),

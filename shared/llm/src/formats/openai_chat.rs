@@ -7,13 +7,13 @@ mod annotation;
 mod assembly;
 mod call_signature;
 pub(super) mod data_url;
-mod error;
-mod finish;
+pub(super) mod error;
+pub(super) mod finish;
 mod glimpse;
 mod image;
 pub(super) mod object;
 mod reasoning;
-mod relay;
+pub(super) mod relay;
 mod reply;
 mod request_decode;
 pub(super) mod request_encode;
@@ -22,8 +22,8 @@ mod stream_decode;
 mod stream_encode;
 #[cfg(test)]
 mod trace;
-mod usage;
-mod wire;
+pub(super) mod usage;
+pub(super) mod wire;
 
 use self::relay::ChunkTap;
 use self::stream_decode::ChunkDecoder;

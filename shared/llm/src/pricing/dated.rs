@@ -3,7 +3,7 @@
 //! An operator's price counts from a moment on, until the next one of the same model. What the built-in list says was
 //! not always so either; what is known of that is in a second list.
 
-use super::{Overrides, Price, PriceOverride, find, nano, short};
+use super::{Overrides, Price, PriceOverride, Tariff, find, nano, own, short};
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
@@ -44,13 +44,18 @@ pub fn find_at(
     alias: &str,
     model: &str,
     at_ms: i64,
-) -> Option<Price> {
+) -> Tariff {
     let listed = listed_at(id, alias, model, at_ms);
-    let own = overrides.get(model).or_else(|| overrides.get(short(model)));
+    let own = own(overrides, model).copied();
     let period = of(periods, model).iter().rfind(|period| period.from_ms <= at_ms);
-    match period.map(|period| period.price).or(own.copied()) {
-        Some(own) => own.over(listed),
-        None => listed.copied(),
+    // only what tokens cost changes from period to period
+    let dated = period.map(|period| PriceOverride {
+        units: own.unwrap_or_default().units,
+        ..period.price
+    });
+    match dated.or(own) {
+        Some(own) => own.over(listed.as_ref()),
+        None => listed.unwrap_or_default(),
     }
 }
 
@@ -65,12 +70,14 @@ pub fn changes(periods: &Periods, id: &str, alias: &str, model: &str) -> Vec<i64
 }
 
 /// What the list said at a moment.
-pub fn listed_at(id: &str, alias: &str, model: &str, at_ms: i64) -> Option<&'static Price> {
+pub fn listed_at(id: &str, alias: &str, model: &str, at_ms: i64) -> Option<Tariff> {
+    let listed = find(id, alias, model).copied();
     let before = ended(id, alias, model).find(|ended| at_ms < ended.until_ms);
-    match before {
-        Some(ended) => Some(&ended.price),
-        None => find(id, alias, model),
-    }
+    let Some(before) = before else { return listed };
+    Some(Tariff {
+        tokens: Some(before.price),
+        ..listed.unwrap_or_default()
+    })
 }
 
 /// Every price that ended: provider, model, the first moment of the next one in milliseconds since 1970, price.
@@ -160,7 +167,7 @@ mod tests {
 
     #[test]
     fn the_list_says_what_a_model_cost_then() {
-        let input = |at| listed_at("openai", "openai", "gpt-4o", at).map(|price| price.input);
+        let input = |at| listed_at("openai", "openai", "gpt-4o", at).and_then(|listed| listed.tokens).map(|price| price.input);
         assert_eq!(input(OCTOBER_2_2024 - 1), Some(5_000_000_000));
         assert_eq!(input(OCTOBER_2_2024), Some(2_500_000_000));
     }
@@ -170,7 +177,7 @@ mod tests {
         let all_times = period(0, 7).price;
         let overrides = Overrides::from([("mine".to_owned(), all_times)]);
         let periods = Periods::from([("mine".to_owned(), vec![period(100, 1), period(200, 2)])]);
-        let input = |model, at| find_at(&overrides, &periods, "p", "p", model, at).map(|price| price.input);
+        let input = |model, at| find_at(&overrides, &periods, "p", "p", model, at).tokens.map(|price| price.input);
         let table = [(99, 7), (100, 1), (199, 1), (200, 2), (i64::MAX, 2)];
         for (at, expected) in table {
             assert_eq!(input("mine", at), Some(expected), "at {at}");

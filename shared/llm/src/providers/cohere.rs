@@ -14,6 +14,7 @@ pub static COHERE: ProviderSpec = ProviderSpec {
             kind: Kind::Rerank,
             path: "/../../v2/rerank",
             models: &["rerank-v3.5", "rerank-english-v3.0", "rerank-multilingual-v3.0"],
+            ..Service::OPENAI
         },
     ],
     models: &[

@@ -2,9 +2,11 @@
 
 use crate::kind::Kind;
 use crate::provider::{ProviderSpec, Service};
+use crate::vendor::Words;
 
 /// Whatever a server of OpenAI's API may offer; one that lacks it says so itself.
 const OPENAI_SERVICES: &[Service] = &[
+    service(Kind::Completion, "/completions"),
     service(Kind::Embedding, "/embeddings"),
     service(Kind::Image, "/images/generations"),
     service(Kind::Moderation, "/moderations"),
@@ -14,7 +16,22 @@ const OPENAI_SERVICES: &[Service] = &[
     service(Kind::Translation, "/audio/translations"),
     service(Kind::ImageEdit, "/images/edits"),
 ];
-const OLLAMA_SERVICES: &[Service] = &[service(Kind::Embedding, "/v1/embeddings")];
+const OLLAMA_SERVICES: &[Service] = &[
+    service(Kind::Completion, "/v1/completions"),
+    service(Kind::Embedding, "/v1/embeddings"),
+];
+
+/// In the vendor's words; which models are there, the server says.
+const GEMINI_SERVICES: &[Service] = &[
+    Service {
+        words: Words::GeminiEmbeddings,
+        ..service(Kind::Embedding, "/models/{model}:batchEmbedContents")
+    },
+    Service {
+        words: Words::GeminiImages,
+        ..service(Kind::Image, "/models/{model}:generateContent")
+    },
+];
 
 static OPENAI_CHAT: ProviderSpec = ProviderSpec {
     id: "openai-compatible",
@@ -44,6 +61,7 @@ static GEMINI: ProviderSpec = ProviderSpec {
     id: "gemini-compatible",
     alias: "gemini-compatible",
     name: "Gemini-compatible endpoint",
+    services: GEMINI_SERVICES,
     ..ProviderSpec::gemini()
 };
 
@@ -61,6 +79,7 @@ const fn service(kind: Kind, path: &'static str) -> Service {
         kind,
         path,
         models: &[],
+        ..Service::OPENAI
     }
 }
 

@@ -13,6 +13,8 @@ pub static FIREWORKS: ProviderSpec = ProviderSpec {
             kind: Kind::Embedding,
             path: "/embeddings",
             models: &["nomic-ai/nomic-embed-text-v1.5"],
+            dimensions: &[("nomic-ai/nomic-embed-text-v1.5", 768)],
+            ..Service::OPENAI
         },
         Service {
             kind: Kind::Image,
@@ -21,11 +23,14 @@ pub static FIREWORKS: ProviderSpec = ProviderSpec {
                 "accounts/fireworks/models/flux-1-dev-fp8",
                 "accounts/fireworks/models/stable-diffusion-xl-1024-v1-0",
             ],
+            sizes: &["1024x1024", "512x512"],
+            ..Service::OPENAI
         },
         Service {
             kind: Kind::Rerank,
             path: "/rerank",
             models: &["accounts/fireworks/models/nomic-rerank-v1"],
+            ..Service::OPENAI
         },
     ],
     models: &[

@@ -15,6 +15,7 @@ pub static GITHUB: ProviderSpec = ProviderSpec {
         kind: Kind::Embedding,
         path: "/inference/embeddings",
         models: &[],
+        ..Service::OPENAI
     }],
     models: &[
         ModelSpec::new("openai/gpt-4.1", "GPT-4.1"),

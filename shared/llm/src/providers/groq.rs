@@ -13,11 +13,13 @@ pub static GROQ: ProviderSpec = ProviderSpec {
             kind: Kind::Transcription,
             path: "/audio/transcriptions",
             models: &["whisper-large-v3", "whisper-large-v3-turbo"],
+            ..Service::OPENAI
         },
         Service {
             kind: Kind::Translation,
             path: "/audio/translations",
             models: &[],
+            ..Service::OPENAI
         },
     ],
     models: &[

@@ -1,12 +1,31 @@
 //! Hyperbolic.
 
-use crate::provider::{ModelSpec, ProviderSpec};
+use crate::kind::Kind;
+use crate::provider::{ModelSpec, ProviderSpec, Service};
+use crate::vendor::Words;
 
 pub static HYPERBOLIC: ProviderSpec = ProviderSpec {
     id: "hyperbolic",
     alias: "hyp",
     name: "Hyperbolic",
     base_url: "https://api.hyperbolic.xyz/v1",
+    services: &[
+        Service {
+            kind: Kind::Image,
+            path: "/image/generation",
+            models: &["SDXL1.0-base", "SD2", "FLUX.1-dev"],
+            words: Words::HyperbolicImages,
+            sizes: &["1024x1024", "512x512"],
+            ..Service::OPENAI
+        },
+        Service {
+            kind: Kind::Speech,
+            path: "/audio/generation",
+            models: &["melo-tts"],
+            words: Words::HyperbolicSpeech,
+            ..Service::OPENAI
+        },
+    ],
     models: &[
         ModelSpec::new("Qwen/QwQ-32B", "QwQ 32B"),
         ModelSpec::new("deepseek-ai/DeepSeek-R1", "DeepSeek R1"),

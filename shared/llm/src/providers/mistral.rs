@@ -13,11 +13,14 @@ pub static MISTRAL: ProviderSpec = ProviderSpec {
             kind: Kind::Embedding,
             path: "/embeddings",
             models: &["mistral-embed"],
+            dimensions: &[("mistral-embed", 1024)],
+            ..Service::OPENAI
         },
         Service {
             kind: Kind::Transcription,
             path: "/audio/transcriptions",
             models: &["voxtral-mini-latest"],
+            ..Service::OPENAI
         },
     ],
     models: &[

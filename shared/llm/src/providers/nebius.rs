@@ -13,11 +13,15 @@ pub static NEBIUS: ProviderSpec = ProviderSpec {
             kind: Kind::Embedding,
             path: "/embeddings",
             models: &["Qwen/Qwen3-Embedding-8B"],
+            dimensions: &[("Qwen/Qwen3-Embedding-8B", 4096)],
+            ..Service::OPENAI
         },
         Service {
             kind: Kind::Image,
             path: "/images/generations",
             models: &["black-forest-labs/flux-schnell", "black-forest-labs/flux-dev"],
+            sizes: &["1024x1024", "512x512"],
+            ..Service::OPENAI
         },
     ],
     models: &[ModelSpec::new(

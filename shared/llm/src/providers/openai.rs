@@ -10,6 +10,12 @@ pub static OPENAI: ProviderSpec = ProviderSpec {
     base_url: "https://api.openai.com/v1",
     services: &[
         Service {
+            kind: Kind::Completion,
+            path: "/completions",
+            models: &["gpt-3.5-turbo-instruct", "davinci-002", "babbage-002"],
+            ..Service::OPENAI
+        },
+        Service {
             kind: Kind::Embedding,
             path: "/embeddings",
             models: &[
@@ -17,36 +23,49 @@ pub static OPENAI: ProviderSpec = ProviderSpec {
                 "text-embedding-3-large",
                 "text-embedding-ada-002",
             ],
+            dimensions: &[
+                ("text-embedding-3-small", 1536),
+                ("text-embedding-3-large", 3072),
+                ("text-embedding-ada-002", 1536),
+            ],
+            ..Service::OPENAI
         },
         Service {
             kind: Kind::Image,
             path: "/images/generations",
             models: &["gpt-image-1", "dall-e-3", "dall-e-2"],
+            sizes: &["1024x1024", "1024x1792", "1792x1024", "256x256", "512x512"],
+            ..Service::OPENAI
         },
         Service {
             kind: Kind::ImageEdit,
             path: "/images/edits",
             models: &[],
+            ..Service::OPENAI
         },
         Service {
             kind: Kind::Moderation,
             path: "/moderations",
             models: &["omni-moderation-latest", "text-moderation-latest"],
+            ..Service::OPENAI
         },
         Service {
             kind: Kind::Speech,
             path: "/audio/speech",
             models: &["tts-1", "tts-1-hd", "gpt-4o-mini-tts"],
+            ..Service::OPENAI
         },
         Service {
             kind: Kind::Transcription,
             path: "/audio/transcriptions",
             models: &["whisper-1", "gpt-4o-transcribe", "gpt-4o-mini-transcribe"],
+            ..Service::OPENAI
         },
         Service {
             kind: Kind::Translation,
             path: "/audio/translations",
             models: &[],
+            ..Service::OPENAI
         },
     ],
     models: &[

@@ -17,6 +17,11 @@ pub static TOGETHER: ProviderSpec = ProviderSpec {
                 "BAAI/bge-large-en-v1.5",
                 "togethercomputer/m2-bert-80M-8k-retrieval",
             ],
+            dimensions: &[
+                ("BAAI/bge-large-en-v1.5", 1024),
+                ("togethercomputer/m2-bert-80M-8k-retrieval", 768),
+            ],
+            ..Service::OPENAI
         },
         Service {
             kind: Kind::Image,
@@ -26,16 +31,20 @@ pub static TOGETHER: ProviderSpec = ProviderSpec {
                 "black-forest-labs/FLUX.1-schnell-Free",
                 "stabilityai/stable-diffusion-xl-base-1.0",
             ],
+            sizes: &["1024x1024", "512x512"],
+            ..Service::OPENAI
         },
         Service {
             kind: Kind::Transcription,
             path: "/audio/transcriptions",
             models: &["openai/whisper-large-v3"],
+            ..Service::OPENAI
         },
         Service {
             kind: Kind::Rerank,
             path: "/rerank",
             models: &["Salesforce/Llama-Rank-V2"],
+            ..Service::OPENAI
         },
     ],
     models: &[

@@ -12,6 +12,8 @@ pub static XAI: ProviderSpec = ProviderSpec {
         kind: Kind::Image,
         path: "/images/generations",
         models: &["grok-2-image-1212"],
+        sizes: &["1024x1024"],
+        ..Service::OPENAI
     }],
     models: &[
         ModelSpec::new("grok-4", "Grok 4"),

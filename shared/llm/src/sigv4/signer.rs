@@ -33,7 +33,7 @@ impl Signer {
                 credentials: Credentials::parse(credential)?,
                 service,
             }),
-            AuthScheme::Bearer | AuthScheme::Header(_) => None,
+            AuthScheme::Bearer | AuthScheme::Header(_) | AuthScheme::Word(_) => None,
         }
     }
 

@@ -1,36 +1,48 @@
 //! One attempt: the body for the upstream, and how to read its answer.
 
+mod service;
+
+use self::service::Vendored;
 use super::client_view::ClientView;
 use super::stop_match::StopMatch;
 use super::{Ask, CallError, Progress, Pump, Target};
 use crate::dialect::Dialect;
-use crate::error::UpstreamError;
+use crate::error::{DecodeError, EncodeError, ErrorKind, UpstreamError};
 use crate::event::{Event, EventKind};
-use crate::format::{Format, Framing, ReplySeed, Upstream};
+use crate::format::{Format, Framing, ReplySeed, StreamEncoder, StreamWire, Upstream};
 use crate::formats;
+use crate::formats::openai_completions::{self, Legacy, TextEncoder, TextTap};
 use crate::guard::Mask;
 use crate::head::Head;
 use crate::kind::Kind;
 use crate::normalise::normalise;
 use crate::note::Notes;
+use crate::relay::FrameRelay;
 use crate::remote::Fetched;
 use crate::reply::{Fold, Reply};
 use crate::request::Request;
 use crate::rewrite::cap;
 use crate::sequence::Sequencer;
 use crate::think_tags::ThinkSplit;
+use crate::work::Work;
 use bytes::Bytes;
 use std::sync::Arc;
 
 #[derive(Debug, Clone)]
 pub struct Call {
     kind: Kind,
+    /// What is asked for that is not counted in tokens.
+    work: Work,
     client: Dialect,
     upstream: Dialect,
     body: Bytes,
     notes: Notes,
     /// How the reply is turned into what the client expects.
     view: ClientView,
+    /// Of a text that is to be gone on with: whether it is asked for as one.
+    text: Option<Text>,
+    /// Of a service that is asked for in the provider's own words.
+    vendor: Option<Vendored>,
     /// Thinking that the upstream sends inside its text.
     thinking: ThinkSplit,
     /// Stop sequences the upstream was not told.
@@ -44,6 +56,15 @@ pub struct Call {
     framing: Framing,
 }
 
+/// The ways to ask for a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Text {
+    /// In the client's own bytes, of a provider that offers it.
+    Raw,
+    /// As a conversation.
+    Conversation,
+}
+
 // === impl Call ===
 
 impl Call {
@@ -51,11 +72,14 @@ impl Call {
         let upstream = formats::upstream(target.dialect);
         let mut call = Self {
             kind: ask.kind,
+            work: ask.work.clone(),
             client: ask.dialect,
             upstream: target.dialect,
             body: Bytes::new(),
             notes: Notes::default(),
             view: ClientView::default(),
+            text: None,
+            vendor: None,
             thinking: ThinkSplit::new(target.caps.think_tags),
             stop: StopMatch::default(),
             mask: Mask::new(ask.mask),
@@ -68,6 +92,17 @@ impl Call {
             let model = serde_json::Value::from(target.model.as_str()).to_string();
             call.body = Head::read(&ask.body)?.with(&[("model", &model)]);
             return Ok(call);
+        }
+        if let Some(legacy) = &ask.legacy {
+            if let Some(body) = Self::raw(ask, legacy, target)? {
+                call.body = body;
+                call.text = Some(Text::Raw);
+                return Ok(call);
+            }
+            if let Some(DecodeError { message, param }) = legacy.obstacle().cloned() {
+                return Err(EncodeError { message, param }.into());
+            }
+            call.text = Some(Text::Conversation);
         }
         if call.passthrough() {
             let mut body = ask.body.clone();
@@ -112,6 +147,22 @@ impl Call {
         Ok(call)
     }
 
+    /// The client's bytes, where the target offers to go on with texts and nothing that an operator wants done with
+    /// conversations would be left out.
+    fn raw(ask: &Ask, legacy: &Legacy, target: &Target) -> Result<Option<Bytes>, DecodeError> {
+        let as_it_is = target.caps.completions && ask.rewrite.is_none() && ask.mask.is_none();
+        let Some(body) = legacy.bytes().filter(|_| as_it_is) else {
+            return Ok(None);
+        };
+        let body = match ask.cap {
+            Some(cap) => openai_completions::capped(body, cap)?,
+            None => body.clone(),
+        };
+        formats::of(Dialect::OpenAiChat)
+            .patch_request(&body, target)
+            .map(Some)
+    }
+
     /// See [`Call::passthrough`].
     pub(super) fn passes(client: Dialect, target: &Target) -> bool {
         client == target.dialect && !ThinkSplit::new(target.caps.think_tags).is_on()
@@ -125,7 +176,7 @@ impl Call {
     /// encrypted for another account, or has expired. Or without a summary of the new, where the account may not have
     /// one. To be tried once.
     pub fn without_reasoning(&self, refusal: &UpstreamError) -> Option<Self> {
-        if self.kind != Kind::Chat {
+        if self.kind() != Kind::Chat {
             return None;
         }
         let upstream = self.upstream();
@@ -152,12 +203,28 @@ impl Call {
 
     /// Whether the reply's bytes are forwarded too.
     fn relays(&self) -> bool {
-        self.passthrough() && !self.mask.changes()
+        self.passthrough() && !self.mask.changes() && self.text.is_none()
+    }
+
+    /// What is asked of the upstream. A text that is asked for in a conversation is chat.
+    pub fn kind(&self) -> Kind {
+        match self.text {
+            Some(Text::Conversation) => Kind::Chat,
+            _ => self.kind,
+        }
+    }
+
+    /// How the upstream streams.
+    pub fn wire(&self) -> StreamWire {
+        match self.text {
+            Some(Text::Raw) => StreamWire::Events,
+            _ => self.upstream().streams_as(),
+        }
     }
 
     /// The dialect's headers for the upstream, names in lower case; `client` looks up a header of the client's.
     pub fn headers(&self, client: &dyn Fn(&'static str) -> Option<String>) -> Vec<(&'static str, String)> {
-        if self.kind != Kind::Chat {
+        if !self.kind.converses() {
             let is_json = self.kind != Kind::Speech && self.kind.file().is_none();
             let accept = if is_json { "application/json" } else { "*/*" };
             return vec![
@@ -166,7 +233,7 @@ impl Call {
             ];
         }
         let accept = if self.stream {
-            self.upstream().streams_as().media_type()
+            self.wire().media_type()
         } else {
             "application/json"
         };
@@ -181,13 +248,19 @@ impl Call {
                 None
             }
         };
-        headers.extend(self.upstream().request_headers(&own));
+        if self.text != Some(Text::Raw) {
+            headers.extend(self.upstream().request_headers(&own));
+        }
         headers
     }
 
     /// The upstream streams, and so does the client.
     pub fn pump(&self, seed: &ReplySeed) -> Pump {
         let seed = self.seed(seed);
+        if self.text == Some(Text::Raw) {
+            let tap = TextTap::new(seed.injected_usage);
+            return Pump::relay(Box::new(FrameRelay::new(tap)), seed);
+        }
         if self.relays() {
             let pump = Pump::relay(self.client().relay(&seed), seed);
             return match self.mask.is_on() {
@@ -197,7 +270,7 @@ impl Call {
         }
         Pump::translate(
             self.upstream().stream_decoder(),
-            self.client().stream_encoder(&seed),
+            self.encoder(&seed),
             self.view.clone(),
             self.thinking.clone(),
             self.stop.clone(),
@@ -213,8 +286,13 @@ impl Call {
         seed: &ReplySeed,
         progress: &mut Progress,
     ) -> Result<Bytes, UpstreamError> {
-        if self.kind != Kind::Chat {
+        if self.text == Some(Text::Raw) {
+            openai_completions::observe(&body, progress)?;
+            return Ok(body);
+        }
+        if !self.kind.converses() {
             progress.usage = self.kind.usage(&body);
+            progress.work = Some(self.work.done(self.kind, &body));
             progress.ended = true;
             return Ok(self.kind.named(body, &seed.model));
         }
@@ -227,7 +305,7 @@ impl Call {
         }
         let events = self.upstream().decode_reply(&body)?;
         let reply = self.folded(events, progress)?;
-        Ok(self.client().encode_reply(&reply, &self.seed(seed)).into())
+        Ok(self.encoded(&reply, seed))
     }
 
     /// The client streams, but the upstream answered with one JSON body: the whole client stream.
@@ -237,12 +315,16 @@ impl Call {
         seed: &ReplySeed,
         progress: &mut Progress,
     ) -> Result<Bytes, UpstreamError> {
+        if self.text == Some(Text::Raw) {
+            openai_completions::observe(&body, progress)?;
+            return Ok(openai_completions::replay(&body));
+        }
         let events = self.upstream().decode_reply(&body)?;
         let (mut sequencer, mut sequenced) = (Sequencer::new(), Vec::new());
         self.viewed(events, progress)
             .into_iter()
             .for_each(|event| sequencer.push(event, &mut sequenced));
-        let mut encoder = self.client().stream_encoder(&self.seed(seed));
+        let mut encoder = self.encoder(&self.seed(seed));
         encoder.tick(progress.elapsed.unwrap_or_default());
         let mut out = Vec::new();
         for event in sequenced {
@@ -262,11 +344,31 @@ impl Call {
         seed: &ReplySeed,
         progress: &mut Progress,
     ) -> Result<Bytes, UpstreamError> {
+        if self.text == Some(Text::Raw) {
+            let message = "upstream sent a stream where a whole completion was asked for";
+            return Err(UpstreamError::new(ErrorKind::MalformedUpstream, message));
+        }
         let (mut decoder, mut events) = (self.upstream().stream_decoder(), Vec::new());
         decoder.push(&body, &mut events);
         decoder.finish(&mut events);
         let reply = self.folded(events, progress)?;
-        Ok(self.client().encode_reply(&reply, &self.seed(seed)).into())
+        Ok(self.encoded(&reply, seed))
+    }
+
+    fn encoded(&self, reply: &Reply, seed: &ReplySeed) -> Bytes {
+        let seed = self.seed(seed);
+        let encoded = match self.text {
+            Some(_) => openai_completions::encode(reply, &seed),
+            None => self.client().encode_reply(reply, &seed),
+        };
+        encoded.into()
+    }
+
+    fn encoder(&self, seed: &ReplySeed) -> Box<dyn StreamEncoder> {
+        match self.text {
+            Some(_) => Box::new(TextEncoder::new(seed)),
+            None => self.client().stream_encoder(seed),
+        }
     }
 
     fn folded(&self, events: Vec<Event>, progress: &mut Progress) -> Result<Reply, UpstreamError> {

@@ -10,7 +10,7 @@ import { showApplied, showFailure } from '../../parts/failure';
 import { fieldErrors } from '../../parts/field-errors';
 import { dollars } from '../../parts/numbers';
 import { Empty, Loaded } from '../../parts/states';
-import { type Field, type PriceRow, fields, found, isOwn, priceRows } from './rows';
+import { type Field, type PriceRow, type UnitField, fields, found, isOwn, priceRows, tokenFields, unitFields } from './rows';
 
 const labels: Record<Field, string> = {
   input: 'In',
@@ -18,7 +18,19 @@ const labels: Record<Field, string> = {
   cached: 'Read from cache',
   reasoning: 'Thinking',
   cache_creation: 'Written to cache',
+  image: 'Picture',
+  audio_minute: 'Recording',
+  characters: 'Read out',
+  search: 'Search',
 };
+const units: Record<UnitField, string> = {
+  image: 'a picture',
+  audio_minute: 'a minute of a recording',
+  characters: 'per million characters read out',
+  search: 'a search',
+};
+const isUnit = (field: Field): field is UnitField => unitFields.some((unit) => unit === field);
+const caption = (field: Field) => `${labels[field]}, USD ${isUnit(field) ? units[field] : 'per million'}`;
 /** More rows than anybody reads; the search finds the others. */
 const SHOWN = 40;
 const NEW: PriceRow = { provider: '', model: '', price: {} };
@@ -58,7 +70,8 @@ export function Prices() {
         Prices
       </Title>
       <Text size="sm" c="dimmed" mb="md">
-        USD per million tokens. Your own price stands over the built-in one.
+        USD per million tokens, or for what is not counted in tokens. Your own price stands over the built-in one. Pictures may cost by what they
+        are like: write the quality, the size or both behind the model, as in <Code>dall-e-3#hd#1792x1024</Code>.
       </Text>
       <Needs role="operator">
         <Group mb="sm" align="flex-end">
@@ -79,11 +92,12 @@ export function Prices() {
                     <Table.Thead>
                       <Table.Tr>
                         <Table.Th>Model</Table.Th>
-                        {fields.map((field) => (
+                        {tokenFields.map((field) => (
                           <Table.Th key={field} ta="right">
                             {labels[field]}
                           </Table.Th>
                         ))}
+                        <Table.Th>Not by tokens</Table.Th>
                         <Table.Th>
                           <VisuallyHidden>Actions</VisuallyHidden>
                         </Table.Th>
@@ -124,7 +138,7 @@ function Row({ row, onChange, onTakeBack }: { row: PriceRow; onChange: () => voi
           )}
         </Group>
       </Table.Td>
-      {fields.map((field) => {
+      {tokenFields.map((field) => {
         const amount = row.price[field];
         return (
           <Table.Td key={field} ta="right" fw={amount?.source === 'override' ? 700 : undefined}>
@@ -132,6 +146,18 @@ function Row({ row, onChange, onTakeBack }: { row: PriceRow; onChange: () => voi
           </Table.Td>
         );
       })}
+      <Table.Td>
+        {unitFields.map((field) => {
+          const amount = row.price[field];
+          return (
+            amount && (
+              <Text key={field} size="sm" fw={amount.source === 'override' ? 700 : undefined}>
+                {dollars(amount.value)} {units[field]}
+              </Text>
+            )
+          );
+        })}
+      </Table.Td>
       <Table.Td>
         <Group gap={4} justify="flex-end" wrap="nowrap">
           {own && (
@@ -168,6 +194,10 @@ function PriceDialog({ row, onClose }: { row: PriceRow; onClose: () => void }) {
       cached: own('cached'),
       reasoning: own('reasoning'),
       cache_creation: own('cache_creation'),
+      image: own('image'),
+      audio_minute: own('audio_minute'),
+      characters: own('characters'),
+      search: own('search'),
     },
     validate: { provider: isNotEmpty('Choose whose model it is'), model: isNotEmpty('Write the model') },
   });
@@ -209,7 +239,7 @@ function PriceDialog({ row, onClose }: { row: PriceRow; onClose: () => void }) {
           {fields.map((field) => (
             <NumberInput
               key={field}
-              label={`${labels[field]}, USD per million`}
+              label={caption(field)}
               placeholder={builtIn?.[field] === undefined ? 'no built-in price' : `${builtIn[field]} (built in)`}
               decimalScale={9}
               {...form.getInputProps(field)}

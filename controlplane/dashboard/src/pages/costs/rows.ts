@@ -1,6 +1,11 @@
 import type { components } from '../../api/schema';
 
-export const fields = ['input', 'output', 'cached', 'reasoning', 'cache_creation'] as const;
+/** Per million tokens of a kind. */
+export const tokenFields = ['input', 'output', 'cached', 'reasoning', 'cache_creation'] as const;
+/** For one of what is not counted in tokens. */
+export const unitFields = ['image', 'audio_minute', 'characters', 'search'] as const;
+export const fields = [...tokenFields, ...unitFields];
+export type UnitField = (typeof unitFields)[number];
 export type Field = (typeof fields)[number];
 
 /** Where an amount is from: the built-in list, or an operator. */

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::{PgPool, types::Json as SqlJson};
 use uuid::Uuid;
 
-use super::{Cursor, METHOD, RequestView, TokensView, wanted::Wanted};
+use super::{Cursor, METHOD, RequestView, TokensView, UnitsView, wanted::Wanted};
 use crate::{
     api::{Ctx, attempt::Attempt, usage::sums::usd},
     error::ApiError,
@@ -176,7 +176,7 @@ async fn rows(
                   u.connection_id, c.name as "account?", u.combo, u.stream, u.http_status, u.outcome, u.error_code,
                   u.input_uncached, u.input_cache_read, u.input_cache_write, u.output_visible, u.output_reasoning,
                   u.finish_reason, u.data_plane_id, u.config_revision, u.attempts as "attempts: SqlJson<Vec<Attempt>>", u.served_from, u.cost_nano,
-                  u.evidence,
+                  u.evidence, u.images, u.audio_ms, u.characters, u.searches,
                   (select sum(a.delta_nano)::bigint from usage_adjustment a where a.request_id = u.request_id)
                       as adjusted_nano
            from (
@@ -269,6 +269,12 @@ async fn rows(
             cache_read: row.input_cache_read,
             cache_creation: row.input_cache_write,
             reasoning: row.output_reasoning,
+        },
+        units: UnitsView {
+            images: row.images,
+            audio_ms: row.audio_ms,
+            characters: row.characters,
+            searches: row.searches,
         },
         cost: row.cost_nano.map(usd),
         adjustment: row.adjusted_nano.map(usd),
