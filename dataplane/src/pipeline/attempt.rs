@@ -182,7 +182,7 @@ impl Search<'_> {
         // two accounts may be two servers, and need not take or answer the same
         let target = target(route, connection);
         let kind = self.exchange.sent.ask.kind();
-        if kind != Kind::Chat && connection.service_url(kind).is_none() {
+        if kind != Kind::Chat && connection.service_url(kind, &route.model).is_none() {
             self.mute.push(step.route);
             self.findings.cannot_say(route, not_offered(route, kind));
             return Ok(None);
@@ -464,7 +464,9 @@ pub(super) fn target(route: &Route, connection: &Connection) -> Target {
     Target {
         dialect,
         model: route.model.to_string(),
-        caps: ModelCaps::of(dialect, &route.model).with_think_tags(connection.think_tags(&route.model)),
+        caps: ModelCaps::of(dialect, &route.model)
+            .with_think_tags(connection.think_tags(&route.model))
+            .with_stream_usage(connection.spec.stream_usage),
     }
 }
 

@@ -22,11 +22,13 @@ use super::wildcard::Wildcards;
 use chrono_tz::Tz;
 use http::HeaderMap;
 use llm::pricing::Overrides;
+use llm::provider::Endpoint;
 use llm::sigv4::Signer;
 use llm::think_tags::ThinkTags;
 use llm::{Dialect, Kind, ProviderSpec, Rewrite};
 use proto::v1::ConfigVersion;
 use runtime::ip_filter::IpFilter;
+use runtime::service_account::Grant;
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -122,14 +124,16 @@ pub struct Connection {
     pub token: Option<AccessToken>,
     pub dialect: Dialect,
     pub spec: &'static ProviderSpec,
-    /// Without a trailing slash; known to be an http or https address.
-    pub base_url: Box<str>,
+    /// Known to be at an http or https address.
+    pub endpoint: Endpoint,
     /// Where all chat requests go, if they go to one address.
     pub fixed_url: Option<Url>,
     /// Authorization and the provider's fixed headers; credentials are marked sensitive.
     pub headers: HeaderMap,
     /// Signs each request, of an account whose secret is not sent.
     pub signer: Option<Signer>,
+    /// Asks for tokens, of an account that has a key for that.
+    pub grant: Option<Arc<Grant>>,
     pub allow_private_address: bool,
     /// Calls wait for their turn at the account's limiter.
     pub rate_limit_protection: bool,
@@ -294,12 +298,12 @@ impl Connection {
     }
 
     /// Where something else than chat is asked for, if this provider offers it.
-    pub fn service_url(&self, kind: Kind) -> Option<Url> {
-        self.url(self.spec.service(kind)?.path)
+    pub fn service_url(&self, kind: Kind, model: &str) -> Option<Url> {
+        self.url(&self.spec.service_path_for(kind, model)?)
     }
 
     fn url(&self, path: &str) -> Option<Url> {
-        Url::parse(&format!("{}{path}", self.base_url)).ok()
+        Url::parse(&self.endpoint.url(path)).ok()
     }
 }
 

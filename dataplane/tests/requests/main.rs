@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 mod addresses;
+mod azure;
 mod bedrock;
 mod cache;
 mod choosing;
@@ -39,3 +40,5 @@ mod streams;
 mod thinking;
 mod traces;
 mod usage;
+mod vertex;
+mod wire;

@@ -1,7 +1,7 @@
 //! Whose API is spoken, and what a vendor has to say for itself.
 
 use crate::wire::{Framing, Reply};
-use crate::{anthropic, bedrock, gemini, ollama, openai, responses};
+use crate::{anthropic, azure, bedrock, gemini, google, ollama, openai, responses};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, Method, header};
 use axum::response::Response;
@@ -18,6 +18,8 @@ pub enum Dialect {
     Gemini,
     Ollama,
     Bedrock,
+    Azure,
+    Vertex,
 }
 
 /// What a path stands for.
@@ -58,6 +60,11 @@ pub trait Vendor: Sync {
     /// Where the API begins.
     fn base(&self) -> &'static str {
         "/v1"
+    }
+
+    /// The answer to what is asked for beside the API itself: a token for it.
+    fn beside(&self, _parts: &Parts, _body: &[u8]) -> Option<Response> {
+        None
     }
 
     fn operation(&self, path: &str, query: &str) -> Option<Operation>;
@@ -101,6 +108,8 @@ impl Dialect {
             Self::Gemini => &gemini::Gemini,
             Self::Ollama => &ollama::Ollama,
             Self::Bedrock => &bedrock::Bedrock,
+            Self::Azure => &azure::Azure,
+            Self::Vertex => &google::Vertex,
         }
     }
 

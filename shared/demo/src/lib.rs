@@ -11,11 +11,13 @@
 
 mod answer;
 mod anthropic;
+mod azure;
 mod bedrock;
 mod behaviour;
 mod dialect;
 mod form;
 mod gemini;
+mod google;
 mod listen;
 mod ollama;
 mod openai;
@@ -29,6 +31,7 @@ mod wire;
 pub use bedrock::{ACCESS_KEY, TEMPORARY_ACCESS_KEY};
 pub use behaviour::Behaviour;
 pub use dialect::Dialect;
+pub use google::{other_service_account, service_account};
 pub use received::{Billed, Received};
 pub use routes::router;
 pub use simulator::Simulator;

@@ -27,6 +27,8 @@ enum Spoken {
     Gemini,
     Ollama,
     Bedrock,
+    Azure,
+    Vertex,
 }
 
 #[tokio::main]
@@ -39,11 +41,17 @@ async fn main() -> anyhow::Result<()> {
         Spoken::Gemini => demo::Dialect::Gemini,
         Spoken::Ollama => demo::Dialect::Ollama,
         Spoken::Bedrock => demo::Dialect::Bedrock,
+        Spoken::Azure => demo::Dialect::Azure,
+        Spoken::Vertex => demo::Dialect::Vertex,
     };
     let listener = TcpListener::bind(options.listen)
         .await
         .with_context(|| format!("cannot listen on {}", options.listen))?;
     let address = listener.local_addr()?;
+    if dialect == demo::Dialect::Vertex {
+        let account = demo::service_account(&format!("http://{address}/token"));
+        writeln!(std::io::stdout(), "the key of its service account:\n{account}")?;
+    }
     writeln!(
         std::io::stdout(),
         "demo provider on http://{address}{}, any API key will do",
