@@ -324,11 +324,13 @@ impl From<ProbeError> for ApiError {
             ProbeError::Blocked(why) => Self::UrlBlocked(why),
             ProbeError::Address(_) => Self::NoModelListing(error.to_string()),
             ProbeError::Timeout => Self::UpstreamTimeout,
-            ProbeError::Credential => Self::NoUsableCredential(error.to_string()),
-            ProbeError::Network(_) | ProbeError::Proxy(_) | ProbeError::TooLarge => Self::Upstream {
-                status: None,
-                message: error.to_string(),
-            },
+            ProbeError::Credential | ProbeError::Account(_) => Self::NoUsableCredential(error.to_string()),
+            ProbeError::Network(_) | ProbeError::Proxy(_) | ProbeError::TooLarge | ProbeError::Grant(_) => {
+                Self::Upstream {
+                    status: None,
+                    message: error.to_string(),
+                }
+            }
         }
     }
 }

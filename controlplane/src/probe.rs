@@ -16,17 +16,18 @@ use chrono::Utc;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use llm::{
     Dialect,
-    provider::{AuthScheme, AuthType, ProviderSpec},
+    provider::{AuthScheme, AuthType, Endpoint, ProviderSpec},
     sigv4::{Outgoing, Signer},
 };
 use reqwest::{Method, StatusCode, header};
 use runtime::{
     egress::{CallError, ConnectTimeout, Egress, EgressError, Proxy, ProxyFailed},
     secret::Secret,
+    service_account::{AccountError, Bearer, Grant, GrantError, ServiceAccount, Way},
 };
 use serde_json::json;
 use thiserror::Error;
-use url::{Position, Url};
+use url::Url;
 
 pub use self::{
     models::{Model, list_models},
@@ -41,8 +42,7 @@ const MAX_BODY: usize = 4 * 1024 * 1024;
 #[derive(Clone, Debug)]
 pub struct Target {
     pub spec: &'static ProviderSpec,
-    /// Without a trailing slash; replaces the address of `spec`.
-    pub base_url: String,
+    pub endpoint: Endpoint,
     pub credential: Secret<String>,
     /// The credential is an access token.
     pub oauth: bool,
@@ -69,6 +69,10 @@ pub enum ProbeError {
     TooLarge,
     #[error("the credential has characters that no header can carry")]
     Credential,
+    #[error(transparent)]
+    Account(#[from] AccountError),
+    #[error(transparent)]
+    Grant(GrantError),
 }
 
 pub struct Answer {
@@ -80,7 +84,7 @@ pub struct Answer {
 
 impl Target {
     fn url(&self, path: &str) -> Result<Url, ProbeError> {
-        let text = format!("{}{path}", self.base_url.trim_end_matches('/'));
+        let text = self.endpoint.url(path);
         Url::parse(&text).map_err(|_| ProbeError::Address(text))
     }
 
@@ -89,7 +93,7 @@ impl Target {
         egress: &Egress,
         method: Method,
         path: &str,
-        body: Option<String>,
+        body: Option<Bytes>,
     ) -> Result<Answer, ProbeError> {
         let url = self.url(path)?;
         let mut request = http::Request::builder().method(&method).uri(url.as_str());
@@ -98,25 +102,58 @@ impl Target {
         }
         // a server of the operator's own may ask for no credential at all
         let body = body.unwrap_or_default();
-        if let Some(signer) = Signer::of(self.spec.auth, self.credential.expose()) {
-            for (name, value) in signature(&signer, method, &url, body.as_bytes()) {
+        let mut dialect_headers = Vec::new();
+        if self.spec.dialect == Dialect::AnthropicMessages {
+            dialect_headers.push(("anthropic-version", "2023-06-01".to_owned()));
+        }
+        let body = match self.spec.platform {
+            Some(platform) => platform.dress(&body, &mut dialect_headers),
+            None => body,
+        };
+        for (name, value) in dialect_headers {
+            request = request.header(name, value);
+        }
+        if let Some(signer) = Signer::of(self.spec.auth, self.credential.expose(), self.endpoint.region()) {
+            let now = u64::try_from(Utc::now().timestamp()).unwrap_or_default();
+            let outgoing = Outgoing::to(method.as_str(), url.as_str(), &body);
+            for (name, value) in signer.headers(outgoing, now) {
                 request = request.header(name, value);
             }
+        } else if let Some(bearer) = self.bearer(egress).await? {
+            request = request.header(header::AUTHORIZATION, bearer.header());
         } else if !self.credential.expose().is_empty() {
             let (name, value) = self.authorization()?;
             request = request.header(name, value);
         }
-        if self.spec.dialect == Dialect::AnthropicMessages {
-            request = request.header("anthropic-version", "2023-06-01");
-        }
         if !body.is_empty() {
             request = request.header(header::CONTENT_TYPE, "application/json");
         }
-        let body = Full::new(Bytes::from(body));
+        let body = Full::new(body);
         let request = request
             .body(body)
             .map_err(|_| ProbeError::Address(url.to_string()))?;
         exchange(egress, request, &url, self.allow_private, self.proxy.as_ref()).await
+    }
+
+    /// Of a credential that is a key for tokens and no token itself.
+    async fn bearer(&self, egress: &Egress) -> Result<Option<Bearer>, ProbeError> {
+        let AuthScheme::Google { scope } = self.spec.auth else {
+            return Ok(None);
+        };
+        if !ServiceAccount::is_meant(self.credential.expose()) {
+            return Ok(None);
+        }
+        let account = ServiceAccount::read(self.credential.expose())?;
+        let way = Way {
+            egress,
+            allow_private: self.allow_private,
+            proxy: self.proxy.as_ref(),
+        };
+        let bearer = Grant::new(account, scope).bearer(way).await;
+        bearer.map(Some).map_err(|error| match error {
+            GrantError::Blocked(why) => ProbeError::Blocked(why.to_string()),
+            other => ProbeError::Grant(other),
+        })
     }
 
     fn authorization(&self) -> Result<(&'static str, header::HeaderValue), ProbeError> {
@@ -160,23 +197,9 @@ impl Target {
             }
         };
         let path = self.spec.path_for(model, false);
-        self.send(egress, Method::POST, &path, Some(body.to_string()))
+        self.send(egress, Method::POST, &path, Some(body.to_string().into()))
             .await
     }
-}
-
-fn signature(signer: &Signer, method: Method, url: &Url, body: &[u8]) -> Vec<(&'static str, String)> {
-    let outgoing = Outgoing {
-        method: method.as_str(),
-        host: &url[Position::BeforeHost..Position::AfterPort],
-        path: url.path(),
-        query: url.query().unwrap_or_default(),
-        body,
-    };
-    signer.headers(
-        outgoing,
-        u64::try_from(Utc::now().timestamp()).unwrap_or_default(),
-    )
 }
 
 /// Whether the provider accepts the credential: lists models, and where that settles nothing, asks for one token.
@@ -194,7 +217,7 @@ pub async fn check(egress: &Egress, target: &Target) -> Check {
 }
 
 async fn judge(egress: &Egress, target: &Target) -> Result<(Finding, StatusCode), ProbeError> {
-    if let Some(path) = target.spec.models_path {
+    if let Some(path) = target.spec.check_path.or(target.spec.models_path) {
         let answer = target.send(egress, Method::GET, path, None).await?;
         match answer.status {
             status if status.is_success() => return Ok((Finding::Accepted, status)),

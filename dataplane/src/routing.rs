@@ -46,6 +46,7 @@ pub use table::{AccessToken, ApiKey, Connection, Provider, Table};
 pub use tree::{Combo, Member, Node, Resolution, Route, Seat};
 
 use arc_swap::ArcSwapOption;
+use runtime::service_account::Grants;
 use std::sync::Arc;
 
 /// A handle on the running configuration; clones share it.
@@ -55,6 +56,7 @@ pub struct Routing {
     health: Arc<Health>,
     combos: Arc<Combos>,
     renewals: Arc<Renewals>,
+    grants: Arc<Grants>,
 }
 
 // === impl Routing ===
@@ -88,6 +90,11 @@ impl Routing {
     /// What is asked about tokens that end.
     pub fn renewals(&self) -> &Arc<Renewals> {
         &self.renewals
+    }
+
+    /// Rights to tokens, which outlive tables: a token is not asked for anew because a name was changed.
+    pub fn grants(&self) -> &Grants {
+        &self.grants
     }
 
     /// How failures of an account count now, rather than when a request began.

@@ -21,13 +21,17 @@ use crate::{
     },
 };
 
-pub const NODE_TYPES: [&str; 4] = [
+pub const NODE_TYPES: [&str; 6] = [
     "openai-compatible",
     "anthropic-compatible",
     "gemini-compatible",
     "ollama-compatible",
+    "azure-compatible",
+    "bedrock-compatible",
 ];
 pub const API_TYPES: [&str; 2] = ["chat", "responses"];
+/// The API with a dated version has its models in the path.
+pub const AZURE_API_TYPES: [&str; 3] = ["chat", "responses", "deployments"];
 pub const STRATEGIES: [&str; 6] = [
     "priority",
     "weighted",
@@ -105,15 +109,20 @@ pub fn provider_node(id: &str, node: &ProviderNode) -> Vec<Issue> {
     let mut check = Check::new(Kind::ProviderNode, id);
     check.length("name", &node.name, 1..=NAME_CHARS);
     check.one_of("type", &node.r#type, &NODE_TYPES);
-    if node.r#type == "openai-compatible" {
-        check.one_of("api_type", &node.api_type, &API_TYPES);
-    } else {
-        check.that(
+    match api_types(&node.r#type) {
+        [] => check.that(
             node.api_type.is_empty(),
             "api_type",
-            "belongs to openai-compatible nodes only",
-        );
+            "belongs to openai-compatible and azure-compatible nodes only",
+        ),
+        known => check.one_of("api_type", &node.api_type, known),
     }
+    check.that(
+        node.api_version.is_empty() || node.r#type == "azure-compatible",
+        "api_version",
+        "belongs to azure-compatible nodes only",
+    );
+    check.characters("api_version", &node.api_version, "._-");
     check.that(
         is_prefix(&node.prefix),
         "prefix",
@@ -121,6 +130,15 @@ pub fn provider_node(id: &str, node: &ProviderNode) -> Vec<Issue> {
     );
     check.address("base_url", &node.base_url);
     check.issues
+}
+
+/// The kinds of API that a node of a type can be; none where there is but one.
+pub fn api_types(node_type: &str) -> &'static [&'static str] {
+    match node_type {
+        "openai-compatible" => &API_TYPES,
+        "azure-compatible" => &AZURE_API_TYPES,
+        _ => &[],
+    }
 }
 
 pub fn connection(id: &str, connection: &Connection) -> Vec<Issue> {
@@ -133,6 +151,8 @@ pub fn connection(id: &str, connection: &Connection) -> Vec<Issue> {
         check.address("base_url", &connection.base_url);
     }
     check.length("default_model", &connection.default_model, 0..=MODEL_CHARS);
+    check.characters("region", &connection.region, "-");
+    check.characters("project", &connection.project, ".:_-");
     if !connection.think_tags.is_empty() {
         check.one_of("think_tags", &connection.think_tags, &THINK_TAGS);
     }
@@ -338,6 +358,7 @@ mod tests {
             api_type: "chat".to_owned(),
             prefix: "vllm".to_owned(),
             base_url: "https://host/v1".to_owned(),
+            api_version: String::new(),
         }
     }
 
@@ -394,10 +415,15 @@ mod tests {
     #[test]
     fn a_node_is_refused_field_by_field() {
         type Spoil = fn(&mut ProviderNode);
-        let cases: [(&str, Spoil); 8] = [
+        let cases: [(&str, Spoil); 10] = [
             ("name", |node| node.name.clear()),
             ("type", |node| node.r#type = "soap-compatible".to_owned()),
             ("api_type", |node| node.api_type.clear()),
+            ("api_version", |node| node.api_version = "2024-10-21".to_owned()),
+            ("api_version", |node| {
+                node.r#type = "azure-compatible".to_owned();
+                node.api_version = "2024&x".to_owned();
+            }),
             ("prefix", |node| node.prefix = "OpenAI".to_owned()),
             ("prefix", |node| node.prefix = "-x".to_owned()),
             ("base_url", |node| node.base_url = "ftp://host".to_owned()),

@@ -63,3 +63,43 @@ test('a connection that cannot work says why', async ({ signedIn: page }) => {
   await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
   await expectApplied(page, 'nowhere deleted');
 });
+
+test('a resource of Azure is added with the version of its API', async ({ signedIn: page }) => {
+  await page.goto('/dashboard/providers');
+  await page.getByRole('button', { name: 'Add endpoint' }).click();
+  const endpoint = page.getByRole('dialog', { name: 'Add endpoint' });
+  await endpoint.getByLabel('Name').fill('Azure east');
+  await endpoint.getByLabel('Prefix').fill('azure-east');
+  await expect(endpoint.getByLabel('API version')).toHaveCount(0);
+  await endpoint.getByRole('combobox', { name: 'Type' }).click();
+  await page.getByRole('option', { name: 'Azure OpenAI, with a dated API version' }).click();
+  await endpoint.getByLabel('API version').fill('2025-04-01-preview');
+  await endpoint.getByLabel('Address', { exact: true }).fill('https://my-resource.openai.azure.com/openai/v1/');
+  await endpoint.getByRole('button', { name: 'Save' }).click();
+  await expectApplied(page, 'Azure east saved');
+
+  const section = page.getByRole('region', { name: 'Azure east' });
+  await section.getByRole('button', { name: 'Delete endpoint Azure east' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
+  await expectApplied(page, 'Endpoint deleted');
+});
+
+test('a connection asks for what its provider wants to know', async ({ signedIn: page }) => {
+  await page.goto('/dashboard/providers');
+  await page.getByRole('button', { name: 'Add connection' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Add connection' });
+  const provider = dialog.getByRole('combobox', { name: 'Provider' });
+  await provider.fill('Bedrock');
+  await page.getByRole('option', { name: 'Amazon Bedrock', exact: true }).click();
+  await expect(dialog.getByLabel('Region')).toBeVisible();
+  await expect(dialog.getByLabel('Project')).toHaveCount(0);
+
+  await provider.fill('Vertex');
+  await page.getByRole('option', { name: 'Google Vertex AI', exact: true }).click();
+  await dialog.getByLabel('Name').fill('research');
+  await dialog.getByLabel('Project').fill('my-project');
+  await dialog.getByLabel('Region').fill('europe-west4');
+  await dialog.getByLabel('Service account key (JSON)').fill('{"type": "authorized_user"}');
+  await dialog.getByRole('button', { name: 'Save' }).click();
+  await expect(page.getByText('must be service_account')).toBeVisible();
+});

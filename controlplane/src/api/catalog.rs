@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use axum::{Json, extract::State};
 use llm::{
-    provider::{AuthType, ProviderSpec},
+    provider::{AuthScheme, AuthType, ProviderSpec},
     providers,
 };
 use proto::validate::MODEL_TYPES;
@@ -51,6 +51,10 @@ struct ProviderEntry {
     /// How its credential is written, where that is not plain.
     #[serde(rename = "credentialHint", skip_serializing_if = "Option::is_none")]
     credential_hint: Option<&'static str>,
+    /// `key`, or `service-account`: the JSON key of one.
+    credential: &'static str,
+    /// What else a connection may say in `providerSpecificData`: `region`, `project`.
+    fields: Vec<&'static str>,
     /// `apikey`, or `oauth`: accounts are signed in to, and take no key.
     #[serde(rename = "authType")]
     auth_type: &'static str,
@@ -109,7 +113,9 @@ impl ProviderEntry {
             provider: spec.name.to_owned(),
             custom: false,
             keyless: spec.keyless,
-            credential_hint: Some(spec.credential_hint).filter(|hint| !hint.is_empty()),
+            credential_hint: hint(spec),
+            credential: credential(spec),
+            fields: fields(spec),
             auth_type: match spec.auth_type {
                 AuthType::ApiKey => "apikey",
                 AuthType::OAuth => "oauth",
@@ -191,7 +197,9 @@ async fn catalog(
         let spec = providers::compatible(&node.r#type, node.api_type.as_deref().unwrap_or_default());
         let entry = ProviderEntry {
             keyless: spec.is_some_and(|spec| spec.keyless),
-            credential_hint: None,
+            credential_hint: spec.and_then(hint),
+            credential: spec.map_or("key", credential),
+            fields: spec.map(fields).unwrap_or_default(),
             auth_type: "apikey",
             active: active.contains(&node.id),
             id: node.id,
@@ -212,4 +220,23 @@ async fn catalog(
     Ok(Json(Catalog {
         catalog: entries.collect(),
     }))
+}
+
+fn hint(spec: &ProviderSpec) -> Option<&'static str> {
+    Some(spec.credential_hint).filter(|hint| !hint.is_empty())
+}
+
+fn credential(spec: &ProviderSpec) -> &'static str {
+    match spec.auth {
+        AuthScheme::Google { .. } => "service-account",
+        AuthScheme::Bearer | AuthScheme::Header(_) | AuthScheme::Aws { .. } => "key",
+    }
+}
+
+fn fields(spec: &ProviderSpec) -> Vec<&'static str> {
+    let all = [("region", spec.takes_region()), ("project", spec.takes_project())];
+    all.into_iter()
+        .filter(|(_, taken)| *taken)
+        .map(|(name, _)| name)
+        .collect()
 }

@@ -13,7 +13,11 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use chrono::{DateTime, Utc};
-use llm::{provider::ProviderSpec, providers};
+use llm::{
+    provider::{Endpoint, ProviderSpec, Whereabouts},
+    providers,
+};
+use proto::validate::{NODE_TYPES as TYPES, api_types};
 use runtime::{crypto, secret::Secret};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -32,13 +36,6 @@ use crate::{
 };
 
 const WHAT: &str = "provider node";
-const TYPES: [&str; 4] = [
-    "openai-compatible",
-    "anthropic-compatible",
-    "gemini-compatible",
-    "ollama-compatible",
-];
-const API_TYPES: [&str; 2] = ["chat", "responses"];
 /// An operation's path that people paste along with the address.
 const OPERATIONS: [&str; 7] = [
     "/chat/completions",
@@ -58,6 +55,7 @@ struct Row {
     prefix: String,
     api_type: Option<String>,
     base_url: String,
+    api_version: Option<String>,
     allow_private_address: bool,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
@@ -73,6 +71,9 @@ struct NodeView {
     #[serde(skip_serializing_if = "Option::is_none")]
     api_type: Option<String>,
     base_url: String,
+    /// Of `azure-compatible`; absent: as its API type has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    api_version: Option<String>,
     allow_private_address: bool,
     created_at: Stamp,
     updated_at: Stamp,
@@ -102,11 +103,15 @@ struct CreateBody {
     name: String,
     /// `^[a-z0-9][a-z0-9._-]{0,63}$`
     prefix: String,
-    /// `openai-compatible` when absent.
+    /// `openai-compatible` when absent; `anthropic-compatible`, `gemini-compatible`, `ollama-compatible`,
+    /// `azure-compatible` or `bedrock-compatible`.
     r#type: Option<String>,
-    /// `chat` or `responses`; required for `openai-compatible`.
+    /// `chat` or `responses`; required for `openai-compatible` and `azure-compatible`. For the latter also
+    /// `deployments`: the API with a dated version, which has the deployment in its path.
     api_type: Option<String>,
     base_url: Option<String>,
+    /// Of `azure-compatible`, such as `2024-10-21`.
+    api_version: Option<String>,
     allow_private_address: Option<bool>,
 }
 
@@ -119,6 +124,8 @@ struct UpdateBody {
     r#type: Option<String>,
     api_type: Option<String>,
     base_url: Option<String>,
+    /// Empty: as the API type has it.
+    api_version: Option<String>,
     allow_private_address: Option<bool>,
 }
 
@@ -132,8 +139,11 @@ struct ValidateBody {
     #[schema(value_type = Option<String>)]
     api_key: Option<Secret<String>>,
     r#type: Option<String>,
-    /// `chat` when absent; for `openai-compatible` only.
+    /// `chat` when absent; for `openai-compatible` and `azure-compatible` only.
     api_type: Option<String>,
+    api_version: Option<String>,
+    /// Of `bedrock-compatible`: what requests are signed for.
+    region: Option<String>,
     allow_private_address: Option<bool>,
 }
 
@@ -165,6 +175,7 @@ impl Row {
             prefix: self.prefix,
             api_type: self.api_type,
             base_url: self.base_url,
+            api_version: self.api_version,
             allow_private_address: self.allow_private_address,
             created_at: Stamp(self.created_at),
             updated_at: Stamp(self.updated_at),
@@ -184,6 +195,7 @@ impl Body for CreateBody {
         let r#type = self.r#type.as_deref().unwrap_or(TYPES[0]);
         violations.one_of("type", r#type, &TYPES);
         check_api_type(violations, r#type, self.api_type.as_deref());
+        check_api_version(violations, r#type, self.api_version.as_deref());
     }
 }
 
@@ -198,9 +210,6 @@ impl Body for UpdateBody {
         }
         if let Some(prefix) = &self.prefix {
             check_prefix(violations, prefix);
-        }
-        if let Some(api_type) = &self.api_type {
-            violations.one_of("apiType", api_type, &API_TYPES);
         }
     }
 }
@@ -219,6 +228,7 @@ impl Body for ValidateBody {
         if self.api_type.is_some() {
             check_api_type(violations, r#type, self.api_type.as_deref());
         }
+        check_api_version(violations, r#type, self.api_version.as_deref());
     }
 }
 
@@ -227,7 +237,7 @@ impl Body for ValidateBody {
 async fn list(State(ctx): State<Ctx>, _: Reader) -> Result<Json<NodeList>, ApiError> {
     let rows = sqlx::query_as!(
         Row,
-        "select id, type, name, prefix, api_type, base_url, allow_private_address, created_at, updated_at
+        "select id, type, name, prefix, api_type, base_url, api_version, allow_private_address, created_at, updated_at
          from provider_node order by name, id"
     )
     .fetch_all(ctx.db.pool())
@@ -262,7 +272,7 @@ async fn create(
         .map(str::trim)
         .filter(|url| !url.is_empty())
     {
-        Some(url) => normalise(url),
+        Some(url) => normalise(spec, url),
         None => {
             default_address(spec).ok_or_else(|| ApiError::invalid("baseUrl", "is required for this type"))?
         }
@@ -278,14 +288,15 @@ async fn create(
     let mut tx = ctx.db.config_tx(&operator.origin).await?;
     prefix_is_free(tx.conn(), body.prefix.trim(), &id).await?;
     sqlx::query!(
-        "insert into provider_node (id, type, name, prefix, api_type, base_url, allow_private_address)
-         values ($1, $2, $3, $4, $5, $6, $7)",
+        "insert into provider_node (id, type, name, prefix, api_type, base_url, api_version, allow_private_address)
+         values ($1, $2, $3, $4, $5, $6, $7, $8)",
         id,
         r#type,
         body.name.trim(),
         body.prefix.trim(),
         body.api_type,
         base_url,
+        body.api_version.filter(|version| !version.is_empty()),
         may_be_private,
     )
     .execute(tx.conn())
@@ -334,13 +345,14 @@ async fn update(
 
     sqlx::query!(
         "update provider_node
-         set name = $2, prefix = $3, api_type = $4, base_url = $5, allow_private_address = $6
+         set name = $2, prefix = $3, api_type = $4, base_url = $5, api_version = $6, allow_private_address = $7
          where id = $1",
         id,
         row.name,
         row.prefix,
         row.api_type,
         row.base_url,
+        row.api_version,
         row.allow_private_address,
     )
     .execute(tx.conn())
@@ -410,19 +422,32 @@ async fn validate(
     JsonBody(body): JsonBody<ValidateBody>,
 ) -> Result<Json<ValidateView>, ApiError> {
     let r#type = body.r#type.as_deref().unwrap_or(TYPES[0]);
-    let spec = callable(r#type, body.api_type.as_deref())?;
+    let api_type = body
+        .api_type
+        .as_deref()
+        .or_else(|| api_types(r#type).first().copied());
+    let spec = callable(r#type, api_type)?;
     let credential = match body.api_key {
         Some(key) if spec.keyless || !key.expose().is_empty() => key,
         None if spec.keyless => Secret::new(String::new()),
         Some(_) => return Err(ApiError::invalid("apiKey", "must have 1 to 10000 characters")),
         None => return Err(ApiError::Invalid(vec![Violation::missing("apiKey")])),
     };
-    let base_url = normalise(&body.base_url);
+    let base_url = normalise(spec, &body.base_url);
     let allow_private = body.allow_private_address.unwrap_or(false);
     check_address(&ctx, &operator, &base_url, allow_private).await?;
     let target = Target {
         spec,
-        base_url,
+        endpoint: Endpoint::of(
+            spec,
+            Whereabouts {
+                base_url: &base_url,
+                region: body.region.as_deref().unwrap_or_default(),
+                project: "",
+                api_version: body.api_version.as_deref().unwrap_or_default(),
+            },
+        )
+        .map_err(|error| ApiError::invalid("region", error.to_string()))?,
         credential,
         oauth: false,
         model: None,
@@ -480,9 +505,16 @@ impl UpdateBody {
             callable(&row.r#type, Some(&api_type))?;
             row.api_type = Some(api_type);
         }
+        if let Some(version) = self.api_version {
+            let mut violations = Violations::default();
+            check_api_version(&mut violations, &row.r#type, Some(&version));
+            violations.into_result()?;
+            row.api_version = Some(version).filter(|version| !version.is_empty());
+        }
         row.name = self.name.map_or(row.name, |name| name.trim().to_owned());
         row.prefix = self.prefix.map_or(row.prefix, |prefix| prefix.trim().to_owned());
-        row.base_url = self.base_url.map_or(row.base_url, |url| normalise(&url));
+        let spec = callable(&row.r#type, row.api_type.as_deref())?;
+        row.base_url = self.base_url.map_or(row.base_url, |url| normalise(spec, &url));
         row.allow_private_address = self.allow_private_address.unwrap_or(row.allow_private_address);
         Ok(row)
     }
@@ -498,13 +530,26 @@ fn check_prefix(violations: &mut Violations, prefix: &str) {
 }
 
 fn check_api_type(violations: &mut Violations, r#type: &str, api_type: Option<&str>) {
-    match (r#type, api_type) {
-        ("openai-compatible", Some(api_type)) => violations.one_of("apiType", api_type, &API_TYPES),
-        ("openai-compatible", None) => {
-            violations.add("apiType", "is required for openai-compatible: chat or responses")
-        }
-        (_, Some(_)) => violations.add("apiType", "is for openai-compatible only"),
-        (_, None) => {}
+    match (api_types(r#type), api_type) {
+        ([], Some(_)) => violations.add("apiType", "is for openai-compatible and azure-compatible only"),
+        ([], None) => {}
+        (known, Some(api_type)) => violations.one_of("apiType", api_type, known),
+        (known, None) => violations.add(
+            "apiType",
+            format!("is required for {type}: {}", known.join(" or ")),
+        ),
+    }
+}
+
+fn check_api_version(violations: &mut Violations, r#type: &str, version: Option<&str>) {
+    let Some(version) = version.filter(|version| !version.is_empty()) else {
+        return;
+    };
+    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    if r#type != "azure-compatible" {
+        violations.add("apiVersion", "is for azure-compatible only");
+    } else if version.len() > 100 || !version.chars().all(legal) || version.starts_with(['.', '-']) {
+        violations.add("apiVersion", "must be a version such as 2024-10-21 or preview");
     }
 }
 
@@ -530,9 +575,17 @@ fn is_namesake(provider: &str, template: &str) -> bool {
         .is_some_and(|rest| rest.starts_with("-compatible"))
 }
 
-/// Without trailing slashes and without the path of an operation.
-fn normalise(url: &str) -> String {
+/// Without trailing slashes and without the path of an operation, nor what every path of a template begins with.
+fn normalise(spec: &ProviderSpec, url: &str) -> String {
     let mut url = url.trim().trim_end_matches('/');
+    let host = url.find("://").map_or(0, |at| at + 3);
+    let path = url[host..].find('/').map_or(url.len(), |at| host + at);
+    if let Some(at) = url[path..]
+        .find(spec.paths_begin)
+        .filter(|_| !spec.paths_begin.is_empty())
+    {
+        url = &url[..path + at];
+    }
     if let Some(base) = OPERATIONS
         .iter()
         .find_map(|operation| url.strip_suffix(operation))
@@ -577,7 +630,7 @@ fn refuse_address(
 async fn find(executor: impl PgExecutor<'_>, id: &str) -> Result<Row, ApiError> {
     let row = sqlx::query_as!(
         Row,
-        "select id, type, name, prefix, api_type, base_url, allow_private_address, created_at, updated_at
+        "select id, type, name, prefix, api_type, base_url, api_version, allow_private_address, created_at, updated_at
          from provider_node where id = $1",
         id,
     )
@@ -610,12 +663,15 @@ async fn prefix_is_free(conn: &mut PgConnection, prefix: &str, id: &str) -> Resu
 /// Connections keep a copy of what they take from their node.
 async fn propagate(conn: &mut PgConnection, node: &Row) -> Result<(), sqlx::Error> {
     let mut data = json!({ "prefix": node.prefix, "baseUrl": node.base_url, "nodeName": node.name });
+    if let Some(version) = &node.api_version {
+        data["apiVersion"] = version.as_str().into();
+    }
     if let Some(api_type) = &node.api_type {
         data["apiType"] = api_type.as_str().into();
     }
     sqlx::query!(
         "update provider_connection
-         set provider_specific_data = provider_specific_data || $2, allow_private_address = $3
+         set provider_specific_data = provider_specific_data - 'apiVersion' || $2, allow_private_address = $3
          where provider = $1",
         node.id,
         data,
@@ -643,7 +699,16 @@ mod tests {
             ("http://host:11434/api/chat", "http://host:11434"),
         ];
         for (given, expected) in cases {
-            assert_eq!(normalise(given), expected);
+            let spec = callable("openai-compatible", Some("chat")).unwrap();
+            assert_eq!(normalise(spec, given), expected);
+        }
+        for given in [
+            "https://openai-r.openai.azure.com/",
+            "https://openai-r.openai.azure.com/openai/v1/",
+            "https://openai-r.openai.azure.com/openai/deployments/d/chat/completions?api-version=2024-10-21",
+        ] {
+            let spec = callable("azure-compatible", Some("deployments")).unwrap();
+            assert_eq!(normalise(spec, given), "https://openai-r.openai.azure.com");
         }
     }
 

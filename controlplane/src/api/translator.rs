@@ -149,8 +149,13 @@ impl Body for TranslateBody {
     const REQUIRED: &'static [&'static str] = &["body"];
 
     fn check(&self, violations: &mut Violations) {
-        check_format("sourceFormat", self.source_format.as_deref(), violations);
-        check_format("targetFormat", self.target_format.as_deref(), violations);
+        check_source(self.source_format.as_deref(), violations);
+        check_format(
+            "targetFormat",
+            self.target_format.as_deref(),
+            |_| true,
+            violations,
+        );
         if let Some(model) = &self.model {
             violations.length("model", model, 1..=MODEL_CHARS);
         }
@@ -172,17 +177,24 @@ impl Body for SendBody {
     const REQUIRED: &'static [&'static str] = &["body"];
 
     fn check(&self, violations: &mut Violations) {
-        check_format("sourceFormat", self.source_format.as_deref(), violations);
+        check_source(self.source_format.as_deref(), violations);
         if let Some(model) = &self.model {
             violations.length("model", model, 1..=MODEL_CHARS);
         }
     }
 }
 
-fn check_format(field: &str, name: Option<&str>, violations: &mut Violations) {
-    if name.is_some_and(|name| detect::named(name).is_none()) {
-        let known = Dialect::ALL.map(Dialect::name).join(", ");
-        violations.add(field, format!("must be one of {known}"));
+/// A dialect that only upstreams speak is nobody's to write.
+fn check_source(name: Option<&str>, violations: &mut Violations) {
+    check_format("sourceFormat", name, Dialect::is_for_clients, violations);
+}
+
+fn check_format(field: &str, name: Option<&str>, fits: fn(Dialect) -> bool, violations: &mut Violations) {
+    let is_one = |name: &str| detect::named(name).is_some_and(fits);
+    if name.is_some_and(|name| !is_one(name)) {
+        let fitting = Dialect::ALL.into_iter().filter(|dialect| fits(*dialect));
+        let known: Vec<_> = fitting.map(Dialect::name).collect();
+        violations.add(field, format!("must be one of {}", known.join(", ")));
     }
 }
 
@@ -217,7 +229,10 @@ async fn translate(
     let ask = ask(source, &model, body.body)?;
     let call = ask.call(&Target {
         dialect: target,
-        caps: ModelCaps::of(target, &model),
+        caps: match provider.filter(|provider| provider.dialect == target) {
+            Some(provider) => ModelCaps::of(target, &model).with_stream_usage(provider.stream_usage),
+            None => ModelCaps::of(target, &model),
+        },
         model: model.clone(),
     });
     let call = call.map_err(|error| match error {

@@ -57,6 +57,7 @@ pub struct Node {
     pub prefix: String,
     pub api_type: Option<String>,
     pub base_url: String,
+    pub api_version: Option<String>,
     pub allow_private_address: bool,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,

@@ -86,7 +86,7 @@ pub async fn load(conn: &mut PgConnection, vault: &Vault) -> Result<Contents, sq
 async fn nodes(conn: &mut PgConnection) -> Result<Vec<Node>, sqlx::Error> {
     sqlx::query_as!(
         Node,
-        "select id, type, name, prefix, api_type, base_url, allow_private_address, created_at, updated_at
+        "select id, type, name, prefix, api_type, base_url, api_version, allow_private_address, created_at, updated_at
          from provider_node order by id"
     )
     .fetch_all(conn)

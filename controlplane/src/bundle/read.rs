@@ -194,10 +194,12 @@ impl Reader {
                     "the node `{name}` has the prefix `{free}` now: `{prefix}` cannot be one"
                 ));
             }
-            let api_type = row.text("api_type").filter(|_| r#type == "openai-compatible");
+            let kinds = proto::validate::api_types(&r#type);
+            let api_type = row.text("api_type").filter(|_| !kinds.is_empty());
             let now = Utc::now();
             nodes.push(Node {
-                api_type: api_type.or_else(|| (r#type == "openai-compatible").then(|| "chat".to_owned())),
+                api_type: api_type.or_else(|| kinds.first().map(|kind| (*kind).to_owned())),
+                api_version: row.text("omniroute_api_version"),
                 base_url: row.needed("base_url")?.trim_end_matches('/').to_owned(),
                 allow_private_address: row.flag("omniroute_allow_private_address").unwrap_or(false),
                 created_at: row.stamp("created_at").unwrap_or(now),

@@ -19,7 +19,7 @@ create table provider_connections (
 create table provider_nodes (
     id text primary key, type text not null, name text not null, prefix text, api_type text, base_url text,
     created_at text not null, updated_at text not null,
-    omniroute_allow_private_address integer
+    omniroute_allow_private_address integer, omniroute_api_version text
 );
 create table key_value (
     namespace text not null, key text not null, value text not null, primary key (namespace, key)

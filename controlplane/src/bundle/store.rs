@@ -65,13 +65,14 @@ async fn nodes(conn: &mut PgConnection, contents: &Contents) -> Result<(), sqlx:
     .execute(&mut *conn)
     .await?;
     sqlx::query!(
-        "insert into provider_node (id, type, name, prefix, api_type, base_url, allow_private_address, created_at)
-         select id, type, name, prefix, api_type, base_url, allow_private_address, created_at
+        "insert into provider_node (id, type, name, prefix, api_type, base_url, api_version, allow_private_address,
+                                    created_at)
+         select id, type, name, prefix, api_type, base_url, api_version, allow_private_address, created_at
          from jsonb_to_recordset($1) as new (id text, type text, name text, prefix text, api_type text, base_url text,
-                                             allow_private_address bool, created_at timestamptz)
+                                             api_version text, allow_private_address bool, created_at timestamptz)
          on conflict (id) do update set
              type = excluded.type, name = excluded.name, api_type = excluded.api_type, base_url = excluded.base_url,
-             allow_private_address = excluded.allow_private_address",
+             api_version = excluded.api_version, allow_private_address = excluded.allow_private_address",
         rows,
     )
     .execute(conn)

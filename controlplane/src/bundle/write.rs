@@ -160,6 +160,7 @@ impl Writer<'_> {
                     ("created_at", &stamp(node.created_at)),
                     ("updated_at", &stamp(node.updated_at)),
                     ("omniroute_allow_private_address", &node.allow_private_address),
+                    ("omniroute_api_version", &node.api_version),
                 ],
             )?;
         }

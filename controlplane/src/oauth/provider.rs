@@ -187,25 +187,19 @@ static SPECS: &[Spec] = &[
         id: "iflow",
         alias: "if",
         name: "iFlow",
-        offer: Offer::No(
-            "make an API key at iFlow and add its address as an OpenAI-compatible provider node",
-        ),
+        offer: Offer::No("make an API key at iFlow and add it as provider `iflow`"),
     },
     Spec {
         id: "cline",
         alias: "cl",
         name: "Cline",
-        offer: Offer::No(
-            "make an API key at Cline and add its address as an OpenAI-compatible provider node",
-        ),
+        offer: Offer::No("make an API key at Cline and add it as provider `cline`"),
     },
     Spec {
         id: "kilocode",
         alias: "kc",
         name: "Kilo Code",
-        offer: Offer::No(
-            "make an API key at Kilo Code and add its address as an OpenAI-compatible provider node",
-        ),
+        offer: Offer::No("make an API key at Kilo Code and add it as provider `kilocode`"),
     },
     Spec {
         id: "kiro",

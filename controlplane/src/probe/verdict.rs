@@ -78,6 +78,8 @@ impl From<ProbeError> for Finding {
     fn from(error: ProbeError) -> Self {
         match error {
             ProbeError::Blocked(why) => Self::Blocked(why),
+            // whoever gives out tokens for the provider speaks for it
+            ProbeError::Grant(error) if error.blames_account() => Self::Refused,
             other => Self::Unreachable(other.to_string()),
         }
     }

@@ -230,6 +230,7 @@ fn provider_node(row: NodeRow) -> Resource {
         api_type: row.api_type.unwrap_or_default(),
         prefix: row.prefix,
         base_url: row.base_url,
+        api_version: row.api_version.unwrap_or_default(),
     };
     Resource {
         id: row.id,
@@ -268,6 +269,8 @@ fn connection(row: ConnectionRow, secrets: &Secrets) -> Resource {
         allow_private_address: row.allow_private_address,
         rate_limit_protection: row.rate_limit_protection,
         think_tags: think_tags(row.think_tags.as_deref()).to_owned(),
+        region: row.region.unwrap_or_default(),
+        project: row.project.unwrap_or_default(),
     };
     Resource {
         id,

@@ -45,6 +45,7 @@ pub(super) struct NodeRow {
     pub prefix: String,
     pub api_type: Option<String>,
     pub base_url: String,
+    pub api_version: Option<String>,
 }
 
 pub(super) struct ConnectionRow {
@@ -64,6 +65,8 @@ pub(super) struct ConnectionRow {
     pub default_model: Option<String>,
     pub base_url: Option<String>,
     pub think_tags: Option<String>,
+    pub region: Option<String>,
+    pub project: Option<String>,
     pub allow_private_address: bool,
     pub rate_limit_protection: bool,
 }
@@ -209,7 +212,7 @@ impl Rows {
         .await?;
         let nodes = sqlx::query_as!(
             NodeRow,
-            "select id, type, name, prefix, api_type, base_url from provider_node order by id"
+            "select id, type, name, prefix, api_type, base_url, api_version from provider_node order by id"
         )
         .fetch_all(&mut *conn)
         .await?;
@@ -218,7 +221,8 @@ impl Rows {
             "select id, provider, auth_type, coalesce(name, display_name, email) as name, priority, is_active, api_key,
                     access_token, token_generation, token_expires_at,
                     refresh_token is not null as \"renewable!\", default_model, provider_specific_data->>'baseUrl' as base_url,
-                    provider_specific_data->>'thinkTags' as think_tags, allow_private_address,
+                    provider_specific_data->>'thinkTags' as think_tags, provider_specific_data->>'region' as region,
+                    provider_specific_data->>'project' as project, allow_private_address,
                     coalesce(rate_limit_protection, false) as \"rate_limit_protection!\"
              from provider_connection order by id"
         )

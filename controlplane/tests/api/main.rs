@@ -15,6 +15,7 @@ mod budget;
 mod cache;
 mod cli_tools;
 mod cloud;
+mod clouds;
 mod combo_defaults;
 mod combo_test;
 mod combos;

@@ -223,3 +223,22 @@ async fn two_hundred_events_are_remembered() {
         (&json!(200), &json!("m"))
     );
 }
+
+#[tokio::test]
+async fn a_dialect_of_upstreams_is_something_to_translate_to_and_not_from() {
+    let api = Api::start().await;
+    let bedrock = json!({ "sourceFormat": "bedrock_converse", "targetFormat": "openai", "body": hello() });
+    for path in ["translate", "send"] {
+        let mut body = bedrock.clone();
+        if path == "send" {
+            body.as_object_mut().unwrap().remove("targetFormat");
+        }
+        let refused = api.post(&format!("/api/translator/{path}"), body).await;
+        let text = refused.expect(400).to_string();
+        assert!(text.contains("must be one of openai_chat"), "{text}");
+        assert!(!text.contains("bedrock_converse"), "{text}");
+    }
+    let to = json!({ "targetFormat": "bedrock_converse", "body": hello() });
+    let translated = api.post("/api/translator/translate", to).await;
+    assert_eq!(translated.expect(200)["targetFormat"], "bedrock_converse");
+}

@@ -481,7 +481,8 @@ pub(super) fn target(route: &Route, connection: &Connection) -> Target {
         model: route.model.to_string(),
         caps: ModelCaps::of(dialect, &route.model)
             .with_think_tags(connection.think_tags(&route.model))
-            .with_completions(route.provider.spec.serves(Kind::Completion, &route.model)),
+            .with_completions(route.provider.spec.serves(Kind::Completion, &route.model))
+            .with_stream_usage(connection.spec.stream_usage),
     }
 }
 

@@ -75,16 +75,29 @@ impl Question {
         ];
         dialect_headers.extend(format.request_headers(&client));
         let body = self.body_for(&target).ok()?;
+        let mut body = format.patch_request(&body, &target).ok()?;
+        if let Some(platform) = connection.spec.platform {
+            body = platform.dress_counted(&body, &mut dialect_headers);
+        }
+        let allow_private = connection.allow_private_address;
+        let outlet = connection.outlet(plan.resolution.seats(position));
+        let proxy = outlet.map(Outlet::proxy);
+        let bearer = match &connection.grant {
+            Some(grant) => {
+                let path = upstream::Path { allow_private, proxy };
+                Some(upstream::bearer(&gateway.egress, grant, path, None).await.ok()?)
+            }
+            None => None,
+        };
         let outgoing = Outgoing {
             method: Method::POST,
             url: &url,
             headers: &connection.headers,
             dialect_headers,
-            body: format.patch_request(&body, &target).ok()?.into(),
-            allow_private: connection.allow_private_address,
-            proxy: connection
-                .outlet(plan.resolution.seats(position))
-                .map(Outlet::proxy),
+            bearer: bearer.as_ref(),
+            body: body.into(),
+            allow_private,
+            proxy,
         };
         let response = upstream::send(&gateway.egress, outgoing).await.ok()?;
         if !response.status().is_success() {

@@ -196,17 +196,29 @@ impl Call {
     }
 
     async fn vector(&self, egress: &Egress) -> Result<Vector, String> {
+        let connection = &self.connection;
+        let proxy = connection.outlet(&[]).map(Outlet::proxy);
+        let allow_private = connection.allow_private_address;
+        let bearer = match &connection.grant {
+            Some(grant) => {
+                let path = upstream::Path { allow_private, proxy };
+                let bearer = upstream::bearer(egress, grant, path, None).await;
+                Some(bearer.map_err(|error| error.message)?)
+            }
+            None => None,
+        };
         let outgoing = Outgoing {
             method: Method::POST,
             url: &self.url,
-            headers: &self.connection.headers,
+            headers: &connection.headers,
             dialect_headers: vec![
                 ("content-type", "application/json".to_owned()),
                 ("accept", "application/json".to_owned()),
             ],
+            bearer: bearer.as_ref(),
             body: self.body.clone().into(),
-            allow_private: self.connection.allow_private_address,
-            proxy: self.connection.outlet(&[]).map(Outlet::proxy),
+            allow_private,
+            proxy,
         };
         let response = upstream::send(egress, outgoing).await;
         let response = response.map_err(|error| error.message)?;

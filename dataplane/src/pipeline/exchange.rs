@@ -13,6 +13,7 @@ use http::{HeaderMap, HeaderValue, Method};
 use http_body_util::BodyExt;
 use llm::{Ask, Call, ErrorKind, Kind, Progress, Pump, ReplySeed, UpstreamError};
 use runtime::egress::Payload;
+use runtime::service_account::Bearer;
 use std::borrow::Cow;
 use tokio::time::{Instant, timeout_at};
 
@@ -78,21 +79,44 @@ impl Exchange<'_> {
             .with_good_token(&lease.connection)
             .await
             .map_err(signed_out)?;
-        let mut refusal = match self.exchange(call, lease, &connection).await {
+        let mut bearer = self.bearer(&connection, lease, None).await?;
+        let mut refusal = match self.exchange(call, lease, &connection, bearer.as_ref()).await {
             Err(refusal) => refusal,
             reply => return reply,
         };
-        if connection.token.is_some() && refusal.status == Some(401) {
-            connection = routing.renewed(&connection).await.map_err(signed_out)?;
-            refusal = match self.exchange(call, lease, &connection).await {
+        let ends = connection.token.is_some() || bearer.is_some();
+        if ends && refusal.status == Some(401) {
+            match bearer {
+                Some(refused) => bearer = self.bearer(&connection, lease, Some(&refused)).await?,
+                None => connection = routing.renewed(&connection).await.map_err(signed_out)?,
+            }
+            refusal = match self.exchange(call, lease, &connection, bearer.as_ref()).await {
                 Err(refusal) => refusal,
                 reply => return reply,
             };
         }
         match call.without_reasoning(&refusal) {
-            Some(call) => self.exchange(&call, lease, &connection).await,
+            Some(call) => self.exchange(&call, lease, &connection, bearer.as_ref()).await,
             None => Err(refusal),
         }
+    }
+
+    /// What an account calls with that has a key for tokens; nothing for one that brings its own.
+    async fn bearer(
+        &self,
+        connection: &Connection,
+        lease: &Lease,
+        refused: Option<&Bearer>,
+    ) -> Result<Option<Bearer>, UpstreamError> {
+        let Some(grant) = &connection.grant else {
+            return Ok(None);
+        };
+        let path = upstream::Path {
+            allow_private: connection.allow_private_address,
+            proxy: lease.outlet().map(Outlet::proxy),
+        };
+        let bearer = upstream::bearer(&self.gateway.egress, grant, path, refused).await;
+        bearer.map(Some)
     }
 
     async fn exchange(
@@ -100,18 +124,24 @@ impl Exchange<'_> {
         call: &Call,
         lease: &Lease,
         connection: &Connection,
+        bearer: Option<&Bearer>,
     ) -> Result<Reply, UpstreamError> {
         if let Some(turn) = call.first_turn() {
             return self.ask_vendor(call, turn, lease, connection).await;
         }
         let kind = call.kind();
+        let model = &lease.route.model;
         let url = match kind {
-            Kind::Chat => connection.chat_url(&lease.route.model, self.sent.ask.stream()),
-            _ => connection.service_url(kind, &lease.route.model).map(Cow::Owned),
+            Kind::Chat => connection.chat_url(model, self.sent.ask.stream()),
+            _ => connection.service_url(kind, model).map(Cow::Owned),
         };
         let url = url.ok_or_else(nowhere)?;
         let client = |name: &'static str| self.sent.headers.get(name)?.to_str().ok().map(str::to_owned);
-        let (mut headers, mut body) = (call.headers(&client), Payload::from(call.body()));
+        let (mut headers, mut bytes) = (call.headers(&client), call.body());
+        if let Some(platform) = connection.spec.platform.filter(|_| kind == Kind::Chat) {
+            bytes = platform.dress(&bytes, &mut headers);
+        }
+        let mut body = Payload::from(bytes.clone());
         if kind.file().is_some() {
             let (media_type, form) = form::encode(&call.body(), self.sent.files)?;
             headers.push((CONTENT_TYPE.as_str(), media_type));
@@ -119,13 +149,14 @@ impl Exchange<'_> {
         }
         headers.extend(lease.trace.iter().cloned());
         if let Some(signer) = &connection.signer {
-            headers.extend(upstream::signature(signer, &url, &call.body(), Utc::now()));
+            headers.extend(upstream::signature(signer, &url, &bytes, Utc::now()));
         }
         let outgoing = Outgoing {
             method: Method::POST,
             url: &url,
             headers: &connection.headers,
             dialect_headers: headers,
+            bearer,
             body,
             allow_private: connection.allow_private_address,
             proxy: lease.outlet().map(Outlet::proxy),

@@ -175,7 +175,9 @@ impl Record {
             outcome: "cancelled".to_owned(),
             hedge,
             started_after_ms: millis(self.started.elapsed()),
-            proxy: lease.outlet().map(|outlet| outlet.hop(&connection.base_url)),
+            proxy: lease
+                .outlet()
+                .map(|outlet| outlet.hop(connection.endpoint.base())),
             ..Attempt::default()
         });
         self.providers.push(if route.provider.is_node {
@@ -192,7 +194,7 @@ impl Record {
                 self.endpoint,
                 known_as,
                 &event.attempts[number],
-                &connection.base_url,
+                connection.endpoint.base(),
             );
         }
         // of two at a time the first counts, until one answers

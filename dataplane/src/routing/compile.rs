@@ -25,7 +25,7 @@ use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, USER_AGENT
 use llm::ProviderSpec;
 use llm::pricing::dated::{Period, Periods};
 use llm::pricing::{Overrides, PriceOverride, UnitPrice};
-use llm::provider::{AuthScheme, AuthType};
+use llm::provider::{AuthScheme, AuthType, Endpoint, Whereabouts};
 use llm::rewrite::{Rewrite, Thinking};
 use llm::sigv4::Signer;
 use llm::think_tags::ThinkTags;
@@ -34,6 +34,7 @@ use proto::v1::{resource::Body, resource_error::Code};
 use runtime::crypto::SealKey;
 use runtime::ip_filter::IpFilter;
 use runtime::period::zone;
+use runtime::service_account::{Grant, ServiceAccount};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use url::Url;
@@ -114,7 +115,7 @@ impl Table {
         let nodes = compile_nodes(&sorted, &mut errors);
         let health = kept.health();
         let outlets = Outlets::compile(&sorted.proxies, transport, &mut errors);
-        let mut connections = compile_connections(&sorted, &nodes, transport, health, &outlets, &mut errors);
+        let mut connections = compile_connections(&sorted, &nodes, transport, kept, &outlets, &mut errors);
         let mut custom =
             custom_model::compile(&sorted.custom_models, |id| nodes.contains_key(id), &mut errors);
         let served = Served {
@@ -355,7 +356,7 @@ fn compile_connections(
     sorted: &Sorted<'_>,
     nodes: &BTreeMap<&str, Node<'_>>,
     transport: &SealKey,
-    health: &Health,
+    kept: &Routing,
     outlets: &Outlets,
     errors: &mut Vec<ResourceError>,
 ) -> HashMap<String, Vec<Arc<Connection>>> {
@@ -365,12 +366,8 @@ fn compile_connections(
         .iter()
         .filter(|(_, connection)| connection.enabled)
     {
-        let (provider, spec, node_url) = match nodes.get(connection.provider.as_str()) {
-            Some(node) => (
-                connection.provider.as_str(),
-                node.spec,
-                Some(node.node.base_url.as_str()),
-            ),
+        let (provider, spec, node) = match nodes.get(connection.provider.as_str()) {
+            Some(node) => (connection.provider.as_str(), node.spec, Some(node.node)),
             None => match llm::providers::find(&connection.provider) {
                 Some(spec) => (spec.id, spec, None),
                 None => {
@@ -388,7 +385,7 @@ fn compile_connections(
                 }
             },
         };
-        match compile_connection((provider, id), connection, spec, node_url, transport, health) {
+        match compile_connection((provider, id), connection, spec, node, transport, kept) {
             Ok(mut compiled) => {
                 compiled.own_outlet = outlets.of_connection(id);
                 compiled.shared_outlet = outlets.of_provider(provider);
@@ -408,9 +405,9 @@ fn compile_connection(
     (provider, id): (&str, &str),
     connection: &v1::Connection,
     spec: &'static ProviderSpec,
-    node_url: Option<&str>,
+    node: Option<&v1::ProviderNode>,
     transport: &SealKey,
-    health: &Health,
+    kept: &Routing,
 ) -> Result<Connection, Fault> {
     let oauth = connection.auth_type == "oauth";
     let credential = open(
@@ -418,26 +415,26 @@ fn compile_connection(
         transport,
         &format!("connection|{id}|credential"),
     )?;
-    let base_url = Some(connection.base_url.as_str())
-        .filter(|url| !url.is_empty())
-        .or(node_url)
-        .unwrap_or(spec.base_url);
-    let base_url = base_url.trim_end_matches('/');
-    let url = Url::parse(&format!("{base_url}{}", spec.path_for("model", false)))
+    let text = credential
+        .as_deref()
+        .and_then(|secret| std::str::from_utf8(secret).ok());
+    let grant = compile_grant(id, spec.auth, text, kept)?;
+    let endpoint = compile_endpoint(connection, spec, node, grant.as_deref())?;
+    let url = Url::parse(&endpoint.url(&spec.path_for("model", false)))
         .ok()
         .filter(|url| url.has_host() && matches!(url.scheme(), "http" | "https"))
         .ok_or_else(|| {
+            let base_url = endpoint.base();
             Fault::new(
                 Code::Invalid,
                 format!("`{base_url}` is not an http or https address"),
             )
         })?;
-    let signer = credential
-        .as_deref()
-        .and_then(|secret| Signer::of(spec.auth, std::str::from_utf8(secret).ok()?));
+    let signer = text.and_then(|secret| Signer::of(spec.auth, secret, endpoint.region()));
+    let is_sent = signer.is_none() && grant.is_none();
     Ok(Connection {
         id: id.into(),
-        account: health.account(provider, id),
+        account: kept.health().account(provider, id),
         priority: connection.priority,
         oauth,
         token: connection.access_token.map(|token| AccessToken {
@@ -447,10 +444,11 @@ fn compile_connection(
         }),
         dialect: spec.dialect,
         spec,
-        base_url: base_url.into(),
+        endpoint,
         fixed_url: spec.has_one_path().then_some(url),
-        headers: compile_headers(spec, oauth, credential.filter(|_| signer.is_none()))?,
+        headers: compile_headers(spec, oauth, credential.filter(|_| is_sent))?,
         signer,
+        grant,
         allow_private_address: connection.allow_private_address,
         rate_limit_protection: connection.rate_limit_protection,
         default_model: Some(connection.default_model.clone()).filter(|model| !model.is_empty()),
@@ -458,6 +456,45 @@ fn compile_connection(
         own_outlet: None,
         shared_outlet: None,
     })
+}
+
+/// Of a credential that is a key for tokens and no token itself.
+fn compile_grant(
+    id: &str,
+    auth: AuthScheme,
+    credential: Option<&str>,
+    kept: &Routing,
+) -> Result<Option<Arc<Grant>>, Fault> {
+    let (AuthScheme::Google { scope }, Some(credential)) = (auth, credential) else {
+        return Ok(None);
+    };
+    if !ServiceAccount::is_meant(credential) {
+        return Ok(None);
+    }
+    let make = || ServiceAccount::read(credential).map(|account| Grant::new(account, scope));
+    let grant = kept.grants().of(id, credential, make);
+    grant
+        .map(Some)
+        .map_err(|error| Fault::new(Code::Secret, error.to_string()))
+}
+
+fn compile_endpoint(
+    connection: &v1::Connection,
+    spec: &ProviderSpec,
+    node: Option<&v1::ProviderNode>,
+    grant: Option<&Grant>,
+) -> Result<Endpoint, Fault> {
+    let own = Some(connection.base_url.as_str()).filter(|url| !url.is_empty());
+    let project = Some(connection.project.as_str()).filter(|project| !project.is_empty());
+    let whereabouts = Whereabouts {
+        base_url: own
+            .or(node.map(|node| node.base_url.as_str()))
+            .unwrap_or_default(),
+        region: &connection.region,
+        project: project.or_else(|| grant?.account().project()).unwrap_or_default(),
+        api_version: node.map_or("", |node| &node.api_version),
+    };
+    Endpoint::of(spec, whereabouts).map_err(|error| Fault::new(Code::Invalid, error.to_string()))
 }
 
 fn compile_headers(

@@ -23,11 +23,13 @@ use chrono_tz::Tz;
 use http::HeaderMap;
 use llm::pricing::Overrides;
 use llm::pricing::dated::Periods;
+use llm::provider::Endpoint;
 use llm::sigv4::Signer;
 use llm::think_tags::ThinkTags;
 use llm::{Dialect, Kind, ProviderSpec, Rewrite};
 use proto::v1::ConfigVersion;
 use runtime::ip_filter::IpFilter;
+use runtime::service_account::Grant;
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -125,14 +127,16 @@ pub struct Connection {
     pub token: Option<AccessToken>,
     pub dialect: Dialect,
     pub spec: &'static ProviderSpec,
-    /// Without a trailing slash; known to be an http or https address.
-    pub base_url: Box<str>,
+    /// Known to be at an http or https address.
+    pub endpoint: Endpoint,
     /// Where all chat requests go, if they go to one address.
     pub fixed_url: Option<Url>,
     /// Authorization and the provider's fixed headers; credentials are marked sensitive.
     pub headers: HeaderMap,
     /// Signs each request, of an account whose secret is not sent.
     pub signer: Option<Signer>,
+    /// Asks for tokens, of an account that has a key for that.
+    pub grant: Option<Arc<Grant>>,
     pub allow_private_address: bool,
     /// Calls wait for their turn at the account's limiter.
     pub rate_limit_protection: bool,
@@ -304,7 +308,7 @@ impl Connection {
 
     /// An address of this account's server.
     pub fn url(&self, path: &str) -> Option<Url> {
-        Url::parse(&format!("{}{path}", self.base_url)).ok()
+        Url::parse(&self.endpoint.url(path)).ok()
     }
 }
 

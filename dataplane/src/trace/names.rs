@@ -48,7 +48,7 @@ pub fn provider(id: &str) -> &str {
         "bedrock" => "aws.bedrock",
         "gemini" => "gcp.gemini",
         "mistral" => "mistral_ai",
-        "vertex" => "gcp.vertex_ai",
+        "vertex" | "vertex-anthropic" => "gcp.vertex_ai",
         "xai" => "x_ai",
         other => other,
     }

@@ -1,11 +1,16 @@
 //! Sending. Address and fixed headers come prepared; only what differs per request is added here.
 
 use super::read::Incoming;
+use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
 use llm::{ErrorKind, UpstreamError};
 use runtime::egress::{CallError, ConnectTimeout, Egress, EgressError, Payload, Proxy, ProxyFailed};
+use runtime::service_account::Bearer;
 use std::error::Error;
 use url::Url;
+
+/// The one header that providers and clients both have something to say in.
+const LIST: &str = "anthropic-beta";
 
 /// A request on its way out.
 pub struct Outgoing<'a> {
@@ -15,6 +20,8 @@ pub struct Outgoing<'a> {
     pub headers: &'a HeaderMap,
     /// What the dialect adds for this request.
     pub dialect_headers: Vec<(&'static str, String)>,
+    /// A token that was asked for, of an account that has no authorization of its own.
+    pub bearer: Option<&'a Bearer>,
     pub body: Payload,
     pub allow_private: bool,
     /// What the call goes through, if that was chosen; `Some(None)` where it was and cannot be used.
@@ -38,12 +45,32 @@ pub async fn send(egress: &Egress, outgoing: Outgoing<'_>) -> Result<Response<In
     for (name, value) in outgoing.dialect_headers {
         // what a client sent and no header can carry is not worth a failure
         if let Ok(value) = HeaderValue::from_str(&value) {
-            headers.insert(name, value);
+            add(&mut headers, name, value);
         }
+    }
+    if let Some(bearer) = outgoing.bearer {
+        headers.insert(AUTHORIZATION, bearer.header().clone());
     }
     *request.headers_mut() = headers;
     let sent = egress.call(request, outgoing.allow_private, proxy).await;
     sent.map_err(|error| explain(&error))
+}
+
+/// What a request says comes before what the provider is always told; of a list neither may be missing.
+fn add(headers: &mut HeaderMap, name: &'static str, value: HeaderValue) {
+    let before = headers.get(name).filter(|_| name == LIST);
+    let joined = before.and_then(|before| joined(before.to_str().ok()?, value.to_str().ok()?));
+    headers.insert(name, joined.unwrap_or(value));
+}
+
+fn joined(one: &str, other: &str) -> Option<HeaderValue> {
+    let mut words: Vec<&str> = Vec::new();
+    for word in one.split(',').chain(other.split(',')).map(str::trim) {
+        if !word.is_empty() && !words.contains(&word) {
+            words.push(word);
+        }
+    }
+    HeaderValue::from_str(&words.join(",")).ok()
 }
 
 /// The transport's words name hosts; these do not.
@@ -78,7 +105,7 @@ pub(super) fn cause<E: Error + 'static>(error: &CallError) -> Option<&E> {
 }
 
 /// Never directly instead: that may be what the proxy is there to prevent.
-fn unusable_proxy() -> UpstreamError {
+pub(super) fn unusable_proxy() -> UpstreamError {
     UpstreamError::new(
         ErrorKind::Unavailable,
         "the provider cannot be called: the proxy that is configured for it cannot be used",

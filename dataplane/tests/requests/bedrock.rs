@@ -71,3 +71,34 @@ async fn a_wrong_secret_is_the_accounts_fault_and_its_text_goes_nowhere() {
     let body: Value = body_of(refused).await;
     assert!(!body.to_string().contains("wrong-secret"), "{body}");
 }
+
+/// What is signed for another region than the one that was said is refused: there is no telling it from the address.
+#[tokio::test]
+async fn a_region_that_was_said_is_the_one_that_is_signed_for() {
+    let simulator = Simulator::bedrock().await;
+    for (provider, model) in [
+        ("bedrock", MODEL.to_owned()),
+        ("node-own", "own/us.amazon.nova-lite-v1:0".to_owned()),
+    ] {
+        let setup = Setup::new().node("own", "bedrock-compatible", "", &simulator);
+        let credential = setup.credential("aws", ACCESS_KEY);
+        let base_url = if provider == "bedrock" {
+            simulator.url()
+        } else {
+            String::new()
+        };
+        let setup = setup.account_with("aws", provider, &base_url, |connection| {
+            connection.credential = Some(credential);
+            connection.region = "eu-central-2".to_owned();
+            connection.priority = 1;
+        });
+        let answer = setup.start().await.chat(&model, false).await;
+        assert_eq!(answer.status(), 200, "{model}");
+        let received = simulator.requests().pop().unwrap();
+        let authorization = &received.headers["authorization"];
+        assert!(
+            authorization.contains("/eu-central-2/bedrock/"),
+            "{authorization}"
+        );
+    }
+}

@@ -115,6 +115,11 @@ impl Setup {
         self
     }
 
+    /// Sealed for an account, to be put into it.
+    pub fn credential(&self, id: &str, plain: &str) -> v1::SealedSecret {
+        self.snapshot.credential(id, plain)
+    }
+
     /// With a credential that is not one of the harness's.
     pub fn account_as(self, id: &str, provider: &str, simulator: &Simulator, credential: &str) -> Self {
         let credential = self.snapshot.credential(id, credential);
@@ -131,6 +136,7 @@ impl Setup {
             api_type: api_type.to_owned(),
             prefix: name.to_owned(),
             base_url: simulator.url(),
+            api_version: String::new(),
         };
         self.snapshot = self
             .snapshot

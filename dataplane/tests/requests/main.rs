@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 mod addresses;
+mod azure;
 mod bedrock;
 mod cache;
 mod choosing;
@@ -42,3 +43,5 @@ mod thinking;
 mod traces;
 mod usage;
 mod vendors;
+mod vertex;
+mod wire;

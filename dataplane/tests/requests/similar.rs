@@ -68,6 +68,7 @@ fn setup(provider: &Simulator, embedder: &Embedder) -> Setup {
         api_type: "chat".to_owned(),
         prefix: "vectors".to_owned(),
         base_url: embedder.url(),
+        api_version: String::new(),
     };
     Setup::new()
         .key(OTHER_KEY, |_| {})

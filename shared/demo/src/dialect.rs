@@ -2,7 +2,7 @@
 
 use crate::wire::{Framing, Reply};
 use crate::{
-    anthropic, assemblyai, bedrock, deepgram, gemini, hyperbolic, nanobanana, nvidia, ollama, openai,
+    anthropic, assemblyai, azure, bedrock, deepgram, gemini, google, hyperbolic, nanobanana, nvidia, ollama, openai,
     responses,
 };
 use axum::http::request::Parts;
@@ -26,6 +26,8 @@ pub enum Dialect {
     Hyperbolic,
     NanoBanana,
     Nvidia,
+    Azure,
+    Vertex,
 }
 
 /// What a path stands for.
@@ -66,6 +68,11 @@ pub trait Vendor: Sync {
     /// Where the API begins.
     fn base(&self) -> &'static str {
         "/v1"
+    }
+
+    /// The answer to what is asked for beside the API itself: a token for it.
+    fn beside(&self, _parts: &Parts, _body: &[u8]) -> Option<Response> {
+        None
     }
 
     fn operation(&self, path: &str, query: &str) -> Option<Operation>;
@@ -114,6 +121,8 @@ impl Dialect {
             Self::Hyperbolic => &hyperbolic::Hyperbolic,
             Self::NanoBanana => &nanobanana::NanoBanana,
             Self::Nvidia => &nvidia::Nvidia,
+            Self::Azure => &azure::Azure,
+            Self::Vertex => &google::Vertex,
         }
     }
 

@@ -32,6 +32,8 @@ enum Spoken {
     Hyperbolic,
     Nanobanana,
     Nvidia,
+    Azure,
+    Vertex,
 }
 
 #[tokio::main]
@@ -49,11 +51,17 @@ async fn main() -> anyhow::Result<()> {
         Spoken::Hyperbolic => demo::Dialect::Hyperbolic,
         Spoken::Nanobanana => demo::Dialect::NanoBanana,
         Spoken::Nvidia => demo::Dialect::Nvidia,
+        Spoken::Azure => demo::Dialect::Azure,
+        Spoken::Vertex => demo::Dialect::Vertex,
     };
     let listener = TcpListener::bind(options.listen)
         .await
         .with_context(|| format!("cannot listen on {}", options.listen))?;
     let address = listener.local_addr()?;
+    if dialect == demo::Dialect::Vertex {
+        let account = demo::service_account(&format!("http://{address}/token"));
+        writeln!(std::io::stdout(), "the key of its service account:\n{account}")?;
+    }
     writeln!(
         std::io::stdout(),
         "demo provider on http://{address}{}, any API key will do",

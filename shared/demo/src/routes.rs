@@ -75,6 +75,10 @@ impl Provider {
         let body = body.unwrap_or_default();
         let mut exchange = self.log.open(received(&parts, &body, raw.clone()));
         let vendor = self.dialect.vendor();
+        if let Some(answer) = vendor.beside(&parts, &raw) {
+            exchange.finish();
+            return answer;
+        }
         let unsigned = || vendor.turn_away_unsigned(&parts, &raw);
         if let Some(refusal) = vendor.turn_away(&parts).or_else(unsigned) {
             exchange.finish();

@@ -45,6 +45,14 @@ impl Simulator {
         Self::start(Dialect::Bedrock).await
     }
 
+    pub async fn azure() -> Self {
+        Self::start(Dialect::Azure).await
+    }
+
+    pub async fn vertex() -> Self {
+        Self::start(Dialect::Vertex).await
+    }
+
     pub async fn start(dialect: Dialect) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0")
             .await

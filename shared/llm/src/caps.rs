@@ -20,8 +20,6 @@ pub struct ModelCaps {
     pub system_role: SystemRole,
     /// Whether a system message is legal in the middle of a conversation.
     pub mid_system: bool,
-    /// Whether the conversation may end with an assistant message to be continued.
-    pub prefill: bool,
     /// Whether structured output by JSON schema is native.
     pub json_schema: bool,
     pub images: bool,
@@ -59,6 +57,17 @@ pub struct ModelCaps {
     pub completions: bool,
     /// Whether thinking comes inside the text. A property of how a model is served, so no name tells it.
     pub think_tags: ThinkTags,
+    /// The same goes for how usage comes to be in a stream.
+    pub stream_usage: StreamUsage,
+}
+
+/// How an upstream of OpenAI's dialect reports usage in a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StreamUsage {
+    /// When `stream_options` asks for it.
+    WhenAsked,
+    /// By itself; it refuses to be asked.
+    Always,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -166,6 +175,11 @@ impl ModelCaps {
         Self { completions, ..self }
     }
 
+    /// The same for an upstream that is known to report usage in its own way.
+    pub fn with_stream_usage(self, stream_usage: StreamUsage) -> Self {
+        Self { stream_usage, ..self }
+    }
+
     const OPENAI_CHAT: Self = Self {
         max_output: None,
         max_tokens_key: MaxTokensKey::MaxTokens,
@@ -174,7 +188,6 @@ impl ModelCaps {
         thinking: ThinkingCaps::None,
         system_role: SystemRole::System,
         mid_system: true,
-        prefill: true,
         json_schema: true,
         images: true,
         image_urls: true,
@@ -198,6 +211,7 @@ impl ModelCaps {
         model_fields: ModelFields::None,
         completions: false,
         think_tags: ThinkTags::Off,
+        stream_usage: StreamUsage::WhenAsked,
     };
 
     /// Stop sequences are not a field of this API, so the gateway looks for them itself.
@@ -259,7 +273,6 @@ impl ModelCaps {
         thinking: ThinkingCaps::Budget,
         system_role: SystemRole::System,
         mid_system: false,
-        prefill: true,
         json_schema: false,
         images: true,
         image_urls: true,
@@ -283,5 +296,6 @@ impl ModelCaps {
         model_fields: ModelFields::None,
         completions: false,
         think_tags: ThinkTags::Off,
+        stream_usage: StreamUsage::WhenAsked,
     };
 }

@@ -93,6 +93,27 @@ impl<'a> Head<'a> {
         Bytes::from(out)
     }
 
+    /// The body without the members of one name. Values stay as they were written, the space between them does not.
+    pub fn without(&self, name: &str) -> Bytes {
+        let kept: Vec<_> = self.members.iter().filter(|(key, _)| key != name).collect();
+        if kept.len() == self.members.len() {
+            return Bytes::copy_from_slice(self.body);
+        }
+        let mut out = Vec::with_capacity(self.body.len());
+        out.push(b'{');
+        for (position, (key, value)) in kept.into_iter().enumerate() {
+            if position > 0 {
+                out.push(b',');
+            }
+            let key = serde_json::Value::from(key.as_ref()).to_string();
+            out.extend_from_slice(key.as_bytes());
+            out.push(b':');
+            out.extend_from_slice(value.get().as_bytes());
+        }
+        out.push(b'}');
+        Bytes::from(out)
+    }
+
     /// Where a value lies in the body it was borrowed from.
     fn span(&self, value: &RawValue) -> Range<usize> {
         let start = value.get().as_ptr().addr() - self.body.as_ptr().addr();
@@ -140,6 +161,18 @@ mod tests {
             patched(body, &[("model", "\"b\"")]),
             body.replace("\"a\"", "\"b\"")
         );
+    }
+
+    #[test]
+    fn a_member_can_be_left_out_wherever_it_stands_and_however_often() {
+        for (body, without) in [
+            (r#"{"model":"a","x":1.0}"#, r#"{"x":1.0}"#),
+            (r#" { "x" : [1, 2] , "m\u006fdel" : "a" } "#, r#"{"x":[1, 2]}"#),
+            (r#"{"model":1,"model":2}"#, "{}"),
+            (r#"{ "x":{"model":1} }"#, r#"{ "x":{"model":1} }"#),
+        ] {
+            assert_eq!(Head::read(body.as_bytes()).unwrap().without("model"), without);
+        }
     }
 
     #[test]

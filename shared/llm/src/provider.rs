@@ -1,13 +1,20 @@
 //! Providers as data: who, where, and in which dialect. Code never asks which provider it is talking to.
 
+mod endpoint;
+mod platform;
+
+use crate::caps::StreamUsage;
 use crate::dialect::Dialect;
 use crate::formats::bedrock_converse;
 use crate::kind::Kind;
 use crate::think_tags::ThinkTags;
 use crate::vendor::Words;
 
+pub use endpoint::{Endpoint, NoEndpoint, Regions, Whereabouts};
+pub use platform::{Platform, Version};
+
 /// Where a path has the model, and what of its id stays there as it is: ids have slashes.
-const PLACES: [(&str, &[u8]); 2] = [("{model}", b"/:@"), ("{modelId}", b"")];
+const PLACES: [(&str, &[u8]); 3] = [("{model}", b"/:@"), ("{modelId}", b""), ("{modelName}", b"@")];
 
 /// One provider, or the template of a user-defined endpoint.
 #[derive(Debug, Clone, Copy)]
@@ -20,11 +27,14 @@ pub struct ProviderSpec {
     /// Without a trailing slash; empty for a template, whose address the user gives.
     pub base_url: &'static str,
     /// Appended to the base URL; empty where nobody converses. `{model}` stands for the provider's model id, for
-    /// dialects that carry it in the path instead of the body, and `{modelId}` for one that is a single segment of the path, whatever is in it.
+    /// dialects that carry it in the path instead of the body, `{modelId}` for one that is a single segment of the
+    /// path, whatever is in it, and `{modelName}` for the same with an `@` that stays.
     pub chat_path: &'static str,
     /// The same for a stream, where the dialect has another address for it; else empty.
     pub stream_path: &'static str,
     pub models_path: Option<&'static str>,
+    /// Where a credential can be tried, of a provider that lists other things than what can be asked for.
+    pub check_path: Option<&'static str>,
     /// Where the dialect counts the tokens of a request without answering it, written like `chat_path`. Not every
     /// compatible endpoint has it: who asks has to live without an answer.
     pub count_path: Option<&'static str>,
@@ -40,7 +50,18 @@ pub struct ProviderSpec {
     pub models: &'static [ModelSpec],
     /// Models, by the beginning of their ids, that are served without a parser for their thinking.
     pub think_tags: &'static [(&'static str, ThinkTags)],
+    /// How usage comes to be in a stream.
+    pub stream_usage: StreamUsage,
     pub auth_type: AuthType,
+    /// Of a provider whose accounts are somewhere.
+    pub regions: Option<&'static Regions>,
+    /// The `api-version` of every address, empty for none unless somebody names one; `None` where there is no such
+    /// thing.
+    pub api_version: Option<&'static str>,
+    /// Of a template: what paths begin with, so that it and what follows is no part of an address.
+    pub paths_begin: &'static str,
+    /// For a dialect of somebody else's.
+    pub platform: Option<&'static Platform>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +75,9 @@ pub enum AuthScheme {
     /// AWS Signature Version 4 for this service, over every request as it goes out, where the credential is an access
     /// key ([`crate::sigv4::Credentials`]); any other is a bearer.
     Aws { service: &'static str },
+    /// A bearer for this scope that is asked for with the key of a service account of Google's, where the credential is
+    /// the JSON of one; any other is the bearer itself.
+    Google { scope: &'static str },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,6 +124,7 @@ impl ProviderSpec {
             chat_path: "/chat/completions",
             stream_path: "",
             models_path: Some("/models"),
+            check_path: None,
             count_path: None,
             services: &[],
             auth: AuthScheme::Bearer,
@@ -108,7 +133,12 @@ impl ProviderSpec {
             headers: &[],
             models: &[],
             think_tags: &[],
+            stream_usage: StreamUsage::WhenAsked,
             auth_type: AuthType::ApiKey,
+            regions: None,
+            api_version: None,
+            paths_begin: "",
+            platform: None,
         }
     }
 
@@ -158,7 +188,7 @@ impl ProviderSpec {
         }
     }
 
-    /// Bedrock's Converse; the region is in the address.
+    /// Bedrock's Converse; the region is in the address, and in what is signed.
     pub(crate) const fn bedrock_converse() -> Self {
         Self {
             dialect: Dialect::BedrockConverse,
@@ -168,8 +198,20 @@ impl ProviderSpec {
             auth: AuthScheme::Aws {
                 service: bedrock_converse::SIGNING_NAME,
             },
+            regions: Some(&bedrock_converse::REGIONS),
             ..Self::openai_chat()
         }
+    }
+
+    /// Whether an operator can say in which region an account is.
+    pub fn takes_region(&self) -> bool {
+        self.regions.is_some()
+    }
+
+    /// The same for a project.
+    pub fn takes_project(&self) -> bool {
+        self.regions
+            .is_some_and(|regions| regions.root.contains("{project}"))
     }
 
     /// The service of a kind, where it is offered.
@@ -210,6 +252,11 @@ impl ProviderSpec {
     /// The path under which requests for this model are counted, where there is one.
     pub fn count_path_for(&self, model: &str) -> Option<String> {
         self.count_path.map(|path| fill(path, model))
+    }
+
+    /// The path under which something else than chat is asked of this model, where it is offered.
+    pub fn service_path_for(&self, kind: Kind, model: &str) -> Option<String> {
+        self.service(kind).map(|service| fill(service.path, model))
     }
 
     /// How this provider marks the thinking of a model inside its text.
@@ -259,6 +306,11 @@ fn fill(path: &str, model: &str) -> String {
     let Some(((before, after), kept)) = PLACES.iter().find_map(place) else {
         return path.to_owned();
     };
+    // a segment of dots would lead out of the path, and escaped dots still are dots
+    let kept = match model.split('/').any(|segment| matches!(segment, "." | "..")) {
+        true => b"".as_slice(),
+        false => kept,
+    };
     let mut filled = String::with_capacity(path.len() + model.len());
     filled.push_str(before);
     for byte in model.bytes() {
@@ -288,6 +340,7 @@ mod tests {
             ("g?key=x#y", false, "/models/g%3Fkey%3Dx%23y:generateContent"),
             ("%2e%2e", false, "/models/%252e%252e:generateContent"),
             ("\u{e9}", false, "/models/%C3%A9:generateContent"),
+            ("../../v1/x", false, "/models/..%2F..%2Fv1%2Fx:generateContent"),
         ] {
             assert_eq!(spec.path_for(model, stream), path);
         }

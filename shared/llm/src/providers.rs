@@ -7,6 +7,7 @@ mod assemblyai;
 mod bedrock;
 mod cerebras;
 mod claude;
+mod cline;
 mod cohere;
 mod compatible;
 mod deepgram;
@@ -17,6 +18,8 @@ mod github;
 mod glm;
 mod groq;
 mod hyperbolic;
+mod iflow;
+mod kilocode;
 mod kimi;
 mod kimi_coding;
 mod minimax;
@@ -31,6 +34,8 @@ mod perplexity;
 mod qwen;
 mod siliconflow;
 mod together;
+mod vertex;
+mod vertex_anthropic;
 mod xai;
 
 pub use compatible::compatible;
@@ -43,14 +48,19 @@ pub static ALL: &[&ProviderSpec] = &[
     &anthropic::ANTHROPIC,
     &bedrock::BEDROCK,
     &gemini::GEMINI,
+    &vertex::VERTEX,
+    &vertex_anthropic::VERTEX_ANTHROPIC,
     &openrouter::OPENROUTER,
     &deepseek::DEEPSEEK,
     &cerebras::CEREBRAS,
+    &cline::CLINE,
     &cohere::COHERE,
     &fireworks::FIREWORKS,
     &glm::GLM,
     &groq::GROQ,
     &hyperbolic::HYPERBOLIC,
+    &iflow::IFLOW,
+    &kilocode::KILOCODE,
     &kimi::KIMI,
     &minimax::MINIMAX,
     &minimax_cn::MINIMAX_CN,

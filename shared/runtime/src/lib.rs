@@ -17,5 +17,6 @@ pub mod period;
 pub mod readiness;
 pub mod secret;
 pub mod serve;
+pub mod service_account;
 pub mod shutdown;
 pub mod telemetry;

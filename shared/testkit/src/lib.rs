@@ -11,7 +11,10 @@ pub mod snapshot;
 pub mod wait;
 
 pub use client::Client;
-pub use demo::{ACCESS_KEY, Behaviour, Billed, Dialect, Received, Simulator, TEMPORARY_ACCESS_KEY};
+pub use demo::{
+    ACCESS_KEY, Behaviour, Billed, Dialect, Received, Simulator, TEMPORARY_ACCESS_KEY, other_service_account,
+    service_account,
+};
 pub use fault::{Fault, FaultProxy};
 pub use oauth::OAuthServer;
 pub use process::Process;

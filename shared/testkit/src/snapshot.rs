@@ -64,6 +64,7 @@ impl Snapshot {
             api_type: api_type.to_owned(),
             prefix: name.to_owned(),
             base_url: url.to_owned(),
+            api_version: String::new(),
         };
         self.with(&format!("node-{name}"), Body::ProviderNode(node))
             .account(name, &format!("{name}-1"), 1)

@@ -3019,7 +3019,11 @@ export interface components {
         CredentialCheck: {
             apiKey: string;
             baseUrl?: string | null;
+            /** @description Of a provider that has projects; that of the credential when absent. */
+            project?: string | null;
             provider: string;
+            /** @description Of a provider that has regions. */
+            region?: string | null;
         };
         CredentialVerdict: {
             error?: string | null;
@@ -3943,20 +3947,31 @@ export interface components {
             allowPrivateAddress?: boolean | null;
             /** @description May be missing or empty for a type whose servers ask for no credential. */
             apiKey?: string | null;
-            /** @description `chat` when absent; for `openai-compatible` only. */
+            /** @description `chat` when absent; for `openai-compatible` and `azure-compatible` only. */
             apiType?: string | null;
+            apiVersion?: string | null;
             baseUrl: string;
+            /** @description Of `bedrock-compatible`: what requests are signed for. */
+            region?: string | null;
             type?: string | null;
         };
         NodeCreate: {
             allowPrivateAddress?: boolean | null;
-            /** @description `chat` or `responses`; required for `openai-compatible`. */
+            /**
+             * @description `chat` or `responses`; required for `openai-compatible` and `azure-compatible`. For the latter also
+             *     `deployments`: the API with a dated version, which has the deployment in its path.
+             */
             apiType?: string | null;
+            /** @description Of `azure-compatible`, such as `2024-10-21`. */
+            apiVersion?: string | null;
             baseUrl?: string | null;
             name: string;
             /** @description `^[a-z0-9][a-z0-9._-]{0,63}$` */
             prefix: string;
-            /** @description `openai-compatible` when absent. */
+            /**
+             * @description `openai-compatible` when absent; `anthropic-compatible`, `gemini-compatible`, `ollama-compatible`,
+             *     `azure-compatible` or `bedrock-compatible`.
+             */
             type?: string | null;
         };
         NodeDeleted: {
@@ -3970,6 +3985,8 @@ export interface components {
         NodeUpdate: {
             allowPrivateAddress?: boolean | null;
             apiType?: string | null;
+            /** @description Empty: as the API type has it. */
+            apiVersion?: string | null;
             baseUrl?: string | null;
             name?: string | null;
             prefix?: string | null;
@@ -3984,6 +4001,8 @@ export interface components {
         NodeView: {
             allowPrivateAddress: boolean;
             apiType?: string | null;
+            /** @description Of `azure-compatible`; absent: as its API type has it. */
+            apiVersion?: string | null;
             baseUrl: string;
             createdAt: components["schemas"]["Stamp"];
             id: string;
@@ -4446,10 +4465,14 @@ export interface components {
             active: boolean;
             /** @description `apikey`, or `oauth`: accounts are signed in to, and take no key. */
             authType: string;
+            /** @description `key`, or `service-account`: the JSON key of one. */
+            credential: string;
             /** @description How its credential is written, where that is not plain. */
             credentialHint?: string | null;
             /** @description An endpoint of the operator's own. */
             custom: boolean;
+            /** @description What else a connection may say in `providerSpecificData`: `region`, `project`. */
+            fields: string[];
             /** @description What a connection names as its provider. */
             id: string;
             /** @description Its servers usually ask for no credential: a connection needs no key. */

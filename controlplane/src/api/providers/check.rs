@@ -8,8 +8,11 @@ use axum::{
 };
 use chrono::{TimeDelta, Utc};
 use futures::{StreamExt, stream};
-use llm::{provider::ProviderSpec, providers};
-use runtime::secret::Secret;
+use llm::{
+    provider::{Endpoint, ProviderSpec, Whereabouts},
+    providers,
+};
+use runtime::{secret::Secret, service_account::ServiceAccount};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
@@ -82,6 +85,10 @@ pub struct ValidateBody {
     #[schema(value_type = String)]
     api_key: Secret<String>,
     base_url: Option<String>,
+    /// Of a provider that has regions.
+    region: Option<String>,
+    /// Of a provider that has projects; that of the credential when absent.
+    project: Option<String>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -201,9 +208,15 @@ pub(super) async fn validate(
     JsonBody(body): JsonBody<ValidateBody>,
 ) -> Result<Json<ValidateView>, ApiError> {
     let place = place(&ctx, &body.provider).await?;
+    let said = Said {
+        base_url: body.base_url.as_deref(),
+        region: body.region.as_deref().unwrap_or_default(),
+        project: body.project.as_deref().unwrap_or_default(),
+    };
+    let endpoint = place.endpoint(said, &body.api_key);
     let target = Target {
         spec: place.spec,
-        base_url: body.base_url.unwrap_or(place.base_url),
+        endpoint: endpoint.map_err(|error| ApiError::invalid("apiKey", error))?,
         credential: body.api_key,
         oauth: false,
         model: None,
@@ -436,8 +449,41 @@ async fn remember(
 struct Place {
     id: String,
     spec: &'static ProviderSpec,
+    /// Empty: as the registry has it.
     base_url: String,
+    api_version: String,
     allow_private_address: bool,
+}
+
+/// What a connection has to say about it.
+struct Said<'a> {
+    base_url: Option<&'a str>,
+    region: &'a str,
+    project: &'a str,
+}
+
+// === impl Place ===
+
+impl Place {
+    /// Where a credential is tried. A project that nobody named is the one that the credential was made in.
+    fn endpoint(&self, said: Said<'_>, credential: &Secret<String>) -> Result<Endpoint, String> {
+        let account = self.spec.takes_project() && ServiceAccount::is_meant(credential.expose());
+        let account = account
+            .then(|| ServiceAccount::read(credential.expose()))
+            .transpose()
+            .map_err(|error| error.to_string())?;
+        let own = account.as_ref().and_then(ServiceAccount::project);
+        let whereabouts = Whereabouts {
+            base_url: said.base_url.unwrap_or(&self.base_url),
+            region: said.region,
+            project: Some(said.project)
+                .filter(|project| !project.is_empty())
+                .or(own)
+                .unwrap_or_default(),
+            api_version: &self.api_version,
+        };
+        Endpoint::of(self.spec, whereabouts).map_err(|error| error.to_string())
+    }
 }
 
 async fn place(ctx: &Ctx, provider: &str) -> Result<Place, ApiError> {
@@ -445,12 +491,13 @@ async fn place(ctx: &Ctx, provider: &str) -> Result<Place, ApiError> {
         return Ok(Place {
             id: spec.id.to_owned(),
             spec,
-            base_url: spec.base_url.to_owned(),
+            base_url: String::new(),
+            api_version: String::new(),
             allow_private_address: false,
         });
     }
     let node = sqlx::query!(
-        "select type, api_type, base_url, allow_private_address from provider_node where id = $1",
+        "select type, api_type, base_url, api_version, allow_private_address from provider_node where id = $1",
         provider
     )
     .fetch_optional(ctx.db.pool())
@@ -462,6 +509,7 @@ async fn place(ctx: &Ctx, provider: &str) -> Result<Place, ApiError> {
         id: provider.to_owned(),
         spec,
         base_url: node.base_url,
+        api_version: node.api_version.unwrap_or_default(),
         allow_private_address: node.allow_private_address,
     })
 }
@@ -483,9 +531,16 @@ async fn target_of(ctx: &Ctx, row: &Row) -> Result<Target, ApiError> {
         (None, _) if place.spec.keyless => Secret::new(String::new()),
         (None, _) => return Err(unusable("the connection has no API key")),
     };
+    let said = Said {
+        base_url: row.base_url(),
+        region: row.said("region"),
+        project: row.said("project"),
+    };
     Ok(Target {
         spec: place.spec,
-        base_url: row.base_url().map_or(place.base_url, str::to_owned),
+        endpoint: place
+            .endpoint(said, &credential)
+            .map_err(|error| unusable(&error))?,
         credential,
         oauth: row.is_oauth(),
         model: row.default_model.clone(),

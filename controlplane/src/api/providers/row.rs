@@ -92,6 +92,12 @@ impl Row {
         self.auth_type == "oauth"
     }
 
+    /// A text of `provider_specific_data`; empty where it says nothing.
+    pub fn said(&self, name: &str) -> &str {
+        let said = self.provider_specific_data.get(name);
+        said.and_then(Value::as_str).unwrap_or_default()
+    }
+
     /// The address of its own, if it has one.
     pub fn base_url(&self) -> Option<&str> {
         self.provider_specific_data.get("baseUrl")?.as_str()

@@ -6,8 +6,12 @@ use axum::{
     response::Response,
 };
 use chrono::Utc;
-use llm::{provider::AuthType, providers};
-use runtime::secret::Secret;
+use llm::{
+    provider::{AuthScheme, AuthType, Endpoint, ProviderSpec, Whereabouts},
+    providers,
+};
+use proto::validate::NODE_TYPES;
+use runtime::{secret::Secret, service_account::ServiceAccount};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use sqlx::PgConnection;
@@ -28,7 +32,7 @@ use crate::{
 };
 
 /// What a compatible endpoint contributes to its connections; an operator changes it at the node.
-const FROM_NODE: [&str; 3] = ["prefix", "apiType", "nodeName"];
+const FROM_NODE: [&str; 4] = ["prefix", "apiType", "apiVersion", "nodeName"];
 /// A server whose prompt ends with the opening tag, so that its text has only the closing one.
 const THINKING_OPENED_BY_PROMPT: &str = "implicit";
 
@@ -112,8 +116,8 @@ pub struct Deleted {
 /// What decides a new connection's provider: a registry entry, or a node with what it contributes.
 struct Provider {
     id: String,
-    /// Its servers usually ask for no credential.
-    keyless: bool,
+    /// Absent for a node of a type that cannot be called.
+    spec: Option<&'static ProviderSpec>,
     node: Option<Node>,
 }
 
@@ -127,10 +131,14 @@ struct Node {
 impl Provider {
     /// The key, if there is one and if it takes one.
     fn check_key(&self, key: Option<Secret<String>>) -> Result<Option<Secret<String>>, ApiError> {
+        let keyless = self.spec.is_some_and(|spec| spec.keyless);
         match key {
-            None if !self.keyless => Err(ApiError::Invalid(vec![Violation::missing("apiKey")])),
-            Some(key) if !key.expose().trim().is_empty() => Ok(Some(key)),
-            Some(_) if !self.keyless => Err(ApiError::invalid("apiKey", "must have 1 to 10000 characters")),
+            None if !keyless => Err(ApiError::Invalid(vec![Violation::missing("apiKey")])),
+            Some(key) if !key.expose().trim().is_empty() => {
+                check_form(self.spec, &key)?;
+                Ok(Some(key))
+            }
+            Some(_) if !keyless => Err(ApiError::invalid("apiKey", "must have 1 to 10000 characters")),
             _ => Ok(None),
         }
     }
@@ -284,7 +292,7 @@ pub(super) async fn create(
     row.rate_limit_protection = body.rate_limit_protection.or(row.rate_limit_protection);
     row.allow_private_address = body.allow_private_address.unwrap_or(row.allow_private_address);
     if let Some(patch) = body.provider_specific_data {
-        merge_data(&mut row, patch)?;
+        merge_data(&mut row, provider.spec, patch)?;
     }
     match &key {
         Some(key) => drop(set_credential(&ctx, &mut row, key)),
@@ -375,8 +383,16 @@ pub(super) async fn update(
     row.rate_limit_protection = body.rate_limit_protection.or(row.rate_limit_protection);
     row.health_check_interval_min = body.health_check_interval.or(row.health_check_interval_min);
     row.allow_private_address = body.allow_private_address.unwrap_or(row.allow_private_address);
+    let spec = provider(tx.conn(), &row.provider)
+        .await
+        .ok()
+        .and_then(|one| one.spec);
     if let Some(patch) = body.provider_specific_data {
-        merge_data(&mut row, patch)?;
+        merge_data(&mut row, spec, patch)?;
+    }
+    let is_kept = |key: &Secret<String>| row.api_key_hint.as_deref() == Some(key.expose().trim());
+    if let Some(key) = body.api_key.as_ref().filter(|key| !is_kept(key)) {
+        check_form(spec, key)?;
     }
     let rotated = body
         .api_key
@@ -475,23 +491,23 @@ async fn provider(conn: &mut PgConnection, id: &str) -> Result<Provider, ApiErro
         return match spec.auth_type {
             AuthType::ApiKey => Ok(Provider {
                 id: spec.id.to_owned(),
-                keyless: spec.keyless,
+                spec: Some(spec),
                 node: None,
             }),
             AuthType::OAuth => Err(ApiError::UnknownProvider(id.to_owned())),
         };
     }
     let node = sqlx::query!(
-        "select id, name, prefix, type, api_type, base_url, allow_private_address from provider_node where id = $1",
+        "select id, name, prefix, type, api_type, base_url, api_version, allow_private_address
+         from provider_node where id = $1",
         id,
     )
     .fetch_optional(conn)
     .await?;
     let Some(node) = node else {
-        let is_node_id = ["openai", "anthropic", "gemini", "ollama"].iter().any(|family| {
-            id.strip_prefix(family)
-                .is_some_and(|rest| rest.starts_with("-compatible-"))
-        });
+        let is_node_id = NODE_TYPES
+            .iter()
+            .any(|family| id.strip_prefix(family).is_some_and(|rest| rest.starts_with('-')));
         return Err(if is_node_id {
             ApiError::not_found("provider node", id)
         } else {
@@ -505,6 +521,9 @@ async fn provider(conn: &mut PgConnection, id: &str) -> Result<Provider, ApiErro
         data.insert("apiType".to_owned(), api_type.into());
     }
     data.insert("baseUrl".to_owned(), node.base_url.into());
+    if let Some(version) = node.api_version {
+        data.insert("apiVersion".to_owned(), version.into());
+    }
     data.insert("nodeName".to_owned(), node.name.into());
     let node = Node {
         data,
@@ -512,7 +531,7 @@ async fn provider(conn: &mut PgConnection, id: &str) -> Result<Provider, ApiErro
     };
     Ok(Provider {
         id: id.to_owned(),
-        keyless: spec.is_some_and(|spec| spec.keyless),
+        spec,
         node: Some(node),
     })
 }
@@ -572,9 +591,21 @@ fn new_row(provider: &Provider, name: &str) -> Row {
     }
 }
 
-/// Applies a patch of `providerSpecificData`. Only `baseUrl` and `thinkTags` are an operator's to set; what a node
-/// contributes may be sent back unchanged.
-fn merge_data(row: &mut Row, patch: Map<String, Value>) -> Result<(), ApiError> {
+/// A key that its provider takes in one form only is refused where it is typed in, rather than where it is used.
+fn check_form(spec: Option<&ProviderSpec>, key: &Secret<String>) -> Result<(), ApiError> {
+    let is_google = spec.is_some_and(|spec| matches!(spec.auth, AuthScheme::Google { .. }));
+    if !is_google || !ServiceAccount::is_meant(key.expose()) {
+        return Ok(());
+    }
+    match ServiceAccount::read(key.expose()) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(ApiError::invalid("apiKey", error.to_string())),
+    }
+}
+
+/// Applies a patch of `providerSpecificData`. Only `baseUrl`, `thinkTags`, and where an account is are an operator's to
+/// set; what a node contributes may be sent back unchanged.
+fn merge_data(row: &mut Row, spec: Option<&ProviderSpec>, patch: Map<String, Value>) -> Result<(), ApiError> {
     let field = |key: &str| format!("providerSpecificData.{key}");
     let is_node = row.provider_specific_data.get("prefix").is_some();
     let Value::Object(data) = &mut row.provider_specific_data else {
@@ -598,6 +629,40 @@ fn merge_data(row: &mut Row, patch: Map<String, Value>) -> Result<(), ApiError> 
                 data.insert(key, url.trim().trim_end_matches('/').into());
             }
             ("baseUrl", _) => return Err(ApiError::invalid(field(&key), "must be a string or null")),
+            ("region" | "project", Value::Null) => {
+                data.remove(&key);
+            }
+            ("region", _) if !spec.is_some_and(ProviderSpec::takes_region) => {
+                return Err(ApiError::invalid(
+                    field(&key),
+                    "is for providers that have regions",
+                ));
+            }
+            ("project", _) if !spec.is_some_and(ProviderSpec::takes_project) => {
+                return Err(ApiError::invalid(
+                    field(&key),
+                    "is for providers that have projects",
+                ));
+            }
+            ("region" | "project", Value::String(name)) => {
+                let name = name.trim();
+                let (region, project) = if key == "region" { (name, "p") } else { ("", name) };
+                let whereabouts = Whereabouts {
+                    region,
+                    project,
+                    ..Whereabouts::default()
+                };
+                if let Some(Err(error)) = spec.map(|spec| Endpoint::of(spec, whereabouts)) {
+                    return Err(ApiError::invalid(field(&key), error.to_string()));
+                }
+                match name.is_empty() {
+                    true => drop(data.remove(&key)),
+                    false => drop(data.insert(key, name.into())),
+                }
+            }
+            ("region" | "project", _) => {
+                return Err(ApiError::invalid(field(&key), "must be a string or null"));
+            }
             ("thinkTags", Value::Null) => {
                 data.remove("thinkTags");
             }
@@ -614,7 +679,7 @@ fn merge_data(row: &mut Row, patch: Map<String, Value>) -> Result<(), ApiError> 
             _ => {
                 return Err(ApiError::invalid(
                     field(&key),
-                    "is not known: baseUrl and thinkTags are",
+                    "is not known: baseUrl, region, project and thinkTags are",
                 ));
             }
         }

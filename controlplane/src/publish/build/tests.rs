@@ -93,6 +93,7 @@ fn combo_of(settings: Vec<SettingRow>, config: Value, models: &[&str]) -> Combo 
         prefix: "vllm".to_owned(),
         api_type: Some("chat".to_owned()),
         base_url: "https://vllm.test/v1".to_owned(),
+        api_version: None,
     };
     let rows = Rows {
         settings,

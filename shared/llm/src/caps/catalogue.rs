@@ -28,7 +28,6 @@ const RULES: &[(Dialect, &str, Refine)] = &[
         caps.sampling_ok = false;
         caps.temp_and_top_p_ok = false;
         caps.json_schema = true;
-        caps.prefill = false;
     }),
     (AnthropicMessages, "claude-3", |caps| {
         *caps = ModelCaps {
@@ -233,7 +232,6 @@ pub(super) fn refine(caps: &mut ModelCaps, dialect: Dialect, model: &str) {
             temp_and_top_p_ok: own.temp_and_top_p_ok,
             thinking: own.thinking,
             json_schema: own.json_schema,
-            prefill: own.prefill,
             ..caps.clone()
         };
     }
@@ -257,11 +255,10 @@ fn since_opus_4_1(caps: &mut ModelCaps) {
     caps.json_schema = true;
 }
 
-/// Adaptive thinking beside budgets; no prefill.
+/// Adaptive thinking beside budgets.
 fn since_opus_4_6(caps: &mut ModelCaps) {
     since_opus_4_1(caps);
     caps.thinking = ThinkingCaps::BudgetOrAdaptive;
-    caps.prefill = false;
 }
 
 /// Adaptive thinking only; sampling is gone.

@@ -20,11 +20,29 @@ use crate::error::{EncodeError, UpstreamError};
 use crate::event::Event;
 use crate::format::{StreamDecoder, StreamWire, Upstream};
 use crate::note::Notes;
+use crate::provider::Regions;
 use crate::request::Request;
 use crate::translate::Target;
 
 /// The signing name of the service, for AWS Signature Version 4.
 pub const SIGNING_NAME: &str = "bedrock";
+
+/// "Amazon Bedrock endpoints and quotas" in the AWS general reference.
+pub const REGIONS: Regions = Regions {
+    default: "us-east-1",
+    address: "https://bedrock-runtime.{region}.amazonaws.com",
+    others: &[
+        (
+            "cn-north-1",
+            "https://bedrock-runtime.cn-north-1.amazonaws.com.cn",
+        ),
+        (
+            "cn-northwest-1",
+            "https://bedrock-runtime.cn-northwest-1.amazonaws.com.cn",
+        ),
+    ],
+    root: "",
+};
 
 /// `POST /model/{modelId}/converse` and `/converse-stream`.
 #[derive(Debug)]

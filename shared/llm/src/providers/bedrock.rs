@@ -1,4 +1,4 @@
-//! Amazon Bedrock, by its Converse API. The address of another region goes where any other address goes.
+//! Amazon Bedrock, by its Converse API, in whatever region an account is.
 
 use crate::provider::{ModelSpec, ProviderSpec};
 
@@ -10,7 +10,7 @@ pub static BEDROCK: ProviderSpec = ProviderSpec {
     name: "Amazon Bedrock",
     base_url: "https://bedrock-runtime.us-east-1.amazonaws.com",
     credential_hint: "An API key of Bedrock, or an access key as accessKeyId:secretAccessKey, with :sessionToken behind \
-                      it where it has one. The region is in the address.",
+                      it where it has one.",
     models: &[
         ModelSpec::new(
             "global.anthropic.claude-sonnet-4-5-20250929-v1:0",

@@ -9,6 +9,8 @@ pub static CLAUDE: ProviderSpec = ProviderSpec {
     base_url: "https://api.anthropic.com/v1",
     models_path: Some("/models"),
     auth: AuthScheme::Bearer,
+    // without it the API takes no access token: the vendor's Python SDK 2.13, lib/credentials
+    headers: &[("anthropic-beta", "oauth-2025-04-20")],
     auth_type: AuthType::OAuth,
     models: &[
         ModelSpec::new("claude-opus-4-6", "Claude Opus 4.6"),

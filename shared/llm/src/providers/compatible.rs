@@ -1,7 +1,7 @@
 //! Templates of endpoints that users add themselves: the dialect is known, the address is theirs.
 
 use crate::kind::Kind;
-use crate::provider::{ProviderSpec, Service};
+use crate::provider::{AuthScheme, ProviderSpec, Service};
 use crate::vendor::Words;
 
 /// Whatever a server of OpenAI's API may offer; one that lacks it says so itself.
@@ -31,6 +31,30 @@ const GEMINI_SERVICES: &[Service] = &[
         words: Words::GeminiImages,
         ..service(Kind::Image, "/models/{model}:generateContent")
     },
+];
+/// The classic API of Azure has no moderations and no reranking.
+const AZURE_SERVICES: &[Service] = &[
+    service(Kind::Embedding, "/openai/v1/embeddings"),
+    service(Kind::Image, "/openai/v1/images/generations"),
+    service(Kind::ImageEdit, "/openai/v1/images/edits"),
+    service(Kind::Speech, "/openai/v1/audio/speech"),
+    service(Kind::Transcription, "/openai/v1/audio/transcriptions"),
+    service(Kind::Translation, "/openai/v1/audio/translations"),
+];
+/// The endpoints that `AzureOpenAI` of OpenAI's Python SDK 3.57 puts behind a deployment.
+const AZURE_DEPLOYMENTS: &[Service] = &[
+    service(Kind::Embedding, "/openai/deployments/{modelId}/embeddings"),
+    service(Kind::Image, "/openai/deployments/{modelId}/images/generations"),
+    service(Kind::ImageEdit, "/openai/deployments/{modelId}/images/edits"),
+    service(Kind::Speech, "/openai/deployments/{modelId}/audio/speech"),
+    service(
+        Kind::Transcription,
+        "/openai/deployments/{modelId}/audio/transcriptions",
+    ),
+    service(
+        Kind::Translation,
+        "/openai/deployments/{modelId}/audio/translations",
+    ),
 ];
 
 static OPENAI_CHAT: ProviderSpec = ProviderSpec {
@@ -74,6 +98,54 @@ static OLLAMA: ProviderSpec = ProviderSpec {
     ..ProviderSpec::ollama_chat()
 };
 
+/// What all ways to ask Azure have in common. A model is a deployment of the resource's.
+const fn azure(spec: ProviderSpec) -> ProviderSpec {
+    ProviderSpec {
+        id: "azure-compatible",
+        alias: "azure-compatible",
+        // it lists what could be deployed, not what is
+        models_path: None,
+        check_path: Some("/openai/v1/models"),
+        count_path: None,
+        services: AZURE_SERVICES,
+        auth: AuthScheme::Header("api-key"),
+        credential_hint: "KEY 1 or KEY 2 of the resource, under \"Keys and Endpoint\" in the Azure portal.",
+        api_version: Some(""),
+        paths_begin: "/openai",
+        ..spec
+    }
+}
+
+static AZURE_CHAT: ProviderSpec = ProviderSpec {
+    name: "Azure OpenAI",
+    chat_path: "/openai/v1/chat/completions",
+    ..azure(ProviderSpec::openai_chat())
+};
+
+static AZURE_RESPONSES: ProviderSpec = ProviderSpec {
+    name: "Azure OpenAI (Responses)",
+    chat_path: "/openai/v1/responses",
+    ..azure(ProviderSpec::openai_responses())
+};
+
+/// The API with a dated version, whose newest that is no preview is the default.
+static AZURE_CLASSIC: ProviderSpec = ProviderSpec {
+    name: "Azure OpenAI (deployments)",
+    chat_path: "/openai/deployments/{modelId}/chat/completions",
+    check_path: Some("/openai/models"),
+    services: AZURE_DEPLOYMENTS,
+    api_version: Some("2024-10-21"),
+    ..azure(ProviderSpec::openai_chat())
+};
+
+static BEDROCK: ProviderSpec = ProviderSpec {
+    id: "bedrock-compatible",
+    alias: "bedrock-compatible",
+    name: "Amazon Bedrock at another address",
+    credential_hint: super::bedrock::BEDROCK.credential_hint,
+    ..ProviderSpec::bedrock_converse()
+};
+
 const fn service(kind: Kind, path: &'static str) -> Service {
     Service {
         kind,
@@ -92,6 +164,10 @@ pub fn compatible(node_type: &str, api_type: &str) -> Option<&'static ProviderSp
         ("anthropic-compatible", _) => Some(&ANTHROPIC),
         ("gemini-compatible", _) => Some(&GEMINI),
         ("ollama-compatible", _) => Some(&OLLAMA),
+        ("azure-compatible", "chat") => Some(&AZURE_CHAT),
+        ("azure-compatible", "responses") => Some(&AZURE_RESPONSES),
+        ("azure-compatible", "deployments") => Some(&AZURE_CLASSIC),
+        ("bedrock-compatible", _) => Some(&BEDROCK),
         _ => None,
     }
 }
@@ -110,6 +186,11 @@ mod tests {
             ("anthropic-compatible", "", Some(Dialect::AnthropicMessages)),
             ("gemini-compatible", "", Some(Dialect::Gemini)),
             ("ollama-compatible", "", Some(Dialect::OllamaChat)),
+            ("azure-compatible", "chat", Some(Dialect::OpenAiChat)),
+            ("azure-compatible", "responses", Some(Dialect::OpenAiResponses)),
+            ("azure-compatible", "deployments", Some(Dialect::OpenAiChat)),
+            ("azure-compatible", "", None),
+            ("bedrock-compatible", "", Some(Dialect::BedrockConverse)),
             ("openai-compatible", "soap", None),
             ("carrier-pigeon", "", None),
         ] {

@@ -1,5 +1,6 @@
 //! Mistral.
 
+use crate::caps::StreamUsage;
 use crate::kind::Kind;
 use crate::provider::{ModelSpec, ProviderSpec, Service};
 
@@ -28,5 +29,7 @@ pub static MISTRAL: ProviderSpec = ProviderSpec {
         ModelSpec::new("codestral-latest", "Codestral"),
         ModelSpec::new("mistral-medium-latest", "Mistral Medium 3"),
     ],
+    // its API refuses stream_options.include_usage as an extra input, and reports usage in the last chunk
+    stream_usage: StreamUsage::Always,
     ..ProviderSpec::openai_chat()
 };

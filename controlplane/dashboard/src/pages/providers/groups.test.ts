@@ -2,9 +2,9 @@ import { expect, test } from 'vitest';
 import { type Catalog, type Connection, choices, groupByProvider } from './groups';
 
 const catalog: Catalog = {
-  oa: { id: 'openai', provider: 'OpenAI', custom: false, keyless: false, authType: 'apikey', active: true, models: [] },
-  ds: { id: 'deepseek', provider: 'DeepSeek', custom: false, keyless: false, authType: 'apikey', active: false, models: [] },
-  gpu: { id: 'node-1', provider: 'GPU server', custom: true, keyless: false, authType: 'apikey', active: false, models: [] },
+  oa: { id: 'openai', provider: 'OpenAI', custom: false, keyless: false, credential: 'key', fields: [], authType: 'apikey', active: true, models: [] },
+  ds: { id: 'deepseek', provider: 'DeepSeek', custom: false, keyless: false, credential: 'key', fields: [], authType: 'apikey', active: false, models: [] },
+  gpu: { id: 'node-1', provider: 'GPU server', custom: true, keyless: false, credential: 'key', fields: [], authType: 'apikey', active: false, models: [] },
 };
 const connection = (id: string, provider: string) => ({ id, provider }) as Connection;
 

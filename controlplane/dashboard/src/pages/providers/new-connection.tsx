@@ -1,15 +1,16 @@
-import { Button, Modal, PasswordInput, Select, Stack, Switch, TextInput } from '@mantine/core';
+import { Button, Modal, Select, Stack, Switch, TextInput } from '@mantine/core';
 import { isNotEmpty, useForm } from '@mantine/form';
 import { useMutation } from '@tanstack/react-query';
 import { api, settle } from '../../api/client';
 import { showApplied } from '../../parts/failure';
+import { CredentialFields, nowhere, whereaboutsOf } from './credential-fields';
 import { choices, find, type Catalog } from './groups';
 
 type Props = { opened: boolean; catalog: Catalog; onClose: () => void; onSaved: () => void };
 
 export function NewConnection({ opened, catalog, onClose, onSaved }: Props) {
   const form = useForm({
-    initialValues: { provider: '', name: '', apiKey: '', baseUrl: '', allowPrivateAddress: false },
+    initialValues: { provider: '', name: '', apiKey: '', ...nowhere, baseUrl: '', allowPrivateAddress: false },
     validate: {
       provider: isNotEmpty('Choose who the key belongs to'),
       name: isNotEmpty('A name tells this key from others of the same provider'),
@@ -17,13 +18,16 @@ export function NewConnection({ opened, catalog, onClose, onSaved }: Props) {
     },
   });
   const save = useMutation({
-    mutationFn: ({ baseUrl, allowPrivateAddress, ...body }: typeof form.values) =>
-      settle(
+    mutationFn: ({ baseUrl, allowPrivateAddress, region, project, ...body }: typeof form.values) => {
+      const address = baseUrl.trim() ? { baseUrl: baseUrl.trim() } : {};
+      const providerSpecificData = { ...address, ...whereaboutsOf(find(catalog, body.provider), { region, project }) };
+      return settle(
         api.POST('/api/providers', {
           params: { query: { wait: 'applied' } },
-          body: baseUrl.trim() ? { ...body, allowPrivateAddress, providerSpecificData: { baseUrl: baseUrl.trim() } } : body,
+          body: { ...body, ...(baseUrl.trim() ? { allowPrivateAddress } : {}), providerSpecificData },
         }),
-      ),
+      );
+    },
     onSuccess: ({ applied }, { name }) => {
       showApplied(`${name} saved`, applied);
       onSaved();
@@ -51,12 +55,7 @@ export function NewConnection({ opened, catalog, onClose, onSaved }: Props) {
             {...form.getInputProps('provider')}
           />
           <TextInput label="Name" placeholder="team account" {...form.getInputProps('name')} />
-          <PasswordInput
-            label="Key"
-            description={chosen?.keyless ? 'Leave it empty if the server asks for none.' : chosen?.credentialHint}
-            autoComplete="off"
-            {...form.getInputProps('apiKey')}
-          />
+          <CredentialFields entry={chosen} form={form} />
           {!custom && (
             <TextInput
               label="Own address"

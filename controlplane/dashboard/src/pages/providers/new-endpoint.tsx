@@ -13,11 +13,23 @@ const dialects = [
   { value: 'anthropic-compatible', label: 'Anthropic Messages' },
   { value: 'gemini-compatible', label: 'Gemini' },
   { value: 'ollama-compatible', label: 'Ollama' },
+  { value: 'azure-compatible chat', label: 'Azure OpenAI' },
+  { value: 'azure-compatible responses', label: 'Azure OpenAI, Responses' },
+  { value: 'azure-compatible deployments', label: 'Azure OpenAI, with a dated API version' },
+  { value: 'bedrock-compatible', label: 'Amazon Bedrock' },
 ];
+
+const isAzure = (dialect: string) => dialect.startsWith('azure');
+
+/** What an address of a type looks like. */
+const example = (dialect: string) => {
+  if (isAzure(dialect)) return 'https://my-resource.openai.azure.com';
+  return dialect === 'bedrock-compatible' ? 'https://bedrock.example.com' : 'https://example.com/v1';
+};
 
 export function NewEndpoint({ opened, onClose, onSaved }: Props) {
   const form = useForm({
-    initialValues: { name: '', prefix: '', dialect: 'openai-compatible chat', baseUrl: '', allowPrivateAddress: false },
+    initialValues: { name: '', prefix: '', dialect: 'openai-compatible chat', baseUrl: '', apiVersion: '', allowPrivateAddress: false },
     validate: {
       name: isNotEmpty('Give it a name'),
       prefix: matches(/^[a-z0-9][a-z0-9._-]{0,63}$/, 'Lower-case letters, digits and . _ - only'),
@@ -25,9 +37,10 @@ export function NewEndpoint({ opened, onClose, onSaved }: Props) {
     },
   });
   const save = useMutation({
-    mutationFn: ({ dialect, ...rest }: typeof form.values) => {
+    mutationFn: ({ dialect, apiVersion, ...rest }: typeof form.values) => {
       const [type, apiType] = dialect.split(' ');
-      return settle(api.POST('/api/provider-nodes', { params: { query: { wait: 'applied' } }, body: { ...rest, type, apiType } }));
+      const version = isAzure(dialect) && apiVersion.trim() ? { apiVersion: apiVersion.trim() } : {};
+      return settle(api.POST('/api/provider-nodes', { params: { query: { wait: 'applied' } }, body: { ...rest, ...version, type, apiType } }));
     },
     onSuccess: ({ applied }, { name }) => {
       showApplied(`${name} saved`, applied);
@@ -52,7 +65,15 @@ export function NewEndpoint({ opened, onClose, onSaved }: Props) {
             {...form.getInputProps('prefix')}
           />
           <Select label="Type" data={dialects} allowDeselect={false} {...form.getInputProps('dialect')} />
-          <TextInput label="Address" placeholder="https://example.com/v1" {...form.getInputProps('baseUrl')} />
+          <TextInput label="Address" placeholder={example(form.values.dialect)} {...form.getInputProps('baseUrl')} />
+          {isAzure(form.values.dialect) && (
+            <TextInput
+              label="API version"
+              description="Empty: the newest that is no preview. Models are the names of your deployments."
+              placeholder={form.values.dialect.endsWith('deployments') ? '2024-10-21' : 'preview'}
+              {...form.getInputProps('apiVersion')}
+            />
+          )}
           <Switch
             label="Allow a private address"
             description="For servers in your own network."

@@ -1,6 +1,7 @@
 import { api, unwrap } from '../../api/client';
 import type { components } from '../../api/schema';
 import { singleProcessQuery } from '../../parts/single-process';
+import type { Whereabouts } from '../providers/credential-fields';
 import type { Catalog, Connection } from '../providers/groups';
 import { DEMO_PREFIX } from './state';
 
@@ -57,8 +58,9 @@ export async function connectDemo({ connections, nodes }: Places): Promise<Conne
 }
 
 /** A connection of the same provider and name is replaced, so that a mistyped key can be typed again. */
-export async function connect(provider: string, name: string, apiKey: string): Promise<Connection> {
-  return (await unwrap(api.POST('/api/providers', { params: wait, body: { provider, name, apiKey } }))).connection;
+export async function connect(provider: string, name: string, apiKey: string, providerSpecificData: Partial<Whereabouts>): Promise<Connection> {
+  const body = { provider, name, apiKey, providerSpecificData };
+  return (await unwrap(api.POST('/api/providers', { params: wait, body }))).connection;
 }
 
 /** Asks the provider whether it accepts the connection, and if so, for its models. */

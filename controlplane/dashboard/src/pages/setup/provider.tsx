@@ -1,4 +1,4 @@
-import { Alert, Anchor, Badge, Button, Divider, Group, PasswordInput, Select, SimpleGrid, Stack, Text } from '@mantine/core';
+import { Alert, Anchor, Badge, Button, Divider, Group, Select, SimpleGrid, Stack, Text } from '@mantine/core';
 import { isNotEmpty, useForm } from '@mantine/form';
 import { IconFlask } from '@tabler/icons-react';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
@@ -8,6 +8,7 @@ import { FailureText } from '../../parts/failure';
 import { amount } from '../../parts/numbers';
 import { sentence } from '../../parts/sentence';
 import { Loaded } from '../../parts/states';
+import { CredentialFields, nowhere, whereaboutsOf } from '../providers/credential-fields';
 import { type Connection, choices, find } from '../providers/groups';
 import { type Places, type Tried, connect, connectDemo, isDemo, placesQuery, tryOut } from './connect';
 import { StepHeading } from './heading';
@@ -91,7 +92,7 @@ function Offers({ places, busy, onTry }: { places: Places; busy: boolean; onTry:
 
 function OwnProvider({ places, busy, onTry }: { places: Places; busy: boolean; onTry: (connecting: () => Promise<Connection>) => void }) {
   const form = useForm({
-    initialValues: { provider: '', apiKey: '' },
+    initialValues: { provider: '', apiKey: '', ...nowhere },
     validate: {
       provider: isNotEmpty('Choose who the key belongs to'),
       apiKey: (key, { provider }) => (key || find(places.catalog, provider)?.keyless ? null : 'Paste the key the provider gave you'),
@@ -100,18 +101,14 @@ function OwnProvider({ places, busy, onTry }: { places: Places; busy: boolean; o
   return (
     <form
       aria-label="Provider"
-      onSubmit={form.onSubmit(({ provider, apiKey }) => onTry(() => connect(provider, 'first account', apiKey.trim())))}
+      onSubmit={form.onSubmit(({ provider, apiKey, ...whereabouts }) =>
+        onTry(() => connect(provider, 'first account', apiKey.trim(), whereaboutsOf(find(places.catalog, provider), whereabouts))),
+      )}
     >
       <Stack>
         <SimpleGrid cols={{ base: 1, sm: 2 }}>
           <Select label="Provider" placeholder="Type to search" data={choices(places.catalog)} searchable openOnFocus={false} {...form.getInputProps('provider')} />
-          <PasswordInput
-            label="Key"
-            description={find(places.catalog, form.values.provider)?.credentialHint}
-            autoComplete="off"
-            visibilityToggleButtonProps={{ 'aria-label': 'Show the key' }}
-            {...form.getInputProps('apiKey')}
-          />
+          <CredentialFields entry={find(places.catalog, form.values.provider)} form={form} />
         </SimpleGrid>
         <Group>
           <Button type="submit" variant="light" loading={busy}>

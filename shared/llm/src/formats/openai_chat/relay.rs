@@ -5,6 +5,7 @@ use super::error;
 use super::finish;
 use super::object::Object;
 use super::wire::{Choice, Chunk, Delta};
+use crate::caps::StreamUsage;
 use crate::error::{DecodeError, ErrorKind, PublicError, UpstreamError, classify_in_band};
 use crate::head::Head;
 use crate::relay::{Fate, Glance, Tap};
@@ -42,11 +43,18 @@ struct Seeks {
     output: [Finder<'static>; 4],
 }
 
-/// The client's body with the upstream's model, and usage asked for in a stream.
+/// The client's body with the upstream's model, and usage asked for in a stream, where that is not refused.
 pub fn patch(body: &Bytes, target: &Target) -> Result<Bytes, DecodeError> {
     let head = Head::read(body)?;
     let model = Value::from(target.model.as_str()).to_string();
     let mut members = vec![("model", model.as_str())];
+    if target.caps.stream_usage == StreamUsage::Always {
+        let named = head.with(&members);
+        return Ok(match head.get("stream_options") {
+            Some(_) => Head::read(&named)?.without("stream_options"),
+            None => named,
+        });
+    }
     let options = head
         .get("stream")
         .filter(|stream| stream.get() == "true")

@@ -13,7 +13,7 @@ mod tool_result;
 use self::message::WireMessage;
 use self::option::{ResponseFormat, Sampling};
 use self::tool::{WireChoice, WireTool};
-use crate::caps::{CacheMarks, MaxTokensKey, ModelCaps, WireName};
+use crate::caps::{CacheMarks, MaxTokensKey, ModelCaps, StreamUsage, WireName};
 use crate::dialect::Dialect;
 use crate::error::EncodeError;
 use crate::names;
@@ -128,7 +128,8 @@ pub fn encode(request: &Request, target: &Target, notes: &mut Notes) -> Result<V
         modalities: modalities(&request.modalities),
         stream: request.stream,
         // the gateway accounts by it; the client sees it only if it asked
-        stream_options: request.stream.then_some(StreamOptions { include_usage: true }),
+        stream_options: (request.stream && caps.stream_usage == StreamUsage::WhenAsked)
+            .then_some(StreamOptions { include_usage: true }),
         extensions: request.extensions.get(&Dialect::OpenAiChat),
         tools,
     };

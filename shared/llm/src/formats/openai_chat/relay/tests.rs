@@ -68,6 +68,30 @@ fn usage_is_asked_for_in_a_stream() {
 }
 
 #[test]
+fn who_reports_usage_anyway_is_not_asked() {
+    let target = Target {
+        dialect: Dialect::OpenAiChat,
+        model: "n".to_owned(),
+        caps: ModelCaps::of(Dialect::OpenAiChat, "n").with_stream_usage(StreamUsage::Always),
+    };
+    for (body, expected) in [
+        (
+            r#"{"model":"m", "stream":true}"#,
+            r#"{"model":"n", "stream":true}"#,
+        ),
+        (
+            r#"{"model":"m","stream":true,"stream_options":{"include_usage":true}}"#,
+            r#"{"model":"n","stream":true}"#,
+        ),
+    ] {
+        assert_eq!(
+            patch(&Bytes::from_static(body.as_bytes()), &target).unwrap(),
+            expected
+        );
+    }
+}
+
+#[test]
 fn bytes_out_are_bytes_in_when_the_client_asked_for_usage() {
     for stream in [TEXT, REASONING_TOOLS, COMPATIBLE, ERROR] {
         for step in [1, 7, stream.len()] {

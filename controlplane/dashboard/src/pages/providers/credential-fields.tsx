@@ -1,0 +1,60 @@
+import { PasswordInput, Textarea, TextInput } from '@mantine/core';
+import type { UseFormReturnType } from '@mantine/form';
+import type { Catalog } from './groups';
+
+/** What a connection says besides its key, where its provider has such things. */
+export type Whereabouts = { region: string; project: string };
+type Values = Whereabouts & { apiKey: string };
+
+export const nowhere: Whereabouts = { region: '', project: '' };
+
+const isAccount = (entry: Catalog[string] | undefined) => entry?.credential === 'service-account';
+
+/** The fields a provider wants from whoever connects it, each as the provider names it. */
+export function CredentialFields<T extends Values>({ entry, form }: { entry: Catalog[string] | undefined; form: UseFormReturnType<T> }) {
+  const fields = entry?.fields ?? [];
+  const description = entry?.keyless ? 'Leave it empty if the server asks for none.' : entry?.credentialHint;
+  return (
+    <>
+      {isAccount(entry) ? (
+        <Textarea
+          label="Service account key (JSON)"
+          description={description}
+          autosize
+          minRows={3}
+          maxRows={8}
+          autoComplete="off"
+          spellCheck={false}
+          styles={{ input: { fontFamily: 'monospace' } }}
+          {...form.getInputProps('apiKey')}
+        />
+      ) : (
+        <PasswordInput
+          label="Key"
+          description={description}
+          autoComplete="off"
+          visibilityToggleButtonProps={{ 'aria-label': 'Show the key' }}
+          {...form.getInputProps('apiKey')}
+        />
+      )}
+      {fields.includes('project') && (
+        <TextInput label="Project" description="Empty: the one the service account belongs to." {...form.getInputProps('project')} />
+      )}
+      {fields.includes('region') && (
+        <TextInput
+          label="Region"
+          description={isAccount(entry) ? 'Empty: global.' : 'Empty: as the address says, else us-east-1.'}
+          placeholder={isAccount(entry) ? 'europe-west4' : 'eu-central-1'}
+          {...form.getInputProps('region')}
+        />
+      )}
+    </>
+  );
+}
+
+/** As the API takes them: only what the provider knows and somebody filled in. */
+export function whereaboutsOf(entry: Catalog[string] | undefined, values: Whereabouts): Partial<Whereabouts> {
+  const fields = entry?.fields ?? [];
+  const said = Object.entries(values).filter(([name, value]) => fields.includes(name) && value.trim());
+  return Object.fromEntries(said.map(([name, value]) => [name, value.trim()]));
+}
