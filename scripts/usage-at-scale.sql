@@ -116,7 +116,7 @@ cross join lateral (
            ('connect', (attempts -> 0 ->> 'durationMs')::int),
            ('stream', case when stream and ttft_ms > 0 then duration_ms - ttft_ms end)
 ) part (phase, took)
-where reached_provider and took is not null
+where reached_provider and took is not null and (part.phase = '' or started_at > now() - interval '2 days')
 group by 1, 2, 3, 4, 5
 on conflict do nothing;
 
