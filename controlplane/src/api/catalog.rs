@@ -229,7 +229,7 @@ fn hint(spec: &ProviderSpec) -> Option<&'static str> {
 fn credential(spec: &ProviderSpec) -> &'static str {
     match spec.auth {
         AuthScheme::Google { .. } => "service-account",
-        AuthScheme::Bearer | AuthScheme::Header(_) | AuthScheme::Aws { .. } => "key",
+        AuthScheme::Bearer | AuthScheme::Header(_) | AuthScheme::Word(_) | AuthScheme::Aws { .. } => "key",
     }
 }
 

@@ -262,10 +262,8 @@ async fn put(
     let called = called(&names, &provider);
     let price = body.price.stored();
     let from_ms = body.effective_from.timestamp_millis();
-    if price
-        .over(dated::listed_at(&provider, &called, &body.model, from_ms))
-        .is_none()
-    {
+    let listed = dated::listed_at(&provider, &called, &body.model, from_ms);
+    if price.over(listed.as_ref()).tokens.is_none() {
         let text = "needs both input and output: there is no built-in price to go by";
         return Err(ApiError::invalid("input", text));
     }
@@ -353,6 +351,7 @@ pub async fn load(conn: &mut PgConnection) -> Result<HashMap<String, Periods>, s
                 cached: amount(row.cached),
                 reasoning: amount(row.reasoning),
                 cache_creation: amount(row.cache_creation),
+                ..PriceOverride::default()
             },
         });
     }

@@ -306,7 +306,10 @@ impl Prices {
                 in_force.push(Override {
                     provider: provider.clone(),
                     model: model.clone(),
-                    price: PriceOverride { units, ..period.price },
+                    price: PriceOverride {
+                        units,
+                        ..period.price
+                    },
                 });
             }
         }

@@ -127,7 +127,7 @@ impl Exchange<'_> {
         bearer: Option<&Bearer>,
     ) -> Result<Reply, UpstreamError> {
         if let Some(turn) = call.first_turn() {
-            return self.ask_vendor(call, turn, lease, connection).await;
+            return self.ask_vendor(call, turn, lease, (connection, bearer)).await;
         }
         let kind = call.kind();
         let model = &lease.route.model;

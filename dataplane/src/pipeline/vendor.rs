@@ -13,6 +13,7 @@ use http::{HeaderValue, Method};
 use llm::vendor::{self, Answer, Content, Done, Next, Turn};
 use llm::{Call, ErrorKind, UpstreamError};
 use runtime::egress::Payload;
+use runtime::service_account::Bearer;
 use std::time::Duration;
 use tokio::time::sleep;
 
@@ -20,6 +21,9 @@ use tokio::time::sleep;
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Of a file whose client does not say what it is.
 const ANY_FILE: &str = "application/octet-stream";
+
+/// Whom a turn is put to, and what it comes with where that is no part of the account.
+type Account<'a> = (&'a Connection, Option<&'a Bearer>);
 
 /// An answer to one turn.
 struct Told {
@@ -35,7 +39,7 @@ impl Exchange<'_> {
         call: &Call,
         mut turn: Turn,
         lease: &Lease,
-        connection: &Connection,
+        account: Account<'_>,
     ) -> Result<Reply, UpstreamError> {
         let mut waited = Duration::ZERO;
         loop {
@@ -47,7 +51,7 @@ impl Exchange<'_> {
                 ));
             }
             sleep(turn.after).await;
-            let told = self.put(&turn, lease, connection).await?;
+            let told = self.put(&turn, lease, account).await?;
             let answer = Answer {
                 media_type: told.media_type.as_deref(),
                 body: &told.body,
@@ -59,10 +63,16 @@ impl Exchange<'_> {
         }
     }
 
-    async fn put(&self, turn: &Turn, lease: &Lease, connection: &Connection) -> Result<Told, UpstreamError> {
+    async fn put(
+        &self,
+        turn: &Turn,
+        lease: &Lease,
+        (connection, bearer): Account<'_>,
+    ) -> Result<Told, UpstreamError> {
         let url = connection.url(&turn.path).ok_or_else(nowhere)?;
         let (media_type, body) = self.content(&turn.content)?;
         let mut headers = vec![(ACCEPT.as_str(), "*/*".to_owned())];
+        headers.extend(lease.trace.iter().cloned());
         headers.extend(media_type.map(|media_type| (CONTENT_TYPE.as_str(), media_type)));
         let outgoing = Outgoing {
             method: match turn.method {
@@ -72,6 +82,7 @@ impl Exchange<'_> {
             url: &url,
             headers: &connection.headers,
             dialect_headers: headers,
+            bearer,
             body,
             allow_private: connection.allow_private_address,
             proxy: lease.outlet().map(Outlet::proxy),

@@ -2,8 +2,8 @@
 
 use crate::wire::{Framing, Reply};
 use crate::{
-    anthropic, assemblyai, azure, bedrock, deepgram, gemini, google, hyperbolic, nanobanana, nvidia, ollama, openai,
-    responses,
+    anthropic, assemblyai, azure, bedrock, deepgram, gemini, google, hyperbolic, nanobanana, nvidia, ollama,
+    openai, responses,
 };
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, Method, header};

@@ -167,7 +167,11 @@ mod tests {
 
     #[test]
     fn the_list_says_what_a_model_cost_then() {
-        let input = |at| listed_at("openai", "openai", "gpt-4o", at).and_then(|listed| listed.tokens).map(|price| price.input);
+        let input = |at| {
+            listed_at("openai", "openai", "gpt-4o", at)
+                .and_then(|listed| listed.tokens)
+                .map(|price| price.input)
+        };
         assert_eq!(input(OCTOBER_2_2024 - 1), Some(5_000_000_000));
         assert_eq!(input(OCTOBER_2_2024), Some(2_500_000_000));
     }
@@ -177,7 +181,11 @@ mod tests {
         let all_times = period(0, 7).price;
         let overrides = Overrides::from([("mine".to_owned(), all_times)]);
         let periods = Periods::from([("mine".to_owned(), vec![period(100, 1), period(200, 2)])]);
-        let input = |model, at| find_at(&overrides, &periods, "p", "p", model, at).tokens.map(|price| price.input);
+        let input = |model, at| {
+            find_at(&overrides, &periods, "p", "p", model, at)
+                .tokens
+                .map(|price| price.input)
+        };
         let table = [(99, 7), (100, 1), (199, 1), (200, 2), (i64::MAX, 2)];
         for (at, expected) in table {
             assert_eq!(input("mine", at), Some(expected), "at {at}");

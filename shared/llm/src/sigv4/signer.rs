@@ -56,7 +56,9 @@ impl Signer {
                 service,
                 region: region.map(str::to_owned),
             }),
-            AuthScheme::Bearer | AuthScheme::Header(_) | AuthScheme::Word(_) | AuthScheme::Google { .. } => None,
+            AuthScheme::Bearer | AuthScheme::Header(_) | AuthScheme::Word(_) | AuthScheme::Google { .. } => {
+                None
+            }
         }
     }
 
