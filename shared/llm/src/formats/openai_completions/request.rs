@@ -6,13 +6,8 @@ use bytes::Bytes;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-/// What a conversation has no place for, and what of it says nothing.
-const WITHOUT_COUNTERPART: [(&str, fn(&Value) -> bool); 4] = [
-    ("echo", |value| value == false),
-    ("best_of", |value| value == 1),
-    ("suffix", |value| value == ""),
-    ("logprobs", |_| false),
-];
+/// What a conversation has no place for.
+const WITHOUT_COUNTERPART: [&str; 4] = ["echo", "best_of", "suffix", "logprobs"];
 
 /// What a conversation has beside its messages, and a text has not.
 const OF_CONVERSATIONS: [&str; 4] = ["messages", "tools", "tool_choice", "functions"];
@@ -37,12 +32,9 @@ impl Legacy {
         let prompt = prompt.ok_or_else(|| DecodeError::at("prompt", "prompt is required"))?;
         let (texts, is_one) = texts(&prompt);
         let several = (!is_one).then(|| obstacle("prompt", "a list of prompts, or of tokens,"));
-        let set = |(name, says_nothing): &(&'static str, fn(&Value) -> bool)| {
-            let value = value(&head, name).filter(|value| !value.is_null() && !says_nothing(value))?;
-            Some((*name, value))
-        };
-        let first = WITHOUT_COUNTERPART.iter().find_map(set);
-        let unsaid = first.as_ref().map(|(name, _)| obstacle(name, name));
+        let is_set = |name: &&str| value(&head, name).is_some_and(|value| says_something(name, &value));
+        let unsaid = WITHOUT_COUNTERPART.into_iter().find(is_set);
+        let unsaid = unsaid.map(|name| obstacle(name, name));
         let foreign = OF_CONVERSATIONS.into_iter().find(|name| head.get(name).is_some());
         let foreign = foreign.map(|name| {
             DecodeError::at(
@@ -88,6 +80,17 @@ pub fn capped(body: &Bytes, cap: u64) -> Result<Bytes, DecodeError> {
     }
 }
 
+/// Of a field without a counterpart: what it is when it is not there says nothing.
+fn says_something(name: &str, value: &Value) -> bool {
+    let default = match name {
+        "echo" => Value::from(false),
+        "best_of" => Value::from(1),
+        "suffix" => Value::from(""),
+        _ => Value::Null,
+    };
+    !value.is_null() && *value != default
+}
+
 /// All texts of a prompt, and whether it is one text and nothing else. Tokens are no text, but say how long it is.
 fn texts(prompt: &Value) -> (Vec<String>, bool) {
     let (texts, is_one) = said(prompt);
@@ -113,9 +116,7 @@ fn said(prompt: &Value) -> (Vec<String>, bool) {
 /// Everything that both APIs call the same stays as it is written.
 fn conversation(head: &Head<'_>, messages: &Value) -> Bytes {
     let dropped = |name: &str| {
-        name == "prompt"
-            || OF_CONVERSATIONS.contains(&name)
-            || WITHOUT_COUNTERPART.iter().any(|(known, _)| *known == name)
+        name == "prompt" || OF_CONVERSATIONS.contains(&name) || WITHOUT_COUNTERPART.contains(&name)
     };
     let mut body = format!("{{\"messages\":{messages}");
     for (name, value) in head.members().filter(|(name, _)| !dropped(name)) {
