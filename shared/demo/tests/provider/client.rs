@@ -66,12 +66,13 @@ impl Answer {
 pub fn question(dialect: Dialect, changes: Value) -> Value {
     let messages = json!([{"role": "user", "content": "Hi 🌍"}]);
     let mut body = match dialect {
-        Dialect::OpenAi => json!({"model": "demo", "messages": messages}),
+        Dialect::OpenAi | Dialect::Azure => json!({"model": "demo", "messages": messages}),
         Dialect::OpenAiResponses => json!({"model": "demo", "input": "Hi 🌍"}),
         Dialect::Anthropic => json!({"model": "demo", "messages": messages, "max_tokens": 500}),
-        Dialect::Gemini => json!({"contents": [{"role": "user", "parts": [{"text": "Hi 🌍"}]}]}),
+        Dialect::Gemini | Dialect::Vertex => json!({"contents": [{"role": "user", "parts": [{"text": "Hi 🌍"}]}]}),
         Dialect::Ollama => json!({"model": "demo", "messages": messages, "stream": false}),
         Dialect::Bedrock => json!({"messages": [{"role": "user", "content": [{"text": "Hi 🌍"}]}]}),
+        dialect => panic!("{dialect:?} converses with nobody"),
     };
     for (name, value) in changes.as_object().unwrap() {
         body[name] = value.clone();
