@@ -4,31 +4,14 @@ import { useState } from 'react';
 import { api, settle, unwrap } from '../../api/client';
 import type { components } from '../../api/schema';
 import { Loaded } from '../../parts/states';
+import { type Values as ConfigValues, NO, YES, configOf, numbers, switches, valuesOf as configValues } from '../combos/config';
+import { strategies } from '../combos/strategies';
 import { Section, SettingForm } from './group';
 
-type Config = components['schemas']['ComboConfig'];
 type Defaults = components['schemas']['DefaultsView'];
 
-/** Fields of a form, where empty is what the layer below says. */
-type Values = Record<NumberField | SwitchField, string | number> & { strategy: string };
+type Values = ConfigValues & { strategy: string };
 
-const numbers = [
-  { name: 'maxRetries', label: 'Retries' },
-  { name: 'retryDelayMs', label: 'Pause before a retry, ms' },
-  { name: 'timeoutMs', label: 'Time for a member, ms' },
-  { name: 'healthCheckTimeoutMs', label: 'Time for a test, ms' },
-  { name: 'concurrencyPerModel', label: 'Requests of a member at a time' },
-  { name: 'queueTimeoutMs', label: 'Wait for a member, ms' },
-  { name: 'maxComboDepth', label: 'Levels of combos' },
-] as const;
-const switches = [
-  { name: 'healthCheckEnabled', label: 'Pass over members that fail' },
-  { name: 'trackMetrics', label: 'Count for metrics' },
-] as const;
-type NumberField = (typeof numbers)[number]['name'];
-type SwitchField = (typeof switches)[number]['name'];
-
-const strategies = ['priority', 'weighted', 'round-robin', 'random', 'least-used', 'cost-optimized'];
 const ALL = 'all combos';
 
 /** What combos share: for all of them, and over that for those of one provider. */
@@ -73,7 +56,7 @@ export function ComboSettings() {
                     <NumberInput key={name} label={label} allowDecimal={false} {...form.getInputProps(name)} />
                   ))}
                   {switches.map(({ name, label }) => (
-                    <Select key={name} label={label} placeholder="as usual" data={['yes', 'no']} clearable {...form.getInputProps(name)} />
+                    <Select key={name} label={label} placeholder="as usual" data={[YES, NO]} clearable {...form.getInputProps(name)} />
                   ))}
                 </SimpleGrid>
               )}
@@ -86,20 +69,11 @@ export function ComboSettings() {
 }
 
 function valuesOf({ comboDefaults, providerOverrides }: Defaults, layer: string): Values {
-  const config: Partial<Config> = layer === ALL ? comboDefaults : (providerOverrides[layer] ?? {});
-  return {
-    strategy: comboDefaults.strategy,
-    ...(Object.fromEntries(numbers.map(({ name }) => [name, config[name] ?? ''])) as Record<NumberField, string | number>),
-    ...(Object.fromEntries(switches.map(({ name }) => [name, config[name] == null ? '' : config[name] ? 'yes' : 'no'])) as Record<SwitchField, string>),
-  };
+  return { strategy: comboDefaults.strategy, ...configValues(layer === ALL ? comboDefaults : (providerOverrides[layer] ?? {})) };
 }
 
 /** What was changed; what was left as shown may be built in, and stays so. */
 function bodyOf({ strategy, ...values }: Values, before: Values, layer: string): components['schemas']['DefaultsBody'] {
-  const given = [
-    ...numbers.map(({ name }) => [name, values[name] === '' ? null : Number(values[name])] as const),
-    ...switches.map(({ name }) => [name, values[name] ? values[name] === 'yes' : null] as const),
-  ];
-  const config = Object.fromEntries(given.filter(([name]) => values[name] !== before[name]));
+  const config = Object.fromEntries(Object.entries(configOf(values)).filter(([name]) => values[name as keyof ConfigValues] !== before[name as keyof ConfigValues]));
   return layer === ALL ? { comboDefaults: { ...config, strategy } } : { providerOverrides: { [layer]: config } };
 }
