@@ -3,7 +3,9 @@ import { chat, createKey, expect, expectAccessible, expectApplied, expectFits, t
 import { connect, disconnect, forgiveNothing, manage } from './manage';
 
 type Combo = { id: string; name: string; models: (string | { model: string; weight: number })[]; strategy: string };
-type Metrics = { metrics: { totalRequests: number; fallbackRate: number; byModel: Record<string, { requests: number; successRate: number; lastStatus: string }> } };
+type Metrics = {
+  metrics: { totalRequests: number; fallbackRate: number; byModel: Record<string, { requests: number; successRate: number; lastStatus: string }> };
+};
 
 const rows = (dialog: Locator) => dialog.getByRole('combobox', { name: /^Member \d+$/ });
 const handle = (dialog: Locator, position: number) => dialog.getByRole('button', { name: `Move member ${position}`, exact: true });
@@ -19,7 +21,11 @@ async function open(page: Page, name: string): Promise<Locator> {
   return dialog;
 }
 
-test('members are dragged with the mouse and moved with the keyboard, and the API returns the new order', async ({ complaints, gateway, signedIn: page }) => {
+test('members are dragged with the mouse and moved with the keyboard, and the API returns the new order', async ({
+  complaints,
+  gateway,
+  signedIn: page,
+}) => {
   const models = ['demo/one', 'demo/two', 'demo/three'];
   const { id } = await manage<Combo>(gateway, page, 'POST', '/api/combos', { name: 'moved', models });
   const stored = async () => (await manage<Combo>(gateway, page, 'GET', `/api/combos/${id}`)).models;
@@ -104,8 +110,18 @@ test('weights are balanced, saved, and shown as the API returns them', async ({ 
     ],
   });
   const table = page.getByRole('table', { name: 'Members of weighed' });
-  for (const [model, weight, share] of [['demo/demo', 34, 26], ['demo/two', 33, 25], ['demo/three', 66, 50]]) {
-    await expect(table.getByRole('row').filter({ hasText: `${model}` }).getByRole('cell').nth(1)).toHaveText(new RegExp(`^${weight} \\(${share}\\s?%\\)$`));
+  for (const [model, weight, share] of [
+    ['demo/demo', 34, 26],
+    ['demo/two', 33, 25],
+    ['demo/three', 66, 50],
+  ]) {
+    await expect(
+      table
+        .getByRole('row')
+        .filter({ hasText: `${model}` })
+        .getByRole('cell')
+        .nth(1),
+    ).toHaveText(new RegExp(`^${weight} \\(${share}\\s?%\\)$`));
   }
 
   await page.getByRole('button', { name: 'Duplicate weighed' }).click();

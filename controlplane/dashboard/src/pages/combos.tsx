@@ -2,6 +2,7 @@ import { Button, Stack } from '@mantine/core';
 import { IconPlus } from '@tabler/icons-react';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
+import { t } from '../i18n';
 import { api, unwrap } from '../api/client';
 import { Empty, Loaded, PageHeader } from '../parts/states';
 import { ComboCard } from './combos/card';
@@ -19,17 +20,17 @@ export function CombosPage() {
 
   const add = (
     <Button leftSection={<IconPlus size={16} />} onClick={() => setEdited(fresh)}>
-      New combo
+      {t('New combo')}
     </Button>
   );
   return (
     <>
-      <PageHeader title="Combos" hint="One name for several models. The first that answers wins; the others wait in order." action={add} />
+      <PageHeader title={t('Combos')} hint={t('One name for several models. The first that answers wins; the others wait in order.')} action={add} />
       <Loaded
         query={query}
         empty={({ combos }) =>
           combos.length === 0 && (
-            <Empty title="No combo yet" hint="Name one, list models in the order to try, and use its name as a model." action={add} />
+            <Empty title={t('No combo yet')} hint={t('Name one, list models in the order to try, and use its name as a model.')} action={add} />
           )
         }
       >

@@ -1,6 +1,7 @@
 import { ActionIcon, Badge, Button, Card, Code, Group, Switch, Table, Text, Title, Tooltip } from '@mantine/core';
 import { IconCopy, IconPencil } from '@tabler/icons-react';
 import { useMutation } from '@tanstack/react-query';
+import { t } from '../../i18n';
 import { api, settle, unwrap } from '../../api/client';
 import type { components } from '../../api/schema';
 import { confirmDelete } from '../../parts/confirm';
@@ -25,12 +26,12 @@ export function ComboCard({ combo, health, onEdit, onChanged }: Props) {
   const { id, name, models, strategy, isActive } = combo;
   const toggle = useMutation({
     mutationFn: (isActive: boolean) => settle(api.PATCH('/api/combos/{id}', { params: { path: { id }, ...wait }, body: { isActive } })),
-    onSuccess: ({ applied }, isActive) => showApplied(isActive ? 'Combo enabled' : 'Combo disabled', applied),
+    onSuccess: ({ applied }, isActive) => showApplied(isActive ? t('Combo enabled') : t('Combo disabled'), applied),
     onSettled: onChanged,
   });
   const remove = useMutation({
     mutationFn: () => settle(api.DELETE('/api/combos/{id}', { params: { path: { id }, ...wait } })),
-    onSuccess: ({ applied }) => showApplied('Combo deleted', applied),
+    onSuccess: ({ applied }) => showApplied(t('Combo deleted'), applied),
     onSettled: onChanged,
   });
   const test = useMutation({ mutationFn: () => unwrap(api.POST('/api/combos/test', { body: { comboName: name } })) });
@@ -47,34 +48,34 @@ export function ComboCard({ combo, health, onEdit, onChanged }: Props) {
           </Badge>
         </Group>
         <Group gap="xs">
-          <Switch checked={isActive} onChange={(event) => toggle.mutate(event.currentTarget.checked)} aria-label={`${name} enabled`} />
-          <Button size="compact-sm" variant="default" loading={test.isPending} onClick={() => test.mutate()} aria-label={`Test ${name}`}>
-            Test
+          <Switch checked={isActive} onChange={(event) => toggle.mutate(event.currentTarget.checked)} aria-label={t('{name} enabled', { name })} />
+          <Button size="compact-sm" variant="default" loading={test.isPending} onClick={() => test.mutate()} aria-label={t('Test {name}', { name })}>
+            {t('Test')}
           </Button>
-          <Tooltip label="Edit">
-            <ActionIcon variant="subtle" aria-label={`Edit ${name}`} onClick={() => onEdit(combo)}>
+          <Tooltip label={t('Edit')}>
+            <ActionIcon variant="subtle" aria-label={t('Edit {name}', { name })} onClick={() => onEdit(combo)}>
               <IconPencil size={16} />
             </ActionIcon>
           </Tooltip>
-          <Tooltip label="Duplicate">
-            <ActionIcon variant="subtle" aria-label={`Duplicate ${name}`} onClick={() => onEdit(copyOf(combo))}>
+          <Tooltip label={t('Duplicate')}>
+            <ActionIcon variant="subtle" aria-label={t('Duplicate {name}', { name })} onClick={() => onEdit(copyOf(combo))}>
               <IconCopy size={16} />
             </ActionIcon>
           </Tooltip>
-          <DeleteButton what={name} onClick={() => confirmDelete(name, 'Requests that name it are refused from now on.', () => remove.mutate())} />
+          <DeleteButton what={name} onClick={() => confirmDelete(name, t('Requests that name it are refused from now on.'), () => remove.mutate())} />
         </Group>
       </Group>
       <Table.ScrollContainer minWidth={640}>
-        <Table verticalSpacing="xs" aria-label={`Members of ${name}`}>
+        <Table verticalSpacing="xs" aria-label={t('Members of {name}', { name })}>
           <Table.Thead>
             <Table.Tr>
-              <Table.Th>Member</Table.Th>
-              {strategy === 'weighted' && <Table.Th ta="right">Weight</Table.Th>}
-              <Table.Th ta="right">Asked</Table.Th>
-              <Table.Th ta="right">Answered</Table.Th>
-              <Table.Th ta="right">Took</Table.Th>
-              <Table.Th>Now</Table.Th>
-              {test.data && <Table.Th>Test</Table.Th>}
+              <Table.Th>{t('Member')}</Table.Th>
+              {strategy === 'weighted' && <Table.Th ta="right">{t('Weight')}</Table.Th>}
+              <Table.Th ta="right">{t('Asked')}</Table.Th>
+              <Table.Th ta="right">{t('Answered')}</Table.Th>
+              <Table.Th ta="right">{t('Took')}</Table.Th>
+              <Table.Th>{t('Now')}</Table.Th>
+              {test.data && <Table.Th>{t('Test')}</Table.Th>}
             </Table.Tr>
           </Table.Thead>
           <Table.Tbody>
@@ -93,8 +94,12 @@ export function ComboCard({ combo, health, onEdit, onChanged }: Props) {
       </Table.ScrollContainer>
       <Text size="xs" c="dimmed" mt="xs" role={test.data ? 'status' : undefined}>
         {counts
-          ? `Requests: ${amount(counts.totalRequests)}, ${counts.successRate} % answered, ${counts.fallbackRate} % by another than the first.`
-          : 'No request yet.'}
+          ? t('Requests: {totalRequests}, {successRate} answered, {fallbackRate} by another than the first.', {
+              totalRequests: amount(counts.totalRequests),
+              successRate: percent(counts.successRate / 100),
+              fallbackRate: percent(counts.fallbackRate / 100),
+            })
+          : t('No request yet.')}
         {test.data && ` ${verdict(test.data.resolvedBy ?? null)}`}
       </Text>
     </Card>
@@ -103,7 +108,8 @@ export function ComboCard({ combo, health, onEdit, onChanged }: Props) {
 
 const copyOf = ({ name, models, strategy, config }: Combo): Edited => ({ name: `${name}-copy`, models, strategy, config });
 
-const verdict = (resolvedBy: string | null) => (resolvedBy === null ? 'In the test no member answered.' : `In the test ${resolvedBy} answered.`);
+const verdict = (resolvedBy: string | null) =>
+  resolvedBy === null ? t('In the test no member answered.') : t('In the test {model} answered.', { model: resolvedBy });
 
 type RowProps = {
   model: string;
@@ -126,7 +132,7 @@ function MemberRow({ model, weight, counts, health, tested }: RowProps) {
         </Table.Td>
       )}
       <Table.Td ta="right">{amount(counts?.requests ?? 0)}</Table.Td>
-      <Table.Td ta="right">{counts ? `${counts.successRate} %` : '–'}</Table.Td>
+      <Table.Td ta="right">{counts ? percent(counts.successRate / 100) : '–'}</Table.Td>
       <Table.Td ta="right">{counts && counts.successes > 0 ? span(counts.avgLatencyMs) : '–'}</Table.Td>
       <Table.Td>
         <Standing model={model} counts={counts} health={health} />
@@ -144,15 +150,22 @@ function Standing({ model, counts, health }: Pick<RowProps, 'model' | 'counts' |
     const whole = longest.connectionId == null;
     return (
       <Badge variant="light" color={whole ? 'red' : 'gray'} tt="none" title={longest.reason}>
-        {whole ? `left alone for ${span(longest.remainingMs)}` : `an account rests for ${span(longest.remainingMs)}`}
+        {whole
+          ? t('left alone for {remainingMs}', { remainingMs: span(longest.remainingMs) })
+          : t('an account rests for {remainingMs}', { remainingMs: span(longest.remainingMs) })}
       </Badge>
     );
   }
-  if (!counts) return <Badge variant="default" tt="none">not asked yet</Badge>;
+  if (!counts)
+    return (
+      <Badge variant="default" tt="none">
+        {t('not asked yet')}
+      </Badge>
+    );
   const ok = counts.lastStatus === 'ok';
   return (
     <Badge variant="light" color={ok ? 'teal' : 'red'} tt="none">
-      {ok ? 'answered last' : 'failed last'}
+      {ok ? t('answered last') : t('failed last')}
     </Badge>
   );
 }
@@ -162,7 +175,7 @@ function Tested({ result: { status, statusCode, error, latencyMs } }: { result: 
   const said = ok ? span(latencyMs) : [statusCode && `HTTP ${statusCode}`, error].filter(Boolean).join(': ');
   return (
     <Text size="sm" c={ok ? undefined : 'var(--mantine-color-error)'}>
-      {ok ? 'answers' : 'fails'}
+      {ok ? t('answers') : t('fails')}
       {said && `, ${said}`}
     </Text>
   );

@@ -1,17 +1,10 @@
-import {
-  DndContext,
-  type DragEndEvent,
-  KeyboardSensor,
-  PointerSensor,
-  closestCenter,
-  useSensor,
-  useSensors,
-} from '@dnd-kit/core';
+import { DndContext, type DragEndEvent, KeyboardSensor, PointerSensor, closestCenter, useSensor, useSensors } from '@dnd-kit/core';
 import { SortableContext, sortableKeyboardCoordinates, useSortable, verticalListSortingStrategy } from '@dnd-kit/sortable';
 import { ActionIcon, Autocomplete, Button, Group, Input, NumberInput, Stack, Text } from '@mantine/core';
 import type { UseFormReturnType } from '@mantine/form';
 import { IconGripVertical, IconPlus, IconScale, IconX } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
+import { t } from '../../i18n';
 import { callableModelsQuery } from '../../parts/callable-models';
 import { percent } from '../../parts/numbers';
 import { type Draft, balanced, blank, shareOf } from './member';
@@ -33,9 +26,9 @@ export function MembersField({ form, weighted }: { form: Form; weighted: boolean
     if (over && active.id !== over.id) form.reorderListItem('models', { from: at(active.id), to: at(over.id) });
   }
   return (
-    <div role="group" aria-label="Members">
-      <Input.Label>Members</Input.Label>
-      <Input.Description mb="xs">{weighted ? 'Who is asked first is drawn by weight.' : 'Drag them into the order to try.'}</Input.Description>
+    <div role="group" aria-label={t('Members')}>
+      <Input.Label>{t('Members')}</Input.Label>
+      <Input.Description mb="xs">{weighted ? t('Who is asked first is drawn by weight.') : t('Drag them into the order to try.')}</Input.Description>
       <DndContext
         sensors={sensors}
         collisionDetection={closestCenter}
@@ -53,11 +46,11 @@ export function MembersField({ form, weighted }: { form: Form; weighted: boolean
       {form.errors.models && <Input.Error mt="xs">{form.errors.models}</Input.Error>}
       <Group mt="xs" gap="xs">
         <Button variant="light" size="xs" leftSection={<IconPlus size={14} />} onClick={() => form.insertListItem('models', blank())}>
-          Another member
+          {t('Another member')}
         </Button>
         {weighted && (
           <Button variant="default" size="xs" leftSection={<IconScale size={14} />} onClick={() => form.setFieldValue('models', balanced(members))}>
-            Balance weights
+            {t('Balance weights')}
           </Button>
         )}
       </Group>
@@ -91,7 +84,7 @@ function MemberRow({ id, form, position, weighted, choices }: RowProps) {
         color="gray"
         mt={4}
         style={{ cursor: isDragging ? 'grabbing' : 'grab', touchAction: 'none' }}
-        aria-label={`Move member ${position + 1}`}
+        aria-label={t('Move member {position}', { position: position + 1 })}
         // escape puts the member back, and does not close the dialog
         data-mantine-stop-propagation={isDragging}
       >
@@ -99,8 +92,8 @@ function MemberRow({ id, form, position, weighted, choices }: RowProps) {
       </ActionIcon>
       <Autocomplete
         style={{ flex: 1 }}
-        aria-label={`Member ${position + 1}`}
-        placeholder="provider/model, a combo or an alias"
+        aria-label={t('Member {position}', { position: position + 1 })}
+        placeholder={t('provider/model, a combo or an alias')}
         data={choices}
         limit={50}
         comboboxProps={{ keepMounted: false }}
@@ -110,7 +103,7 @@ function MemberRow({ id, form, position, weighted, choices }: RowProps) {
         <>
           <NumberInput
             w={90}
-            aria-label={`Weight of member ${position + 1}`}
+            aria-label={t('Weight of member {position}', { position: position + 1 })}
             min={0}
             max={100}
             {...form.getInputProps(`models.${position}.weight`)}
@@ -127,7 +120,7 @@ function MemberRow({ id, form, position, weighted, choices }: RowProps) {
         color="red"
         mt={4}
         disabled={members.length === 1}
-        aria-label={`Remove member ${position + 1}`}
+        aria-label={t('Remove member {position}', { position: position + 1 })}
         onClick={() => form.removeListItem('models', position)}
       >
         <IconX size={16} />

@@ -1,17 +1,20 @@
 import type { Announcements } from '@dnd-kit/core';
+import { t } from '../../i18n';
 import type { Draft } from './member';
 
-export const instructions = 'Press space to pick the member up, the arrow keys to move it, space to drop it, and escape to leave it where it was.';
+export const instructions = t('Press space to pick the member up, the arrow keys to move it, space to drop it, and escape to leave it where it was.');
 
 /** What is said aloud while a member moves. */
 export function announcements(members: Draft[]): Announcements {
   const place = (id: unknown) => members.findIndex((member) => member.id === id) + 1;
-  const name = (id: unknown) => members[place(id) - 1]?.model || `member ${place(id)}`;
+  const name = (id: unknown) => members[place(id) - 1]?.model || t('member {place}', { place: place(id) });
+  const told = (id: unknown, at = id) => ({ name: name(id), place: place(at), count: members.length });
   return {
-    onDragStart: ({ active }) => `Picked up ${name(active.id)}, at place ${place(active.id)} of ${members.length}.`,
+    onDragStart: ({ active }) => t('Picked up {name}, at place {place} of {count}.', told(active.id)),
     // over itself it is as soon as it is picked up: that would cut off what was just said
-    onDragOver: ({ active, over }) => (over && over.id !== active.id ? `${name(active.id)} is over place ${place(over.id)} of ${members.length}.` : undefined),
-    onDragEnd: ({ active, over }) => `Dropped ${name(active.id)} at place ${place((over ?? active).id)} of ${members.length}.`,
-    onDragCancel: ({ active }) => `${name(active.id)} stays at place ${place(active.id)}.`,
+    onDragOver: ({ active, over }) =>
+      over && over.id !== active.id ? t('{name} is over place {place} of {count}.', told(active.id, over.id)) : undefined,
+    onDragEnd: ({ active, over }) => t('Dropped {name} at place {place} of {count}.', told(active.id, (over ?? active).id)),
+    onDragCancel: ({ active }) => t('{name} stays at place {place}.', told(active.id)),
   };
 }

@@ -1,10 +1,11 @@
 import { NumberInput, Select, SimpleGrid } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
+import { t } from '../../i18n';
 import { api, settle, unwrap } from '../../api/client';
 import type { components } from '../../api/schema';
 import { Loaded } from '../../parts/states';
-import { type Values as ConfigValues, NO, YES, configOf, numbers, switches, valuesOf as configValues } from '../combos/config';
+import { type Values as ConfigValues, choices, configOf, numbers, switches, valuesOf as configValues } from '../combos/config';
 import { strategies } from '../combos/strategies';
 import { Section, SettingForm } from './group';
 
@@ -12,7 +13,8 @@ type Defaults = components['schemas']['DefaultsView'];
 
 type Values = ConfigValues & { strategy: string };
 
-const ALL = 'all combos';
+/** Stands for no provider. */
+const ALL = '*';
 
 /** What combos share: for all of them, and over that for those of one provider. */
 export function ComboSettings() {
@@ -20,23 +22,23 @@ export function ComboSettings() {
   const query = useQuery({ queryKey: ['settings', 'combos'], queryFn: () => unwrap(api.GET('/api/settings/combo-defaults')) });
   const catalog = useQuery({ queryKey: ['catalog'], queryFn: () => unwrap(api.GET('/api/models/catalog')) });
   return (
-    <Section title="Combo defaults" hint="What a combo does where it says nothing itself. An empty field is as built in, or as for all combos." role="operator">
+    <Section title={t('Combo defaults')} hint={t('What a combo does where it says nothing itself. An empty field is as built in, or as for all combos.')} role="operator">
       <Loaded query={query}>
         {(defaults) => (
           <>
             <Select
-              label="For"
-              description="One provider: for combos all of whose members are models of it."
+              label={t('For')}
+              description={t('One provider: for combos all of whose members are models of it.')}
               mb="md"
               searchable
               // some fifty options are made when they are looked at
               comboboxProps={{ keepMounted: false }}
               allowDeselect={false}
               data={[
-                ALL,
+                { value: ALL, label: t('all combos') },
                 ...Object.values(catalog.data?.catalog ?? {}).map(({ id, provider }) => ({
                   value: id,
-                  label: id in defaults.providerOverrides ? `${provider} (has its own)` : provider,
+                  label: id in defaults.providerOverrides ? t('{provider} (has its own)', { provider }) : provider,
                 })),
               ]}
               value={layer}
@@ -44,19 +46,19 @@ export function ComboSettings() {
             />
             <SettingForm
               key={`${layer} ${JSON.stringify(defaults)}`}
-              title="Combo defaults"
+              title={t('Combo defaults')}
               values={valuesOf(defaults, layer)}
               within={layer === ALL ? 'comboDefaults' : `providerOverrides.${layer}`}
               save={(values) => settle(api.PATCH('/api/settings/combo-defaults', { params: { query: { wait: 'applied' } }, body: bodyOf(values, valuesOf(defaults, layer), layer) }))}
             >
               {(form) => (
                 <SimpleGrid cols={{ base: 1, xs: 2 }}>
-                  {layer === ALL && <Select label="Strategy of new combos" data={strategies} allowDeselect={false} {...form.getInputProps('strategy')} />}
+                  {layer === ALL && <Select label={t('Strategy of new combos')} data={strategies} allowDeselect={false} {...form.getInputProps('strategy')} />}
                   {numbers.map(({ name, label }) => (
                     <NumberInput key={name} label={label} allowDecimal={false} {...form.getInputProps(name)} />
                   ))}
                   {switches.map(({ name, label }) => (
-                    <Select key={name} label={label} placeholder="as usual" data={[YES, NO]} clearable {...form.getInputProps(name)} />
+                    <Select key={name} label={label} placeholder={t('as usual')} data={choices} clearable {...form.getInputProps(name)} />
                   ))}
                 </SimpleGrid>
               )}
