@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { createKey, expect, expectAccessible, expectFits, test } from './gateway';
+import { PASSWORD, createKey, expect, expectAccessible, expectFits, startGateway, test } from './gateway';
 import { manage } from './manage';
 
 type Tool = { toolId: string; command: string | null; configPath: string | null; reason: string };
@@ -104,4 +104,34 @@ test('a tool that is set up by hand is told what to enter', async ({ complaints,
   await expect(dialog.getByLabel('Model', { exact: true })).toHaveText('demo/demo');
   await expectAccessible(page);
   expect(complaints).toEqual([]);
+});
+
+test('a key that exists is put into the settings where copies are kept, and where they are not the page says so', async ({ gateway, page, session }) => {
+  const keeping = await startGateway({ env: { INITIAL_PASSWORD: PASSWORD, API_KEY_REVEAL: 'true' } });
+  for (const { address, keeps } of [
+    { address: keeping.address, keeps: true },
+    { address: gateway.address, keeps: false },
+  ]) {
+    if (keeps) await manage({ address, demo: '' }, page, 'POST', `${address}/api/auth/login`, { password: PASSWORD });
+    else await page.context().addCookies(session);
+    const { key } = await manage<{ key: string }>({ address, demo: '' }, page, 'POST', `${address}/api/keys`, { name: 'kept for tools' });
+    await page.goto(`${address}/dashboard/cli-tools`);
+    await page.getByRole('button', { name: 'Set up Codex' }).click();
+    const dialog = page.getByRole('dialog', { name: 'Set up Codex' });
+    const picked = dialog.getByRole('combobox', { name: 'A key that exists' });
+    await picked.fill('kept for tools');
+    await page.getByRole('option', { name: 'kept for tools' }).first().click();
+    if (!keeps) {
+      await expect(picked).toHaveAccessibleDescription(/start the control plane with API_KEY_REVEAL=true/);
+      await expect(dialog.getByLabel('API key', { exact: true })).toHaveValue('');
+      continue;
+    }
+    await expect(dialog.getByLabel('API key', { exact: true })).toHaveValue(key);
+    await dialog.getByRole('combobox', { name: 'Model' }).fill('demo/de');
+    await page.getByRole('option', { name: 'demo/demo', exact: true }).click();
+    await dialog.getByRole('button', { name: 'Make the script' }).click();
+    await expect(dialog.getByLabel('Shell script', { exact: true })).toContainText(key);
+    await expectAccessible(page);
+  }
+  await keeping.stop();
 });

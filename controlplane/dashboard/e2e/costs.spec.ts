@@ -9,10 +9,10 @@ test('a model of one\'s own gets a price, its requests are counted, and a spent 
   await price.getByRole('combobox', { name: 'Provider' }).fill('Demo');
   await page.getByRole('option', { name: 'Demo provider' }).click();
   await price.getByLabel('Model', { exact: true }).fill('demo');
-  await price.getByLabel('In, USD per million').fill('1000');
+  await price.getByLabel('In, USD per million', { exact: true }).fill('1000');
   await price.getByRole('button', { name: 'Save' }).click();
-  await expect(price.getByLabel('In, USD per million')).toHaveAccessibleDescription(/needs both input and output/);
-  await price.getByLabel('Out, USD per million').fill('2000');
+  await expect(price.getByLabel('In, USD per million', { exact: true })).toHaveAccessibleDescription(/needs both input and output/);
+  await price.getByLabel('Out, USD per million', { exact: true }).fill('2000');
   await price.getByRole('button', { name: 'Save' }).click();
   await expectApplied(page, 'Price of demo/demo saved');
 
@@ -66,8 +66,8 @@ test('a built-in price is found, overridden in part, and goes back to what it wa
 
   await row.getByRole('button', { name: 'Set the price of openai/gpt-4o' }).click();
   const dialog = page.getByRole('dialog', { name: 'Price of openai/gpt-4o' });
-  await expect(dialog.getByLabel('Out, USD per million')).toHaveAttribute('placeholder', `${before.output} (built in)`);
-  await dialog.getByLabel('In, USD per million').fill('9.87');
+  await expect(dialog.getByLabel('Out, USD per million', { exact: true })).toHaveAttribute('placeholder', `${before.output} (built in)`);
+  await dialog.getByLabel('In, USD per million', { exact: true }).fill('9.87');
   await dialog.getByRole('button', { name: 'Save' }).click();
   await expectApplied(page, 'Price of openai/gpt-4o saved');
   expect(await prices()).toMatchObject({ input: 9.87, output: before.output });

@@ -33,7 +33,7 @@ test('a suite of one\'s own is run with two models, followed, compared, and dele
     await expect(standing.getByRole('status')).toHaveText('finished');
     const { recentRuns } = await (await page.request.get('/api/evals?view=full')).json();
     const { summary } = recentRuns.find((run: { target: { id: string } }) => run.target.id === model);
-    await expect(standing).toContainText(`${summary.passed} passed, ${summary.failed} failed of ${summary.total}: ${summary.passRate} %`);
+    await expect(standing).toContainText(`${summary.passed} passed, ${summary.failed} failed of ${summary.total}: ${summary.passRate}%`);
     expect(summary).toMatchObject({ passed: 1, failed: 1 });
   }
   await expect(results.getByRole('row').filter({ hasText: 'Good morning' }).getByText('passed')).toHaveCount(2);

@@ -6,7 +6,7 @@ test('a combo answers under its own name', async ({ gateway, signedIn: page }) =
   await page.getByRole('button', { name: 'New combo' }).first().click();
   const dialog = page.getByRole('dialog', { name: 'New combo' });
   await dialog.getByLabel('Name').fill('smart');
-  await dialog.getByLabel('Model 1', { exact: true }).fill('demo/demo');
+  await dialog.getByRole('combobox', { name: 'Member 1' }).fill('demo/demo');
   await dialog.getByRole('button', { name: 'Save' }).click();
   await expectApplied(page, 'smart saved');
   expect((await chat(gateway, key, 'smart')).status).toBe(200);

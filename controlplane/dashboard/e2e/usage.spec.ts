@@ -18,7 +18,7 @@ test('what a request used is on the page of usage, as the management API says it
   const row = page.getByRole('region', { name: 'By API key' }).getByRole('row').filter({ hasText: 'usage test' });
   await expect(row).toContainText(`${mine.requests}`);
   await expect(row).toContainText(`${mine.totalTokens}`);
-  await expect(row).toContainText(`${mine.pct} %`);
+  await expect(row).toContainText(`${mine.pct}%`);
   await expect(page.getByRole('region', { name: 'By model' })).toContainText('demo/demo');
   const [read, written] = [summary.promptTokens, summary.completionTokens].map((tokens) => tokens.toLocaleString('en-US'));
   await expect(page.getByText(`${read} in, ${written} out`)).toBeVisible();

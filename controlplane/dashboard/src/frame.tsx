@@ -14,12 +14,14 @@ import {
 } from '@mantine/core';
 import { useDisclosure, useHotkeys } from '@mantine/hooks';
 import { IconLogout, IconMoon, IconSearch, IconSun } from '@tabler/icons-react';
-import { useQuery, useQueryClient } from '@tanstack/react-query';
-import { Link, Outlet, useNavigate, useRouterState } from '@tanstack/react-router';
+import { useQuery } from '@tanstack/react-query';
+import { Link, Outlet, useRouteContext, useRouterState } from '@tanstack/react-router';
 import { Fragment, Suspense, lazy } from 'react';
-import { api, unwrap } from './api/client';
+import { t } from './i18n';
 import { groups } from './navigation';
 import { sessionQuery } from './parts/authority';
+import { SignInAgain } from './parts/sign-in-again';
+import { useSignOut } from './parts/sign-out';
 
 /** As it is written on the reader's keyboard. */
 const MODIFIER = navigator.userAgent.includes('Mac') ? '⌘' : 'Ctrl';
@@ -33,25 +35,20 @@ export function Frame() {
   const [searching, palette] = useDisclosure();
   // in fields as well: no field here has a use of its own for these keys
   useHotkeys([['mod+K', palette.toggle]], []);
-  const navigate = useNavigate();
-  const client = useQueryClient();
-  const account = useQuery(sessionQuery).data?.account;
+  const signOut = useSignOut();
+  // known before any page is drawn: until then everybody would seem to be an owner
+  const { session } = useRouteContext({ from: '/frame' });
+  const account = useQuery({ ...sessionQuery, initialData: session }).data.account;
   const path = useRouterState({ select: (state) => state.location.pathname });
-
-  async function signOut() {
-    await unwrap(api.POST('/api/auth/logout'));
-    client.clear();
-    await navigate({ to: '/login', search: {} });
-  }
 
   return (
     <AppShell header={{ height: 56 }} navbar={{ width: 220, breakpoint: 'sm', collapsed: { mobile: !opened } }} padding="lg">
       <AppShell.Header>
         <Group h="100%" px="md" justify="space-between">
           <Group gap="sm">
-            <Burger opened={opened} onClick={toggle} hiddenFrom="sm" size="sm" aria-label="Menu" />
+            <Burger opened={opened} onClick={toggle} hiddenFrom="sm" size="sm" aria-label={t('Menu')} />
             <img src="/dashboard/favicon.svg" width={26} height={26} alt="" />
-            <Text fw={700}>OmniRoute</Text>
+            <Text fw={700}>{t('OmniRoute')}</Text>
           </Group>
           <Group gap="xs">
             {account && (
@@ -66,24 +63,24 @@ export function Frame() {
               leftSection={<IconSearch size={14} />}
               rightSection={<Kbd size="xs">{MODIFIER} K</Kbd>}
               aria-keyshortcuts="Control+K Meta+K"
-              aria-label="Go to"
+              aria-label={t('Go to')}
               onClick={palette.open}
             >
-              Go to…
+              {t('Go to…')}
             </Button>
-            <ActionIcon variant="subtle" color="gray" hiddenFrom="sm" onClick={palette.open} aria-label="Go to">
+            <ActionIcon variant="subtle" color="gray" hiddenFrom="sm" onClick={palette.open} aria-label={t('Go to')}>
               <IconSearch size={18} />
             </ActionIcon>
             <ColorSchemeToggle />
-            <Tooltip label="Sign out">
-              <ActionIcon variant="subtle" color="gray" onClick={() => void signOut()} aria-label="Sign out">
+            <Tooltip label={t('Sign out')}>
+              <ActionIcon variant="subtle" color="gray" onClick={() => void signOut()} aria-label={t('Sign out')}>
                 <IconLogout size={18} />
               </ActionIcon>
             </Tooltip>
           </Group>
         </Group>
       </AppShell.Header>
-      <AppShell.Navbar p="xs" aria-label="Sections">
+      <AppShell.Navbar p="xs" aria-label={t('Sections')}>
         <AppShell.Section grow component={ScrollArea}>
           {groups.map(({ label, pages }) => (
             <Fragment key={label}>
@@ -111,6 +108,7 @@ export function Frame() {
       <AppShell.Main>
         <Outlet />
       </AppShell.Main>
+      <SignInAgain session={session} />
       {searching && (
         <Suspense>
           <Palette onClose={palette.close} />
@@ -124,12 +122,12 @@ function ColorSchemeToggle() {
   const { setColorScheme } = useMantineColorScheme();
   const dark = useComputedColorScheme('light') === 'dark';
   return (
-    <Tooltip label={dark ? 'Light theme' : 'Dark theme'}>
+    <Tooltip label={dark ? t('Light theme') : t('Dark theme')}>
       <ActionIcon
         variant="subtle"
         color="gray"
         onClick={() => setColorScheme(dark ? 'light' : 'dark')}
-        aria-label={dark ? 'Light theme' : 'Dark theme'}
+        aria-label={dark ? t('Light theme') : t('Dark theme')}
       >
         {dark ? <IconSun size={18} /> : <IconMoon size={18} />}
       </ActionIcon>

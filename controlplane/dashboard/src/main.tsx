@@ -9,7 +9,9 @@ import { setNonce } from 'get-nonce';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { ApiFailure } from './api/client';
+import { language } from './i18n/language';
 import { showFailure } from './parts/failure';
+import { isSignedOut, sessionEnded } from './parts/signed-out';
 import { router } from './router';
 import { cssVariables, theme } from './theme';
 
@@ -17,21 +19,19 @@ import { cssVariables, theme } from './theme';
 const nonce = document.querySelector<HTMLElement>('meta[property="csp-nonce"]')?.nonce ?? '';
 setNonce(nonce);
 
-function leaveWhenSignedOut(error: unknown) {
-  if (error instanceof ApiFailure && error.status === 401 && !router.state.location.pathname.startsWith('/login')) {
-    void router.navigate({ to: '/login', search: { next: router.state.location.pathname } });
-    return true;
-  }
-  return false;
+/** Over an open page the session is begun again; whoever is on their way to one is led to the login by the router. */
+function askWhenSignedOut(error: unknown): boolean {
+  if (!isSignedOut(error) || router.state.location.pathname.startsWith('/login')) return false;
+  sessionEnded();
+  return true;
 }
 
 const queryClient = new QueryClient({
-  queryCache: new QueryCache({ onError: (error) => void leaveWhenSignedOut(error) }),
+  queryCache: new QueryCache({ onError: (error) => void askWhenSignedOut(error) }),
   mutationCache: new MutationCache({
     onError: (error, _variables, _result, mutation) => {
       // a mutation that handles its failure shows it where it happened
-      if (mutation.options.onError) return;
-      if (!leaveWhenSignedOut(error)) showFailure(error);
+      if (!askWhenSignedOut(error) && !mutation.options.onError) showFailure(error);
     },
   }),
   defaultOptions: {
@@ -41,6 +41,8 @@ const queryClient = new QueryClient({
     },
   },
 });
+
+document.documentElement.lang = language;
 
 const root = document.getElementById('root');
 if (!root) throw new Error('index.html has no #root');

@@ -22,59 +22,60 @@ import {
   IconTerminal2,
   IconUsers,
 } from '@tabler/icons-react';
+import { t } from './i18n';
 
 /** Every page one can go to, in the order of the menu. The command palette finds them by `words` as well. */
 export const groups = [
   {
     label: null,
     pages: [
-      { to: '/', label: 'Overview', icon: IconLayoutDashboard, words: 'home start' },
-      { to: '/playground', label: 'Playground', icon: IconMessage, words: 'chat try compare' },
+      { to: '/', label: t('Overview'), icon: IconLayoutDashboard, words: t('home start') },
+      { to: '/playground', label: t('Playground'), icon: IconMessage, words: t('chat try compare') },
     ],
   },
   {
-    label: 'Routing',
+    label: t('Routing'),
     pages: [
-      { to: '/providers', label: 'Providers', icon: IconPlugConnected, words: 'connections accounts endpoints' },
-      { to: '/combos', label: 'Combos', icon: IconArrowsShuffle, words: 'fallback groups' },
-      { to: '/aliases', label: 'Aliases', icon: IconTag, words: 'names models' },
-      { to: '/policies', label: 'Policies', icon: IconShieldCheck, words: 'rules' },
+      { to: '/providers', label: t('Providers'), icon: IconPlugConnected, words: t('connections accounts endpoints') },
+      { to: '/combos', label: t('Combos'), icon: IconArrowsShuffle, words: t('fallback groups') },
+      { to: '/aliases', label: t('Aliases'), icon: IconTag, words: t('names models') },
+      { to: '/policies', label: t('Policies'), icon: IconShieldCheck, words: t('rules') },
     ],
   },
   {
-    label: 'Access',
+    label: t('Access'),
     pages: [
-      { to: '/keys', label: 'API keys', icon: IconKey, words: 'tokens clients' },
-      { to: '/costs', label: 'Costs', icon: IconCoin, words: 'budgets prices money' },
-      { to: '/limits', label: 'Limits', icon: IconGauge, words: 'quota sessions' },
-      { to: '/team', label: 'Team', icon: IconUsers, words: 'people accounts roles' },
+      { to: '/keys', label: t('API keys'), icon: IconKey, words: t('tokens clients') },
+      { to: '/costs', label: t('Costs'), icon: IconCoin, words: t('budgets prices money') },
+      { to: '/limits', label: t('Limits'), icon: IconGauge, words: t('quota sessions') },
+      { to: '/team', label: t('Team'), icon: IconUsers, words: t('people accounts roles') },
     ],
   },
   {
-    label: 'Traffic',
+    label: t('Traffic'),
     pages: [
-      { to: '/requests', label: 'Requests', icon: IconListDetails, words: 'log live' },
-      { to: '/usage', label: 'Usage', icon: IconChartBar, words: 'charts tokens' },
-      { to: '/cache', label: 'Cache', icon: IconDatabase, words: 'semantic' },
+      { to: '/requests', label: t('Requests'), icon: IconListDetails, words: t('log live') },
+      { to: '/usage', label: t('Usage'), icon: IconChartBar, words: t('charts tokens') },
+      { to: '/cache', label: t('Cache'), icon: IconDatabase, words: t('semantic') },
     ],
   },
   {
-    label: 'Tools',
+    label: t('Tools'),
     pages: [
-      { to: '/cli-tools', label: 'CLI tools', icon: IconTerminal2, words: 'claude code codex droid openclaw cursor cline' },
-      { to: '/translator', label: 'Translator', icon: IconLanguage, words: 'formats dialects' },
-      { to: '/evals', label: 'Evals', icon: IconChecklist, words: 'tests suites' },
-      { to: '/api', label: 'API', icon: IconApi, words: 'management reference openapi' },
+      { to: '/cli-tools', label: t('CLI tools'), icon: IconTerminal2, words: t('claude code codex droid openclaw cursor cline') },
+      { to: '/translator', label: t('Translator'), icon: IconLanguage, words: t('formats dialects') },
+      { to: '/evals', label: t('Evals'), icon: IconChecklist, words: t('tests suites') },
+      { to: '/api', label: t('API'), icon: IconApi, words: t('management reference openapi') },
     ],
   },
   {
-    label: 'System',
+    label: t('System'),
     pages: [
-      { to: '/health', label: 'Health', icon: IconHeartbeat, words: 'status latency breakers' },
-      { to: '/nodes', label: 'Nodes', icon: IconServer2, words: 'data planes drain restart shut down operations' },
-      { to: '/settings', label: 'Settings', icon: IconSettings, words: 'login proxy prompt' },
-      { to: '/audit', label: 'Audit log', icon: IconHistory, words: 'who did what' },
-      { to: '/backups', label: 'Backups', icon: IconArchive, words: 'restore export import' },
+      { to: '/health', label: t('Health'), icon: IconHeartbeat, words: t('status latency breakers') },
+      { to: '/nodes', label: t('Nodes'), icon: IconServer2, words: t('data planes drain restart shut down operations') },
+      { to: '/settings', label: t('Settings'), icon: IconSettings, words: t('login proxy prompt language colours session') },
+      { to: '/audit', label: t('Audit log'), icon: IconHistory, words: t('who did what') },
+      { to: '/backups', label: t('Backups'), icon: IconArchive, words: t('restore export import') },
     ],
   },
 ] as const;

@@ -2,6 +2,7 @@ import { Group, Kbd, Modal, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { type KeyboardEvent, useEffect, useId, useRef, useState } from 'react';
+import { rich, t } from './i18n';
 import { type Entry, grouped, namedEntriesQuery, pageEntries } from './palette/entries';
 import { matching } from './palette/match';
 import { readRecent, remember } from './palette/recent';
@@ -21,7 +22,7 @@ export default function Palette({ onClose }: { onClose: () => void }) {
 
   const entries = [...pageEntries, ...(named.data ?? [])];
   const found = search.trim() ? matching(entries, search) : [];
-  const groups: [string, Entry[]][] = search.trim() ? (found.length > 0 ? [['Found', found]] : []) : grouped(entries, recent);
+  const groups: [string, Entry[]][] = search.trim() ? (found.length > 0 ? [[t('Found'), found]] : []) : grouped(entries, recent);
   const shown = groups.flatMap(([, members]) => members);
   const chosen = shown[Math.min(active, shown.length - 1)];
 
@@ -47,18 +48,18 @@ export default function Palette({ onClose }: { onClose: () => void }) {
   return (
     <Modal.Root opened onClose={onClose} padding={0} size="lg" centered={false} yOffset="10vh" transitionProps={{ duration: 0 }}>
       <Modal.Overlay />
-      <Modal.Content aria-label="Go to">
+      <Modal.Content aria-label={t('Go to')}>
         <input
           data-autofocus
           role="combobox"
-          aria-label="Search"
+          aria-label={t('Search')}
           aria-expanded
           aria-autocomplete="list"
           aria-controls={`${id}-list`}
           aria-activedescendant={chosen && `${id}-${chosen.id}`}
           autoComplete="off"
           spellCheck={false}
-          placeholder="A page, a provider, a combo, a key, an alias"
+          placeholder={t('A page, a provider, a combo, a key, an alias')}
           className={classes.search}
           value={search}
           onChange={(event) => {
@@ -67,7 +68,7 @@ export default function Palette({ onClose }: { onClose: () => void }) {
           }}
           onKeyDown={move}
         />
-        <div role="listbox" id={`${id}-list`} aria-label="Results" className={classes.list}>
+        <div role="listbox" id={`${id}-list`} aria-label={t('Results')} className={classes.list}>
           {groups.map(([kind, members]) => (
             <div role="group" aria-label={kind} key={kind}>
               <div className={classes.kind} aria-hidden>
@@ -88,7 +89,12 @@ export default function Palette({ onClose }: { onClose: () => void }) {
         </div>
         <Group className={classes.footer} gap="md" wrap="nowrap">
           <Text size="xs" c="dimmed" visibleFrom="xs">
-            <Kbd size="xs">↑</Kbd> <Kbd size="xs">↓</Kbd> choose, <Kbd size="xs">Enter</Kbd> go, <Kbd size="xs">Esc</Kbd> close
+            {rich('{up} {down} choose, {enter} go, {escape} close', {
+              up: <Kbd size="xs">↑</Kbd>,
+              down: <Kbd size="xs">↓</Kbd>,
+              enter: <Kbd size="xs">{t('Enter')}</Kbd>,
+              escape: <Kbd size="xs">{t('Esc')}</Kbd>,
+            })}
           </Text>
           <Text size="xs" c="dimmed" role="status">
             {said(shown.length, named)}
@@ -100,9 +106,9 @@ export default function Palette({ onClose }: { onClose: () => void }) {
 }
 
 function said(count: number, { isPending, isError }: { isPending: boolean; isError: boolean }): string {
-  if (isPending) return 'Names are on their way.';
-  if (isError) return 'Names could not be loaded: only pages are found.';
-  return count === 0 ? 'Nothing fits.' : `${count} to choose from`;
+  if (isPending) return t('Names are on their way.');
+  if (isError) return t('Names could not be loaded: only pages are found.');
+  return count === 0 ? t('Nothing fits.') : t('{count} to choose from', { count });
 }
 
 type OptionProps = { id: string; entry: Entry; chosen: boolean; onHover: () => void; onChoose: () => void };

@@ -8,6 +8,7 @@ import { readRequestFilter } from './pages/request-filter';
 import { readStep, type Step } from './pages/setup/state';
 import { type Range, readRange } from './pages/usage-range';
 import { Needs } from './parts/authority';
+import { sessionBegan } from './parts/signed-out';
 import { NotFound } from './parts/states';
 
 const rootRoute = createRootRoute({ notFoundComponent: NotFound });
@@ -37,6 +38,9 @@ const frameRoute = createRoute({
     if (!status.authenticated && status.requireLogin !== false) {
       throw redirect({ to: '/login', search: { next: location.pathname } });
     }
+    // what was refused on the way out is over
+    sessionBegan();
+    return { session: status };
   },
 });
 

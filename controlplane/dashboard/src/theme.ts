@@ -1,4 +1,5 @@
 import { type CSSVariablesResolver, Modal, Notification, TableScrollContainer, createTheme } from '@mantine/core';
+import { t } from './i18n';
 
 /** The darkest shade: white text on it, and its own text on a tint, reach the contrast that WCAG AA asks for. */
 const SHADE = 9;
@@ -12,7 +13,7 @@ export const theme = createTheme({
     Modal: Modal.extend({
       defaultProps: {
         centered: true,
-        closeButtonProps: { 'aria-label': 'Close' },
+        closeButtonProps: { 'aria-label': t('Close') },
         // a <header> is the page's banner wherever it stands, and a page has one
         attributes: { header: { role: 'none' } },
       },
@@ -22,7 +23,7 @@ export const theme = createTheme({
       defaultProps: { scrollAreaProps: { viewportProps: { tabIndex: 0 } } },
     }),
     Notification: Notification.extend({
-      defaultProps: { closeButtonProps: { 'aria-label': 'Dismiss' } },
+      defaultProps: { closeButtonProps: { 'aria-label': t('Dismiss') } },
       styles: { description: { color: 'var(--mantine-color-dimmed)' } },
     }),
   },

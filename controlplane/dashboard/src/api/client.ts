@@ -1,4 +1,5 @@
 import createClient from 'openapi-fetch';
+import { t } from '../i18n';
 import type { paths } from './schema';
 
 /** The management API, typed by its own OpenAPI document. */
@@ -36,7 +37,7 @@ export async function settle<T>(answer: Promise<Answer<T>>): Promise<{ data: T; 
     throw new ApiFailure(
       response.status,
       body?.code ?? `HTTP_${response.status}`,
-      body?.message ?? `The control plane answered ${response.status}.`,
+      body?.message ?? t('The control plane answered {status}.', { status: response.status }),
       body?.correlation_id ?? response.headers.get('x-request-id') ?? undefined,
       body?.details ?? [],
     );

@@ -1,6 +1,7 @@
 import { Button, Card, Code, Group, Table, TextInput, VisuallyHidden } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { t } from '../i18n';
 import { api, settle, unwrap } from '../api/client';
 import { confirmDelete } from '../parts/confirm';
 import { DeleteButton } from '../parts/delete-button';
@@ -24,27 +25,27 @@ export function AliasesPage() {
   const save = useMutation({
     mutationFn: (body: { alias: string; model: string }) => settle(api.PUT('/api/models/alias', { params: { query: wait }, body })),
     onSuccess: ({ applied }, { alias }) => {
-      showApplied(`${alias} saved`, applied);
+      showApplied(t('{alias} saved', { alias }), applied);
       form.reset();
     },
     onSettled: refresh,
   });
   const remove = useMutation({
     mutationFn: (alias: string) => settle(api.DELETE('/api/models/alias', { params: { query: { alias, ...wait } } })),
-    onSuccess: ({ applied }, alias) => showApplied(`${alias} deleted`, applied),
+    onSuccess: ({ applied }, alias) => showApplied(t('{alias} deleted', { alias }), applied),
     onSettled: refresh,
   });
 
   return (
     <>
-      <PageHeader title="Aliases" hint="Short names for models: clients write the alias, the gateway sends the target." />
+      <PageHeader title={t('Aliases')} hint={t('Short names for models: clients write the alias, the gateway sends the target.')} />
       <Card withBorder mb="lg">
         <form onSubmit={form.onSubmit((values) => save.mutate(values))}>
           <Group align="flex-end">
-            <TextInput label="Alias" placeholder="fast" required flex="0 1 200px" {...form.getInputProps('alias')} />
-            <TextInput label="Target" placeholder="openai/gpt-4o-mini" required flex="1 1 260px" {...form.getInputProps('model')} />
+            <TextInput label={t('Alias')} placeholder={t('fast')} required flex="0 1 200px" {...form.getInputProps('alias')} />
+            <TextInput label={t('Target')} placeholder={t('openai/gpt-4o-mini')} required flex="1 1 260px" {...form.getInputProps('model')} />
             <Button type="submit" loading={save.isPending}>
-              Save
+              {t('Save')}
             </Button>
           </Group>
         </form>
@@ -52,17 +53,17 @@ export function AliasesPage() {
       <Loaded
         query={query}
         empty={({ aliases }) =>
-          Object.keys(aliases).length === 0 && <Empty title="No alias yet" hint="Give a model a name of your own above." />
+          Object.keys(aliases).length === 0 && <Empty title={t('No alias yet')} hint={t('Give a model a name of your own above.')} />
         }
       >
         {({ aliases }) => (
           <Table verticalSpacing="sm">
             <Table.Thead>
               <Table.Tr>
-                <Table.Th>Alias</Table.Th>
-                <Table.Th>Target</Table.Th>
+                <Table.Th>{t('Alias')}</Table.Th>
+                <Table.Th>{t('Target')}</Table.Th>
                 <Table.Th>
-                  <VisuallyHidden>Actions</VisuallyHidden>
+                  <VisuallyHidden>{t('Actions')}</VisuallyHidden>
                 </Table.Th>
               </Table.Tr>
             </Table.Thead>
@@ -76,7 +77,7 @@ export function AliasesPage() {
                     <Code>{target}</Code>
                   </Table.Td>
                   <Table.Td ta="right">
-                    <DeleteButton what={alias} onClick={() => confirmDelete(alias, 'Requests that name it are refused from now on.', () => remove.mutate(alias))} />
+                    <DeleteButton what={alias} onClick={() => confirmDelete(alias, t('Requests that name it are refused from now on.'), () => remove.mutate(alias))} />
                   </Table.Td>
                 </Table.Tr>
               ))}

@@ -2,6 +2,7 @@ import { Accordion, Badge, Code, Group, Stack, Table, Text, TextInput, Title } f
 import { IconSearch } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
+import { rich, t } from '../i18n';
 import { Empty, Loaded, PageHeader } from '../parts/states';
 import { type Schema, type Schemas, shape } from './api/shape';
 
@@ -17,6 +18,8 @@ type Operation = {
 type Document = { paths: Record<string, Record<string, Operation>>; components: { schemas: Schemas } };
 type Entry = Operation & { method: string; path: string };
 
+const DOCUMENT = '/api/openapi.json';
+
 /** The management API as its own document describes it. */
 export function ApiPage() {
   const [search, setSearch] = useState('');
@@ -24,12 +27,12 @@ export function ApiPage() {
   return (
     <>
       <PageHeader
-        title="Management API"
-        hint="Everything this dashboard does, for programs: with a management token or a key with the scope manage as Authorization: Bearer."
+        title={t('Management API')}
+        hint={t('Everything this dashboard does, for programs: with a management token or a key with the scope manage as Authorization: Bearer.')}
       />
       <TextInput
-        label="Find"
-        placeholder="keys, budget, POST /api/…"
+        label={t('Find')}
+        placeholder={t('keys, budget, POST /api/…')}
         leftSection={<IconSearch size={16} />}
         value={search}
         onChange={(event) => setSearch(event.currentTarget.value)}
@@ -38,7 +41,7 @@ export function ApiPage() {
       />
       <Loaded query={query}>{(document) => <Operations document={document} search={search} />}</Loaded>
       <Text size="sm" c="dimmed" mt="lg">
-        The document itself is at <a href="/api/openapi.json">/api/openapi.json</a>.
+        {rich('The document itself is at {address}.', { address: <a href={DOCUMENT}>{DOCUMENT}</a> })}
       </Text>
     </>
   );
@@ -46,7 +49,7 @@ export function ApiPage() {
 
 async function fetchDocument(): Promise<Document> {
   const answer = await fetch('/api/openapi.json');
-  if (!answer.ok) throw new Error(`The control plane answered ${answer.status}.`);
+  if (!answer.ok) throw new Error(t('The control plane answered {status}.', { status: answer.status }));
   return answer.json();
 }
 
@@ -59,7 +62,7 @@ function Operations({ document, search }: { document: Document; search: string }
     const text = `${entry.method} ${entry.path} ${entry.summary ?? ''} ${entry.tags?.join(' ') ?? ''}`.toLowerCase();
     return words.every((word) => text.includes(word));
   });
-  if (found.length === 0) return <Empty title="Nothing fits" hint="Try a part of a path, such as usage." />;
+  if (found.length === 0) return <Empty title={t('Nothing fits')} hint={t('Try a part of a path, such as usage.')} />;
   const tags = [...new Set(found.map(tagOf))].sort();
   return (
     <Stack gap="xl">
@@ -100,7 +103,7 @@ function Details({ entry, schemas }: { entry: Entry; schemas: Schemas }) {
     <Stack gap="sm">
       {entry.description && entry.description !== entry.summary && <Text size="sm">{entry.description}</Text>}
       {entry.parameters && entry.parameters.length > 0 && (
-        <Table aria-label="Parameters">
+        <Table aria-label={t('Parameters')}>
           <Table.Tbody>
             {entry.parameters.map((parameter) => (
               <Table.Tr key={parameter.name}>
@@ -109,7 +112,7 @@ function Details({ entry, schemas }: { entry: Entry; schemas: Schemas }) {
                 </Table.Td>
                 <Table.Td>
                   {parameter.in}
-                  {parameter.required ? ', required' : ''}
+                  {parameter.required ? t(', required') : ''}
                 </Table.Td>
                 <Table.Td>{parameter.description}</Table.Td>
               </Table.Tr>
@@ -117,9 +120,9 @@ function Details({ entry, schemas }: { entry: Entry; schemas: Schemas }) {
           </Table.Tbody>
         </Table>
       )}
-      <Body title="Body" content={entry.requestBody} schemas={schemas} />
+      <Body title={t('Body')} content={entry.requestBody} schemas={schemas} />
       {successes.map(([status, content]) => (
-        <Body key={status} title={`Answer ${status}`} content={content} schemas={schemas} />
+        <Body key={status} title={t('Answer {status}', { status })} content={content} schemas={schemas} />
       ))}
     </Stack>
   );

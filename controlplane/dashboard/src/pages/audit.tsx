@@ -2,8 +2,10 @@ import { Badge, Button, Center, Code, Group, Select, Stack, Table, Text, TextInp
 import { useDisclosure } from '@mantine/hooks';
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { useNavigate, useSearch } from '@tanstack/react-router';
+import { t } from '../i18n';
 import { api, unwrap } from '../api/client';
 import type { components } from '../api/schema';
+import { apiWord } from '../parts/api-words';
 import { when } from '../parts/numbers';
 import { Empty, Loaded, PageHeader } from '../parts/states';
 import { type AuditFilter, OUTCOMES, type Outcome } from './audit-filter';
@@ -35,13 +37,13 @@ export function AuditPage() {
   });
   return (
     <>
-      <PageHeader title="Audit log" hint="Who did what, the newest first. Nothing here can be changed." />
+      <PageHeader title={t('Audit log')} hint={t('Who did what, the newest first. Nothing here can be changed.')} />
       <Filter key={JSON.stringify(filter)} filter={filter} />
       <Loaded
         query={query}
         empty={({ pages }) =>
           pages[0]?.entries.length === 0 && (
-            <Empty title="Nothing fits" hint="Action and actor must be written in full. Remove one, or choose a longer time." />
+            <Empty title={t('Nothing fits')} hint={t('Action and actor must be written in full. Remove one, or choose a longer time.')} />
           )
         }
       >
@@ -51,31 +53,33 @@ export function AuditPage() {
               <Table verticalSpacing="xs">
                 <Table.Thead>
                   <Table.Tr>
-                    <Table.Th>When</Table.Th>
-                    <Table.Th>Action</Table.Th>
-                    <Table.Th>Actor</Table.Th>
-                    <Table.Th>Target</Table.Th>
-                    <Table.Th>Outcome</Table.Th>
+                    <Table.Th>{t('When')}</Table.Th>
+                    <Table.Th>{t('Action')}</Table.Th>
+                    <Table.Th>{t('Actor')}</Table.Th>
+                    <Table.Th>{t('Target')}</Table.Th>
+                    <Table.Th>{t('Outcome')}</Table.Th>
                     <Table.Th>
-                      <VisuallyHidden>Details</VisuallyHidden>
+                      <VisuallyHidden>{t('Details')}</VisuallyHidden>
                     </Table.Th>
                   </Table.Tr>
                 </Table.Thead>
                 <Table.Tbody>
-                  {pages.flatMap(({ entries }) => entries).map((entry) => (
-                    <EntryRows key={entry.id} entry={entry} />
-                  ))}
+                  {pages
+                    .flatMap(({ entries }) => entries)
+                    .map((entry) => (
+                      <EntryRows key={entry.id} entry={entry} />
+                    ))}
                 </Table.Tbody>
               </Table>
             </Table.ScrollContainer>
             <Center>
               {query.hasNextPage ? (
                 <Button variant="default" loading={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
-                  Show older
+                  {t('Show older')}
                 </Button>
               ) : (
                 <Text size="sm" c="dimmed">
-                  There is nothing older.
+                  {t('There is nothing older.')}
                 </Text>
               )}
             </Center>
@@ -100,23 +104,32 @@ function Filter({ filter }: { filter: AuditFilter }) {
   return (
     <form
       role="search"
-      aria-label="Filter"
+      aria-label={t('Filter')}
       onSubmit={(event) => {
         event.preventDefault();
         apply(new FormData(event.currentTarget));
       }}
     >
       <Group align="flex-end" mb="lg" gap="sm">
-        <TextInput name="action" label="Action" placeholder="apiKey.created" defaultValue={filter.action} />
-        <TextInput name="actor" label="Actor" placeholder="admin" defaultValue={filter.actor} />
-        <Select name="outcome" label="Outcome" placeholder="any" clearable clearButtonProps={{ 'aria-label': 'Any outcome' }} data={[...OUTCOMES]} defaultValue={filter.outcome ?? null} w={130} />
-        <TextInput name="from" type="datetime-local" label="From" defaultValue={filter.from} />
-        <TextInput name="to" type="datetime-local" label="Before" defaultValue={filter.to} />
+        <TextInput name="action" label={t('Action')} placeholder={t('apiKey.created')} defaultValue={filter.action} />
+        <TextInput name="actor" label={t('Actor')} placeholder={t('admin')} defaultValue={filter.actor} />
+        <Select
+          name="outcome"
+          label={t('Outcome')}
+          placeholder={t('any')}
+          clearable
+          clearButtonProps={{ 'aria-label': t('Any outcome') }}
+          data={OUTCOMES.map((value) => ({ value, label: apiWord(value) }))}
+          defaultValue={filter.outcome ?? null}
+          w={130}
+        />
+        <TextInput name="from" type="datetime-local" label={t('From')} defaultValue={filter.from} />
+        <TextInput name="to" type="datetime-local" label={t('Before')} defaultValue={filter.to} />
         <Button type="submit" variant="light">
-          Apply
+          {t('Apply')}
         </Button>
         <Button variant="default" onClick={() => void navigate({ to: '/audit', search: {} })}>
-          Clear
+          {t('Clear')}
         </Button>
       </Group>
     </form>
@@ -138,12 +151,12 @@ function EntryRows({ entry }: { entry: Entry }) {
         <Table.Td>{entry.target ? <Code>{entry.target}</Code> : '–'}</Table.Td>
         <Table.Td>
           <Badge variant="light" tt="none" color={COLORS[entry.status] ?? 'gray'}>
-            {entry.status}
+            {apiWord(entry.status)}
           </Badge>
         </Table.Td>
         <Table.Td ta="right">
-          <Button size="xs" variant="subtle" aria-expanded={opened} onClick={toggle} aria-label={`Details of entry ${entry.id}`}>
-            Details
+          <Button size="xs" variant="subtle" aria-expanded={opened} onClick={toggle} aria-label={t('Details of entry {id}', { id: entry.id })}>
+            {t('Details')}
           </Button>
         </Table.Td>
       </Table.Tr>
@@ -162,16 +175,16 @@ function Details({ entry }: { entry: Entry }) {
   return (
     <Stack gap="xs">
       <Text size="sm">
-        From {entry.ipAddress ?? 'the inside'}
-        {entry.userAgent && ` with ${entry.userAgent}`}
-        {entry.configRevision != null && `; the configuration became revision ${entry.configRevision}`}.
+        {t('From {address}', { address: entry.ipAddress ?? t('the inside') })}
+        {entry.userAgent && t(' with {userAgent}', { userAgent: entry.userAgent })}
+        {entry.configRevision != null && t('; the configuration became revision {configRevision}', { configRevision: entry.configRevision })}.
       </Text>
       {entry.requestId && (
         <Text size="xs" c="dimmed">
-          Request {entry.requestId}
+          {t('Request {requestId}', { requestId: entry.requestId })}
         </Text>
       )}
-      <Code block tabIndex={0} aria-label={`What entry ${entry.id} says`}>
+      <Code block tabIndex={0} aria-label={t('What entry {id} says', { id: entry.id })}>
         {JSON.stringify(entry.details, null, 2)}
       </Code>
     </Stack>

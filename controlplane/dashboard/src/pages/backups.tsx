@@ -4,8 +4,12 @@ import { modals } from '@mantine/modals';
 import { notifications } from '@mantine/notifications';
 import { IconArchive, IconDownload, IconFileZip, IconHistory, IconUpload } from '@tabler/icons-react';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { t } from '../i18n';
 import { api, settle, unwrap } from '../api/client';
+import { apiWord } from '../parts/api-words';
+import { Needs } from '../parts/authority';
 import { showApplied } from '../parts/failure';
+import { when } from '../parts/numbers';
 import { Empty, Loaded, PageHeader } from '../parts/states';
 import { ExportDialog } from './backups/export';
 import { download } from './backups/files';
@@ -28,29 +32,31 @@ export function BackupsPage() {
       const made = 'created' in answer;
       notifications.show({
         color: 'teal',
-        title: made ? 'Backup made' : 'No backup was needed',
-        message: made ? '' : 'Nothing changed since the last one.',
+        title: made ? t('Backup made') : t('No backup was needed'),
+        message: made ? '' : t('Nothing changed since the last one.'),
       });
     },
     onSettled: refresh,
   });
   const restore = useMutation({
     mutationFn: (backupId: string) => settle(api.POST('/api/db-backups', { params: wait, body: { backupId } })),
-    onSuccess: ({ applied }) => showApplied('Backup restored', applied),
+    onSuccess: ({ applied }) => showApplied(t('Backup restored'), applied),
     onSettled: refresh,
   });
   const archive = useMutation({ mutationFn: () => download('/api/db-backups/exportAll', 'omniroute.tar.gz') });
 
   function confirmRestore(id: string, when: string) {
     modals.openConfirmModal({
-      title: 'Restore this backup?',
+      title: t('Restore this backup?'),
       children: (
         <Text size="sm">
-          The configuration becomes what it was on {when}. What was added since then goes; a backup of it is made first. Password,
-          audit log and usage stay as they are.
+          {t(
+            'The configuration becomes what it was on {when}. What was added since then goes; a backup of it is made first. Password, audit log and usage stay as they are.',
+            { when },
+          )}
         </Text>
       ),
-      labels: { confirm: 'Restore', cancel: 'Leave it' },
+      labels: { confirm: t('Restore'), cancel: t('Leave it') },
       confirmProps: { color: 'red' },
       onConfirm: () => restore.mutate(id),
     });
@@ -59,31 +65,31 @@ export function BackupsPage() {
   const actions = (
     <Group gap="xs">
       <Button variant="default" leftSection={<IconFileZip size={16} />} loading={archive.isPending} onClick={() => archive.mutate()}>
-        Archive
+        {t('Archive')}
       </Button>
       <Button variant="default" leftSection={<IconUpload size={16} />} onClick={importDialog.open}>
-        Import
+        {t('Import')}
       </Button>
       <Button variant="default" leftSection={<IconDownload size={16} />} onClick={exportDialog.open}>
-        Export
+        {t('Export')}
       </Button>
       <Button leftSection={<IconArchive size={16} />} loading={create.isPending} onClick={() => create.mutate()}>
-        Back up now
+        {t('Back up now')}
       </Button>
     </Group>
   );
   return (
-    <>
+    <Needs role="admin">
       <PageHeader
-        title="Backups"
-        hint="The configuration as it was: daily, before every restore and import, and whenever you ask."
+        title={t('Backups')}
+        hint={t('The configuration as it was: daily, before every restore and import, and whenever you ask.')}
         action={actions}
       />
       <Loaded
         query={query}
         empty={(data) =>
           data.backups.length === 0 && (
-            <Empty title="No backup yet" hint="One is made a day when something has changed. You need not wait for it." />
+            <Empty title={t('No backup yet')} hint={t('One is made a day when something has changed. You need not wait for it.')} />
           )
         }
       >
@@ -92,30 +98,34 @@ export function BackupsPage() {
             <Table verticalSpacing="sm">
               <Table.Thead>
                 <Table.Tr>
-                  <Table.Th>Made</Table.Th>
-                  <Table.Th>Why</Table.Th>
-                  <Table.Th>Holds</Table.Th>
-                  <Table.Th>Size</Table.Th>
+                  <Table.Th>{t('Made')}</Table.Th>
+                  <Table.Th>{t('Why')}</Table.Th>
+                  <Table.Th>{t('Holds')}</Table.Th>
+                  <Table.Th>{t('Size')}</Table.Th>
                   <Table.Th>
-                    <VisuallyHidden>Actions</VisuallyHidden>
+                    <VisuallyHidden>{t('Actions')}</VisuallyHidden>
                   </Table.Th>
                 </Table.Tr>
               </Table.Thead>
               <Table.Tbody>
                 {data.backups.map((backup) => {
-                  const when = new Date(backup.createdAt).toLocaleString();
+                  const made = when(backup.createdAt);
                   return (
                     <Table.Tr key={backup.id}>
-                      <Table.Td>{when}</Table.Td>
+                      <Table.Td>{made}</Table.Td>
                       <Table.Td>
                         <Badge variant="light" tt="none">
-                          {backup.reason}
+                          {apiWord(backup.reason)}
                         </Badge>
                       </Table.Td>
                       <Table.Td>
                         {backup.connectionCount == null
-                          ? 'cannot be read'
-                          : `${backup.connectionCount} connections, ${backup.comboCount} combos, ${backup.apiKeyCount} keys`}
+                          ? t('cannot be read')
+                          : t('{connectionCount} connections, {comboCount} combos, {apiKeyCount} keys', {
+                              connectionCount: backup.connectionCount,
+                              comboCount: backup.comboCount ?? 0,
+                              apiKeyCount: backup.apiKeyCount ?? 0,
+                            })}
                       </Table.Td>
                       <Table.Td>{size(backup.size)}</Table.Td>
                       <Table.Td ta="right">
@@ -125,10 +135,10 @@ export function BackupsPage() {
                           leftSection={<IconHistory size={14} />}
                           loading={restore.isPending && restore.variables === backup.id}
                           disabled={backup.connectionCount == null}
-                          onClick={() => confirmRestore(backup.id, when)}
-                          aria-label={`Restore ${backup.id}`}
+                          onClick={() => confirmRestore(backup.id, made)}
+                          aria-label={t('Restore {id}', { id: backup.id })}
                         >
-                          Restore
+                          {t('Restore')}
                         </Button>
                       </Table.Td>
                     </Table.Tr>
@@ -141,6 +151,6 @@ export function BackupsPage() {
       </Loaded>
       <ExportDialog opened={exporting} onClose={exportDialog.close} />
       <ImportDialog opened={importing} onClose={importDialog.close} onImported={refresh} />
-    </>
+    </Needs>
   );
 }

@@ -1,5 +1,6 @@
 import { Button, SimpleGrid, Stack, Text } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { t } from '../i18n';
 import { api, settle, unwrap } from '../api/client';
 import { confirmAct } from '../parts/confirm';
 import { showApplied } from '../parts/failure';
@@ -11,19 +12,19 @@ type Scope = 'all' | 'semantic' | 'idempotency';
 
 const CONSEQUENCES: Record<Scope, { title: string; consequence: string; done: string }> = {
   all: {
-    title: 'Clear everything?',
-    consequence: 'Every answer is forgotten, and hits are counted anew. What is asked again goes to a provider, and costs again.',
-    done: 'Cache cleared',
+    title: t('Clear everything?'),
+    consequence: t('Every answer is forgotten, and hits are counted anew. What is asked again goes to a provider, and costs again.'),
+    done: t('Cache cleared'),
   },
   semantic: {
-    title: 'Clear the answers?',
-    consequence: 'Answers to questions are forgotten, and hits are counted anew. What is asked again goes to a provider, and costs again.',
-    done: 'Answers cleared',
+    title: t('Clear the answers?'),
+    consequence: t('Answers to questions are forgotten, and hits are counted anew. What is asked again goes to a provider, and costs again.'),
+    done: t('Answers cleared'),
   },
   idempotency: {
-    title: 'Clear the repeats?',
-    consequence: 'A request that a client sends again under the same name is carried out again.',
-    done: 'Repeats cleared',
+    title: t('Clear the repeats?'),
+    consequence: t('A request that a client sends again under the same name is carried out again.'),
+    done: t('Repeats cleared'),
   },
 };
 
@@ -45,17 +46,17 @@ export function CachePage() {
   });
   function confirmClear(scope: Scope) {
     const { title, consequence } = CONSEQUENCES[scope];
-    confirmAct({ title, consequence, confirm: 'Clear', cancel: 'Keep it', onConfirm: () => clear.mutate(scope) });
+    confirmAct({ title, consequence, confirm: t('Clear'), cancel: t('Keep it'), onConfirm: () => clear.mutate(scope) });
   }
   const clearing = (scope: Scope) => clear.isPending && clear.variables === scope;
   return (
     <>
       <PageHeader
-        title="Cache"
-        hint="Answers that are given again, so that no provider has to."
+        title={t('Cache')}
+        hint={t('Answers that are given again, so that no provider has to.')}
         action={
           <Button color="red" variant="light" loading={clearing('all')} onClick={() => confirmClear('all')}>
-            Clear everything
+            {t('Clear everything')}
           </Button>
         }
       />
@@ -63,48 +64,55 @@ export function CachePage() {
         {({ semanticCache: answers, idempotency, memory }) => (
           <Stack gap="lg">
             <Section
-              title="Answers"
-              hint="To questions that are asked again, since the cache was cleared last."
+              title={t('Answers')}
+              hint={t('To questions that are asked again, since the cache was cleared last.')}
               action={
                 <Button size="xs" variant="default" loading={clearing('semantic')} onClick={() => confirmClear('semantic')}>
-                  Clear answers
+                  {t('Clear answers')}
                 </Button>
               }
             >
               {answers.hits + answers.misses === 0 && (
-                <Empty title="Nothing was looked up yet" hint="Send the same request twice, with temperature 0: the second answer comes from here." />
+                <Empty
+                  title={t('Nothing was looked up yet')}
+                  hint={t('Send the same request twice, with temperature 0: the second answer comes from here.')}
+                />
               )}
               <SimpleGrid cols={{ base: 1, xs: 2, md: 4 }}>
-                <Figure label="Hits" value={amount(answers.hits)}>
-                  {amount(answers.semanticHits)} of them to a similar question
+                <Figure label={t('Hits')} value={amount(answers.hits)}>
+                  {t('{semanticHits} of them to a similar question', { semanticHits: amount(answers.semanticHits) })}
                 </Figure>
-                <Figure label="Misses" value={amount(answers.misses)}>
-                  {percent(answers.hitRate)} of the look-ups were hits
+                <Figure label={t('Misses')} value={amount(answers.misses)}>
+                  {t('{hitRate} of the look-ups were hits', { hitRate: percent(answers.hitRate) })}
                 </Figure>
-                <Figure label="Tokens saved" value={amount(answers.tokensSaved)}>
-                  of answers that no provider had to give
+                <Figure label={t('Tokens saved')} value={amount(answers.tokensSaved)}>
+                  {t('of answers that no provider had to give')}
                 </Figure>
-                <Figure label="Size" value={amount(answers.dbEntries)}>
-                  answers in the state store
+                <Figure label={t('Size')} value={amount(answers.dbEntries)}>
+                  {t('answers in the state store')}
                 </Figure>
               </SimpleGrid>
               <Text size="sm" mt="sm">
-                In the memory of data planes: {amount(memory.size)} of at most {amount(memory.maxSize)} answers;{' '}
-                {amount(memory.evictions)} had to make room.
+                {t('In the memory of data planes: {size} of at most {maxSize} answers; {evictions} had to make room.', {
+                  size: amount(memory.size),
+                  maxSize: amount(memory.maxSize),
+                  evictions: amount(memory.evictions),
+                })}
               </Text>
             </Section>
             <Section
-              title="Repeats"
-              hint="Requests that a client sends again get the answer of the first one."
+              title={t('Repeats')}
+              hint={t('Requests that a client sends again get the answer of the first one.')}
               action={
                 <Button size="xs" variant="default" loading={clearing('idempotency')} onClick={() => confirmClear('idempotency')}>
-                  Clear repeats
+                  {t('Clear repeats')}
                 </Button>
               }
             >
               <Text size="sm">
-                Remembered now: {amount(idempotency.activeKeys)}
-                {idempotency.windowMs > 0 && `, each for ${span(idempotency.windowMs)}`}.
+                {idempotency.windowMs > 0
+                  ? t('Remembered now: {count}, each for {window}.', { count: amount(idempotency.activeKeys), window: span(idempotency.windowMs) })
+                  : t('Remembered now: {count}.', { count: amount(idempotency.activeKeys) })}
               </Text>
             </Section>
           </Stack>

@@ -1,4 +1,5 @@
 import { Stack } from '@mantine/core';
+import { t } from '../i18n';
 import { PageHeader } from '../parts/states';
 import { Budgets } from './costs/budgets';
 import { Periods } from './costs/periods';
@@ -8,7 +9,7 @@ import { Prices } from './costs/prices';
 export function CostsPage() {
   return (
     <>
-      <PageHeader title="Costs" hint="What each key may spend, and what models cost." />
+      <PageHeader title={t('Costs')} hint={t('What each key may spend, and what models cost.')} />
       <Stack gap="xl">
         <Budgets />
         <Prices />

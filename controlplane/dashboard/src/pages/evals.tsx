@@ -1,6 +1,7 @@
 import { Stack } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
+import { t } from '../i18n';
 import { api, unwrap } from '../api/client';
 import type { components } from '../api/schema';
 import { Needs } from '../parts/authority';
@@ -24,7 +25,7 @@ export function EvalsPage() {
   const query = useQuery({ queryKey: ['evals'], queryFn: readOverview, refetchInterval: 5_000 });
   return (
     <Needs role="operator">
-      <PageHeader title="Evals" hint="Questions whose answers are known, asked of a model or of two. Nothing is charged to a key." />
+      <PageHeader title={t('Evals')} hint={t('Questions whose answers are known, asked of a model or of two. Nothing is charged to a key.')} />
       <Loaded query={query}>
         {({ suites, recentRuns }) => (
           <Stack gap="xl">

@@ -1,6 +1,7 @@
 import { Alert, Anchor, SimpleGrid, Stack } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
+import { t } from '../i18n';
 import { api, unwrap } from '../api/client';
 import type { components } from '../api/schema';
 import { Needs } from '../parts/authority';
@@ -15,9 +16,9 @@ type Report = components['schemas']['HealthReport'];
 type Check = components['schemas']['DependencyCheck'];
 
 const WORDS: Record<Report['status'], { value: string; meaning: string }> = {
-  healthy: { value: 'Healthy', meaning: 'Everything works.' },
-  degraded: { value: 'Degraded', meaning: 'Requests are served, and something below does not work.' },
-  unhealthy: { value: 'Unhealthy', meaning: 'The database does not answer. Data planes go on with what they know.' },
+  healthy: { value: t('Healthy'), meaning: t('Everything works.') },
+  degraded: { value: t('Degraded'), meaning: t('Requests are served, and something below does not work.') },
+  unhealthy: { value: t('Unhealthy'), meaning: t('The database does not answer. Data planes go on with what they know.') },
 };
 
 /** Without its database the gateway answers 503, and still says what works. */
@@ -31,7 +32,7 @@ export function HealthPage() {
   const query = useQuery({ queryKey: ['health'], queryFn: health, refetchInterval: 5_000 });
   return (
     <>
-      <PageHeader title="Health" hint="Whether the gateway works, and what does not." />
+      <PageHeader title={t('Health')} hint={t('Whether the gateway works, and what does not.')} />
       <Stack gap="lg">
         <Loaded query={query}>{(data) => <Summary health={data} />}</Loaded>
         <Needs role="operator">
@@ -49,18 +50,18 @@ function Summary({ health }: { health: Health }) {
   const ready = health.dataPlanes.filter((plane) => plane.status === 'ready').length;
   return (
     <SimpleGrid cols={{ base: 1, xs: 2, md: 5 }}>
-      <Figure label="Gateway" value={value}>
+      <Figure label={t('Gateway')} value={value}>
         {meaning}
       </Figure>
-      <Figure label="Control plane" value={health.version}>
-        up for {span(health.system.uptime * 1_000)} on {health.system.platform}
+      <Figure label={t('Control plane')} value={health.version}>
+        {t('up for {uptime} on {platform}', { uptime: span(health.system.uptime * 1_000), platform: health.system.platform })}
       </Figure>
-      <Dependency label="Database" check={health.postgres} />
-      <Dependency label="State store" check={health.redis} />
-      <Figure label="Data planes" value={`${ready} of ${health.dataPlanes.length}`}>
-        ready.{' '}
+      <Dependency label={t('Database')} check={health.postgres} />
+      <Dependency label={t('State store')} check={health.redis} />
+      <Figure label={t('Data planes')} value={t('{count} of {all}', { count: ready, all: health.dataPlanes.length })}>
+        {t('ready.')}{' '}
         <Anchor component={Link} to="/nodes" size="xs" underline="always">
-          All about them
+          {t('All about them')}
         </Anchor>
       </Figure>
     </SimpleGrid>
@@ -69,8 +70,8 @@ function Summary({ health }: { health: Health }) {
 
 function Dependency({ label, check }: { label: string; check: Check }) {
   return (
-    <Figure label={label} value={check.ok ? 'Answers' : 'Does not answer'}>
-      {check.latencyMs == null ? 'not within 2 s' : `within ${span(Math.max(1, check.latencyMs))}`}
+    <Figure label={label} value={check.ok ? t('Answers ‹verb›') : t('Does not answer')}>
+      {check.latencyMs == null ? t('not within 2 s') : t('within {value}', { value: span(Math.max(1, check.latencyMs)) })}
     </Figure>
   );
 }

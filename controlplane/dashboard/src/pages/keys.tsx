@@ -4,6 +4,7 @@ import { useDisclosure } from '@mantine/hooks';
 import { IconPlus } from '@tabler/icons-react';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
+import { t } from '../i18n';
 import { api, settle, unwrap } from '../api/client';
 import { confirmDelete } from '../parts/confirm';
 import { DeleteButton } from '../parts/delete-button';
@@ -22,28 +23,28 @@ export function KeysPage() {
   const toggle = useMutation({
     mutationFn: ({ id, isActive }: { id: string; isActive: boolean }) =>
       settle(api.PATCH('/api/keys/{id}', { params: { path: { id }, ...wait }, body: { isActive } })),
-    onSuccess: ({ applied }, { isActive }) => showApplied(isActive ? 'Key enabled' : 'Key disabled', applied),
+    onSuccess: ({ applied }, { isActive }) => showApplied(isActive ? t('Key enabled') : t('Key disabled'), applied),
     onSettled: refresh,
   });
   const remove = useMutation({
     mutationFn: (id: string) => settle(api.DELETE('/api/keys/{id}', { params: { path: { id }, ...wait } })),
-    onSuccess: ({ applied }) => showApplied('Key deleted', applied),
+    onSuccess: ({ applied }) => showApplied(t('Key deleted'), applied),
     onSettled: refresh,
   });
 
   const add = (
     <Button leftSection={<IconPlus size={16} />} onClick={open}>
-      New key
+      {t('New key')}
     </Button>
   );
   return (
     <>
-      <PageHeader title="API keys" hint="What clients authenticate with. A key is shown once and stored only as a hash." action={add} />
+      <PageHeader title={t('API keys')} hint={t('What clients authenticate with. A key is shown once and stored only as a hash.')} action={add} />
       <Loaded
         query={query}
         empty={(data) =>
           data.keys.length === 0 && (
-            <Empty title="No key yet" hint="Make one, then point an SDK at this gateway with it." action={add} />
+            <Empty title={t('No key yet')} hint={t('Make one, then point an SDK at this gateway with it.')} action={add} />
           )
         }
       >
@@ -52,12 +53,12 @@ export function KeysPage() {
             <Table verticalSpacing="sm">
               <Table.Thead>
                 <Table.Tr>
-                  <Table.Th>Name</Table.Th>
-                  <Table.Th>Key</Table.Th>
-                  <Table.Th>Models</Table.Th>
-                  <Table.Th>Enabled</Table.Th>
+                  <Table.Th>{t('Name')}</Table.Th>
+                  <Table.Th>{t('Key')}</Table.Th>
+                  <Table.Th>{t('Models')}</Table.Th>
+                  <Table.Th>{t('Enabled')}</Table.Th>
                   <Table.Th>
-                    <VisuallyHidden>Actions</VisuallyHidden>
+                    <VisuallyHidden>{t('Actions')}</VisuallyHidden>
                   </Table.Th>
                 </Table.Tr>
               </Table.Thead>
@@ -71,7 +72,7 @@ export function KeysPage() {
                     <Table.Td>
                       {key.allowedModels.length === 0 ? (
                         <Text size="sm" c="dimmed">
-                          all
+                          {t('all')}
                         </Text>
                       ) : (
                         <Group gap={4}>
@@ -87,12 +88,12 @@ export function KeysPage() {
                       <Switch
                         checked={key.isActive}
                         onChange={(event) => toggle.mutate({ id: key.id, isActive: event.currentTarget.checked })}
-                        aria-label={`${key.name} enabled`}
+                        aria-label={t('{name} enabled', { name: key.name })}
                       />
                     </Table.Td>
                     <Table.Td ta="right">
                       <DeleteButton what={key.name} onClick={() =>
-                            confirmDelete(key.name, 'Clients that use this key are refused from now on.', () => remove.mutate(key.id))
+                            confirmDelete(key.name, t('Clients that use this key are refused from now on.'), () => remove.mutate(key.id))
                           } />
                     </Table.Td>
                   </Table.Tr>
@@ -111,13 +112,13 @@ function NewKey({ opened, onClose, onCreated }: { opened: boolean; onClose: () =
   const [created, setCreated] = useState<string | null>(null);
   const form = useForm({
     initialValues: { name: '', allowedModels: [] as string[] },
-    validate: { name: (value) => (value.trim() ? null : 'A name tells you later whose key this is') },
+    validate: { name: (value) => (value.trim() ? null : t('A name tells you later whose key this is')) },
   });
   const create = useMutation({
     mutationFn: (body: { name: string; allowedModels: string[] }) => settle(api.POST('/api/keys', { params: wait, body })),
     onSuccess: ({ data, applied }) => {
       setCreated(data.key);
-      showApplied('Key created', applied);
+      showApplied(t('Key created'), applied);
       onCreated();
     },
   });
@@ -127,24 +128,24 @@ function NewKey({ opened, onClose, onCreated }: { opened: boolean; onClose: () =
     onClose();
   }
   return (
-    <Modal opened={opened} onClose={dismiss} title="New API key">
+    <Modal opened={opened} onClose={dismiss} title={t('New API key')}>
       {created ? (
         <Stack>
-          <Alert color="yellow">Copy it now. It is not stored and cannot be shown again.</Alert>
-          <Snippet text={created} label="API key" />
-          <Button onClick={dismiss}>Done</Button>
+          <Alert color="yellow">{t('Copy it now. It is not stored and cannot be shown again.')}</Alert>
+          <Snippet text={created} label={t('API key')} />
+          <Button onClick={dismiss}>{t('Done')}</Button>
         </Stack>
       ) : (
         <form onSubmit={form.onSubmit((values) => create.mutate(values))}>
           <Stack>
-            <TextInput label="Name" placeholder="ci, alice, checkout-service" data-autofocus {...form.getInputProps('name')} />
+            <TextInput label={t('Name')} placeholder={t('ci, alice, checkout-service')} data-autofocus {...form.getInputProps('name')} />
             <TagsInput
-              label="Allowed models"
-              description="Patterns such as openai/* or a combo's name. Empty allows all."
+              label={t('Allowed models')}
+              description={t("Patterns such as openai/* or a combo's name. Empty allows all.")}
               {...form.getInputProps('allowedModels')}
             />
             <Button type="submit" loading={create.isPending}>
-              Create
+              {t('Create')}
             </Button>
           </Stack>
         </form>

@@ -1,5 +1,6 @@
 import { Stack, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
+import { t } from '../i18n';
 import { api, unwrap } from '../api/client';
 import { amount, span } from '../parts/numbers';
 import { Section } from '../parts/section';
@@ -17,7 +18,7 @@ export function LimitsPage() {
   });
   return (
     <>
-      <PageHeader title="Limits" hint="What is limited now, what rests, and which conversations go on." />
+      <PageHeader title={t('Limits')} hint={t('What is limited now, what rests, and which conversations go on.')} />
       <Stack gap="lg">
         <Loaded query={query}>
           {(limits) => (
@@ -37,12 +38,19 @@ export function LimitsPage() {
 function Pace() {
   const query = useQuery({ queryKey: ['rate-limit'], queryFn: () => unwrap(api.GET('/api/rate-limit')) });
   return (
-    <Section title="Pace" hint="What every data plane keeps to with a protected account, as long as its provider says nothing stricter.">
+    <Section title={t('Pace')} hint={t('What every data plane keeps to with a protected account, as long as its provider says nothing stricter.')}>
       <Loaded query={query}>
         {({ defaults, protectedConnections }) => (
           <Text size="sm">
-            Protected accounts: {amount(protectedConnections)}. Each gets {amount(defaults.requestsPerMinute)} requests per minute,{' '}
-            {amount(defaults.concurrentRequests)} at a time, {span(defaults.minTimeBetweenRequests)} apart.
+            {t(
+              'Protected accounts: {protectedConnections}. Each gets {requestsPerMinute} requests per minute, {concurrentRequests} at a time, {minTimeBetweenRequests} apart.',
+              {
+                protectedConnections: amount(protectedConnections),
+                requestsPerMinute: amount(defaults.requestsPerMinute),
+                concurrentRequests: amount(defaults.concurrentRequests),
+                minTimeBetweenRequests: span(defaults.minTimeBetweenRequests),
+              },
+            )}
           </Text>
         )}
       </Loaded>

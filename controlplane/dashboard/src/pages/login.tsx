@@ -2,17 +2,18 @@ import { Alert, Button, Card, Center, Divider, PasswordInput, Stack, Text, TextI
 import { useForm } from '@mantine/form';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useNavigate, useSearch } from '@tanstack/react-router';
+import { t } from '../i18n';
 import { ApiFailure, api, unwrap } from '../api/client';
 import { sessionQuery } from '../parts/authority';
 import { opensByItself } from './setup/state';
 
 /** Why single sign-on let nobody in, by the code in the address. */
 const refusals: Record<string, string> = {
-  denied: 'The identity provider did not let you in.',
-  expired: 'That took too long, or began somewhere else. Try again.',
-  'no-role': 'The identity provider knows you, but nothing gives you a role here. Ask whoever runs this gateway.',
-  inactive: 'Your account here is switched off. Ask whoever runs this gateway.',
-  provider: 'The identity provider cannot be reached or believed. The log of the control plane says why.',
+  denied: t('The identity provider did not let you in.'),
+  expired: t('That took too long, or began somewhere else. Try again.'),
+  'no-role': t('The identity provider knows you, but nothing gives you a role here. Ask whoever runs this gateway.'),
+  inactive: t('Your account here is switched off. Ask whoever runs this gateway.'),
+  provider: t('The identity provider cannot be reached or believed. The log of the control plane says why.'),
 };
 
 export function LoginPage() {
@@ -42,11 +43,11 @@ export function LoginPage() {
         <form onSubmit={form.onSubmit((values) => login.mutate(values))}>
           <Stack>
             <Title order={1} size="h3">
-              Sign in to OmniRoute
+              {t('Sign in to OmniRoute')}
             </Title>
             {setup.data?.hasPassword === false && (
-              <Alert color="teal" title="First start">
-                The gateway printed a password where it was started. Use it here.
+              <Alert color="teal" title={t('First start')}>
+                {t('The gateway printed a password where it was started. Use it here.')}
               </Alert>
             )}
             {failed && (
@@ -54,9 +55,9 @@ export function LoginPage() {
                 {refusals[failed] ?? refusals.provider}
               </Alert>
             )}
-            <TextInput label="Username" required autoComplete="username" {...form.getInputProps('username')} />
+            <TextInput label={t('Username')} required autoComplete="username" {...form.getInputProps('username')} />
             <PasswordInput
-              label="Password"
+              label={t('Password')}
               required
               autoFocus
               autoComplete="current-password"
@@ -64,18 +65,18 @@ export function LoginPage() {
               error={wrong}
             />
             <Button type="submit" loading={login.isPending}>
-              Sign in
+              {t('Sign in')}
             </Button>
             {singleSignOn && (
               <>
-                <Divider label="or" />
+                <Divider label={t('or')} />
                 <Button component="a" href="/api/auth/oidc/login" variant="default">
-                  Sign in with {singleSignOn}
+                  {t('Sign in with {singleSignOn}', { singleSignOn })}
                 </Button>
               </>
             )}
             <Text size="xs" c="dimmed">
-              Lost the password of admin? Stop the gateway and run omniroute reset-password, which makes a new one.
+              {t('Lost the password of admin? Stop the gateway and run omniroute reset-password, which makes a new one.')}
             </Text>
           </Stack>
         </form>

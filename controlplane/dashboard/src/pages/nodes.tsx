@@ -1,6 +1,7 @@
 import { Alert, SimpleGrid, Stack } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useNavigate, useSearch } from '@tanstack/react-router';
+import { t } from '../i18n';
 import { api, unwrap } from '../api/client';
 import type { components } from '../api/schema';
 import { Needs } from '../parts/authority';
@@ -24,14 +25,14 @@ export function NodesPage() {
   const single = useSingleProcess() ?? false;
   return (
     <>
-      <PageHeader title="Nodes" hint="Data planes serve the requests; this control plane tells them how." />
+      <PageHeader title={t('Nodes')} hint={t('Data planes serve the requests; this control plane tells them how.')} />
       <Stack gap="lg">
         {operation && <OperationProgress id={operation} onClose={() => void navigate({ to: '/nodes', search: {} })} />}
         <Loaded
           query={query}
           empty={(fleet) =>
             fleet.dataPlanes.length === 0 && (
-              <Empty title="No data plane" hint="Start one with the address of this control plane: it appears here." />
+              <Empty title={t('No data plane')} hint={t('Start one with the address of this control plane: it appears here.')} />
             )
           }
         >
@@ -39,9 +40,8 @@ export function NodesPage() {
             <Stack gap="lg">
               <Summary fleet={fleet} />
               {single && (
-                <Alert color="gray" title="There is one process">
-                  Data plane and control plane are the same process here. It cannot be drained by itself, since this page
-                  would go with it: restart it or shut it down below.
+                <Alert color="gray" title={t('There is one process')}>
+                  {t('Data plane and control plane are the same process here. It cannot be drained by itself, since this page would go with it: restart it or shut it down below.')}
                 </Alert>
               )}
               <DataPlanes fleet={fleet} single={single} onBegun={follow} />
@@ -62,17 +62,17 @@ function Summary({ fleet: { dataPlanes, configRevision } }: { fleet: Fleet }) {
   const silent = Math.max(...dataPlanes.filter((plane) => plane.connected).map((plane) => plane.lagMs), 0);
   return (
     <SimpleGrid cols={{ base: 2, md: 4 }}>
-      <Figure label="Ready" value={`${ready.length} of ${dataPlanes.length}`}>
-        data planes
+      <Figure label={t('Ready')} value={t('{count} of {all}', { count: ready.length, all: dataPlanes.length })}>
+        {t('data planes')}
       </Figure>
-      <Figure label="Configuration" value={`revision ${configRevision}`}>
-        {current.length === ready.length ? 'on all that are ready' : `on ${current.length} of ${ready.length} that are ready`}
+      <Figure label={t('Configuration')} value={t('revision {revision}', { revision: configRevision })}>
+        {current.length === ready.length ? t('on all that are ready') : t('on {count} of {all} that are ready', { count: current.length, all: ready.length })}
       </Figure>
-      <Figure label="In flight" value={amount(dataPlanes.reduce((sum, plane) => sum + plane.inflight, 0))}>
-        requests now
+      <Figure label={t('In flight')} value={amount(dataPlanes.reduce((sum, plane) => sum + plane.inflight, 0))}>
+        {t('requests now')}
       </Figure>
-      <Figure label="Longest silence" value={span(silent)}>
-        of those that are connected
+      <Figure label={t('Longest silence')} value={span(silent)}>
+        {t('of those that are connected')}
       </Figure>
     </SimpleGrid>
   );

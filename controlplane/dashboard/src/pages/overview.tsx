@@ -2,7 +2,9 @@ import { Anchor, Badge, Button, Card, Code, Group, SimpleGrid, Stack, Table, Tex
 import { IconRocket } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
+import { t } from '../i18n';
 import { api, unwrap } from '../api/client';
+import { apiWord } from '../parts/api-words';
 import { mayAct, useRole } from '../parts/authority';
 import { callableModelsQuery } from '../parts/callable-models';
 import { ClientSnippets } from '../parts/client-snippets';
@@ -23,15 +25,15 @@ export function OverviewPage() {
 
   return (
     <>
-      <PageHeader title="Overview" hint="What runs, and whether it is well." />
+      <PageHeader title={t('Overview')} hint={t('What runs, and whether it is well.')} />
       <Loaded query={query}>
         {(data) => (
           <Stack gap="lg">
             <Begin />
             <SimpleGrid cols={{ base: 1, sm: 3 }}>
-              <Figure label="Gateway" value={data.status} color={data.status === 'healthy' ? 'teal' : 'yellow'} />
-              <Figure label="Connections" value={connections.data?.connections.length} to="/providers" />
-              <Figure label="API keys" value={keys.data?.keys.length} to="/keys" />
+              <Figure label={t('Gateway')} value={apiWord(data.status)} color={data.status === 'healthy' ? 'teal' : 'yellow'} />
+              <Figure label={t('Connections')} value={connections.data?.connections.length} to="/providers" />
+              <Figure label={t('API keys')} value={keys.data?.keys.length} to="/keys" />
             </SimpleGrid>
             <DataPlanes planes={'dataPlanes' in data ? data.dataPlanes : []} />
             <FirstRequest />
@@ -55,7 +57,7 @@ function Figure({ label, value, color, to }: { label: string; value: string | nu
         {color && <Badge color={color} circle aria-hidden />}
         {to && (
           <Anchor component={Link} to={to} size="sm">
-            Open
+            {t('Open')}
           </Anchor>
         )}
       </Group>
@@ -69,20 +71,20 @@ function DataPlanes({ planes }: { planes: DataPlane[] }) {
   return (
     <Card withBorder>
       <Title order={2} size="h4" mb="sm">
-        Data planes
+        {t('Data planes')}
       </Title>
       {planes.length === 0 ? (
-        <Empty title="None is connected" hint="A data plane appears here as soon as it reaches this control plane." />
+        <Empty title={t('None is connected')} hint={t('A data plane appears here as soon as it reaches this control plane.')} />
       ) : (
         <Table.ScrollContainer minWidth={720}>
           <Table>
             <Table.Thead>
               <Table.Tr>
-                <Table.Th>Data plane</Table.Th>
-                <Table.Th>State</Table.Th>
-                <Table.Th>Configuration</Table.Th>
-                <Table.Th>In flight</Table.Th>
-                <Table.Th>Version</Table.Th>
+                <Table.Th>{t('Data plane')}</Table.Th>
+                <Table.Th>{t('State')}</Table.Th>
+                <Table.Th>{t('Configuration')}</Table.Th>
+                <Table.Th>{t('In flight')}</Table.Th>
+                <Table.Th>{t('Version')}</Table.Th>
               </Table.Tr>
             </Table.Thead>
             <Table.Tbody>
@@ -93,10 +95,10 @@ function DataPlanes({ planes }: { planes: DataPlane[] }) {
                   </Table.Td>
                   <Table.Td>
                     <Badge autoContrast color={plane.status === 'ready' ? 'teal' : 'yellow'}>
-                      {plane.status}
+                      {apiWord(plane.status)}
                     </Badge>
                   </Table.Td>
-                  <Table.Td>revision {plane.revision}</Table.Td>
+                  <Table.Td>{t('revision {revision}', { revision: plane.revision })}</Table.Td>
                   <Table.Td>{plane.inflight}</Table.Td>
                   <Table.Td>{plane.version}</Table.Td>
                 </Table.Tr>
@@ -115,11 +117,10 @@ function FirstRequest() {
   return (
     <Card withBorder>
       <Title order={2} size="h4" mb="xs">
-        Send a request
+        {t('Send a request')}
       </Title>
       <Text size="sm" c="dimmed" mb="sm">
-        Any OpenAI or Anthropic SDK works: set its base address to {origin}/v1 (Anthropic: {origin}) and use a key from the
-        page API keys.
+        {t('Any OpenAI or Anthropic SDK works: set its base address to {origin}/v1 (Anthropic: {origin}) and use a key from the page API keys.', { origin })}
       </Text>
       <ClientSnippets origin={origin} apiKey={SOME_KEY} model={models.data?.[0] ?? 'demo/demo'} />
     </Card>
@@ -132,18 +133,18 @@ function Begin() {
   const setup = useQuery(setupQuery);
   if (!may || !setup.data || !isNew(setup.data)) return null;
   return (
-    <Card withBorder component="section" aria-label="Set up">
+    <Card withBorder component="section" aria-label={t('Set up')}>
       <Group justify="space-between" gap="sm">
         <div>
           <Title order={2} size="h4">
-            Nothing has happened here yet
+            {t('Nothing has happened here yet')}
           </Title>
           <Text size="sm" c="dimmed">
-            Connect a provider, make a key, and watch the first request arrive.
+            {t('Connect a provider, make a key, and watch the first request arrive.')}
           </Text>
         </div>
         <Button component={Link} to="/setup" leftSection={<IconRocket size={16} />}>
-          Set up
+          {t('Set up')}
         </Button>
       </Group>
     </Card>

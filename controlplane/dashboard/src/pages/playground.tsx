@@ -2,6 +2,7 @@ import { Autocomplete, Button, Card, Group, PasswordInput, SegmentedControl, Sim
 import { isNotEmpty, useForm } from '@mantine/form';
 import { IconPlayerStop, IconSend } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
+import { t } from '../i18n';
 import { callableModelsQuery } from '../parts/callable-models';
 import { PageHeader } from '../parts/states';
 import { AnswerCard } from './playground/answer';
@@ -15,9 +16,9 @@ export function PlaygroundPage() {
   const form = useForm({
     initialValues: { dialect: 'openai' as Dialect, key: '', model: '', other: '', system: '', message: '' },
     validate: {
-      key: isNotEmpty('Paste an API key of this gateway'),
-      model: isNotEmpty('Choose or write a model'),
-      message: isNotEmpty('Write something to ask'),
+      key: isNotEmpty(t('Paste an API key of this gateway')),
+      model: isNotEmpty(t('Choose or write a model')),
+      message: isNotEmpty(t('Write something to ask')),
     },
   });
 
@@ -28,7 +29,7 @@ export function PlaygroundPage() {
 
   return (
     <>
-      <PageHeader title="Playground" hint="Ask a model as a client of this gateway does. Requests count and cost like any other." />
+      <PageHeader title={t('Playground')} hint={t('Ask a model as a client of this gateway does. Requests count and cost like any other.')} />
       <Stack>
         <Card withBorder>
           <form onSubmit={form.onSubmit(submit)}>
@@ -36,35 +37,35 @@ export function PlaygroundPage() {
               <SimpleGrid cols={{ base: 1, sm: 2 }}>
                 <Stack gap={4}>
                   <Text size="sm" fw={500}>
-                    API
+                    {t('API')}
                   </Text>
                   <SegmentedControl
-                    aria-label="API"
+                    aria-label={t('API')}
                     data={[
-                      { value: 'openai', label: 'OpenAI chat' },
-                      { value: 'anthropic', label: 'Anthropic messages' },
+                      { value: 'openai', label: t('OpenAI chat') },
+                      { value: 'anthropic', label: t('Anthropic messages') },
                     ]}
                     {...form.getInputProps('dialect')}
                   />
                 </Stack>
                 <PasswordInput
-                  label="API key"
-                  description="Used for these requests only, and forgotten when you leave the page."
+                  label={t('API key')}
+                  description={t('Used for these requests only, and forgotten when you leave the page.')}
                   autoComplete="off"
-                  visibilityToggleButtonProps={{ 'aria-label': 'Show the key' }}
+                  visibilityToggleButtonProps={{ 'aria-label': t('Show the key') }}
                   {...form.getInputProps('key')}
                 />
-                <Autocomplete label="Model" placeholder="provider/model, a combo or an alias" data={models.data ?? []} limit={50} {...form.getInputProps('model')} />
-                <Autocomplete label="Compare with" placeholder="optional" data={models.data ?? []} limit={50} {...form.getInputProps('other')} />
+                <Autocomplete label={t('Model')} placeholder={t('provider/model, a combo or an alias')} data={models.data ?? []} limit={50} {...form.getInputProps('model')} />
+                <Autocomplete label={t('Compare with')} placeholder={t('optional')} data={models.data ?? []} limit={50} {...form.getInputProps('other')} />
               </SimpleGrid>
-              <Textarea label="System prompt" placeholder="optional" autosize minRows={1} maxRows={8} {...form.getInputProps('system')} />
-              <Textarea label="Message" autosize minRows={3} maxRows={16} {...form.getInputProps('message')} />
+              <Textarea label={t('System prompt')} placeholder={t('optional')} autosize minRows={1} maxRows={8} {...form.getInputProps('system')} />
+              <Textarea label={t('Message')} autosize minRows={3} maxRows={16} {...form.getInputProps('message')} />
               <Group>
                 <Button type="submit" leftSection={<IconSend size={16} />} loading={busy}>
-                  Send
+                  {t('Send')}
                 </Button>
                 <Button variant="default" leftSection={<IconPlayerStop size={16} />} disabled={!busy} onClick={stop}>
-                  Stop
+                  {t('Stop')}
                 </Button>
               </Group>
             </Stack>

@@ -2,6 +2,7 @@ import { ActionIcon, Badge, Button, Code, Group, Stack, Switch, Table, Text, Tit
 import { IconPencil, IconPlus } from '@tabler/icons-react';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { type ReactNode, useState } from 'react';
+import { t } from '../i18n';
 import { api, settle, unwrap } from '../api/client';
 import type { components } from '../api/schema';
 import { Needs } from '../parts/authority';
@@ -27,12 +28,12 @@ export function PoliciesPage() {
   const refresh = () => client.invalidateQueries({ queryKey: ['policies'] });
   const toggle = useMutation({
     mutationFn: ({ id, enabled }: { id: string; enabled: boolean }) => settle(api.POST('/api/policies', { params: { query: wait }, body: { id, enabled } })),
-    onSuccess: ({ applied }, { enabled }) => showApplied(enabled ? 'Policy enabled' : 'Policy disabled', applied),
+    onSuccess: ({ applied }, { enabled }) => showApplied(enabled ? t('Policy enabled') : t('Policy disabled'), applied),
     onSettled: refresh,
   });
   const remove = useMutation({
     mutationFn: (id: string) => settle(api.DELETE('/api/policies', { params: { query: { id, ...wait } } })),
-    onSuccess: ({ applied }) => showApplied('Policy deleted', applied),
+    onSuccess: ({ applied }) => showApplied(t('Policy deleted'), applied),
     onSettled: refresh,
   });
   const unlock = useMutation({
@@ -43,29 +44,29 @@ export function PoliciesPage() {
   const keyName = (id: string) => named.find((key) => key.id === id)?.name ?? id;
   const add = (
     <Button leftSection={<IconPlus size={16} />} onClick={() => setEdited('new')}>
-      New policy
+      {t('New policy')}
     </Button>
   );
   return (
     <Needs role="operator">
-      <PageHeader title="Policies" hint="Rules over requests. Every policy that fits counts, lower priorities first." action={add} />
+      <PageHeader title={t('Policies')} hint={t('Rules over requests. Every policy that fits counts, lower priorities first.')} action={add} />
       <Loaded query={query}>
         {({ policies, circuitBreakers, lockedIdentifiers }) => (
           <Stack gap="xl">
             {policies.length === 0 ? (
-              <Empty title="No policy yet" hint="One refuses models to some keys, prefers a provider, or bounds the length of answers." action={add} />
+              <Empty title={t('No policy yet')} hint={t('One refuses models to some keys, prefers a provider, or bounds the length of answers.')} action={add} />
             ) : (
               <Table.ScrollContainer minWidth={720}>
                 <Table verticalSpacing="sm">
                   <Table.Thead>
                     <Table.Tr>
-                      <Table.Th>Priority</Table.Th>
-                      <Table.Th>Name</Table.Th>
-                      <Table.Th>For</Table.Th>
-                      <Table.Th>Does</Table.Th>
-                      <Table.Th>Enabled</Table.Th>
+                      <Table.Th>{t('Priority')}</Table.Th>
+                      <Table.Th>{t('Name')}</Table.Th>
+                      <Table.Th>{t('For')}</Table.Th>
+                      <Table.Th>{t('Does')}</Table.Th>
+                      <Table.Th>{t('Enabled')}</Table.Th>
                       <Table.Th>
-                        <VisuallyHidden>Actions</VisuallyHidden>
+                        <VisuallyHidden>{t('Actions')}</VisuallyHidden>
                       </Table.Th>
                     </Table.Tr>
                   </Table.Thead>
@@ -80,19 +81,19 @@ export function PoliciesPage() {
                           <Switch
                             checked={policy.enabled}
                             onChange={(event) => toggle.mutate({ id: policy.id, enabled: event.currentTarget.checked })}
-                            aria-label={`${policy.name} enabled`}
+                            aria-label={t('{name} enabled', { name: policy.name })}
                           />
                         </Table.Td>
                         <Table.Td>
                           <Group gap={4} justify="flex-end" wrap="nowrap">
-                            <Tooltip label="Change">
-                              <ActionIcon variant="subtle" onClick={() => setEdited(policy)} aria-label={`Change ${policy.name}`}>
+                            <Tooltip label={t('Change')}>
+                              <ActionIcon variant="subtle" onClick={() => setEdited(policy)} aria-label={t('Change {name}', { name: policy.name })}>
                                 <IconPencil size={16} />
                               </ActionIcon>
                             </Tooltip>
                             <DeleteButton
                               what={policy.name}
-                              onClick={() => confirmDelete(policy.name, 'Requests are no longer held to it.', () => remove.mutate(policy.id))}
+                              onClick={() => confirmDelete(policy.name, t('Requests are no longer held to it.'), () => remove.mutate(policy.id))}
                             />
                           </Group>
                         </Table.Td>
@@ -102,10 +103,10 @@ export function PoliciesPage() {
                 </Table>
               </Table.ScrollContainer>
             )}
-            <Part title="Locked out" hint="Addresses from which too many passwords were wrong.">
+            <Part title={t('Locked out')} hint={t('Addresses from which too many passwords were wrong.')}>
               <Locks locks={lockedIdentifiers} onUnlock={(identifier) => unlock.mutate(identifier)} />
             </Part>
-            <Part title="Circuit breakers" hint="A provider that keeps failing is not asked for a while.">
+            <Part title={t('Circuit breakers')} hint={t('A provider that keeps failing is not asked for a while.')}>
               <Breakers breakers={circuitBreakers} />
             </Part>
           </Stack>
@@ -131,7 +132,7 @@ function Part({ title, hint, children }: { title: string; hint: string; children
 }
 
 function Locks({ locks, onUnlock }: { locks: List['lockedIdentifiers']; onUnlock: (identifier: string) => void }) {
-  if (locks.length === 0) return <Text size="sm">Nobody is locked out.</Text>;
+  if (locks.length === 0) return <Text size="sm">{t('Nobody is locked out.')}</Text>;
   return (
     <Table.ScrollContainer minWidth={420}>
       <Table>
@@ -141,10 +142,10 @@ function Locks({ locks, onUnlock }: { locks: List['lockedIdentifiers']; onUnlock
               <Table.Td>
                 <Code>{identifier}</Code>
               </Table.Td>
-              <Table.Td>until {when(new Date(lockedUntil).toISOString())}</Table.Td>
+              <Table.Td>{t('until {moment}', { moment: when(new Date(lockedUntil).toISOString()) })}</Table.Td>
               <Table.Td ta="right">
-                <Button size="xs" variant="light" onClick={() => onUnlock(identifier)} aria-label={`Unlock ${identifier}`}>
-                  Unlock
+                <Button size="xs" variant="light" onClick={() => onUnlock(identifier)} aria-label={t('Unlock {identifier}', { identifier })}>
+                  {t('Unlock')}
                 </Button>
               </Table.Td>
             </Table.Tr>
@@ -156,22 +157,22 @@ function Locks({ locks, onUnlock }: { locks: List['lockedIdentifiers']; onUnlock
 }
 
 const states: Record<List['circuitBreakers'][number]['state'], string> = {
-  CLOSED: 'asked as usual',
-  OPEN: 'not asked',
-  HALF_OPEN: 'tried again',
+  CLOSED: t('asked as usual'),
+  OPEN: t('not asked'),
+  HALF_OPEN: t('tried again'),
 };
 
 function Breakers({ breakers }: { breakers: List['circuitBreakers'] }) {
   const provider = useProviderName();
-  if (breakers.length === 0) return <Text size="sm">No provider was asked yet.</Text>;
+  if (breakers.length === 0) return <Text size="sm">{t('No provider was asked yet.')}</Text>;
   return (
     <Table.ScrollContainer minWidth={420}>
       <Table>
         <Table.Thead>
           <Table.Tr>
-            <Table.Th>Provider</Table.Th>
-            <Table.Th>State</Table.Th>
-            <Table.Th ta="right">Failures in a row</Table.Th>
+            <Table.Th>{t('Provider')}</Table.Th>
+            <Table.Th>{t('State')}</Table.Th>
+            <Table.Th ta="right">{t('Failures in a row')}</Table.Th>
           </Table.Tr>
         </Table.Thead>
         <Table.Tbody>

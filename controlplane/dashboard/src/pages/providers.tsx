@@ -2,6 +2,7 @@ import { Badge, Button, Card, Code, Group, Stack, Text, Title } from '@mantine/c
 import { useDisclosure } from '@mantine/hooks';
 import { IconPlugConnected, IconServerBolt, IconUserPlus } from '@tabler/icons-react';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { rich, t } from '../i18n';
 import { api, settle, unwrap } from '../api/client';
 import type { components } from '../api/schema';
 import { confirmDelete } from '../parts/confirm';
@@ -39,33 +40,33 @@ export function ProvidersPage() {
   const removeNode = useMutation({
     mutationFn: (id: string) =>
       settle(api.DELETE('/api/provider-nodes/{id}', { params: { path: { id }, query: { wait: 'applied' } } })),
-    onSuccess: ({ applied }) => showApplied('Endpoint deleted', applied),
+    onSuccess: ({ applied }) => showApplied(t('Endpoint deleted'), applied),
     onSettled: refresh,
   });
 
   const add = (
     <Group gap="xs">
       <Button leftSection={<IconPlugConnected size={16} />} onClick={connection.open}>
-        Add connection
+        {t('Add connection')}
       </Button>
       <Button variant="default" leftSection={<IconUserPlus size={16} />} onClick={account.open}>
-        Sign in
+        {t('Sign in')}
       </Button>
       <Button variant="default" leftSection={<IconServerBolt size={16} />} onClick={endpoint.open}>
-        Add endpoint
+        {t('Add endpoint')}
       </Button>
     </Group>
   );
   return (
     <>
-      <PageHeader title="Providers" hint="Where requests go: stored credentials, and endpoints of your own." action={add} />
+      <PageHeader title={t('Providers')} hint={t('Where requests go: stored credentials, and endpoints of your own.')} action={add} />
       <Loaded
         query={query}
         empty={({ groups }) =>
           groups.length === 0 && (
             <Empty
-              title="No provider yet"
-              hint="Add a connection with the key of a provider, or an endpoint that speaks a provider's API."
+              title={t('No provider yet')}
+              hint={t("Add a connection with the key of a provider, or an endpoint that speaks a provider's API.")}
               action={add}
             />
           )
@@ -79,7 +80,7 @@ export function ProvidersPage() {
                   provider={group}
                   node={nodes.find((node) => node.id === group.id)}
                   onDelete={() =>
-                    confirmDelete(group.name, 'Its connections go with it, and requests to it are refused from now on.', () =>
+                    confirmDelete(group.name, t('Its connections go with it, and requests to it are refused from now on.'), () =>
                       removeNode.mutate(group.id),
                     )
                   }
@@ -112,11 +113,12 @@ function ProviderHeader({ provider, node, onDelete }: { provider: Provider; node
           )}
         </Group>
         <Text size="sm" c="dimmed">
-          Models begin with <Code>{provider.prefix}/</Code>
-          {node && ` and are served by ${node.baseUrl}`}
+          {node
+            ? rich('Models begin with {prefix} and are served by {address}', { prefix: <Code>{provider.prefix}/</Code>, address: node.baseUrl })
+            : rich('Models begin with {prefix}', { prefix: <Code>{provider.prefix}/</Code> })}
         </Text>
       </div>
-      {node && <DeleteButton what={`endpoint ${provider.name}`} onClick={onDelete} />}
+      {node && <DeleteButton what={t('endpoint {name}', { name: provider.name })} onClick={onDelete} />}
     </Group>
   );
 }

@@ -2,10 +2,12 @@ import { Anchor, Code, SimpleGrid, Stack, Table, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { Link, useParams } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
+import { t } from '../i18n';
 import { api, unwrap } from '../api/client';
 import type { components } from '../api/schema';
+import { apiWord } from '../parts/api-words';
 import { useProviderName } from '../parts/names';
-import { amount, dollars, span } from '../parts/numbers';
+import { amount, dollars, milliseconds, precisely, span } from '../parts/numbers';
 import { Figure, Section } from '../parts/section';
 import { Loaded, PageHeader } from '../parts/states';
 import { StatusBadge } from '../parts/status';
@@ -15,12 +17,16 @@ import { Decision } from './requests/decision';
 type Request = components['schemas']['RequestView'];
 
 /** Who gave the answer, in words. */
-const SERVED: Record<string, string> = { provider: 'a provider', cache: 'the cache', replay: 'the answer to an earlier request of the same name' };
+const SERVED: Record<string, string> = {
+  provider: t('a provider'),
+  cache: t('the cache'),
+  replay: t('the answer to an earlier request of the same name'),
+};
 const EVIDENCE: Record<string, string> = {
-  provider_reported: 'as the provider reported',
-  counted: 'counted here',
-  estimated: 'estimated',
-  none: 'none were used',
+  provider_reported: t('as the provider reported'),
+  counted: t('counted here'),
+  estimated: t('estimated'),
+  none: t('none were used'),
 };
 
 /** One request: what it took, and why it went where it went. */
@@ -41,7 +47,7 @@ export function RequestPage() {
   });
   return (
     <>
-      <PageHeader title="Request" hint={id} action={<BackLink />} />
+      <PageHeader title={t('Request')} hint={id} action={<BackLink />} />
       <Loaded query={query}>
         {({ request, explanation }) => (
           <Stack gap="lg">
@@ -59,7 +65,7 @@ export function RequestPage() {
 function BackLink() {
   return (
     <Anchor component={Link} to="/requests">
-      All requests
+      {t('All requests')}
     </Anchor>
   );
 }
@@ -68,17 +74,17 @@ function Summary({ request }: { request: Request }) {
   const { tokens } = request;
   return (
     <SimpleGrid cols={{ base: 1, xs: 2, md: 4 }}>
-      <Figure label="Status" value={<StatusBadge status={request.status} error={request.error} />}>
-        {request.error ?? request.finishReason ?? request.outcome}
+      <Figure label={t('Status')} value={<StatusBadge status={request.status} error={request.error} />}>
+        {request.error ?? request.finishReason ?? apiWord(request.outcome)}
       </Figure>
-      <Figure label="Took" value={`${amount(request.duration)} ms`}>
-        {request.ttft == null ? 'one answer' : `${amount(request.ttft)} ms to the first event`}
+      <Figure label={t('Took')} value={milliseconds(request.duration)}>
+        {request.ttft == null ? t('one answer') : t('{time} to the first event', { time: milliseconds(request.ttft) })}
       </Figure>
-      <Figure label="Tokens" value={amount(tokens.in + tokens.out)}>
-        {amount(tokens.in)} in, {amount(tokens.out)} out
+      <Figure label={t('Tokens')} value={amount(tokens.in + tokens.out)}>
+        {t('{in} in, {out} out', { in: amount(tokens.in), out: amount(tokens.out) })}
       </Figure>
-      <Figure label="Cost" value={request.cost == null ? 'unknown' : dollars(request.cost)}>
-        {request.cost == null ? 'nobody knows the price of this model' : ''}
+      <Figure label={t('Cost')} value={request.cost == null ? t('unknown') : dollars(request.cost)}>
+        {request.cost == null ? t('nobody knows the price of this model') : ''}
       </Figure>
     </SimpleGrid>
   );
@@ -87,10 +93,10 @@ function Summary({ request }: { request: Request }) {
 /** What was used that is not counted in tokens; of most requests nothing. */
 function used({ images, audioMs, characters, searches }: Request['units']): [string, ReactNode][] {
   const counts: [string, number | undefined, (count: number) => string][] = [
-    ['Pictures', images, amount],
-    ['Recording', audioMs, span],
-    ['Characters read out', characters, amount],
-    ['Searches', searches, amount],
+    [t('Pictures'), images, amount],
+    [t('Recording'), audioMs, span],
+    [t('Characters read out'), characters, amount],
+    [t('Searches'), searches, amount],
   ];
   return counts.flatMap(([label, count, shown]): [string, ReactNode][] => (count ? [[label, shown(count)]] : []));
 }
@@ -99,27 +105,35 @@ function Facts({ request }: { request: Request }) {
   const provider = useProviderName();
   const { tokens } = request;
   const facts: [string, ReactNode][] = [
-    ['When', <time dateTime={request.timestamp}>{new Date(request.timestamp).toLocaleString()}</time>],
-    ['Sent to', <Code>{`${request.method} ${request.path}`}</Code>],
-    ['Asked for', <Code>{request.requestedModel || '–'}</Code>],
-    ['Combo', request.comboName ?? '–'],
-    ['API key', request.apiKeyName ?? '–'],
-    ['Answered by', request.servedFrom ? (SERVED[request.servedFrom] ?? request.servedFrom) : 'nobody'],
-    ['Provider and model', request.provider ? <Code>{`${provider(request.provider)}/${request.model}`}</Code> : '–'],
-    ['Account', request.account ?? '–'],
-    ['Translated', request.targetFormat && request.targetFormat !== request.sourceFormat ? `from ${request.sourceFormat} to ${request.targetFormat}` : 'no'],
-    ['Input, not from a cache', amount(tokens.in - tokens.cacheRead - tokens.cacheCreation)],
-    ['Input, read from the provider’s cache', amount(tokens.cacheRead)],
-    ['Input, written to the provider’s cache', amount(tokens.cacheCreation)],
-    ['Output, visible', amount(tokens.out - tokens.reasoning)],
-    ['Output, reasoning', amount(tokens.reasoning)],
+    [t('When'), <time dateTime={request.timestamp}>{precisely(request.timestamp)}</time>],
+    [t('Sent to'), <Code>{`${request.method} ${request.path}`}</Code>],
+    [t('Asked for'), <Code>{request.requestedModel || '–'}</Code>],
+    [t('Combo'), request.comboName ?? '–'],
+    [t('API key'), request.apiKeyName ?? '–'],
+    [t('Answered by'), request.servedFrom ? (SERVED[request.servedFrom] ?? request.servedFrom) : t('nobody')],
+    [t('Provider and model'), request.provider ? <Code>{`${provider(request.provider)}/${request.model}`}</Code> : '–'],
+    [t('Account'), request.account ?? '–'],
+    [
+      t('Translated'),
+      request.targetFormat && request.targetFormat !== request.sourceFormat
+        ? t('from {from} to {to}', { from: request.sourceFormat, to: request.targetFormat })
+        : t('no'),
+    ],
+    [t('Input, not from a cache'), amount(tokens.in - tokens.cacheRead - tokens.cacheCreation)],
+    [t('Input, read from the provider’s cache'), amount(tokens.cacheRead)],
+    [t('Input, written to the provider’s cache'), amount(tokens.cacheCreation)],
+    [t('Output, visible'), amount(tokens.out - tokens.reasoning)],
+    [t('Output, reasoning'), amount(tokens.reasoning)],
     ...used(request.units),
-    ['Tokens are', EVIDENCE[request.evidence] ?? request.evidence],
-    ['Data plane', <Code>{`${request.dataPlaneId}, revision ${request.configRevision}`}</Code>],
-    ['Client’s request id', <Code>{request.requestId}</Code>],
+    [t('Tokens are'), EVIDENCE[request.evidence] ?? request.evidence],
+    [
+      t('Data plane'),
+      <Code>{t('{dataPlaneId}, revision {configRevision}', { dataPlaneId: request.dataPlaneId, configRevision: request.configRevision })}</Code>,
+    ],
+    [t('Client’s request id'), <Code>{request.requestId}</Code>],
   ];
   return (
-    <Section title="The request">
+    <Section title={t('The request')}>
       <Table>
         <Table.Tbody>
           {facts.map(([name, value]) => (

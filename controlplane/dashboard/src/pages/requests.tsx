@@ -3,9 +3,10 @@ import { useDisclosure } from '@mantine/hooks';
 import { IconArrowDown, IconArrowUp } from '@tabler/icons-react';
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { Link, useNavigate, useSearch } from '@tanstack/react-router';
+import { t } from '../i18n';
 import { api, unwrap } from '../api/client';
 import type { components } from '../api/schema';
-import { amount, when } from '../parts/numbers';
+import { amount, clock, milliseconds, span, when } from '../parts/numbers';
 import { Empty, Loaded, PageHeader } from '../parts/states';
 import { StatusBadge } from '../parts/status';
 import type { RequestFilter } from './request-filter';
@@ -13,8 +14,8 @@ import type { RequestFilter } from './request-filter';
 type Request = components['schemas']['RequestView'];
 
 const STATUSES = [
-  { value: 'ok', label: 'answered' },
-  { value: 'error', label: 'failed' },
+  { value: 'ok', label: t('answered') },
+  { value: 'error', label: t('failed') },
   ...['400', '401', '403', '404', '429', '499', '500', '502', '503', '504'],
 ];
 
@@ -48,8 +49,8 @@ export function RequestsPage() {
   return (
     <>
       <PageHeader
-        title="Requests"
-        hint="As they were accounted, the newest first."
+        title={t('Requests')}
+        hint={t('As they were accounted, the newest first.')}
         action={<Live live={live} older={before !== undefined} onToggle={toggle} />}
       />
       <Filter key={JSON.stringify(said)} filter={said} />
@@ -58,9 +59,13 @@ export function RequestsPage() {
         empty={({ requests }) =>
           requests.length === 0 &&
           (filtered || before ? (
-            <Empty title="No request fits" hint="Remove a part of the filter, or go back to the newest." action={before && <Pages filter={filter} next={null} />} />
+            <Empty
+              title={t('No request fits')}
+              hint={t('Remove a part of the filter, or go back to the newest.')}
+              action={before && <Pages filter={filter} next={null} />}
+            />
           ) : (
-            <Empty title="No request yet" hint="Send one: the overview has a command to copy. It appears here by itself." />
+            <Empty title={t('No request yet')} hint={t('Send one: the overview has a command to copy. It appears here by itself.')} />
           ))
         }
       >
@@ -79,9 +84,13 @@ function Live({ live, older, onToggle }: { live: boolean; older: boolean; onTogg
   return (
     <Group gap="sm">
       <Text size="sm" c="dimmed" role="status">
-        {older ? 'An older page does not change.' : live ? `New ones are looked for every ${EVERY_MS / 1_000} s.` : 'Stands still.'}
+        {older
+          ? t('An older page does not change.')
+          : live
+            ? t('New ones are looked for every {time}.', { time: span(EVERY_MS) })
+            : t('Stands still.')}
       </Text>
-      <Switch label="Live" checked={live && !older} disabled={older} onChange={onToggle} />
+      <Switch label={t('Live')} checked={live && !older} disabled={older} onChange={onToggle} />
     </Group>
   );
 }
@@ -91,14 +100,14 @@ function Pages({ filter, next }: { filter: RequestFilter; next: string | null })
   const { before, ...said } = filter;
   if (!before && !next) return null;
   return (
-    <Group component="nav" aria-label="Pages" justify="space-between">
+    <Group component="nav" aria-label={t('Pages')} justify="space-between">
       <Button
         variant="default"
         leftSection={<IconArrowUp size={16} />}
         disabled={!before}
         renderRoot={before ? (props) => <Link {...props} to="/requests" search={said} /> : undefined}
       >
-        Newest
+        {t('Newest')}
       </Button>
       <Button
         variant="default"
@@ -106,7 +115,7 @@ function Pages({ filter, next }: { filter: RequestFilter; next: string | null })
         disabled={!next}
         renderRoot={next ? (props) => <Link {...props} to="/requests" search={{ ...said, before: next }} /> : undefined}
       >
-        Older
+        {t('Older')}
       </Button>
     </Group>
   );
@@ -118,14 +127,14 @@ function Requests({ requests }: { requests: Request[] }) {
       <Table verticalSpacing="xs">
         <Table.Thead>
           <Table.Tr>
-            <Table.Th>When</Table.Th>
-            <Table.Th>Asked for</Table.Th>
-            <Table.Th>Served by</Table.Th>
-            <Table.Th>Key</Table.Th>
-            <Table.Th>Status</Table.Th>
-            <Table.Th ta="right">Tokens in</Table.Th>
-            <Table.Th ta="right">Tokens out</Table.Th>
-            <Table.Th ta="right">Took</Table.Th>
+            <Table.Th>{t('When')}</Table.Th>
+            <Table.Th>{t('Asked for')}</Table.Th>
+            <Table.Th>{t('Served by')}</Table.Th>
+            <Table.Th>{t('Key')}</Table.Th>
+            <Table.Th>{t('Status')}</Table.Th>
+            <Table.Th ta="right">{t('Tokens in')}</Table.Th>
+            <Table.Th ta="right">{t('Tokens out')}</Table.Th>
+            <Table.Th ta="right">{t('Took')}</Table.Th>
           </Table.Tr>
         </Table.Thead>
         <Table.Tbody>
@@ -148,21 +157,30 @@ function Filter({ filter }: { filter: RequestFilter }) {
   return (
     <form
       role="search"
-      aria-label="Filter"
+      aria-label={t('Filter')}
       onSubmit={(event) => {
         event.preventDefault();
         apply(new FormData(event.currentTarget));
       }}
     >
       <Group align="flex-end" mb="lg" gap="sm">
-        <Select name="status" label="Status" placeholder="any" clearable clearButtonProps={{ 'aria-label': 'Any status' }} data={STATUSES} defaultValue={filter.status ?? null} w={130} />
-        <TextInput name="model" label="Model" placeholder="part of its name" defaultValue={filter.model} />
-        <TextInput name="key" label="API key" placeholder="part of its name" defaultValue={filter.key} />
+        <Select
+          name="status"
+          label={t('Status')}
+          placeholder={t('any')}
+          clearable
+          clearButtonProps={{ 'aria-label': t('Any status') }}
+          data={STATUSES}
+          defaultValue={filter.status ?? null}
+          w={130}
+        />
+        <TextInput name="model" label={t('Model')} placeholder={t('part of its name')} defaultValue={filter.model} />
+        <TextInput name="key" label={t('API key')} placeholder={t('part of its name')} defaultValue={filter.key} />
         <Button type="submit" variant="light">
-          Apply
+          {t('Apply')}
         </Button>
         <Button variant="default" onClick={() => void navigate({ to: '/requests', search: {} })}>
-          Clear
+          {t('Clear')}
         </Button>
       </Group>
     </form>
@@ -172,7 +190,7 @@ function Filter({ filter }: { filter: RequestFilter }) {
 /** The time, and of another day the day as well. */
 function moment(timestamp: string): string {
   const date = new Date(timestamp);
-  return date.toDateString() === new Date().toDateString() ? date.toLocaleTimeString() : when(timestamp);
+  return date.toDateString() === new Date().toDateString() ? clock(timestamp) : when(timestamp);
 }
 
 function RequestRow({ request }: { request: Request }) {
@@ -194,7 +212,7 @@ function RequestRow({ request }: { request: Request }) {
           </Code>
         ) : (
           <Text size="sm" c="dimmed">
-            nobody
+            {t('nobody')}
           </Text>
         )}
       </Table.Td>
@@ -204,7 +222,7 @@ function RequestRow({ request }: { request: Request }) {
       </Table.Td>
       <Table.Td ta="right">{amount(tokens.in)}</Table.Td>
       <Table.Td ta="right">{amount(tokens.out)}</Table.Td>
-      <Table.Td ta="right">{request.duration} ms</Table.Td>
+      <Table.Td ta="right">{milliseconds(request.duration)}</Table.Td>
     </Table.Tr>
   );
 }

@@ -4,6 +4,7 @@ import { IconHeartbeat, IconKey, IconLock, IconPlugConnected } from '@tabler/ico
 import { useQuery } from '@tanstack/react-query';
 import { useNavigate, useSearch } from '@tanstack/react-router';
 import { useState } from 'react';
+import { t } from '../i18n';
 import { Needs } from '../parts/authority';
 import { callableModelsQuery } from '../parts/callable-models';
 import { Loaded, PageHeader } from '../parts/states';
@@ -14,10 +15,10 @@ import { type Progress, STEPS, type Step, firstOpen, setupQuery, skip } from './
 import { WatchStep } from './setup/watch';
 
 const WORDS: Record<Step, { label: string; icon: typeof IconKey }> = {
-  password: { label: 'Password', icon: IconLock },
-  provider: { label: 'Provider', icon: IconPlugConnected },
-  key: { label: 'Key', icon: IconKey },
-  watch: { label: 'First request', icon: IconHeartbeat },
+  password: { label: t('Password'), icon: IconLock },
+  provider: { label: t('Provider'), icon: IconPlugConnected },
+  key: { label: t('Key'), icon: IconKey },
+  watch: { label: t('First request'), icon: IconHeartbeat },
 };
 
 /** From nothing to the first request. Every step stands by itself, so one can leave and come back. */
@@ -31,11 +32,11 @@ export function SetupPage() {
   return (
     <>
       <PageHeader
-        title="Set up"
-        hint="From nothing to the first request, in a few minutes."
+        title={t('Set up')}
+        hint={t('From nothing to the first request, in a few minutes.')}
         action={
           <Button variant="default" onClick={leave}>
-            Skip for now
+            {t('Skip for now')}
           </Button>
         }
       />
@@ -83,7 +84,7 @@ function Steps({ progress, onDone }: { progress: Progress; onDone: () => void })
               key={name}
               label={label}
               icon={<Icon size={16} />}
-              aria-label={`Step ${steps.indexOf(name) + 1} of ${steps.length}: ${label}`}
+              aria-label={t('Step {name} of {length}: {label}', { name: steps.indexOf(name) + 1, length: steps.length, label })}
               aria-current={name === step ? 'step' : undefined}
             />
           );
@@ -96,7 +97,7 @@ function Steps({ progress, onDone }: { progress: Progress; onDone: () => void })
       {step === 'watch' && (
         <Group mt="lg">
           <Button variant="default" onClick={onDone}>
-            To the overview
+            {t('To the overview')}
           </Button>
         </Group>
       )}

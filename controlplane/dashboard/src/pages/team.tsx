@@ -4,6 +4,7 @@ import { useDisclosure } from '@mantine/hooks';
 import { IconPlus } from '@tabler/icons-react';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
+import { t } from '../i18n';
 import { api, unwrap } from '../api/client';
 import { type Role, mayAct, roles, useRole } from '../parts/authority';
 import { confirmDelete } from '../parts/confirm';
@@ -13,10 +14,10 @@ import { Empty, Loaded, PageHeader } from '../parts/states';
 import { when } from '../parts/numbers';
 
 const meanings: Record<Role, string> = {
-  viewer: 'looks',
-  operator: 'runs providers, models and routing',
-  admin: 'decides who gets in and what it may cost',
-  owner: 'manages accounts',
+  viewer: t('looks'),
+  operator: t('runs providers, models and routing'),
+  admin: t('decides who gets in and what it may cost'),
+  owner: t('manages accounts'),
 };
 const roleOptions = roles.map((role) => ({ value: role, label: `${role}: ${meanings[role]}` }));
 
@@ -26,8 +27,8 @@ export function TeamPage() {
   if (!mayAct(own, 'admin'))
     return (
       <>
-        <PageHeader title="Team" hint="Who may run this gateway." />
-        <Alert color="gray">Your role is {own}. Seeing who else is here takes the role admin.</Alert>
+        <PageHeader title={t('Team')} hint={t('Who may run this gateway.')} />
+        <Alert color="gray">{t('Your role is {own}. Seeing who else is here takes the role admin.', { own })}</Alert>
       </>
     );
   return (
@@ -54,15 +55,15 @@ function Accounts({ mayChange }: { mayChange: boolean }) {
   });
   const add = (
     <Button leftSection={<IconPlus size={16} />} onClick={open} disabled={!mayChange}>
-      New account
+      {t('New account')}
     </Button>
   );
   return (
-    <section aria-label="Accounts">
-      <PageHeader title="Team" hint="People who may run this gateway. A role includes the ones before it." action={add} />
+    <section aria-label={t('Accounts')}>
+      <PageHeader title={t('Team')} hint={t('People who may run this gateway. A role includes the ones before it.')} action={add} />
       {!mayChange && (
         <Alert color="gray" mb="md">
-          Changing accounts takes the role owner.
+          {t('Changing accounts takes the role owner.')}
         </Alert>
       )}
       <Loaded query={query}>
@@ -71,13 +72,13 @@ function Accounts({ mayChange }: { mayChange: boolean }) {
             <Table verticalSpacing="sm">
               <Table.Thead>
                 <Table.Tr>
-                  <Table.Th>Name</Table.Th>
-                  <Table.Th>Role</Table.Th>
-                  <Table.Th>Signs in by</Table.Th>
-                  <Table.Th>Last signed in</Table.Th>
-                  <Table.Th>Active</Table.Th>
+                  <Table.Th>{t('Name')}</Table.Th>
+                  <Table.Th>{t('Role')}</Table.Th>
+                  <Table.Th>{t('Signs in by')}</Table.Th>
+                  <Table.Th>{t('Last signed in')}</Table.Th>
+                  <Table.Th>{t('Active')}</Table.Th>
                   <Table.Th>
-                    <VisuallyHidden>Actions</VisuallyHidden>
+                    <VisuallyHidden>{t('Actions')}</VisuallyHidden>
                   </Table.Th>
                 </Table.Tr>
               </Table.Thead>
@@ -87,7 +88,7 @@ function Accounts({ mayChange }: { mayChange: boolean }) {
                     <Table.Td>{account.username}</Table.Td>
                     <Table.Td>
                       <Select
-                        aria-label={`Role of ${account.username}`}
+                        aria-label={t('Role of {username}', { username: account.username })}
                         data={roleOptions}
                         value={account.role}
                         allowDeselect={false}
@@ -96,14 +97,14 @@ function Accounts({ mayChange }: { mayChange: boolean }) {
                         onChange={(role) => role && change.mutate({ id: account.id, role: role as Role })}
                       />
                     </Table.Td>
-                    <Table.Td>{account.byOidc ? 'single sign-on' : 'password'}</Table.Td>
-                    <Table.Td>{account.lastLoginAt ? when(account.lastLoginAt) : 'never'}</Table.Td>
+                    <Table.Td>{account.byOidc ? t('single sign-on') : t('password')}</Table.Td>
+                    <Table.Td>{account.lastLoginAt ? when(account.lastLoginAt) : t('never')}</Table.Td>
                     <Table.Td>
                       <Switch
                         checked={account.isActive}
                         disabled={!mayChange}
                         onChange={(event) => change.mutate({ id: account.id, isActive: event.currentTarget.checked })}
-                        aria-label={`${account.username} active`}
+                        aria-label={t('{username} active', { username: account.username })}
                       />
                     </Table.Td>
                     <Table.Td ta="right">
@@ -111,7 +112,7 @@ function Accounts({ mayChange }: { mayChange: boolean }) {
                         <DeleteButton
                           what={account.username}
                           onClick={() =>
-                            confirmDelete(account.username, 'Whoever uses this account is signed out and cannot come back.', () =>
+                            confirmDelete(account.username, t('Whoever uses this account is signed out and cannot come back.'), () =>
                               remove.mutate(account.id),
                             )
                           }
@@ -133,7 +134,7 @@ function Accounts({ mayChange }: { mayChange: boolean }) {
 function NewAccount({ opened, onClose, onCreated }: { opened: boolean; onClose: () => void; onCreated: () => void }) {
   const form = useForm({
     initialValues: { username: '', role: 'viewer' as Role, password: '' },
-    validate: { password: (value) => (value.length >= 8 ? null : 'At least 8 characters') },
+    validate: { password: (value) => (value.length >= 8 ? null : t('At least 8 characters')) },
   });
   function dismiss() {
     form.reset();
@@ -147,20 +148,20 @@ function NewAccount({ opened, onClose, onCreated }: { opened: boolean; onClose: 
     },
   });
   return (
-    <Modal opened={opened} onClose={dismiss} title="New account">
+    <Modal opened={opened} onClose={dismiss} title={t('New account')}>
       <form onSubmit={form.onSubmit((values) => create.mutate(values))}>
         <Stack>
-          <TextInput label="Username" required data-autofocus autoComplete="off" {...form.getInputProps('username')} />
-          <Select label="Role" data={roleOptions} allowDeselect={false} {...form.getInputProps('role')} />
+          <TextInput label={t('Username')} required data-autofocus autoComplete="off" {...form.getInputProps('username')} />
+          <Select label={t('Role')} data={roleOptions} allowDeselect={false} {...form.getInputProps('role')} />
           <PasswordInput
-            label="First password"
-            description="Tell it to them; they can change it."
+            label={t('First password')}
+            description={t('Tell it to them; they can change it.')}
             required
             autoComplete="new-password"
             {...form.getInputProps('password')}
           />
           <Button type="submit" loading={create.isPending}>
-            Create
+            {t('Create')}
           </Button>
         </Stack>
       </form>
@@ -179,36 +180,36 @@ function Tokens() {
   });
   const add = (
     <Button leftSection={<IconPlus size={16} />} onClick={open}>
-      New token
+      {t('New token')}
     </Button>
   );
   return (
-    <section aria-label="Management tokens">
+    <section aria-label={t('Management tokens')}>
       <Group justify="space-between" align="flex-start" mb="lg">
         <div>
           <Title order={2} size="h3">
-            Management tokens
+            {t('Management tokens')}
           </Title>
-          <Text c="dimmed">For programs that manage the gateway, each with no more than its task needs.</Text>
+          <Text c="dimmed">{t('For programs that manage the gateway, each with no more than its task needs.')}</Text>
         </div>
         {add}
       </Group>
       <Loaded
         query={query}
-        empty={({ tokens }) => tokens.length === 0 && <Empty title="No token yet" hint="A deployment script or a dashboard of your own uses one." />}
+        empty={({ tokens }) => tokens.length === 0 && <Empty title={t('No token yet')} hint={t('A deployment script or a dashboard of your own uses one.')} />}
       >
         {({ tokens }) => (
           <Table.ScrollContainer minWidth={640}>
             <Table verticalSpacing="sm">
               <Table.Thead>
                 <Table.Tr>
-                  <Table.Th>Name</Table.Th>
-                  <Table.Th>Token</Table.Th>
-                  <Table.Th>Scopes</Table.Th>
-                  <Table.Th>Made by</Table.Th>
-                  <Table.Th>Last used</Table.Th>
+                  <Table.Th>{t('Name')}</Table.Th>
+                  <Table.Th>{t('Token')}</Table.Th>
+                  <Table.Th>{t('Scopes')}</Table.Th>
+                  <Table.Th>{t('Made by')}</Table.Th>
+                  <Table.Th>{t('Last used')}</Table.Th>
                   <Table.Th>
-                    <VisuallyHidden>Actions</VisuallyHidden>
+                    <VisuallyHidden>{t('Actions')}</VisuallyHidden>
                   </Table.Th>
                 </Table.Tr>
               </Table.Thead>
@@ -229,11 +230,11 @@ function Tokens() {
                       </Group>
                     </Table.Td>
                     <Table.Td>{token.createdBy}</Table.Td>
-                    <Table.Td>{token.lastUsedAt ? when(token.lastUsedAt) : 'never'}</Table.Td>
+                    <Table.Td>{token.lastUsedAt ? when(token.lastUsedAt) : t('never')}</Table.Td>
                     <Table.Td ta="right">
                       <DeleteButton
                         what={token.name}
-                        onClick={() => confirmDelete(token.name, 'Programs that use this token are refused from now on.', () => remove.mutate(token.id))}
+                        onClick={() => confirmDelete(token.name, t('Programs that use this token are refused from now on.'), () => remove.mutate(token.id))}
                       />
                     </Table.Td>
                   </Table.Tr>
@@ -253,8 +254,8 @@ function NewToken({ areas, opened, onClose, onCreated }: { areas: string[]; open
   const form = useForm({
     initialValues: { name: '', scopes: [] as string[] },
     validate: {
-      name: (value) => (value.trim() ? null : 'A name tells you later whose token this is'),
-      scopes: (value) => (value.length > 0 ? null : 'Choose at least one'),
+      name: (value) => (value.trim() ? null : t('A name tells you later whose token this is')),
+      scopes: (value) => (value.length > 0 ? null : t('Choose at least one')),
     },
   });
   const create = useMutation({
@@ -271,26 +272,26 @@ function NewToken({ areas, opened, onClose, onCreated }: { areas: string[]; open
   }
   const scopes = ['*', ...areas].flatMap((area) => [`${area}:read`, `${area}:write`]);
   return (
-    <Modal opened={opened} onClose={dismiss} title="New management token">
+    <Modal opened={opened} onClose={dismiss} title={t('New management token')}>
       {created ? (
         <Stack>
-          <Alert color="yellow">Copy it now. It is not stored and cannot be shown again.</Alert>
-          <Snippet text={created} label="Management token" />
-          <Button onClick={dismiss}>Done</Button>
+          <Alert color="yellow">{t('Copy it now. It is not stored and cannot be shown again.')}</Alert>
+          <Snippet text={created} label={t('Management token')} />
+          <Button onClick={dismiss}>{t('Done')}</Button>
         </Stack>
       ) : (
         <form onSubmit={form.onSubmit((values) => create.mutate(values))}>
           <Stack>
-            <TextInput label="Name" placeholder="deploy, grafana" data-autofocus {...form.getInputProps('name')} />
+            <TextInput label={t('Name')} placeholder={t('deploy, grafana')} data-autofocus {...form.getInputProps('name')} />
             <MultiSelect
-              label="Scopes"
-              description="Writing includes reading; * is every area."
+              label={t('Scopes')}
+              description={t('Writing includes reading; * is every area.')}
               data={scopes}
               searchable
               {...form.getInputProps('scopes')}
             />
             <Button type="submit" loading={create.isPending}>
-              Create
+              {t('Create')}
             </Button>
           </Stack>
         </form>

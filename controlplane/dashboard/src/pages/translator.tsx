@@ -2,11 +2,13 @@ import { Alert, Badge, Button, Card, Group, Select, SimpleGrid, Stack, Table, Te
 import { useForm } from '@mantine/form';
 import { IconLanguage, IconSend } from '@tabler/icons-react';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { rich, t } from '../i18n';
 import { api, unwrap } from '../api/client';
 import type { components } from '../api/schema';
+import { apiWord } from '../parts/api-words';
 import { Needs } from '../parts/authority';
 import { FailureText } from '../parts/failure';
-import { amount, when } from '../parts/numbers';
+import { milliseconds, when } from '../parts/numbers';
 import { Snippet } from '../parts/snippet';
 import { Empty, Loaded, PageHeader } from '../parts/states';
 import { type Body, SAMPLE, dialects, named, readBody } from './translator/dialects';
@@ -57,13 +59,13 @@ export function TranslatorPage() {
   });
   return (
     <Needs role="operator">
-      <PageHeader title="Translator" hint="A request in one dialect, as providers of the others get it." />
+      <PageHeader title={t('Translator')} hint={t('A request in one dialect, as providers of the others get it.')} />
       <Stack>
         <Card withBorder>
           <form onSubmit={form.onSubmit((values) => translate.mutate(values))}>
             <Stack>
               <Textarea
-                label="Request"
+                label={t('Request')}
                 autosize
                 minRows={6}
                 maxRows={24}
@@ -71,12 +73,12 @@ export function TranslatorPage() {
                 {...form.getInputProps('text')}
               />
               <SimpleGrid cols={{ base: 1, sm: 2 }}>
-                <Select label="Dialect" placeholder="found out" clearable data={dialects} {...form.getInputProps('source')} />
-                <TextInput label="Send to" placeholder="the model that the request names" {...form.getInputProps('model')} />
+                <Select label={t('Dialect')} placeholder={t('found out')} clearable data={dialects} {...form.getInputProps('source')} />
+                <TextInput label={t('Send to')} placeholder={t('the model that the request names')} {...form.getInputProps('model')} />
               </SimpleGrid>
               <Group>
                 <Button type="submit" leftSection={<IconLanguage size={16} />} loading={translate.isPending}>
-                  Translate
+                  {t('Translate')}
                 </Button>
                 <Button
                   variant="default"
@@ -84,32 +86,37 @@ export function TranslatorPage() {
                   loading={send.isPending}
                   onClick={() => void form.onSubmit((values) => send.mutate(values))()}
                 >
-                  Send
+                  {t('Send')}
                 </Button>
               </Group>
             </Stack>
           </form>
         </Card>
         {send.isError && (
-          <Alert color="red" title="It was not answered">
+          <Alert color="red" title={t('It was not answered')}>
             <FailureText error={send.error} />
           </Alert>
         )}
         {send.data && (
-          <Card withBorder component="section" aria-label="Answer">
+          <Card withBorder component="section" aria-label={t('Answer')}>
             <Title order={2} size="h4" mb="xs">
-              Answer
+              {t('Answer')}
             </Title>
             <Text size="sm" c="dimmed" mb="xs">
-              {send.data.model} of {send.data.provider} in {amount(send.data.latencyMs)} ms, in the dialect {named(send.data.sourceFormat)}
+              {t('{model} of {provider} in {time}, in the dialect {dialect}', {
+                model: send.data.model,
+                provider: send.data.provider,
+                time: milliseconds(send.data.latencyMs),
+                dialect: named(send.data.sourceFormat),
+              })}
             </Text>
-            <Snippet text={JSON.stringify(send.data.result, null, 2)} label="answer" />
+            <Snippet text={JSON.stringify(send.data.result, null, 2)} label={t('answer')} />
           </Card>
         )}
         {translate.data && (
           <>
             <Text role="status">
-              This is a request in the dialect <strong>{named(translate.data.source)}</strong>.
+              {rich('This is a request in the dialect {strong}.', { strong: <strong>{named(translate.data.source)}</strong> })}
             </Text>
             <SimpleGrid cols={{ base: 1, lg: 2 }}>
               {translate.data.others.map((other) => (
@@ -118,35 +125,40 @@ export function TranslatorPage() {
             </SimpleGrid>
           </>
         )}
-        <section aria-label="Tried before">
+        <section aria-label={t('Tried before')}>
           <Title order={2} size="h4" mb="xs">
-            Tried before
+            {t('Tried before')}
           </Title>
-          <Loaded query={history} empty={({ events }) => events.length === 0 && <Empty title="Nothing yet" hint="Translate or send a request; what it said is not kept." />}>
+          <Loaded
+            query={history}
+            empty={({ events }) =>
+              events.length === 0 && <Empty title={t('Nothing yet')} hint={t('Translate or send a request; what it said is not kept.')} />
+            }
+          >
             {({ events }) => (
               <Table.ScrollContainer minWidth={640}>
                 <Table>
                   <Table.Thead>
                     <Table.Tr>
-                      <Table.Th>When</Table.Th>
-                      <Table.Th>What</Table.Th>
-                      <Table.Th>Model</Table.Th>
-                      <Table.Th>From</Table.Th>
-                      <Table.Th>To</Table.Th>
-                      <Table.Th>Outcome</Table.Th>
+                      <Table.Th>{t('When')}</Table.Th>
+                      <Table.Th>{t('What')}</Table.Th>
+                      <Table.Th>{t('Model')}</Table.Th>
+                      <Table.Th>{t('From')}</Table.Th>
+                      <Table.Th>{t('To')}</Table.Th>
+                      <Table.Th>{t('Outcome')}</Table.Th>
                     </Table.Tr>
                   </Table.Thead>
                   <Table.Tbody>
                     {events.map((event, at) => (
                       <Table.Tr key={`${event.timestamp} ${at}`}>
                         <Table.Td>{when(event.timestamp)}</Table.Td>
-                        <Table.Td>{event.kind === 'send' ? 'sent' : 'translated'}</Table.Td>
+                        <Table.Td>{event.kind === 'send' ? t('sent') : t('translated')}</Table.Td>
                         <Table.Td>{event.model}</Table.Td>
                         <Table.Td>{named(event.sourceFormat)}</Table.Td>
                         <Table.Td>{event.targetFormat ? named(event.targetFormat) : '–'}</Table.Td>
                         <Table.Td>
                           <Badge variant="light" color={event.status === 'ok' ? 'teal' : 'red'} tt="none">
-                            {event.status}
+                            {apiWord(event.status)}
                           </Badge>
                         </Table.Td>
                       </Table.Tr>
@@ -172,16 +184,16 @@ function OtherDialect({ other: { format, translated, error } }: { other: InDiale
         <Stack gap="xs">
           {translated.notes.length === 0 && (
             <Text size="sm" c="dimmed">
-              Nothing is lost.
+              {t('Nothing is lost.')}
             </Text>
           )}
           {translated.notes.map((note, at) => (
             <NoteText key={at} note={note} />
           ))}
-          <Snippet text={JSON.stringify(translated.result, null, 2)} label={`request for ${named(format)}`} />
+          <Snippet text={JSON.stringify(translated.result, null, 2)} label={t('request for {format}', { format: named(format) })} />
         </Stack>
       ) : (
-        <Alert color="red" title="It cannot be said in this dialect">
+        <Alert color="red" title={t('It cannot be said in this dialect')}>
           <FailureText error={error} />
         </Alert>
       )}
@@ -189,7 +201,7 @@ function OtherDialect({ other: { format, translated, error } }: { other: InDiale
   );
 }
 
-const meanings: Record<string, string> = { loss: 'lost', synth: 'made up', info: 'changed' };
+const meanings: Record<string, string> = { loss: t('lost'), synth: t('made up'), info: t('changed') };
 
 function NoteText({ note: { severity, field, detail } }: { note: Note }) {
   return (

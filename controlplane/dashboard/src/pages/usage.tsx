@@ -4,18 +4,26 @@ import { Code, Group, ScrollArea, SegmentedControl, SimpleGrid, Stack, Table, Te
 import { useMediaQuery } from '@mantine/hooks';
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { useNavigate, useSearch } from '@tanstack/react-router';
+import { t } from '../i18n';
 import { api, unwrap } from '../api/client';
 import type { components } from '../api/schema';
 import { Empty, Loaded, PageHeader } from '../parts/states';
 import { useProviderName } from '../parts/names';
-import { amount, dollars } from '../parts/numbers';
+import { amount, dollars, exactPercent } from '../parts/numbers';
 import { Figure, Section } from '../parts/section';
 import { type Range, RANGES } from './usage-range';
 
 type Analytics = components['schemas']['AnalyticsView'];
 type Part = components['schemas']['PartView'];
 
-const NAMES: Record<Range, string> = { '1d': 'Day', '7d': 'Week', '30d': '30 days', '90d': '90 days', ytd: 'This year', all: 'Ever' };
+const NAMES: Record<Range, string> = {
+  '1d': t('Day'),
+  '7d': t('Week'),
+  '30d': t('30 days'),
+  '90d': t('90 days'),
+  ytd: t('This year'),
+  all: t('Ever'),
+};
 
 /** What was used and what it cost. The range is part of the address, so that a picture can be passed on. */
 export function UsagePage() {
@@ -32,11 +40,11 @@ export function UsagePage() {
   return (
     <>
       <PageHeader
-        title="Usage"
-        hint="What was used, and what it cost."
+        title={t('Usage')}
+        hint={t('What was used, and what it cost.')}
         action={
           <SegmentedControl
-            aria-label="Range"
+            aria-label={t('Range')}
             // all six in the width of a phone
             size={narrow ? 'xs' : 'sm'}
             value={range}
@@ -48,9 +56,7 @@ export function UsagePage() {
       <Loaded
         query={query}
         empty={({ summary }) =>
-          summary.totalRequests === 0 && (
-            <Empty title="Nothing was used in this time" hint="Send a request, or choose a longer range." />
-          )
+          summary.totalRequests === 0 && <Empty title={t('Nothing was used in this time')} hint={t('Send a request, or choose a longer range.')} />
         }
       >
         {(usage) => <Pictures usage={usage} provider={provider} />}
@@ -67,21 +73,30 @@ function Pictures({ usage, provider }: { usage: Analytics; provider: (id: string
   return (
     <Stack gap="lg">
       <SimpleGrid cols={{ base: 2, md: 4 }}>
-        <Figure label="Requests" value={amount(summary.totalRequests)}>
-          {amount(errors)} failed, {amount(again)} from the cache
+        <Figure label={t('Requests')} value={amount(summary.totalRequests)}>
+          {t('{errors} failed, {again} from the cache', { errors: amount(errors), again: amount(again) })}
         </Figure>
-        <Figure label="Tokens" value={amount(summary.totalTokens)}>
-          {amount(summary.promptTokens)} in, {amount(summary.completionTokens)} out
+        <Figure label={t('Tokens')} value={amount(summary.totalTokens)}>
+          {t('{promptTokens} in, {completionTokens} out', {
+            promptTokens: amount(summary.promptTokens),
+            completionTokens: amount(summary.completionTokens),
+          })}
         </Figure>
-        <Figure label="Cost" value={dollars(summary.totalCost)}>
-          {summary.unpricedRequests > 0 ? `${amount(summary.unpricedRequests)} requests have no price` : 'every request has a price'}
-          {summary.totalAdjustment !== 0 && `, priced anew: ${summary.totalAdjustment < 0 ? '−' : '+'}${dollars(Math.abs(summary.totalAdjustment))}`}
+        <Figure label={t('Cost')} value={dollars(summary.totalCost)}>
+          {summary.unpricedRequests > 0
+            ? t('{unpricedRequests} requests have no price', { unpricedRequests: amount(summary.unpricedRequests) })
+            : t('every request has a price')}
+          {summary.totalAdjustment !== 0 &&
+            t(', priced anew: {sum}', { sum: `${summary.totalAdjustment < 0 ? '−' : '+'}${dollars(Math.abs(summary.totalAdjustment))}` })}
         </Figure>
-        <Figure label="Days in a row" value={amount(summary.streak)}>
-          models: {amount(summary.uniqueModels)}, API keys: {amount(summary.uniqueApiKeys)}
+        <Figure label={t('Days in a row')} value={amount(summary.streak)}>
+          {t('models: {uniqueModels}, API keys: {uniqueApiKeys}', {
+            uniqueModels: amount(summary.uniqueModels),
+            uniqueApiKeys: amount(summary.uniqueApiKeys),
+          })}
         </Figure>
       </SimpleGrid>
-      <Section title="Tokens by day">
+      <Section title={t('Tokens by day')}>
         <BarChart
           h={260}
           data={dailyTrend}
@@ -91,20 +106,28 @@ function Pictures({ usage, provider }: { usage: Analytics; provider: (id: string
           maxBarWidth={48}
           valueFormatter={amount}
           series={[
-            { name: 'promptTokens', label: 'In', color: 'blue.6' },
-            { name: 'completionTokens', label: 'Out', color: 'teal.6' },
+            { name: 'promptTokens', label: t('In'), color: 'blue.6' },
+            { name: 'completionTokens', label: t('Out'), color: 'teal.6' },
           ]}
         />
       </Section>
-      <Section title="Cost by day">
-        <BarChart h={200} data={dailyTrend} dataKey="date" maxBarWidth={48} valueFormatter={dollars} series={[{ name: 'cost', label: 'USD', color: 'violet.6' }]} />
+      <Section title={t('Cost by day')}>
+        <BarChart
+          h={200}
+          data={dailyTrend}
+          dataKey="date"
+          maxBarWidth={48}
+          valueFormatter={dollars}
+          series={[{ name: 'cost', label: t('USD'), color: 'violet.6' }]}
+        />
       </Section>
       <SimpleGrid cols={{ base: 1, lg: 2 }}>
-        <Parts title="By model" parts={usage.byModel} name={(part) => `${provider(part.provider)}/${part.model}`} />
-        <Parts title="By API key" parts={usage.byApiKey} name={(part) => part.apiKey ?? '–'} />
-        <Parts title="By provider" parts={usage.byProvider} name={(part) => provider(part.provider)} />
+        <Parts title={t('By model')} of={t('Model')} parts={usage.byModel} name={(part) => `${provider(part.provider)}/${part.model}`} />
+        <Parts title={t('By API key')} of={t('API key')} parts={usage.byApiKey} name={(part) => part.apiKey ?? '–'} />
+        <Parts title={t('By provider')} of={t('Provider')} parts={usage.byProvider} name={(part) => provider(part.provider)} />
         <Parts
-          title="By account"
+          title={t('By account')}
+          of={t('Account')}
           parts={usage.byAccount.filter((part) => part.account)}
           name={(part) => `${provider(part.provider)}: ${part.account}`}
         />
@@ -114,18 +137,18 @@ function Pictures({ usage, provider }: { usage: Analytics; provider: (id: string
   );
 }
 
-function Parts({ title, parts, name }: { title: string; parts: Part[]; name: (part: Part) => string }) {
+function Parts({ title, of, parts, name }: { title: string; of: string; parts: Part[]; name: (part: Part) => string }) {
   return (
     <Section title={title}>
       <Table.ScrollContainer minWidth={420}>
         <Table>
           <Table.Thead>
             <Table.Tr>
-              <Table.Th>{title.replace('By ', '').replace(/^./, (letter) => letter.toUpperCase())}</Table.Th>
-              <Table.Th ta="right">Requests</Table.Th>
-              <Table.Th ta="right">Tokens</Table.Th>
-              <Table.Th ta="right">Share</Table.Th>
-              <Table.Th ta="right">Cost</Table.Th>
+              <Table.Th>{of}</Table.Th>
+              <Table.Th ta="right">{t('Requests')}</Table.Th>
+              <Table.Th ta="right">{t('Tokens')}</Table.Th>
+              <Table.Th ta="right">{t('Share')}</Table.Th>
+              <Table.Th ta="right">{t('Cost')}</Table.Th>
             </Table.Tr>
           </Table.Thead>
           <Table.Tbody>
@@ -137,7 +160,7 @@ function Parts({ title, parts, name }: { title: string; parts: Part[]; name: (pa
                 <Table.Td ta="right">{amount(part.requests)}</Table.Td>
                 <Table.Td ta="right">{amount(part.totalTokens)}</Table.Td>
                 <Table.Td ta="right" style={{ whiteSpace: 'nowrap' }}>
-                  {part.pct} %
+                  {exactPercent(Number(part.pct) / 100)}
                 </Table.Td>
                 <Table.Td ta="right">{dollars(part.cost)}</Table.Td>
               </Table.Tr>
@@ -147,7 +170,7 @@ function Parts({ title, parts, name }: { title: string; parts: Part[]; name: (pa
       </Table.ScrollContainer>
       {parts.length > 10 && (
         <Text size="xs" c="dimmed" mt="xs">
-          and {parts.length - 10} more
+          {t('and {length} more', { length: parts.length - 10 })}
         </Text>
       )}
     </Section>
@@ -159,8 +182,8 @@ function Year({ days }: { days: Record<string, number> }) {
   const start = new Date(end.getTime() - 364 * 86_400_000);
   const day = (date: Date) => date.toISOString().slice(0, 10);
   return (
-    <Section title="A year of tokens">
-      <ScrollArea type="auto" viewportProps={{ tabIndex: 0, role: 'group', 'aria-label': 'Days of the year' }}>
+    <Section title={t('A year of tokens')}>
+      <ScrollArea type="auto" viewportProps={{ tabIndex: 0, role: 'group', 'aria-label': t('Days of the year') }}>
         <Group>
           <Heatmap
             data={days}
@@ -169,7 +192,7 @@ function Year({ days }: { days: Record<string, number> }) {
             withTooltip
             withMonthLabels
             withWeekdayLabels
-            getTooltipLabel={({ date, value }) => `${date}: ${amount(value ?? 0)} tokens`}
+            getTooltipLabel={({ date, value }) => t('{date}: {tokens} tokens', { date, tokens: amount(value ?? 0) })}
           />
         </Group>
       </ScrollArea>

@@ -1,4 +1,5 @@
 import { IconArrowsShuffle, IconKey, IconPlugConnected, IconRocket, IconTag, type TablerIcon } from '@tabler/icons-react';
+import { t } from '../i18n';
 import { api, unwrap } from '../api/client';
 import { type Path, groups } from '../navigation';
 
@@ -9,7 +10,7 @@ export const pageEntries: Entry[] = [
   ...groups.flatMap(({ label: group, pages }) =>
     pages.map(({ to, label, icon, words }): Entry => ({
       id: `page:${to}`,
-      kind: 'Pages',
+      kind: t('Pages'),
       label,
       ...(group && { hint: group }),
       words: words.split(' '),
@@ -17,7 +18,7 @@ export const pageEntries: Entry[] = [
       icon,
     })),
   ),
-  { id: 'page:/setup', kind: 'Pages', label: 'Set up', hint: 'First steps', words: ['wizard', 'start', 'first', 'request'], to: '/setup', icon: IconRocket },
+  { id: 'page:/setup', kind: t('Pages'), label: t('Set up'), hint: t('First steps'), words: t('wizard start first request').split(' '), to: '/setup', icon: IconRocket },
 ];
 
 /** What has a name of the operator's own. */
@@ -36,7 +37,7 @@ export const namedEntriesQuery = {
     return [
       ...nodes.map(({ id, name, prefix }): Entry => ({
         id: `node:${id}`,
-        kind: 'Providers',
+        kind: t('Providers'),
         label: name,
         hint: `${prefix}/…`,
         words: [prefix],
@@ -45,18 +46,18 @@ export const namedEntriesQuery = {
       })),
       ...connections.map(({ id, name, email, provider }): Entry => ({
         id: `connection:${id}`,
-        kind: 'Providers',
+        kind: t('Providers'),
         label: name ?? email ?? id,
         hint: prefixes.get(provider) ?? provider,
         words: [prefixes.get(provider) ?? provider],
         to: '/providers',
         icon: IconPlugConnected,
       })),
-      ...combos.map(({ id, name, strategy }): Entry => ({ id: `combo:${id}`, kind: 'Combos', label: name, hint: strategy, words: [], to: '/combos', icon: IconArrowsShuffle })),
-      ...keys.map(({ id, name, key }): Entry => ({ id: `key:${id}`, kind: 'API keys', label: name, hint: key, words: [], to: '/keys', icon: IconKey })),
+      ...combos.map(({ id, name, strategy }): Entry => ({ id: `combo:${id}`, kind: t('Combos'), label: name, hint: strategy, words: [], to: '/combos', icon: IconArrowsShuffle })),
+      ...keys.map(({ id, name, key }): Entry => ({ id: `key:${id}`, kind: t('API keys'), label: name, hint: key, words: [], to: '/keys', icon: IconKey })),
       ...Object.entries(aliases).map(([name, model]): Entry => ({
         id: `alias:${name}`,
-        kind: 'Aliases',
+        kind: t('Aliases'),
         label: name,
         hint: model,
         words: [model],
@@ -70,7 +71,7 @@ export const namedEntriesQuery = {
 /** By kind, in the order in which they came; what was chosen lately is a kind of its own, before. */
 export function grouped(entries: Entry[], recent: string[]): [kind: string, entries: Entry[]][] {
   const lately = recent.flatMap((id) => entries.find((entry) => entry.id === id) ?? []);
-  const kinds = new Map<string, Entry[]>(lately.length > 0 ? [['Recent', lately]] : []);
+  const kinds = new Map<string, Entry[]>(lately.length > 0 ? [[t('Recent'), lately]] : []);
   for (const entry of entries) {
     if (lately.includes(entry)) continue;
     kinds.set(entry.kind, [...(kinds.get(entry.kind) ?? []), entry]);

@@ -1,6 +1,7 @@
 import { Alert } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
+import { t } from '../i18n';
 import { api, unwrap } from '../api/client';
 import type { components } from '../api/schema';
 
@@ -30,7 +31,7 @@ export function Needs({ role, children }: { role: Role; children: ReactNode }) {
     <fieldset disabled={!may} style={{ border: 0, margin: 0, padding: 0, minWidth: 0 }}>
       {!may && (
         <Alert color="gray" mb="md">
-          Your role is {own}. Changing something here takes the role {role}.
+          {t('Your role is {own}. Changing something here takes the role {role}.', { own, role })}
         </Alert>
       )}
       {children}

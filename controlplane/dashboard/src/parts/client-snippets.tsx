@@ -1,4 +1,5 @@
 import { Stack, Tabs, Text } from '@mantine/core';
+import { t } from '../i18n';
 import { Snippet } from './snippet';
 import { type Caller, clients } from './clients';
 
@@ -6,7 +7,7 @@ import { type Caller, clients } from './clients';
 export function ClientSnippets(caller: Caller) {
   return (
     <Tabs defaultValue="curl" keepMounted={false}>
-      <Tabs.List aria-label="Clients" mb="sm">
+      <Tabs.List aria-label={t('Clients')} mb="sm">
         {clients.map(({ id, name }) => (
           <Tabs.Tab key={id} value={id}>
             {name}
@@ -17,7 +18,7 @@ export function ClientSnippets(caller: Caller) {
         <Tabs.Panel key={id} value={id}>
           <Stack gap="xs">
             <Text size="sm">{where}</Text>
-            <Snippet text={write(caller)} label={id === 'curl' ? 'curl command' : `${name} snippet`} />
+            <Snippet text={write(caller)} label={id === 'curl' ? t('curl command') : t('{name} snippet', { name })} />
           </Stack>
         </Tabs.Panel>
       ))}

@@ -1,3 +1,5 @@
+import { t } from '../i18n';
+
 /** What a client needs to know: where the gateway is, without a path; its key; the model to name. */
 export type Caller = { origin: string; apiKey: string; model: string };
 
@@ -22,7 +24,7 @@ export const clients: Client[] = [
   {
     id: 'curl',
     name: 'curl',
-    where: 'In a terminal.',
+    where: t('In a terminal.'),
     write: ({ origin, apiKey, model }) => {
       const body = JSON.stringify({ model, messages: [{ role: 'user', content: 'Hello' }] });
       const authorization = apiKey === SOME_KEY ? `"Authorization: Bearer ${apiKey}"` : word(`Authorization: Bearer ${apiKey}`);
@@ -32,7 +34,7 @@ export const clients: Client[] = [
   {
     id: 'python',
     name: 'Python',
-    where: 'With the OpenAI SDK: pip install openai.',
+    where: t('With the OpenAI SDK: pip install openai.'),
     write: ({ origin, apiKey, model }) =>
       `from openai import OpenAI
 
@@ -46,7 +48,7 @@ print(answer.choices[0].message.content)`,
   {
     id: 'javascript',
     name: 'JavaScript',
-    where: 'With the OpenAI SDK: npm install openai. The file ends in .mjs.',
+    where: t('With the OpenAI SDK: npm install openai. The file ends in .mjs.'),
     write: ({ origin, apiKey, model }) =>
       `import OpenAI from 'openai';
 
@@ -60,7 +62,7 @@ console.log(answer.choices[0].message.content);`,
   {
     id: 'claude',
     name: 'Claude Code',
-    where: 'In a terminal, for this session. The page CLI tools writes it into the settings for good.',
+    where: t('In a terminal, for this session. The page CLI tools writes it into the settings for good.'),
     write: ({ origin, apiKey, model }) =>
       [
         `export ANTHROPIC_BASE_URL=${word(origin)}`,
@@ -72,7 +74,7 @@ console.log(answer.choices[0].message.content);`,
   {
     id: 'codex',
     name: 'Codex',
-    where: 'In ~/.codex/config.toml, at its beginning; the key goes into the environment, as OMNIROUTE_KEY.',
+    where: t('In ~/.codex/config.toml, at its beginning; the key goes into the environment, as OMNIROUTE_KEY.'),
     write: ({ origin, model }) =>
       `model = ${quoted(model)}
 model_provider = "omniroute"
@@ -86,7 +88,7 @@ env_key = "OMNIROUTE_KEY"`,
   {
     id: 'cursor',
     name: 'Cursor',
-    where: 'In Cursor’s settings, under Models. Cursor calls from its own servers: they must reach this address.',
+    where: t('In Cursor’s settings, under Models. Cursor calls from its own servers: they must reach this address.'),
     write: ({ origin, apiKey, model }) => `OpenAI API Key            ${apiKey}\nOverride OpenAI Base URL  ${origin}/v1\nAdd custom model          ${model}`,
   },
 ];

@@ -1,5 +1,6 @@
 import { Text } from '@mantine/core';
 import { modals } from '@mantine/modals';
+import { t } from '../i18n';
 
 type Question = {
   title: string;
@@ -23,5 +24,5 @@ export function confirmAct({ title, consequence, confirm, cancel, onConfirm }: Q
 
 /** Asks before something is destroyed, and says what will be. */
 export function confirmDelete(what: string, consequence: string, onConfirm: () => void) {
-  confirmAct({ title: `Delete ${what}?`, consequence, confirm: 'Delete', cancel: 'Keep it', onConfirm });
+  confirmAct({ title: t('Delete {what}?', { what }), consequence, confirm: t('Delete'), cancel: t('Keep it'), onConfirm });
 }

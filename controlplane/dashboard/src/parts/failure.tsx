@@ -1,5 +1,6 @@
 import { Text } from '@mantine/core';
 import { notifications } from '@mantine/notifications';
+import { t } from '../i18n';
 import { ApiFailure } from '../api/client';
 import { wordApplied } from './applied';
 
@@ -23,7 +24,7 @@ export function FailureText({ error }: { error: unknown }) {
 }
 
 export function showFailure(error: unknown) {
-  notifications.show({ color: 'red', title: 'That did not work', message: <FailureText error={error} />, autoClose: 8_000 });
+  notifications.show({ color: 'red', title: t('That did not work'), message: <FailureText error={error} />, autoClose: 8_000 });
 }
 
 /** After a save: how many data planes already run it. */

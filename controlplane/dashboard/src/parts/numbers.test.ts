@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { amount, dollars, span } from './numbers';
 
 test.each([
@@ -22,10 +22,21 @@ test.each([
 test.each([
   [0, '0 ms'],
   [999, '999 ms'],
-  [1_999, '1 s'],
+  [1_999, '1 sec'],
   [60_000, '1 min'],
-  [7_200_000, '2 h'],
-  [90_000_000, '1 d'],
+  [7_200_000, '2 hr'],
+  [90_000_000, '1 day'],
 ])('%d milliseconds are written %s', (milliseconds, text) => {
   expect(span(milliseconds)).toBe(text);
+});
+
+test('another language writes numbers, money and times its own way', async () => {
+  vi.resetModules();
+  vi.stubGlobal('navigator', { languages: ['id-ID'] });
+  const own = await import('./numbers');
+  vi.unstubAllGlobals();
+  expect([own.amount(1234), own.percent(0.07), own.weekday(1)]).toEqual(['1.234', '7%', 'Sen']);
+  // how a sum is set apart from its currency differs between versions of ICU
+  expect(own.dollars(12.345)).toMatch(/^US\$\s?12,35$/);
+  expect(own.span(7_200_000)).toMatch(/^2 j/);
 });

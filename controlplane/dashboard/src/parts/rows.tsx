@@ -1,6 +1,7 @@
 import { ActionIcon, Button, Group, Input, NumberInput, Stack, TextInput } from '@mantine/core';
 import { IconPlus, IconTrash } from '@tabler/icons-react';
 import type { ReactNode } from 'react';
+import { t } from '../i18n';
 
 type Props<T> = {
   label: string;
@@ -26,7 +27,12 @@ export function Rows<T extends Record<string, string | number>>({ label, descrip
               const shared = { 'aria-label': `${column.label} ${at + 1}`, placeholder: column.label, style: { flex: 1 } };
               const given: string | number = row[column.name] ?? '';
               return typeof given === 'number' ? (
-                <NumberInput key={column.name} {...shared} value={given} onChange={(next) => put(at, { [column.name]: Number(next) } as Partial<T>)} />
+                <NumberInput
+                  key={column.name}
+                  {...shared}
+                  value={given}
+                  onChange={(next) => put(at, { [column.name]: Number(next) } as Partial<T>)}
+                />
               ) : (
                 <TextInput
                   key={column.name}
@@ -39,7 +45,7 @@ export function Rows<T extends Record<string, string | number>>({ label, descrip
             <ActionIcon
               variant="subtle"
               color="red"
-              aria-label={`Remove ${label.toLowerCase()} ${at + 1}`}
+              aria-label={t('Remove {list} {place}', { list: label.toLowerCase(), place: at + 1 })}
               onClick={() => onChange(value.filter((_, index) => index !== at))}
             >
               <IconTrash size={16} />
@@ -47,8 +53,15 @@ export function Rows<T extends Record<string, string | number>>({ label, descrip
           </Group>
         ))}
         {error && <Input.Error>{error}</Input.Error>}
-        <Button variant="light" size="xs" w="fit-content" leftSection={<IconPlus size={14} />} onClick={() => onChange([...value, blank])} aria-label={`Add to ${label.toLowerCase()}`}>
-          Add
+        <Button
+          variant="light"
+          size="xs"
+          w="fit-content"
+          leftSection={<IconPlus size={14} />}
+          onClick={() => onChange([...value, blank])}
+          aria-label={t('Add to {list}', { list: label.toLowerCase() })}
+        >
+          {t('Add')}
         </Button>
       </Stack>
     </div>

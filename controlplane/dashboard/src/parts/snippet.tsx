@@ -1,5 +1,6 @@
 import { ActionIcon, Code, CopyButton, Group, Tooltip } from '@mantine/core';
 import { IconCheck, IconCopy } from '@tabler/icons-react';
+import { t } from '../i18n';
 
 /** Text to copy: a key, a command; a long one scrolls in a box of its own. */
 export function Snippet({ text, label, tall = false }: { text: string; label: string; tall?: boolean }) {
@@ -10,8 +11,8 @@ export function Snippet({ text, label, tall = false }: { text: string; label: st
       </Code>
       <CopyButton value={text}>
         {({ copied, copy }) => (
-          <Tooltip label={copied ? 'Copied' : 'Copy'}>
-            <ActionIcon variant="subtle" onClick={copy} aria-label={`Copy ${label}`}>
+          <Tooltip label={copied ? t('Copied') : t('Copy')}>
+            <ActionIcon variant="subtle" onClick={copy} aria-label={t('Copy {label}', { label })}>
               {copied ? <IconCheck size={16} /> : <IconCopy size={16} />}
             </ActionIcon>
           </Tooltip>

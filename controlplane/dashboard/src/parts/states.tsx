@@ -2,7 +2,9 @@ import { Alert, Button, Center, Group, Loader, Stack, Text, Title } from '@manti
 import type { UseQueryResult } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
+import { t } from '../i18n';
 import { FailureText } from './failure';
+import { isSignedOut } from './signed-out';
 
 /** Loading, failure, emptiness or the data: every list of the dashboard goes through here. */
 export function Loaded<T>({
@@ -14,26 +16,37 @@ export function Loaded<T>({
   empty?: (data: T) => ReactNode;
   children: (data: T) => ReactNode;
 }) {
+  const { data } = query;
   if (query.isPending) {
     return (
       <Center p="xl">
-        <Loader aria-label="Loading" />
+        <Loader aria-label={t('Loading')} />
       </Center>
     );
   }
-  if (query.isError) {
+  if (query.isError && data === undefined) {
     return (
-      <Alert color="red" title="This could not be loaded">
+      <Alert color="red" title={t('This could not be loaded')}>
         <Stack gap="xs" align="flex-start">
           <FailureText error={query.error} />
           <Button size="xs" variant="light" onClick={() => void query.refetch()}>
-            Try again
+            {t('Try again')}
           </Button>
         </Stack>
       </Alert>
     );
   }
-  return empty?.(query.data) || children(query.data);
+  // what is there already stays, with whatever is being typed into it
+  return (
+    <>
+      {query.isError && !isSignedOut(query.error) && (
+        <Alert color="red" mb="md" title={t('This could not be loaded again, and may be old')}>
+          <FailureText error={query.error} />
+        </Alert>
+      )}
+      {empty?.(data as T) || children(data as T)}
+    </>
+  );
 }
 
 /** A page or list with nothing in it yet says what to do next. */
@@ -70,11 +83,11 @@ export function PageHeader({ title, hint, action }: { title: string; hint: strin
 export function NotFound() {
   return (
     <Empty
-      title="There is no such page"
-      hint="The address may be from an older version."
+      title={t('There is no such page')}
+      hint={t('The address may be from an older version.')}
       action={
         <Button component={Link} to="/">
-          To the overview
+          {t('To the overview')}
         </Button>
       }
     />

@@ -1,6 +1,7 @@
 import { Button, Checkbox, Modal, PasswordInput, Radio, Stack } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { useMutation } from '@tanstack/react-query';
+import { t } from '../../i18n';
 import { download } from './files';
 
 type Secrets = 'encrypted' | 'passphrase' | 'omit';
@@ -10,7 +11,7 @@ export function ExportDialog({ opened, onClose }: { opened: boolean; onClose: ()
     initialValues: { secrets: 'encrypted' as Secrets, passphrase: '', usage: false, logs: false },
     validate: {
       passphrase: (value, { secrets }) =>
-        secrets === 'passphrase' && value.length < 12 ? 'At least 12 characters: it is all that protects the credentials' : null,
+        secrets === 'passphrase' && value.length < 12 ? t('At least 12 characters: it is all that protects the credentials') : null,
     },
   });
   const run = useMutation({
@@ -26,23 +27,23 @@ export function ExportDialog({ opened, onClose }: { opened: boolean; onClose: ()
     },
   });
   return (
-    <Modal opened={opened} onClose={onClose} title="Export the configuration">
+    <Modal opened={opened} onClose={onClose} title={t('Export the configuration')}>
       <form onSubmit={form.onSubmit((values) => run.mutate(values))}>
         <Stack>
-          <Radio.Group label="Credentials of providers and proxies" {...form.getInputProps('secrets')}>
+          <Radio.Group label={t('Credentials of providers and proxies')} {...form.getInputProps('secrets')}>
             <Stack gap="xs" mt="xs">
-              <Radio value="encrypted" label="Sealed" description="Opened only with the STORAGE_ENCRYPTION_KEY of this installation" />
-              <Radio value="passphrase" label="Sealed under a passphrase" description="For an installation with another key" />
-              <Radio value="omit" label="Left out" description="They have to be given again" />
+              <Radio value="encrypted" label={t('Sealed')} description={t('Opened only with the STORAGE_ENCRYPTION_KEY of this installation')} />
+              <Radio value="passphrase" label={t('Sealed under a passphrase')} description={t('For an installation with another key')} />
+              <Radio value="omit" label={t('Left out')} description={t('They have to be given again')} />
             </Stack>
           </Radio.Group>
           {form.values.secrets === 'passphrase' && (
-            <PasswordInput label="Passphrase" autoComplete="new-password" {...form.getInputProps('passphrase')} />
+            <PasswordInput label={t('Passphrase')} autoComplete="new-password" {...form.getInputProps('passphrase')} />
           )}
-          <Checkbox label="With what was used" {...form.getInputProps('usage', { type: 'checkbox' })} />
-          <Checkbox label="With the log of requests" {...form.getInputProps('logs', { type: 'checkbox' })} />
+          <Checkbox label={t('With what was used')} {...form.getInputProps('usage', { type: 'checkbox' })} />
+          <Checkbox label={t('With the log of requests')} {...form.getInputProps('logs', { type: 'checkbox' })} />
           <Button type="submit" loading={run.isPending}>
-            Download
+            {t('Download')}
           </Button>
         </Stack>
       </form>

@@ -1,3 +1,4 @@
+import { t } from '../../i18n';
 import { ApiFailure } from '../../api/client';
 
 type Envelope = {
@@ -23,7 +24,7 @@ export function upload<T>(path: string, form: FormData, onProgress: (share: numb
     const request = new XMLHttpRequest();
     request.open('POST', path);
     request.upload.onprogress = ({ loaded, total }) => onProgress(total > 0 ? loaded / total : 1);
-    request.onerror = () => reject(new ApiFailure(0, 'NETWORK', 'The control plane cannot be reached.', undefined, []));
+    request.onerror = () => reject(new ApiFailure(0, 'NETWORK', t('The control plane cannot be reached.'), undefined, []));
     request.onload = () => {
       const { status, responseText } = request;
       if (status >= 200 && status < 300) {
@@ -41,7 +42,7 @@ function failure(status: number, text: string, requestId: string | null): ApiFai
   return new ApiFailure(
     status,
     error?.code ?? `HTTP_${status}`,
-    error?.message ?? `The control plane answered ${status}.`,
+    error?.message ?? t('The control plane answered {status}.', { status }),
     error?.correlation_id ?? requestId ?? undefined,
     error?.details ?? [],
   );

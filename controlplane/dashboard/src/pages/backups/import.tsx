@@ -2,6 +2,7 @@ import { Alert, Button, FileInput, Group, List, Modal, PasswordInput, Progress, 
 import { useForm } from '@mantine/form';
 import { useMutation } from '@tanstack/react-query';
 import { useState } from 'react';
+import { t } from '../../i18n';
 import type { components } from '../../api/schema';
 import { FailureText, showApplied } from '../../parts/failure';
 import { upload } from './files';
@@ -14,7 +15,7 @@ export function ImportDialog({ opened, onClose, onImported }: { opened: boolean;
   const form = useForm<Values>({
     initialValues: { file: null, mode: 'replace', encryptionKey: '', passphrase: '' },
     validate: {
-      file: (value) => (value?.name.toLowerCase().endsWith('.sqlite') ? null : 'Choose a file whose name ends in .sqlite'),
+      file: (value) => (value?.name.toLowerCase().endsWith('.sqlite') ? null : t('Choose a file whose name ends in .sqlite')),
     },
     // what was looked at is not what would be imported any more
     onValuesChange: () => preview.reset(),
@@ -34,7 +35,7 @@ export function ImportDialog({ opened, onClose, onImported }: { opened: boolean;
   const run = useMutation({
     mutationFn: (values: Values) => send(values, false),
     onSuccess: ({ applied }) => {
-      showApplied('Imported', applied);
+      showApplied(t('Imported'), applied);
       dismiss();
     },
     onSettled: onImported,
@@ -49,45 +50,45 @@ export function ImportDialog({ opened, onClose, onImported }: { opened: boolean;
   const busy = preview.isPending || run.isPending;
   const error = run.error ?? preview.error;
   return (
-    <Modal opened={opened} onClose={dismiss} title="Import a configuration">
+    <Modal opened={opened} onClose={dismiss} title={t('Import a configuration')}>
       <form onSubmit={form.onSubmit((values) => preview.mutate(values))}>
         <Stack>
           <FileInput
-            label="File"
-            description="An export or a backup of this version, or the database of v1.6"
-            placeholder="storage.sqlite"
+            label={t('File')}
+            description={t('An export or a backup of this version, or the database of v1.6')}
+            placeholder={t('storage.sqlite')}
             accept=".sqlite"
             {...form.getInputProps('file')}
           />
           <SegmentedControl
-            aria-label="What becomes of what is here"
+            aria-label={t('What becomes of what is here')}
             data={[
-              { value: 'replace', label: 'Replace what is here' },
-              { value: 'merge', label: 'Add to it' },
+              { value: 'replace', label: t('Replace what is here') },
+              { value: 'merge', label: t('Add to it') },
             ]}
             {...form.getInputProps('mode')}
           />
           <PasswordInput
-            label="STORAGE_ENCRYPTION_KEY it was written with"
-            description="Only if it is another one than here"
+            label={t('STORAGE_ENCRYPTION_KEY it was written with')}
+            description={t('Only if it is another one than here')}
             autoComplete="off"
             {...form.getInputProps('encryptionKey')}
           />
-          <PasswordInput label="Passphrase it was exported with" autoComplete="off" {...form.getInputProps('passphrase')} />
-          {busy && <Progress value={share * 100} animated={share >= 1} aria-label="Upload" />}
+          <PasswordInput label={t('Passphrase it was exported with')} autoComplete="off" {...form.getInputProps('passphrase')} />
+          {busy && <Progress value={share * 100} animated={share >= 1} aria-label={t('Upload')} />}
           {error && (
-            <Alert color="red" title="The file was not taken over">
+            <Alert color="red" title={t('The file was not taken over')}>
               <FailureText error={error} />
             </Alert>
           )}
           {preview.data && <Preview data={preview.data.data} />}
           <Group justify="flex-end">
             <Button type="submit" variant={preview.data ? 'default' : 'filled'} loading={preview.isPending} disabled={run.isPending}>
-              Preview
+              {t('Preview')}
             </Button>
             {preview.data && (
               <Button color="red" loading={run.isPending} onClick={() => run.mutate(form.getValues())}>
-                Import
+                {t('Import')}
               </Button>
             )}
           </Group>
@@ -99,13 +100,17 @@ export function ImportDialog({ opened, onClose, onImported }: { opened: boolean;
 
 function Preview({ data }: { data: Imported }) {
   return (
-    <Alert color={data.undecryptable > 0 || data.warnings.length > 0 ? 'yellow' : 'teal'} title="Afterwards there would be">
+    <Alert color={data.undecryptable > 0 || data.warnings.length > 0 ? 'yellow' : 'teal'} title={t('Afterwards there would be')}>
       <Stack gap="xs">
         <Text size="sm">
-          {data.connectionCount} connections, {data.nodeCount} endpoints, {data.comboCount} combos, {data.apiKeyCount} API keys. A backup
-          of what is here is made first.
+          {t(
+            '{connectionCount} connections, {nodeCount} endpoints, {comboCount} combos, {apiKeyCount} API keys. A backup of what is here is made first.',
+            { connectionCount: data.connectionCount, nodeCount: data.nodeCount, comboCount: data.comboCount, apiKeyCount: data.apiKeyCount },
+          )}
         </Text>
-        {data.undecryptable > 0 && <Text size="sm">{data.undecryptable} secrets do not open and would have to be given again.</Text>}
+        {data.undecryptable > 0 && (
+          <Text size="sm">{t('{undecryptable} secrets do not open and would have to be given again.', { undecryptable: data.undecryptable })}</Text>
+        )}
         {data.warnings.length > 0 && (
           <List size="sm">
             {data.warnings.map((warning) => (

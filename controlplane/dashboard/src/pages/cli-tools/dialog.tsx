@@ -2,6 +2,7 @@ import { Alert, Autocomplete, Button, Group, Modal, Stack, Text, TextInput } fro
 import { isNotEmpty, matches, useForm } from '@mantine/form';
 import { useMutation, useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
+import { t } from '../../i18n';
 import { ApiFailure, api, unwrap } from '../../api/client';
 import type { components } from '../../api/schema';
 import { callableModelsQuery } from '../../parts/callable-models';
@@ -27,9 +28,9 @@ export function ToolDialog({ tool, onClose }: { tool: Tool; onClose: () => void 
   const form = useForm<Wanted>({
     initialValues: { baseUrl: window.location.origin, apiKey: '', model: '', opus: '', haiku: '' },
     validate: {
-      baseUrl: matches(/^\s*https?:\/\/\S+\s*$/, 'An http or https address'),
-      apiKey: isNotEmpty('Paste a key, or make one'),
-      model: isNotEmpty('Choose or write a model'),
+      baseUrl: matches(/^\s*https?:\/\/\S+\s*$/, t('An http or https address')),
+      apiKey: isNotEmpty(t('Paste a key, or make one')),
+      model: isNotEmpty(t('Choose or write a model')),
     },
   });
   const generate = useMutation({
@@ -54,31 +55,31 @@ export function ToolDialog({ tool, onClose }: { tool: Tool; onClose: () => void 
     setByHand(null);
   }
 
-  const choices = { data: models.data ?? [], limit: 50, placeholder: 'provider/model, a combo or an alias' };
+  const choices = { data: models.data ?? [], limit: 50, placeholder: t('provider/model, a combo or an alias') };
   return (
-    <Modal opened onClose={onClose} title={`Set up ${name}`} size="lg">
+    <Modal opened onClose={onClose} title={t('Set up {name}', { name })} size="lg">
       {files && <Result files={files} onAgain={again} />}
       {byHand && <ByHand name={name} wanted={byHand} onAgain={again} />}
       {!files && !byHand && (
         <form onSubmit={form.onSubmit(submit)}>
           <Stack>
-            <TextInput label="Address of this gateway" description="As the machine of the tool reaches it." {...form.getInputProps('baseUrl')} />
+            <TextInput label={t('Address of this gateway')} description={t('As the machine of the tool reaches it.')} {...form.getInputProps('baseUrl')} />
             <KeyField tool={name} value={form.values.apiKey} onChange={(key) => form.setFieldValue('apiKey', key)} error={form.errors.apiKey} />
-            <Autocomplete label={isClaude ? 'Model, in place of Sonnet' : 'Model'} {...choices} {...form.getInputProps('model')} />
+            <Autocomplete label={isClaude ? t('Model, in place of Sonnet') : t('Model')} {...choices} {...form.getInputProps('model')} />
             {isClaude && (
               <>
-                <Autocomplete label="In place of Opus" description="The same when it is left empty." {...choices} {...form.getInputProps('opus')} />
-                <Autocomplete label="In place of Haiku" description="The same when it is left empty." {...choices} {...form.getInputProps('haiku')} />
+                <Autocomplete label={t('In place of Opus')} description={t('The same when it is left empty.')} {...choices} {...form.getInputProps('opus')} />
+                <Autocomplete label={t('In place of Haiku')} description={t('The same when it is left empty.')} {...choices} {...form.getInputProps('haiku')} />
               </>
             )}
             {left !== null && (
-              <Alert color="red" title="That did not work">
+              <Alert color="red" title={t('That did not work')}>
                 <FailureText error={left} />
               </Alert>
             )}
             <Group>
               <Button type="submit" loading={generate.isPending}>
-                {scripted ? 'Make the script' : 'Show the settings'}
+                {scripted ? t('Make the script') : t('Show the settings')}
               </Button>
             </Group>
           </Stack>
@@ -94,14 +95,14 @@ function ByHand({ name, wanted: { baseUrl, apiKey, model }, onAgain }: { name: s
   return (
     <Stack>
       <Text size="sm">
-        In the settings of {name}, choose a provider that is compatible with OpenAI, and enter these three.
+        {t('In the settings of {name}, choose a provider that is compatible with OpenAI, and enter these three.', { name })}
       </Text>
-      <Field label="Base URL" text={address} />
-      <Field label="API key" text={apiKey} />
-      <Field label="Model" text={model} />
+      <Field label={t('Base URL')} text={address} />
+      <Field label={t('API key')} text={apiKey} />
+      <Field label={t('Model')} text={model} />
       <Group>
         <Button variant="default" onClick={onAgain}>
-          Change something
+          {t('Change something')}
         </Button>
       </Group>
     </Stack>

@@ -1,4 +1,5 @@
 import { Button, Code, Group, Stack, Tabs, Text } from '@mantine/core';
+import { rich, t } from '../../i18n';
 import type { components } from '../../api/schema';
 import { sentence } from '../../parts/sentence';
 import { Snippet } from '../../parts/snippet';
@@ -11,26 +12,27 @@ export function Result({ files: { files, message, script }, onAgain }: { files: 
     <Stack>
       <Text size="sm">{sentence(message)}</Text>
       <Tabs defaultValue="sh" keepMounted={false}>
-        <Tabs.List aria-label="Ways to write the settings" mb="sm">
-          <Tabs.Tab value="sh">Linux and macOS</Tabs.Tab>
-          <Tabs.Tab value="powershell">Windows</Tabs.Tab>
-          <Tabs.Tab value="files">By hand</Tabs.Tab>
+        <Tabs.List aria-label={t('Ways to write the settings')} mb="sm">
+          <Tabs.Tab value="sh">{t('Linux and macOS')}</Tabs.Tab>
+          <Tabs.Tab value="powershell">{t('Windows')}</Tabs.Tab>
+          <Tabs.Tab value="files">{t('By hand')}</Tabs.Tab>
         </Tabs.List>
         <Tabs.Panel value="sh">
-          <Script label="Shell script" hint="Paste it into a terminal. It needs Python 3." text={script.sh} />
+          <Script label={t('Shell script')} hint={t('Paste it into a terminal. It needs Python 3.')} text={script.sh} />
         </Tabs.Panel>
         <Tabs.Panel value="powershell">
-          <Script label="PowerShell script" hint="Paste it into PowerShell. It needs Python." text={script.powershell} />
+          <Script label={t('PowerShell script')} hint={t('Paste it into PowerShell. It needs Python.')} text={script.powershell} />
         </Tabs.Panel>
         <Tabs.Panel value="files">
           <Stack>
             {files.map(({ path, format, merge }) => (
               <div key={path}>
                 <Text size="sm" mb={4}>
-                  Merge into <Code>{path}</Code>
-                  {format === 'toml' ? ', written here as JSON: the file is TOML.' : '.'}
+                  {format === 'toml'
+                    ? rich('Merge into {path}, written here as JSON: the file is TOML.', { path: <Code>{path}</Code> })
+                    : rich('Merge into {path}.', { path: <Code>{path}</Code> })}
                 </Text>
-                <Snippet label={`Settings for ${path}`} text={JSON.stringify(merge, null, 2)} />
+                <Snippet label={t('Settings for {path}', { path })} text={JSON.stringify(merge, null, 2)} />
               </div>
             ))}
           </Stack>
@@ -38,7 +40,7 @@ export function Result({ files: { files, message, script }, onAgain }: { files: 
       </Tabs>
       <Group>
         <Button variant="default" onClick={onAgain}>
-          Change something
+          {t('Change something')}
         </Button>
       </Group>
     </Stack>

@@ -1,3 +1,4 @@
+import { t } from '../../i18n';
 import type { components } from '../../api/schema';
 
 type Tool = components['schemas']['CliToolView'];
@@ -16,18 +17,18 @@ const NAMES: Record<string, string> = {
 export const nameOf = (id: string) => NAMES[id] ?? id;
 
 const REASONS: Record<string, string> = {
-  remote_control_plane: 'not looked for',
-  not_required: 'nothing to install',
-  not_found: 'not found',
-  not_executable: 'cannot be run',
-  healthcheck_failed: 'does not start',
-  missing_command: 'no command',
-  unknown_tool: 'unknown',
+  remote_control_plane: t('not looked for'),
+  not_required: t('nothing to install'),
+  not_found: t('not found'),
+  not_executable: t('cannot be run'),
+  healthcheck_failed: t('does not start'),
+  missing_command: t('no command'),
+  unknown_tool: t('unknown'),
 };
 
 /** What is known of a tool, in words. */
 export function standing({ installed, runnable, reason }: Tool): { label: string; color: string } {
-  if (installed && runnable) return { label: 'installed', color: 'teal' };
+  if (installed && runnable) return { label: t('installed'), color: 'teal' };
   return { label: REASONS[reason] ?? reason, color: 'gray' };
 }
 

@@ -2,6 +2,7 @@ import { Badge, Button, Modal, NumberInput, Progress, Stack, Table, Text, Title,
 import { useForm } from '@mantine/form';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
+import { t } from '../../i18n';
 import { ApiFailure, api, settle, unwrap } from '../../api/client';
 import type { components } from '../../api/schema';
 import { Needs } from '../../parts/authority';
@@ -21,30 +22,30 @@ export function Budgets() {
   const [changed, setChanged] = useState<Budget | null>(null);
   const query = useQuery({ queryKey: ['budgets'], queryFn: readBudgets, refetchInterval: 30_000 });
   return (
-    <section aria-label="Budgets">
+    <section aria-label={t('Budgets')}>
       <Title order={2} size="h4">
-        Budgets
+        {t('Budgets')}
       </Title>
       <Text size="sm" c="dimmed" mb="md">
-        A key that has spent its budget is refused until the day, week or month is over.
+        {t('A key that has spent its budget is refused until the day, week or month is over.')}
       </Text>
       <Needs role="admin">
         <Loaded
           query={query}
-          empty={(budgets) => budgets.length === 0 && <Empty title="No key yet" hint="Make an API key first; here it gets a budget." />}
+          empty={(budgets) => budgets.length === 0 && <Empty title={t('No key yet')} hint={t('Make an API key first; here it gets a budget.')} />}
         >
           {(budgets) => (
             <Table.ScrollContainer minWidth={820}>
               <Table verticalSpacing="sm">
                 <Table.Thead>
                   <Table.Tr>
-                    <Table.Th>Key</Table.Th>
-                    <Table.Th>Today</Table.Th>
-                    <Table.Th>This week</Table.Th>
-                    <Table.Th>This month</Table.Th>
-                    <Table.Th>State</Table.Th>
+                    <Table.Th>{t('Key')}</Table.Th>
+                    <Table.Th>{t('Today')}</Table.Th>
+                    <Table.Th>{t('This week')}</Table.Th>
+                    <Table.Th>{t('This month')}</Table.Th>
+                    <Table.Th>{t('State')}</Table.Th>
                     <Table.Th>
-                      <VisuallyHidden>Actions</VisuallyHidden>
+                      <VisuallyHidden>{t('Actions')}</VisuallyHidden>
                     </Table.Th>
                   </Table.Tr>
                 </Table.Thead>
@@ -68,13 +69,13 @@ function Row({ status, onChange }: { status: Budget; onChange: () => void }) {
   return (
     <Table.Tr>
       <Table.Td>{name}</Table.Td>
-      <Spent label={`${name} today`} spent={status.dailyTotal} limit={budget.dailyLimitUsd} />
-      <Spent label={`${name} this week`} spent={status.weeklyTotal} limit={budget.weeklyLimitUsd} />
-      <Spent label={`${name} this month`} spent={status.monthlyTotal} limit={budget.monthlyLimitUsd} />
+      <Spent label={t('{name} today', { name })} spent={status.dailyTotal} limit={budget.dailyLimitUsd} />
+      <Spent label={t('{name} this week', { name })} spent={status.weeklyTotal} limit={budget.weeklyLimitUsd} />
+      <Spent label={t('{name} this month', { name })} spent={status.monthlyTotal} limit={budget.monthlyLimitUsd} />
       <Table.Td>
         {check.allowed ? (
           <Badge variant="light" color={check.warningReached ? 'red' : 'teal'} tt="none">
-            {check.warningReached ? 'nearly spent' : 'may spend'}
+            {check.warningReached ? t('nearly spent') : t('may spend')}
           </Badge>
         ) : (
           <Text size="sm" c="var(--mantine-color-error)">
@@ -83,8 +84,8 @@ function Row({ status, onChange }: { status: Budget; onChange: () => void }) {
         )}
       </Table.Td>
       <Table.Td ta="right">
-        <Button size="xs" variant="light" onClick={onChange} aria-label={`Budget of ${name}`}>
-          Set
+        <Button size="xs" variant="light" onClick={onChange} aria-label={t('Budget of {name}', { name })}>
+          {t('Set')}
         </Button>
       </Table.Td>
     </Table.Tr>
@@ -96,9 +97,16 @@ function Spent({ label, spent, limit }: { label: string; spent: number; limit: n
   return (
     <Table.Td>
       <Text size="sm">
-        {dollars(spent)} {limit > 0 ? `of ${dollars(limit)}` : 'spent'}
+        {dollars(spent)} {limit > 0 ? t('of {limit}', { limit: dollars(limit) }) : t('spent')}
       </Text>
-      {limit > 0 && <Progress value={Math.min(100, (spent / limit) * 100)} color={spent >= limit ? 'red' : 'teal'} aria-label={`Spent by ${label}`} mt={4} />}
+      {limit > 0 && (
+        <Progress
+          value={Math.min(100, (spent / limit) * 100)}
+          color={spent >= limit ? 'red' : 'teal'}
+          aria-label={t('Spent by {label}', { label })}
+          mt={4}
+        />
+      )}
     </Table.Td>
   );
 }
@@ -131,7 +139,7 @@ function BudgetDialog({ status: { apiKeyId, apiKeyName, budget }, onClose }: { s
       return settle<unknown>(api.POST('/api/usage/budget', { params: { query: wait }, body }));
     },
     onSuccess: ({ applied }) => {
-      showApplied(`Budget of ${apiKeyName} saved`, applied);
+      showApplied(t('Budget of {apiKeyName} saved', { apiKeyName }), applied);
       onClose();
       return client.invalidateQueries({ queryKey: ['budgets'] });
     },
@@ -142,15 +150,15 @@ function BudgetDialog({ status: { apiKeyId, apiKeyName, budget }, onClose }: { s
     },
   });
   return (
-    <Modal opened onClose={onClose} title={`Budget of ${apiKeyName}`}>
+    <Modal opened onClose={onClose} title={t('Budget of {apiKeyName}', { apiKeyName })}>
       <form onSubmit={form.onSubmit((values) => save.mutate(values))}>
         <Stack>
-          <NumberInput label="A day, USD" description="Empty is no limit." data-autofocus {...form.getInputProps('dailyLimitUsd')} />
-          <NumberInput label="A week, USD" {...form.getInputProps('weeklyLimitUsd')} />
-          <NumberInput label="A month, USD" {...form.getInputProps('monthlyLimitUsd')} />
-          <NumberInput label="Warn from, %" min={0} max={100} {...form.getInputProps('warningThreshold')} />
+          <NumberInput label={t('A day, USD')} description={t('Empty is no limit.')} data-autofocus {...form.getInputProps('dailyLimitUsd')} />
+          <NumberInput label={t('A week, USD')} {...form.getInputProps('weeklyLimitUsd')} />
+          <NumberInput label={t('A month, USD')} {...form.getInputProps('monthlyLimitUsd')} />
+          <NumberInput label={t('Warn from, %')} min={0} max={100} {...form.getInputProps('warningThreshold')} />
           <Button type="submit" loading={save.isPending}>
-            Save
+            {t('Save')}
           </Button>
         </Stack>
       </form>

@@ -3,6 +3,7 @@ import { isNotEmpty, useForm } from '@mantine/form';
 import { IconCalendarPlus, IconTrash } from '@tabler/icons-react';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
+import { t } from '../../i18n';
 import { api, settle, unwrap } from '../../api/client';
 import type { components } from '../../api/schema';
 import { Needs } from '../../parts/authority';
@@ -23,41 +24,42 @@ export function Periods() {
   const [adding, setAdding] = useState(false);
   const query = useQuery({ queryKey: ['pricing', 'periods'], queryFn: () => unwrap(api.GET(path)) });
   const remove = useMutation({
-    mutationFn: ({ provider, model, effectiveFrom }: Period) => settle(api.DELETE(path, { params: { query: { provider, model, effectiveFrom, ...wait } } })),
-    onSuccess: ({ applied }) => showApplied('Price change taken back', applied),
+    mutationFn: ({ provider, model, effectiveFrom }: Period) =>
+      settle(api.DELETE(path, { params: { query: { provider, model, effectiveFrom, ...wait } } })),
+    onSuccess: ({ applied }) => showApplied(t('Price change taken back'), applied),
     onError: showFailure,
     onSettled: () => client.invalidateQueries({ queryKey: ['pricing'] }),
   });
   return (
-    <section aria-label="Price changes">
+    <section aria-label={t('Price changes')}>
       <Title order={2} size="h4">
-        Price changes
+        {t('Price changes')}
       </Title>
       <Text size="sm" c="dimmed" mb="md">
-        Prices that begin at a moment, in the past or to come. Each request costs what its model cost when it began.
+        {t('Prices that begin at a moment, in the past or to come. Each request costs what its model cost when it began.')}
       </Text>
       <Needs role="operator">
         <Group mb="sm">
           <PriceAnew />
           <Button ml="auto" variant="default" leftSection={<IconCalendarPlus size={16} />} onClick={() => setAdding(true)}>
-            Add a price change
+            {t('Add a price change')}
           </Button>
         </Group>
         <Loaded query={query}>
           {({ periods }) =>
             periods.length === 0 ? (
-              <Empty title="No price changes" hint="Prices above count at all times." />
+              <Empty title={t('No price changes')} hint={t('Prices above count at all times.')} />
             ) : (
               <Table.ScrollContainer minWidth={600}>
                 <Table verticalSpacing="xs">
                   <Table.Thead>
                     <Table.Tr>
-                      <Table.Th>Model</Table.Th>
-                      <Table.Th>From</Table.Th>
-                      <Table.Th ta="right">In</Table.Th>
-                      <Table.Th ta="right">Out</Table.Th>
+                      <Table.Th>{t('Model')}</Table.Th>
+                      <Table.Th>{t('From')}</Table.Th>
+                      <Table.Th ta="right">{t('In')}</Table.Th>
+                      <Table.Th ta="right">{t('Out')}</Table.Th>
                       <Table.Th>
-                        <VisuallyHidden>Actions</VisuallyHidden>
+                        <VisuallyHidden>{t('Actions')}</VisuallyHidden>
                       </Table.Th>
                     </Table.Tr>
                   </Table.Thead>
@@ -74,9 +76,11 @@ export function Periods() {
                           <ActionIcon
                             variant="subtle"
                             color="red"
-                            aria-label={`Take back the price change of ${period.provider}/${period.model}`}
+                            aria-label={t('Take back the price change of {provider}/{model}', { provider: period.provider, model: period.model })}
                             onClick={() =>
-                              confirmDelete('this price change', 'The price before it goes on. What was spent stays.', () => remove.mutate(period))
+                              confirmDelete(t('this price change'), t('The price before it goes on. What was spent stays.'), () =>
+                                remove.mutate(period),
+                              )
                             }
                           >
                             <IconTrash size={16} />
@@ -96,14 +100,18 @@ export function Periods() {
   );
 }
 
-const said = (usd: number | null | undefined) => (usd == null ? 'as listed' : dollars(usd));
+const said = (usd: number | null | undefined) => (usd == null ? t('as listed') : dollars(usd));
 
 function PeriodDialog({ onClose }: { onClose: () => void }) {
   const client = useQueryClient();
   const known = useQuery({ queryKey: ['pricing', 'models'], queryFn: () => unwrap(api.GET('/api/pricing/models')) });
   const form = useForm({
     initialValues: { provider: '', model: '', from: '', input: '' as number | string, output: '' as number | string },
-    validate: { provider: isNotEmpty('Choose whose model it is'), model: isNotEmpty('Write the model'), from: isNotEmpty('Say when it begins') },
+    validate: {
+      provider: isNotEmpty(t('Choose whose model it is')),
+      model: isNotEmpty(t('Write the model')),
+      from: isNotEmpty(t('Say when it begins')),
+    },
   });
   const save = useMutation({
     mutationFn: ({ provider, model, from, input, output }: typeof form.values) =>
@@ -120,28 +128,34 @@ function PeriodDialog({ onClose }: { onClose: () => void }) {
         }),
       ),
     onSuccess: ({ applied }, { provider, model }) => {
-      showApplied(`Price change of ${provider}/${model} saved`, applied);
+      showApplied(t('Price change of {provider}/{model} saved', { provider, model }), applied);
       onClose();
       return client.invalidateQueries({ queryKey: ['pricing'] });
     },
     onError: showFailure,
   });
   return (
-    <Modal opened onClose={onClose} title="Add a price change">
+    <Modal opened onClose={onClose} title={t('Add a price change')}>
       <form onSubmit={form.onSubmit((values) => save.mutate(values))}>
         <Stack>
           <Select
-            label="Provider"
+            label={t('Provider')}
             searchable
             data={Object.values(known.data ?? {}).map(({ alias, name }) => ({ value: alias, label: name }))}
             {...form.getInputProps('provider')}
           />
-          <TextInput label="Model" description="Without the provider before it." {...form.getInputProps('model')} />
-          <TextInput label="From" type="datetime-local" {...form.getInputProps('from')} />
-          <NumberInput label="In, USD per million" placeholder="as in the list" min={0} decimalScale={9} {...form.getInputProps('input')} />
-          <NumberInput label="Out, USD per million" placeholder="as in the list" min={0} decimalScale={9} {...form.getInputProps('output')} />
+          <TextInput label={t('Model')} description={t('Without the provider before it.')} {...form.getInputProps('model')} />
+          <TextInput label={t('From')} type="datetime-local" {...form.getInputProps('from')} />
+          <NumberInput label={t('In, USD per million')} placeholder={t('as in the list')} min={0} decimalScale={9} {...form.getInputProps('input')} />
+          <NumberInput
+            label={t('Out, USD per million')}
+            placeholder={t('as in the list')}
+            min={0}
+            decimalScale={9}
+            {...form.getInputProps('output')}
+          />
           <Button type="submit" loading={save.isPending}>
-            Save
+            {t('Save')}
           </Button>
         </Stack>
       </form>

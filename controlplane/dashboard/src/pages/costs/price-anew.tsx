@@ -3,6 +3,7 @@ import { isNotEmpty, useForm } from '@mantine/form';
 import { notifications } from '@mantine/notifications';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
+import { t } from '../../i18n';
 import { api, unwrap } from '../../api/client';
 import { confirmAct } from '../../parts/confirm';
 import { showFailure } from '../../parts/failure';
@@ -14,7 +15,7 @@ export function PriceAnew() {
   return (
     <>
       <Button variant="default" onClick={() => setOpen(true)}>
-        Price the past anew
+        {t('Price the past anew')}
       </Button>
       {open && <Dialog onClose={() => setOpen(false)} />}
     </>
@@ -25,7 +26,7 @@ function Dialog({ onClose }: { onClose: () => void }) {
   const client = useQueryClient();
   const form = useForm({
     initialValues: { from: '', to: '' },
-    validate: { from: isNotEmpty('Say from when'), to: isNotEmpty('Say until when') },
+    validate: { from: isNotEmpty(t('Say from when')), to: isNotEmpty(t('Say until when')) },
   });
   const ask = ({ from, to }: typeof form.values, dryRun: boolean) =>
     unwrap(api.POST('/api/pricing/reprice', { body: { from: new Date(from).toISOString(), to: new Date(to).toISOString(), dryRun } }));
@@ -33,7 +34,11 @@ function Dialog({ onClose }: { onClose: () => void }) {
   const book = useMutation({
     mutationFn: (values: typeof form.values) => ask(values, false),
     onSuccess: ({ changed, delta }) => {
-      notifications.show({ color: 'teal', title: 'Booked', message: `${signed(delta)} for ${amount(changed)} requests, beside what was billed` });
+      notifications.show({
+        color: 'teal',
+        title: t('Booked'),
+        message: t('{delta} for {changed} requests, beside what was billed', { delta: signed(delta), changed: amount(changed) }),
+      });
       onClose();
       return client.invalidateQueries({ queryKey: ['usage'] });
     },
@@ -42,30 +47,35 @@ function Dialog({ onClose }: { onClose: () => void }) {
   const found = preview.data;
   const confirm = () =>
     confirmAct({
-      title: 'Book the difference?',
-      consequence: 'Sums show it beside what was billed, which stays as it is. Budgets go on counting what was billed.',
-      confirm: 'Book it',
-      cancel: 'Not now',
+      title: t('Book the difference?'),
+      consequence: t('Sums show it beside what was billed, which stays as it is. Budgets go on counting what was billed.'),
+      confirm: t('Book it'),
+      cancel: t('Not now'),
       onConfirm: () => book.mutate(form.values),
     });
   return (
-    <Modal opened onClose={onClose} title="Price the past anew" size="lg">
+    <Modal opened onClose={onClose} title={t('Price the past anew')} size="lg">
       <form onSubmit={form.onSubmit((values) => preview.mutate(values))}>
         <Stack>
-          <Text size="sm">What requests that are still in the log would cost by the prices known now, each at its own time.</Text>
+          <Text size="sm">{t('What requests that are still in the log would cost by the prices known now, each at its own time.')}</Text>
           <Group grow>
-            <TextInput label="From" type="datetime-local" {...form.getInputProps('from')} />
-            <TextInput label="Before" type="datetime-local" {...form.getInputProps('to')} />
+            <TextInput label={t('From')} type="datetime-local" {...form.getInputProps('from')} />
+            <TextInput label={t('Before')} type="datetime-local" {...form.getInputProps('to')} />
           </Group>
           <Button type="submit" variant="default" loading={preview.isPending}>
-            Show what would change
+            {t('Show what would change')}
           </Button>
           {found && (
             <>
               <Text size="sm" aria-live="polite">
                 {found.changed === 0
-                  ? `Nothing would change: ${amount(found.requests)} requests cost what they were billed.`
-                  : `${amount(found.changed)} of ${amount(found.requests)} requests would cost ${signed(found.delta)}; billed were ${dollars(found.billed)}.`}
+                  ? t('Nothing would change: {requests} requests cost what they were billed.', { requests: amount(found.requests) })
+                  : t('{changed} of {requests} requests would cost {delta}; billed were {billed}.', {
+                      changed: amount(found.changed),
+                      requests: amount(found.requests),
+                      delta: signed(found.delta),
+                      billed: dollars(found.billed),
+                    })}
               </Text>
               {found.models.length > 0 && (
                 <Table>
@@ -81,7 +91,7 @@ function Dialog({ onClose }: { onClose: () => void }) {
                 </Table>
               )}
               <Button disabled={found.changed === 0} loading={book.isPending} onClick={confirm}>
-                Book the difference
+                {t('Book the difference')}
               </Button>
             </>
           )}

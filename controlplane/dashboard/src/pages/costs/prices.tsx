@@ -1,11 +1,29 @@
-import { ActionIcon, Badge, Button, Code, Group, Modal, NumberInput, Select, Stack, Switch, Table, Text, TextInput, Title, Tooltip, VisuallyHidden } from '@mantine/core';
+import {
+  ActionIcon,
+  Badge,
+  Button,
+  Code,
+  Group,
+  Modal,
+  NumberInput,
+  Select,
+  Stack,
+  Switch,
+  Table,
+  Text,
+  TextInput,
+  Title,
+  Tooltip,
+  VisuallyHidden,
+} from '@mantine/core';
 import { isNotEmpty, useForm } from '@mantine/form';
 import { modals } from '@mantine/modals';
 import { IconArrowBackUp, IconPencil, IconPlus } from '@tabler/icons-react';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
+import { rich, t } from '../../i18n';
 import { ApiFailure, api, settle, unwrap } from '../../api/client';
-import { Needs } from '../../parts/authority';
+import { Needs, mayAct, useRole } from '../../parts/authority';
 import { showApplied, showFailure } from '../../parts/failure';
 import { fieldErrors } from '../../parts/field-errors';
 import { dollars } from '../../parts/numbers';
@@ -13,24 +31,27 @@ import { Empty, Loaded } from '../../parts/states';
 import { type Field, type PriceRow, type UnitField, fields, found, isOwn, priceRows, tokenFields, unitFields } from './rows';
 
 const labels: Record<Field, string> = {
-  input: 'In',
-  output: 'Out',
-  cached: 'Read from cache',
-  reasoning: 'Thinking',
-  cache_creation: 'Written to cache',
-  image: 'Picture',
-  audio_minute: 'Recording',
-  characters: 'Read out',
-  search: 'Search',
+  input: t('In'),
+  output: t('Out'),
+  cached: t('Read from cache'),
+  reasoning: t('Thinking'),
+  cache_creation: t('Written to cache'),
+  image: t('Picture'),
+  audio_minute: t('Recording'),
+  characters: t('Read out'),
+  search: t('Search'),
 };
 const units: Record<UnitField, string> = {
-  image: 'a picture',
-  audio_minute: 'a minute of a recording',
-  characters: 'per million characters read out',
-  search: 'a search',
+  image: t('a picture'),
+  audio_minute: t('a minute of a recording'),
+  characters: t('per million characters read out'),
+  search: t('a search'),
 };
 const isUnit = (field: Field): field is UnitField => unitFields.some((unit) => unit === field);
-const caption = (field: Field) => `${labels[field]}, USD ${isUnit(field) ? units[field] : 'per million'}`;
+const caption = (field: Field) =>
+  isUnit(field) ? t('{label}, USD {unit}', { label: labels[field], unit: units[field] }) : t('{label}, USD per million', { label: labels[field] });
+/** A model with what its pictures are like. */
+const PICTURE = 'dall-e-3#hd#1792x1024';
 /** More rows than anybody reads; the search finds the others. */
 const SHOWN = 40;
 const NEW: PriceRow = { provider: '', model: '', price: {} };
@@ -49,69 +70,83 @@ export function Prices() {
   const [words, setWords] = useState('');
   const [onlyOwn, setOnlyOwn] = useState(false);
   const [changed, setChanged] = useState<PriceRow | null>(null);
+  const may = mayAct(useRole(), 'operator');
   const query = useQuery({ queryKey: ['pricing', 'rows'], queryFn: readPrices });
   const takeBack = useMutation({
     mutationFn: ({ provider, model }: PriceRow) => settle(api.DELETE('/api/pricing', { params: { query: { provider, model, ...wait } } })),
-    onSuccess: ({ applied }) => showApplied('Price taken back', applied),
+    onSuccess: ({ applied }) => showApplied(t('Price taken back'), applied),
     onSettled: () => client.invalidateQueries({ queryKey: ['pricing'] }),
   });
   function confirmTakeBack(row: PriceRow) {
     modals.openConfirmModal({
-      title: `Take the price of ${row.provider}/${row.model} back?`,
-      children: <Text size="sm">From now on requests cost what the built-in list says, or nothing if it says nothing. What was spent stays.</Text>,
-      labels: { confirm: 'Take it back', cancel: 'Keep it' },
+      title: t('Take the price of {provider}/{model} back?', { provider: row.provider, model: row.model }),
+      children: (
+        <Text size="sm">{t('From now on requests cost what the built-in list says, or nothing if it says nothing. What was spent stays.')}</Text>
+      ),
+      labels: { confirm: t('Take it back'), cancel: t('Keep it') },
       confirmProps: { color: 'red' },
       onConfirm: () => takeBack.mutate(row),
     });
   }
   return (
-    <section aria-label="Prices">
+    <section aria-label={t('Prices')}>
       <Title order={2} size="h4">
-        Prices
+        {t('Prices')}
       </Title>
       <Text size="sm" c="dimmed" mb="md">
-        USD per million tokens, or for what is not counted in tokens. Your own price stands over the built-in one. Pictures may cost by what they
-        are like: write the quality, the size or both behind the model, as in <Code>dall-e-3#hd#1792x1024</Code>.
+        {rich(
+          'USD per million tokens, or for what is not counted in tokens. Your own price stands over the built-in one. Pictures may cost by what they are like: write the quality, the size or both behind the model, as in {model}.',
+          { model: <Code>{PICTURE}</Code> },
+        )}
       </Text>
+      {/* whoever may change nothing may search all the same */}
+      <Group mb="sm" align="flex-end">
+        <TextInput label={t('Search')} placeholder={t('provider or model')} value={words} onChange={(event) => setWords(event.currentTarget.value)} />
+        <Switch label={t('Only my own')} checked={onlyOwn} onChange={(event) => setOnlyOwn(event.currentTarget.checked)} mb={8} />
+        <Button ml="auto" leftSection={<IconPlus size={16} />} disabled={!may} onClick={() => setChanged(NEW)}>
+          {t('Set a price')}
+        </Button>
+      </Group>
       <Needs role="operator">
-        <Group mb="sm" align="flex-end">
-          <TextInput label="Search" placeholder="provider or model" value={words} onChange={(event) => setWords(event.currentTarget.value)} />
-          <Switch label="Only my own" checked={onlyOwn} onChange={(event) => setOnlyOwn(event.currentTarget.checked)} mb={8} />
-          <Button ml="auto" leftSection={<IconPlus size={16} />} onClick={() => setChanged(NEW)}>
-            Set a price
-          </Button>
-        </Group>
         <Loaded query={query}>
           {(all) => {
             const rows = found(onlyOwn ? all.filter(isOwn) : all, words);
-            if (rows.length === 0) return <Empty title="No such price" hint="Search for something else, or set a price for a model of your own." />;
+            if (rows.length === 0)
+              return <Empty title={t('No such price')} hint={t('Search for something else, or set a price for a model of your own.')} />;
             return (
               <>
                 <Table.ScrollContainer minWidth={860}>
                   <Table verticalSpacing="xs">
                     <Table.Thead>
                       <Table.Tr>
-                        <Table.Th>Model</Table.Th>
+                        <Table.Th>{t('Model')}</Table.Th>
                         {tokenFields.map((field) => (
                           <Table.Th key={field} ta="right">
                             {labels[field]}
                           </Table.Th>
                         ))}
-                        <Table.Th>Not by tokens</Table.Th>
+                        <Table.Th>{t('Not by tokens')}</Table.Th>
                         <Table.Th>
-                          <VisuallyHidden>Actions</VisuallyHidden>
+                          <VisuallyHidden>{t('Actions')}</VisuallyHidden>
                         </Table.Th>
                       </Table.Tr>
                     </Table.Thead>
                     <Table.Tbody>
                       {rows.slice(0, SHOWN).map((row) => (
-                        <Row key={`${row.provider}/${row.model}`} row={row} onChange={() => setChanged(row)} onTakeBack={() => confirmTakeBack(row)} />
+                        <Row
+                          key={`${row.provider}/${row.model}`}
+                          row={row}
+                          onChange={() => setChanged(row)}
+                          onTakeBack={() => confirmTakeBack(row)}
+                        />
                       ))}
                     </Table.Tbody>
                   </Table>
                 </Table.ScrollContainer>
                 <Text size="xs" c="dimmed" mt="xs">
-                  {rows.length > SHOWN ? `${SHOWN} of ${rows.length}: search for the others` : `${rows.length} models`}
+                  {rows.length > SHOWN
+                    ? t('{SHOWN} of {length}: search for the others', { SHOWN, length: rows.length })
+                    : t('{length} models', { length: rows.length })}
                 </Text>
               </>
             );
@@ -133,7 +168,7 @@ function Row({ row, onChange, onTakeBack }: { row: PriceRow; onChange: () => voi
           <Code>{name}</Code>
           {own && (
             <Badge variant="light" tt="none">
-              own
+              {t('own')}
             </Badge>
           )}
         </Group>
@@ -161,14 +196,14 @@ function Row({ row, onChange, onTakeBack }: { row: PriceRow; onChange: () => voi
       <Table.Td>
         <Group gap={4} justify="flex-end" wrap="nowrap">
           {own && (
-            <Tooltip label="Take back">
-              <ActionIcon variant="subtle" color="red" onClick={onTakeBack} aria-label={`Take the price of ${name} back`}>
+            <Tooltip label={t('Take back')}>
+              <ActionIcon variant="subtle" color="red" onClick={onTakeBack} aria-label={t('Take the price of {name} back', { name })}>
                 <IconArrowBackUp size={16} />
               </ActionIcon>
             </Tooltip>
           )}
-          <Tooltip label="Set">
-            <ActionIcon variant="subtle" onClick={onChange} aria-label={`Set the price of ${name}`}>
+          <Tooltip label={t('Set')}>
+            <ActionIcon variant="subtle" onClick={onChange} aria-label={t('Set the price of {name}', { name })}>
               <IconPencil size={16} />
             </ActionIcon>
           </Tooltip>
@@ -199,7 +234,7 @@ function PriceDialog({ row, onClose }: { row: PriceRow; onClose: () => void }) {
       characters: own('characters'),
       search: own('search'),
     },
-    validate: { provider: isNotEmpty('Choose whose model it is'), model: isNotEmpty('Write the model') },
+    validate: { provider: isNotEmpty(t('Choose whose model it is')), model: isNotEmpty(t('Write the model')) },
   });
   const builtIn = defaults.data?.[form.values.provider]?.[form.values.model] as Partial<Record<Field, number>> | undefined;
   const save = useMutation({
@@ -208,7 +243,7 @@ function PriceDialog({ row, onClose }: { row: PriceRow; onClose: () => void }) {
       return settle(api.PATCH('/api/pricing', { params: { query: wait }, body: { [provider]: { [model.trim()]: price } } }));
     },
     onSuccess: ({ applied }, { provider, model }) => {
-      showApplied(`Price of ${provider}/${model} saved`, applied);
+      showApplied(t('Price of {provider}/{model} saved', { provider, model }), applied);
       onClose();
       return client.invalidateQueries({ queryKey: ['pricing'] });
     },
@@ -222,31 +257,31 @@ function PriceDialog({ row, onClose }: { row: PriceRow; onClose: () => void }) {
     },
   });
   return (
-    <Modal opened onClose={onClose} title={isNew ? 'Set a price' : `Price of ${row.provider}/${row.model}`}>
+    <Modal opened onClose={onClose} title={isNew ? t('Set a price') : t('Price of {provider}/{model}', { provider: row.provider, model: row.model })}>
       <form onSubmit={form.onSubmit((values) => save.mutate(values))}>
         <Stack>
           {isNew && (
             <>
               <Select
-                label="Provider"
+                label={t('Provider')}
                 searchable
                 data={Object.values(known.data ?? {}).map(({ alias, name }) => ({ value: alias, label: name }))}
                 {...form.getInputProps('provider')}
               />
-              <TextInput label="Model" description="Without the provider before it." {...form.getInputProps('model')} />
+              <TextInput label={t('Model')} description={t('Without the provider before it.')} {...form.getInputProps('model')} />
             </>
           )}
           {fields.map((field) => (
             <NumberInput
               key={field}
               label={caption(field)}
-              placeholder={builtIn?.[field] === undefined ? 'no built-in price' : `${builtIn[field]} (built in)`}
+              placeholder={builtIn?.[field] === undefined ? t('no built-in price') : t('{builtIn} (built in)', { builtIn: builtIn[field] })}
               decimalScale={9}
               {...form.getInputProps(field)}
             />
           ))}
           <Button type="submit" loading={save.isPending}>
-            Save
+            {t('Save')}
           </Button>
         </Stack>
       </form>

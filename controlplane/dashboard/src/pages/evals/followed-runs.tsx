@@ -1,8 +1,10 @@
 import { Badge, Button, Card, Group, Progress, SimpleGrid, Stack, Table, Text, Title } from '@mantine/core';
 import { useMutation, useQueries, useQueryClient } from '@tanstack/react-query';
+import { t } from '../../i18n';
 import { api, unwrap } from '../../api/client';
+import { apiWord } from '../../parts/api-words';
 import { FailureText } from '../../parts/failure';
-import { amount } from '../../parts/numbers';
+import { amount, milliseconds, percent } from '../../parts/numbers';
 import { type CaseResult, type Run, sideBySide, targetName } from './run';
 
 /** Asked again for as long as it runs. */
@@ -24,9 +26,9 @@ export function FollowedRuns({ ids }: { ids: string[] }) {
   const failed = queries.find(({ isError }) => isError);
   const cases = sideBySide(runs);
   return (
-    <section aria-label="Results">
+    <section aria-label={t('Results')}>
       <Title order={2} size="h4" mb="sm">
-        Results{runs[0] && `: ${runs[0].suiteName}`}
+        {runs[0] ? t('Results: {suite}', { suite: runs[0].suiteName }) : t('Results')}
       </Title>
       {failed && <FailureText error={failed.error} />}
       <Stack>
@@ -40,7 +42,7 @@ export function FollowedRuns({ ids }: { ids: string[] }) {
             <Table verticalSpacing="xs">
               <Table.Thead>
                 <Table.Tr>
-                  <Table.Th>Case</Table.Th>
+                  <Table.Th>{t('Case')}</Table.Th>
                   {runs.map((run) => (
                     <Table.Th key={run.runId}>{targetName(run.target)}</Table.Th>
                   ))}
@@ -70,24 +72,29 @@ function Standing({ run: { status, summary, target }, onCancel }: { run: Run; on
   const { passed, failed, total, passRate } = summary;
   const name = targetName(target);
   return (
-    <Card withBorder role="group" aria-label={`Run with ${name}`}>
+    <Card withBorder role="group" aria-label={t('Run with {name}', { name })}>
       <Group justify="space-between">
         <Text fw={600}>{name}</Text>
         <Badge variant="light" tt="none" color={status === 'lost' ? 'red' : 'teal'} role="status">
-          {status}
+          {apiWord(status)}
         </Badge>
       </Group>
       <Progress.Root my="sm">
-        <Progress.Section value={share(passed, total)} color="teal" aria-label={`Passed with ${name}`} />
-        <Progress.Section value={share(failed, total)} color="red" aria-label={`Failed with ${name}`} />
+        <Progress.Section value={share(passed, total)} color="teal" aria-label={t('Passed with {name}', { name })} />
+        <Progress.Section value={share(failed, total)} color="red" aria-label={t('Failed with {name}', { name })} />
       </Progress.Root>
       <Group justify="space-between">
         <Text size="sm">
-          {amount(passed)} passed, {amount(failed)} failed of {amount(total)}: {passRate} %
+          {t('{passed} passed, {failed} failed of {total}: {passRate}', {
+            passed: amount(passed),
+            failed: amount(failed),
+            total: amount(total),
+            passRate: percent(passRate / 100),
+          })}
         </Text>
         {status === 'running' && (
           <Button size="xs" variant="default" onClick={onCancel}>
-            Cancel
+            {t('Cancel')}
           </Button>
         )}
       </Group>
@@ -98,17 +105,17 @@ function Standing({ run: { status, summary, target }, onCancel }: { run: Run; on
 const share = (part: number, total: number) => (total === 0 ? 0 : (part / total) * 100);
 
 function Found({ result }: { result: CaseResult | undefined }) {
-  if (!result) return <Text size="sm">not asked yet</Text>;
+  if (!result) return <Text size="sm">{t('not asked yet')}</Text>;
   const { passed, durationMs, error, details } = result;
   return (
     <Stack gap={4}>
       <Group gap="xs">
         <Badge variant="light" tt="none" color={passed ? 'teal' : 'red'}>
-          {passed ? 'passed' : 'failed'}
+          {passed ? t('passed') : t('failed')}
         </Badge>
         {durationMs !== undefined && (
           <Text size="xs" c="dimmed">
-            {amount(durationMs)} ms
+            {milliseconds(durationMs)}
           </Text>
         )}
       </Group>
@@ -117,7 +124,7 @@ function Found({ result }: { result: CaseResult | undefined }) {
       </Text>
       {!passed && details?.expected && (
         <Text size="xs" c="dimmed">
-          expected ({details.strategy}): {details.expected}
+          {t('expected ({strategy}): {expected}', { strategy: details.strategy ?? '', expected: details.expected })}
         </Text>
       )}
     </Stack>

@@ -1,3 +1,4 @@
+import { t } from '../../i18n';
 import type { components } from '../../api/schema';
 
 export type Run = components['schemas']['EvalRun'];
@@ -16,8 +17,9 @@ export const resultsOf = (run: Run) => run.results as CaseResult[];
 
 /** Who was asked. */
 export function targetName(target: Record<string, unknown>): string {
-  if (target.type === 'suite-default') return 'as each case says';
-  return `${target.type === 'combo' ? 'combo ' : ''}${String(target.id ?? '')}`;
+  if (target.type === 'suite-default') return t('as each case says');
+  const id = String(target.id ?? '');
+  return target.type === 'combo' ? t('combo {name}', { name: id }) : id;
 }
 
 /** The cases of runs that are compared, with what each run found; a run that is not there yet found nothing. */

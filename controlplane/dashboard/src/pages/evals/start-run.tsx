@@ -2,6 +2,7 @@ import { Autocomplete, Button, Card, Select, SimpleGrid, Stack } from '@mantine/
 import { isNotEmpty, useForm } from '@mantine/form';
 import { IconPlayerPlay } from '@tabler/icons-react';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { t } from '../../i18n';
 import { ApiFailure, api, unwrap } from '../../api/client';
 import type { components } from '../../api/schema';
 import { callableModelsQuery } from '../../parts/callable-models';
@@ -17,7 +18,7 @@ export function StartRun({ suites, onStarted }: Props) {
   const models = useQuery(callableModelsQuery);
   const form = useForm({
     initialValues: { suiteId: '', target: '', compareTarget: '', judge: '' },
-    validate: { suiteId: isNotEmpty('Choose what to ask') },
+    validate: { suiteId: isNotEmpty(t('Choose what to ask')) },
   });
   const start = useMutation({
     mutationFn: ({ suiteId, judge, ...asked }: typeof form.values) =>
@@ -38,28 +39,40 @@ export function StartRun({ suites, onStarted }: Props) {
     },
   });
   return (
-    <Card withBorder component="section" aria-label="New run">
+    <Card withBorder component="section" aria-label={t('New run')}>
       <form onSubmit={form.onSubmit((values) => start.mutate(values))}>
         <Stack>
           <SimpleGrid cols={{ base: 1, sm: 2 }}>
             <Select
-              label="Suite"
+              label={t('Suite')}
               data={suites.map(({ id, name, caseCount }) => ({ value: id, label: `${name} (${caseCount})` }))}
               allowDeselect={false}
               {...form.getInputProps('suiteId')}
             />
-            <Autocomplete label="Model" placeholder="as each case says" data={models.data ?? []} limit={50} {...form.getInputProps('target')} />
-            <Autocomplete label="Compare with" placeholder="optional" data={models.data ?? []} limit={50} {...form.getInputProps('compareTarget')} />
             <Autocomplete
-              label="Judge"
-              placeholder="only for cases that a model grades"
+              label={t('Model')}
+              placeholder={t('as each case says')}
+              data={models.data ?? []}
+              limit={50}
+              {...form.getInputProps('target')}
+            />
+            <Autocomplete
+              label={t('Compare with')}
+              placeholder={t('optional')}
+              data={models.data ?? []}
+              limit={50}
+              {...form.getInputProps('compareTarget')}
+            />
+            <Autocomplete
+              label={t('Judge')}
+              placeholder={t('only for cases that a model grades')}
               data={models.data ?? []}
               limit={50}
               {...form.getInputProps('judge')}
             />
           </SimpleGrid>
           <Button type="submit" w="fit-content" leftSection={<IconPlayerPlay size={16} />} loading={start.isPending}>
-            Run
+            {t('Run')}
           </Button>
         </Stack>
       </form>

@@ -3,6 +3,7 @@ import { useForm } from '@mantine/form';
 import { IconPlus } from '@tabler/icons-react';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
+import { t } from '../../i18n';
 import { ApiFailure, api, settle, unwrap } from '../../api/client';
 import type { components } from '../../api/schema';
 import { confirmDelete } from '../../parts/confirm';
@@ -21,21 +22,21 @@ export function Suites({ suites }: { suites: Suite[] }) {
     onSettled: () => client.invalidateQueries({ queryKey: ['evals'] }),
   });
   return (
-    <section aria-label="Suites">
+    <section aria-label={t('Suites')}>
       <Group justify="space-between" mb="sm">
         <Title order={2} size="h4">
-          Suites
+          {t('Suites')}
         </Title>
         <Button variant="default" leftSection={<IconPlus size={16} />} onClick={() => setCreating(true)}>
-          New suite
+          {t('New suite')}
         </Button>
       </Group>
       <Accordion variant="contained" order={3}>
         {suites.map(({ id, name, description, builtin, cases }) => (
           <Accordion.Item key={id} value={id}>
             <Accordion.Control>
-              {name}, {cases.length} {cases.length === 1 ? 'case' : 'cases'}
-              {builtin ? '' : ', your own'}
+              {name}, {cases.length} {cases.length === 1 ? t('case') : t('cases')}
+              {builtin ? '' : t(', your own')}
             </Accordion.Control>
             <Accordion.Panel>
               <Stack>
@@ -44,9 +45,9 @@ export function Suites({ suites }: { suites: Suite[] }) {
                   <Table>
                     <Table.Thead>
                       <Table.Tr>
-                        <Table.Th>Case</Table.Th>
-                        <Table.Th>Question</Table.Th>
-                        <Table.Th>Expected</Table.Th>
+                        <Table.Th>{t('Case')}</Table.Th>
+                        <Table.Th>{t('Question')}</Table.Th>
+                        <Table.Th>{t('Expected')}</Table.Th>
                       </Table.Tr>
                     </Table.Thead>
                     <Table.Tbody>
@@ -66,9 +67,9 @@ export function Suites({ suites }: { suites: Suite[] }) {
                     variant="light"
                     size="xs"
                     w="fit-content"
-                    onClick={() => confirmDelete(name, 'What its runs found out stays.', () => remove.mutate(id))}
+                    onClick={() => confirmDelete(name, t('What its runs found out stays.'), () => remove.mutate(id))}
                   >
-                    Delete {name}
+                    {t('Delete {name}', { name })}
                   </Button>
                 )}
               </Stack>
@@ -99,8 +100,8 @@ function NewSuite({ taken, onClose }: { taken: string[]; onClose: () => void }) 
   const form = useForm({
     initialValues: { name: '', description: '', cases: [{ question: '', answer: '' }] },
     validate: {
-      name: (name) => (idOf(name) === '' ? 'Give it a name' : taken.includes(idOf(name)) ? 'There is one of this name already' : null),
-      cases: (cases) => (cases.every((each) => each.question.trim() && each.answer.trim()) ? null : 'Each case needs a question and what the answer must contain'),
+      name: (name) => (idOf(name) === '' ? t('Give it a name') : taken.includes(idOf(name)) ? t('There is one of this name already') : null),
+      cases: (cases) => (cases.every((each) => each.question.trim() && each.answer.trim()) ? null : t('Each case needs a question and what the answer must contain')),
     },
   });
   const save = useMutation({
@@ -121,7 +122,7 @@ function NewSuite({ taken, onClose }: { taken: string[]; onClose: () => void }) 
         }),
       ),
     onSuccess: ({ applied }, { name }) => {
-      showApplied(`Suite ${name} saved`, applied);
+      showApplied(t('Suite {name} saved', { name }), applied);
       onClose();
       return client.invalidateQueries({ queryKey: ['evals'] });
     },
@@ -132,25 +133,25 @@ function NewSuite({ taken, onClose }: { taken: string[]; onClose: () => void }) 
     },
   });
   return (
-    <Modal opened onClose={onClose} title="New suite" size="lg">
+    <Modal opened onClose={onClose} title={t('New suite')} size="lg">
       <form onSubmit={form.onSubmit((values) => save.mutate(values))}>
         <Stack>
-          <TextInput label="Name" data-autofocus {...form.getInputProps('name')} />
-          <TextInput label="Description" placeholder="optional" {...form.getInputProps('description')} />
+          <TextInput label={t('Name')} data-autofocus {...form.getInputProps('name')} />
+          <TextInput label={t('Description')} placeholder={t('optional')} {...form.getInputProps('description')} />
           <Rows
-            label="Cases"
-            description="A question, and what a right answer contains."
+            label={t('Cases')}
+            description={t('A question, and what a right answer contains.')}
             value={form.values.cases}
             onChange={(rows) => form.setFieldValue('cases', rows)}
             error={form.errors.cases}
             blank={{ question: '', answer: '' }}
             columns={[
-              { name: 'question', label: 'Question' },
-              { name: 'answer', label: 'Contains' },
+              { name: 'question', label: t('Question') },
+              { name: 'answer', label: t('Contains') },
             ]}
           />
           <Button type="submit" loading={save.isPending}>
-            Save
+            {t('Save')}
           </Button>
         </Stack>
       </form>

@@ -1,6 +1,7 @@
 import { Code, SegmentedControl, Table, Text } from '@mantine/core';
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { type ReactNode, useState } from 'react';
+import { t } from '../../i18n';
 import { api, unwrap } from '../../api/client';
 import { useProviderName } from '../../parts/names';
 import { amount } from '../../parts/numbers';
@@ -8,14 +9,14 @@ import { Section } from '../../parts/section';
 import { Empty, Loaded } from '../../parts/states';
 
 const WINDOWS = [
-  { value: '300000', label: '5 minutes' },
-  { value: '3600000', label: 'Hour' },
-  { value: '86400000', label: 'Day' },
+  { value: '300000', label: t('5 minutes') },
+  { value: '3600000', label: t('Hour') },
+  { value: '86400000', label: t('Day') },
 ];
 const PHASES = [
-  ['resolve', 'until a provider was called'],
-  ['connect', 'until it answered'],
-  ['stream', 'from the first event to the last'],
+  ['resolve', t('until a provider was called')],
+  ['connect', t('until it answered')],
+  ['stream', t('from the first event to the last')],
 ] as const;
 
 /** How long answers take to begin: percentiles of the requests themselves. */
@@ -30,28 +31,28 @@ export function Latency() {
   });
   return (
     <Section
-      title="Latency"
-      hint="Milliseconds until an answer began: half, 95 and 99 of 100 requests took no longer."
-      action={<SegmentedControl aria-label="Window" size="xs" value={windowMs} onChange={setWindow} data={WINDOWS} />}
+      title={t('Latency')}
+      hint={t('Milliseconds until an answer began: half, 95 and 99 of 100 requests took no longer.')}
+      action={<SegmentedControl aria-label={t('Window')} size="xs" value={windowMs} onChange={setWindow} data={WINDOWS} />}
     >
       <Loaded
         query={query}
-        empty={({ count }) => count === 0 && <Empty title="No request in this time" hint="Send one, or choose a longer time." />}
+        empty={({ count }) => count === 0 && <Empty title={t('No request in this time')} hint={t('Send one, or choose a longer time.')} />}
       >
         {(summary) => (
           <Table.ScrollContainer minWidth={460}>
             <Table>
               <Table.Thead>
                 <Table.Tr>
-                  <Table.Th>Of</Table.Th>
-                  <Table.Th ta="right">Requests</Table.Th>
+                  <Table.Th>{t('Of')}</Table.Th>
+                  <Table.Th ta="right">{t('Requests')}</Table.Th>
                   <Table.Th ta="right">p50</Table.Th>
                   <Table.Th ta="right">p95</Table.Th>
                   <Table.Th ta="right">p99</Table.Th>
                 </Table.Tr>
               </Table.Thead>
               <Table.Tbody>
-                <Row name="All requests" {...summary} />
+                <Row name={t('All requests')} {...summary} />
                 {Object.entries(summary.providers).map(([id, percentiles]) => (
                   <Row key={id} name={<Code>{provider(id)}</Code>} {...percentiles} />
                 ))}

@@ -2,6 +2,7 @@ import { Badge, Button, Code, Stack, Table, Text, VisuallyHidden } from '@mantin
 import { notifications } from '@mantine/notifications';
 import { IconRefresh } from '@tabler/icons-react';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { t } from '../../i18n';
 import { api, unwrap } from '../../api/client';
 import type { components } from '../../api/schema';
 import { useProviderName } from '../../parts/names';
@@ -13,9 +14,9 @@ type Breaker = components['schemas']['BreakerView'];
 type Limits = components['schemas']['RateLimitsView'];
 
 const STATES: Record<Breaker['state'], { label: string; color: string }> = {
-  CLOSED: { label: 'in use', color: 'teal' },
-  OPEN: { label: 'left alone', color: 'red' },
-  HALF_OPEN: { label: 'being tried', color: 'gray' },
+  CLOSED: { label: t('in use'), color: 'teal' },
+  OPEN: { label: t('left alone'), color: 'red' },
+  HALF_OPEN: { label: t('being tried'), color: 'gray' },
 };
 
 /** Who is kept out of routing because it failed, and another chance for it at once. */
@@ -38,15 +39,15 @@ export function Providers() {
     onSuccess: ({ resetCount, clearedCooldowns, clearedLockouts }) =>
       notifications.show({
         color: 'teal',
-        title: 'Another chance',
-        message: `Breakers closed: ${resetCount}. Rests ended: ${clearedCooldowns} of accounts, ${clearedLockouts} of models.`,
+        title: t('Another chance'),
+        message: t('Breakers closed: {resetCount}. Rests ended: {clearedCooldowns} of accounts, {clearedLockouts} of models.', { resetCount, clearedCooldowns, clearedLockouts }),
       }),
     onSettled: () => client.invalidateQueries(),
   });
   return (
     <Section
-      title="Providers"
-      hint="A provider that fails again and again is left alone for a while; an account or a model that fails rests."
+      title={t('Providers')}
+      hint={t('A provider that fails again and again is left alone for a while; an account or a model that fails rests.')}
       action={
         <Button
           size="xs"
@@ -55,14 +56,14 @@ export function Providers() {
           loading={reset.isPending && reset.variables === undefined}
           onClick={() => reset.mutate(undefined)}
         >
-          Reset all
+          {t('Reset all')}
         </Button>
       }
     >
       <Loaded
         query={query}
         empty={(rows) =>
-          rows.length === 0 && <Empty title="No provider yet" hint="Add a connection on the page of providers: how it does is shown here." />
+          rows.length === 0 && <Empty title={t('No provider yet')} hint={t('Add a connection on the page of providers: how it does is shown here.')} />
         }
       >
         {(rows) => (
@@ -70,11 +71,11 @@ export function Providers() {
             <Table verticalSpacing="xs">
               <Table.Thead>
                 <Table.Tr>
-                  <Table.Th>Provider</Table.Th>
-                  <Table.Th>Breaker</Table.Th>
-                  <Table.Th>Resting</Table.Th>
+                  <Table.Th>{t('Provider')}</Table.Th>
+                  <Table.Th>{t('Breaker')}</Table.Th>
+                  <Table.Th>{t('Resting')}</Table.Th>
                   <Table.Th>
-                    <VisuallyHidden>Actions</VisuallyHidden>
+                    <VisuallyHidden>{t('Actions')}</VisuallyHidden>
                   </Table.Th>
                 </Table.Tr>
               </Table.Thead>
@@ -90,7 +91,7 @@ export function Providers() {
                     <Table.Td>
                       {rests.length === 0 ? (
                         <Text size="sm" c="dimmed">
-                          nothing
+                          {t('nothing')}
                         </Text>
                       ) : (
                         rests.map((rest) => (
@@ -107,9 +108,9 @@ export function Providers() {
                         disabled={breaker.state === 'CLOSED' && rests.length === 0}
                         loading={reset.isPending && reset.variables === breaker.name}
                         onClick={() => reset.mutate(breaker.name)}
-                        aria-label={`Reset ${provider(breaker.name)}`}
+                        aria-label={t('Reset {name}', { name: provider(breaker.name) })}
                       >
-                        Reset
+                        {t('Reset')}
                       </Button>
                     </Table.Td>
                   </Table.Tr>
@@ -132,8 +133,9 @@ function Standing({ breaker }: { breaker: Breaker }) {
       </Badge>
       {breaker.state !== 'CLOSED' && (
         <Text size="xs" c="dimmed">
-          {amount(breaker.failureCount)} failures
-          {breaker.lastFailureTime != null && `, the last at ${when(new Date(breaker.lastFailureTime).toISOString())}`}
+          {breaker.lastFailureTime == null
+            ? t('{count} failures', { count: amount(breaker.failureCount) })
+            : t('{count} failures, the last at {moment}', { count: amount(breaker.failureCount), moment: when(new Date(breaker.lastFailureTime).toISOString()) })}
         </Text>
       )}
     </Stack>
@@ -145,12 +147,12 @@ function rests({ connections, lockouts }: Limits, provider: string): string[] {
   const names = new Map(connections.map((connection) => [connection.connectionId, connection.name]));
   return [
     ...connections.flatMap(({ provider: of, name, cooldownUntil }) =>
-      of === provider && cooldownUntil ? [`${name} until ${when(cooldownUntil)}`] : [],
+      of === provider && cooldownUntil ? [t('{name} until {moment}', { name, moment: when(cooldownUntil) })] : [],
     ),
     ...lockouts
       .filter((lockout) => lockout.provider === provider)
       .map(({ connectionId, model, reason, remainingMs }) =>
-        `${model} on ${names.get(connectionId) ?? connectionId} for ${span(remainingMs)} (${reason})`,
+        t('{model} on {account} for {time} ({reason})', { model, account: names.get(connectionId) ?? connectionId, time: span(remainingMs), reason }),
       ),
   ];
 }

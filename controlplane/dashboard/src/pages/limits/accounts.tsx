@@ -1,5 +1,6 @@
 import { Code, Switch, Table, Text } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { t } from '../../i18n';
 import { api, settle } from '../../api/client';
 import type { components } from '../../api/schema';
 import { showApplied } from '../../parts/failure';
@@ -17,27 +18,27 @@ export function Accounts({ accounts }: { accounts: Account[] }) {
   const protect = useMutation({
     mutationFn: ({ connectionId, enabled }: Pick<Account, 'connectionId' | 'name' | 'enabled'>) =>
       settle(api.PUT('/api/rate-limits', { params: { query: { wait: 'applied' } }, body: { connectionId, enabled } })),
-    onSuccess: ({ applied }, { name, enabled }) => showApplied(`${name} ${enabled ? 'protected' : 'no longer protected'}`, applied),
+    onSuccess: ({ applied }, { name, enabled }) => showApplied(enabled ? t('{name} protected', { name }) : t('{name} no longer protected', { name }), applied),
     onSettled: async () => {
       await client.invalidateQueries({ queryKey: ['rate-limits'] });
       await client.invalidateQueries({ queryKey: ['rate-limit'] });
     },
   });
   return (
-    <Section title="Accounts" hint="Calls to a protected account are paced, and wait for their turn.">
+    <Section title={t('Accounts')} hint={t('Calls to a protected account are paced, and wait for their turn.')}>
       {accounts.length === 0 ? (
-        <Empty title="No account yet" hint="Add a connection on the page of providers." />
+        <Empty title={t('No account yet')} hint={t('Add a connection on the page of providers.')} />
       ) : (
         <Table.ScrollContainer minWidth={780}>
           <Table verticalSpacing="xs">
             <Table.Thead>
               <Table.Tr>
-                <Table.Th>Account</Table.Th>
-                <Table.Th>Provider</Table.Th>
-                <Table.Th>Protected</Table.Th>
-                <Table.Th>Now</Table.Th>
-                <Table.Th>Its provider’s limit</Table.Th>
-                <Table.Th>Rest</Table.Th>
+                <Table.Th>{t('Account')}</Table.Th>
+                <Table.Th>{t('Provider')}</Table.Th>
+                <Table.Th>{t('Protected')}</Table.Th>
+                <Table.Th>{t('Now')}</Table.Th>
+                <Table.Th>{t('Its provider’s limit')}</Table.Th>
+                <Table.Th>{t('Rest')}</Table.Th>
               </Table.Tr>
             </Table.Thead>
             <Table.Tbody>
@@ -51,14 +52,14 @@ export function Accounts({ accounts }: { accounts: Account[] }) {
                     <Switch
                       checked={account.enabled}
                       onChange={(event) => protect.mutate({ ...account, enabled: event.currentTarget.checked })}
-                      aria-label={`${account.name} protected`}
+                      aria-label={t('{name} protected', { name: account.name })}
                     />
                   </Table.Td>
                   <Table.Td>
-                    <Text size="sm">{account.active ? `${amount(account.running)} running, ${amount(account.queued)} waiting` : 'not paced'}</Text>
+                    <Text size="sm">{account.active ? t('{running} running, {queued} waiting', { running: amount(account.running), queued: amount(account.queued) }) : t('not paced')}</Text>
                     {account.active && (
                       <Text size="xs" c="dimmed">
-                        {amount(account.done)} done
+                        {t('{done} done', { done: amount(account.done) })}
                       </Text>
                     )}
                   </Table.Td>
@@ -75,12 +76,16 @@ export function Accounts({ accounts }: { accounts: Account[] }) {
 }
 
 function quota({ limit, remaining, resetAt }: Account): string {
-  const left = [remaining, limit].filter((count) => count != null).map(amount).join(' of ');
-  if (!left) return 'not known';
-  return `${left} left${resetAt ? `, anew at ${when(resetAt)}` : ''}`;
+  if (remaining == null && limit == null) return t('not known');
+  const left =
+    remaining != null && limit != null
+      ? t('{remaining} of {limit} left', { remaining: amount(remaining), limit: amount(limit) })
+      : t('{remaining} left', { remaining: amount(remaining ?? limit ?? 0) });
+  return resetAt ? t('{left}, anew at {moment}', { left, moment: when(resetAt) }) : left;
 }
 
 function rest({ cooldownUntil, backoffLevel }: Account): string {
-  if (!cooldownUntil) return 'none';
-  return `until ${when(cooldownUntil)}${backoffLevel > 1 ? `, rest ${backoffLevel} in a row` : ''}`;
+  if (!cooldownUntil) return t('none');
+  const until = t('until {moment}', { moment: when(cooldownUntil) });
+  return backoffLevel > 1 ? t('{until}, rest {count} in a row', { until, count: backoffLevel }) : until;
 }

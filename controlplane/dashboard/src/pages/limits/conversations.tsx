@@ -1,5 +1,6 @@
 import { Code, Table, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
+import { t } from '../../i18n';
 import { api, unwrap } from '../../api/client';
 import { useProviderName } from '../../parts/names';
 import { amount, span, when } from '../../parts/numbers';
@@ -21,14 +22,16 @@ export function Conversations() {
     refetchInterval: 5_000,
   });
   return (
-    <Section title="Conversations" hint="Of the last half hour. Nothing that was said is kept.">
+    <Section title={t('Conversations')} hint={t('Of the last half hour. Nothing that was said is kept.')}>
       <Loaded
         query={query}
         empty={({ count }) =>
           count === 0 && (
             <Empty
-              title="No conversation goes on"
-              hint="A client names its conversation in the header X-Session-Id; with session affinity switched on, others are recognised by how they began."
+              title={t('No conversation goes on')}
+              hint={t(
+                'A client names its conversation in the header X-Session-Id; with session affinity switched on, others are recognised by how they began.',
+              )}
             />
           )
         }
@@ -39,12 +42,12 @@ export function Conversations() {
               <Table>
                 <Table.Thead>
                   <Table.Tr>
-                    <Table.Th>Conversation</Table.Th>
-                    <Table.Th>API key</Table.Th>
-                    <Table.Th>Answered last by</Table.Th>
-                    <Table.Th ta="right">Requests</Table.Th>
-                    <Table.Th ta="right">Since</Table.Th>
-                    <Table.Th>Last active</Table.Th>
+                    <Table.Th>{t('Conversation')}</Table.Th>
+                    <Table.Th>{t('API key')}</Table.Th>
+                    <Table.Th>{t('Answered last by')}</Table.Th>
+                    <Table.Th ta="right">{t('Requests')}</Table.Th>
+                    <Table.Th ta="right">{t('Since')}</Table.Th>
+                    <Table.Th>{t('Last active')}</Table.Th>
                   </Table.Tr>
                 </Table.Thead>
                 <Table.Tbody>
@@ -53,7 +56,7 @@ export function Conversations() {
                       <Table.Td>
                         <Code>{session.sessionId}</Code>
                       </Table.Td>
-                      <Table.Td>{session.apiKeyId ? (keys.get(session.apiKeyId) ?? session.apiKeyId) : 'none'}</Table.Td>
+                      <Table.Td>{session.apiKeyId ? (keys.get(session.apiKeyId) ?? session.apiKeyId) : t('none')}</Table.Td>
                       <Table.Td>
                         <Code>{`${provider(session.provider)}/${session.model}`}</Code>
                       </Table.Td>
@@ -66,8 +69,13 @@ export function Conversations() {
               </Table>
             </Table.ScrollContainer>
             <Text size="xs" c="dimmed" mt="xs">
-              Conversations: {amount(count)} of at most {amount(limit)}
-              {count > SHOWN && `; the ${SHOWN} last active are shown`}.
+              {count > SHOWN
+                ? t('Conversations: {count} of at most {limit}; the {shown} last active are shown.', {
+                    count: amount(count),
+                    limit: amount(limit),
+                    shown: SHOWN,
+                  })
+                : t('Conversations: {count} of at most {limit}.', { count: amount(count), limit: amount(limit) })}
             </Text>
           </>
         )}

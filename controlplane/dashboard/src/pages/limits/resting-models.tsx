@@ -1,4 +1,5 @@
 import { Code, Table, Text } from '@mantine/core';
+import { t } from '../../i18n';
 import type { components } from '../../api/schema';
 import { useProviderName } from '../../parts/names';
 import { span } from '../../parts/numbers';
@@ -9,20 +10,23 @@ export function RestingModels({ limits: { connections, lockouts } }: { limits: c
   const provider = useProviderName();
   const names = new Map(connections.map(({ connectionId, name }) => [connectionId, name]));
   return (
-    <Section title="Resting models" hint="One model of an account, while the account goes on with its others. The page of health ends rests.">
+    <Section
+      title={t('Resting models')}
+      hint={t('One model of an account, while the account goes on with its others. The page of health ends rests.')}
+    >
       {lockouts.length === 0 ? (
         <Text size="sm" c="dimmed">
-          No model rests.
+          {t('No model rests.')}
         </Text>
       ) : (
         <Table.ScrollContainer minWidth={520}>
           <Table>
             <Table.Thead>
               <Table.Tr>
-                <Table.Th>Model</Table.Th>
-                <Table.Th>Account</Table.Th>
-                <Table.Th>Why</Table.Th>
-                <Table.Th ta="right">For another</Table.Th>
+                <Table.Th>{t('Model')}</Table.Th>
+                <Table.Th>{t('Account')}</Table.Th>
+                <Table.Th>{t('Why')}</Table.Th>
+                <Table.Th ta="right">{t('For another')}</Table.Th>
               </Table.Tr>
             </Table.Thead>
             <Table.Tbody>

@@ -1,7 +1,9 @@
 import { Badge, Button, Code, Stack, Table, Text, VisuallyHidden } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { t } from '../../i18n';
 import { api, unwrap } from '../../api/client';
 import type { components } from '../../api/schema';
+import { apiWord } from '../../parts/api-words';
 import { mayAct, useRole } from '../../parts/authority';
 import { confirmAct } from '../../parts/confirm';
 import { amount, span, when } from '../../parts/numbers';
@@ -24,30 +26,30 @@ export function DataPlanes({ fleet, single, onBegun }: { fleet: Fleet; single: b
   });
   const confirmDrain = (id: string, others: number) =>
     confirmAct({
-      title: `Drain ${id}?`,
+      title: t('Drain {id}?', { id }),
       consequence:
         others > 0
-          ? 'It takes no new requests, finishes those it has, and ends. The other data planes take over.'
-          : 'It takes no new requests, finishes those it has, and ends. No other data plane is ready: until one starts, every request is refused.',
-      confirm: 'Drain',
-      cancel: 'Leave it',
+          ? t('It takes no new requests, finishes those it has, and ends. The other data planes take over.')
+          : t('It takes no new requests, finishes those it has, and ends. No other data plane is ready: until one starts, every request is refused.'),
+      confirm: t('Drain'),
+      cancel: t('Leave it'),
       onConfirm: () => drain.mutate(id),
     });
   return (
-    <Section title="Data planes" hint="Those that were heard of within a day.">
+    <Section title={t('Data planes')} hint={t('Those that were heard of within a day.')}>
       <Table.ScrollContainer minWidth={single ? 760 : 880}>
         <Table verticalSpacing="xs">
           <Table.Thead>
             <Table.Tr>
-              <Table.Th>Data plane</Table.Th>
-              <Table.Th>State</Table.Th>
-              <Table.Th>Revision</Table.Th>
-              <Table.Th>Version</Table.Th>
-              <Table.Th ta="right">Requests now</Table.Th>
-              <Table.Th ta="right">Last heard of</Table.Th>
+              <Table.Th>{t('Data plane')}</Table.Th>
+              <Table.Th>{t('State')}</Table.Th>
+              <Table.Th>{t('Revision')}</Table.Th>
+              <Table.Th>{t('Version')}</Table.Th>
+              <Table.Th ta="right">{t('Requests now')}</Table.Th>
+              <Table.Th ta="right">{t('Last heard of')}</Table.Th>
               {!single && (
                 <Table.Th>
-                  <VisuallyHidden>Actions</VisuallyHidden>
+                  <VisuallyHidden>{t('Actions')}</VisuallyHidden>
                 </Table.Th>
               )}
             </Table.Tr>
@@ -61,7 +63,7 @@ export function DataPlanes({ fleet, single, onBegun }: { fleet: Fleet; single: b
                     {plane.address}
                   </Text>
                   <Text size="xs" c="dimmed">
-                    known since {when(plane.firstSeen)}
+                    {t('known since {firstSeen}', { firstSeen: when(plane.firstSeen) })}
                   </Text>
                 </Table.Td>
                 <Table.Td>
@@ -73,7 +75,7 @@ export function DataPlanes({ fleet, single, onBegun }: { fleet: Fleet; single: b
                 <Table.Td>{plane.version}</Table.Td>
                 <Table.Td ta="right">{amount(plane.inflight)}</Table.Td>
                 <Table.Td ta="right">
-                  <time dateTime={plane.lastSeen}>{span(plane.lagMs)} ago</time>
+                  <time dateTime={plane.lastSeen}>{t('{lagMs} ago', { lagMs: span(plane.lagMs) })}</time>
                 </Table.Td>
                 {!single && (
                   <Table.Td ta="right">
@@ -83,9 +85,9 @@ export function DataPlanes({ fleet, single, onBegun }: { fleet: Fleet; single: b
                       disabled={!may || !plane.connected || plane.status === 'draining'}
                       loading={drain.isPending && drain.variables === plane.id}
                       onClick={() => confirmDrain(plane.id, others(fleet, plane))}
-                      aria-label={`Drain ${plane.id}`}
+                      aria-label={t('Drain {id}', { id: plane.id })}
                     >
-                      Drain
+                      {t('Drain')}
                     </Button>
                   </Table.Td>
                 )}
@@ -105,12 +107,16 @@ function State({ plane }: { plane: DataPlane }) {
   return (
     <Stack gap={2} align="flex-start">
       <Badge variant="light" color={COLORS[plane.status] ?? 'gray'} tt="none">
-        {plane.status}
+        {apiWord(plane.status)}
       </Badge>
-      {!plane.connected && plane.status !== 'gone' && <Text size="xs">not connected</Text>}
-      {plane.storeDegraded && <Text size="xs">its state store is slow or gone</Text>}
-      {plane.spoolBytes > 0 && <Text size="xs">{amount(plane.spoolBytes)} bytes of finished requests wait to be accounted</Text>}
-      {plane.spoolDropped > 0 && <Text size="xs">{amount(plane.spoolDropped)} requests were not accounted</Text>}
+      {!plane.connected && plane.status !== 'gone' && <Text size="xs">{t('not connected')}</Text>}
+      {plane.storeDegraded && <Text size="xs">{t('its state store is slow or gone')}</Text>}
+      {plane.spoolBytes > 0 && (
+        <Text size="xs">{t('{spoolBytes} bytes of finished requests wait to be accounted', { spoolBytes: amount(plane.spoolBytes) })}</Text>
+      )}
+      {plane.spoolDropped > 0 && (
+        <Text size="xs">{t('{spoolDropped} requests were not accounted', { spoolDropped: amount(plane.spoolDropped) })}</Text>
+      )}
     </Stack>
   );
 }
@@ -119,11 +125,9 @@ function Revision({ plane, newest }: { plane: DataPlane; newest: number }) {
   const behind = newest - plane.revision;
   return (
     <>
-      <Text size="sm">
-        {plane.revision} of {newest}
-      </Text>
-      {behind > 0 && <Text size="xs">{behind} behind</Text>}
-      {plane.rejectedRevision != null && <Text size="xs">refused {plane.rejectedRevision}</Text>}
+      <Text size="sm">{t('{revision} of {newest}', { revision: plane.revision, newest })}</Text>
+      {behind > 0 && <Text size="xs">{t('{behind} behind', { behind })}</Text>}
+      {plane.rejectedRevision != null && <Text size="xs">{t('refused {rejectedRevision}', { rejectedRevision: plane.rejectedRevision })}</Text>}
       {plane.errors.map((error) => (
         <Text size="xs" key={JSON.stringify(error)} style={{ overflowWrap: 'anywhere' }}>
           {describe(error)}

@@ -1,3 +1,4 @@
+import { t } from '../../i18n';
 import type { components } from '../../api/schema';
 
 type Unusable = components['schemas']['UnusableResource'];
@@ -6,5 +7,6 @@ type Unusable = components['schemas']['UnusableResource'];
 export function describe({ code, kind, id, message, quarantined }: Unusable): string {
   const what = [kind.toLowerCase().replaceAll('_', ' '), id].filter(Boolean).join(' ');
   const why = message || code.toLowerCase().replaceAll('_', ' ');
-  return `${what ? `${what}: ` : ''}${why}${quarantined ? ' (left out, the rest is in use)' : ''}`;
+  const said = what ? `${what}: ${why}` : why;
+  return quarantined ? t('{said} (left out, the rest is in use)', { said }) : said;
 }

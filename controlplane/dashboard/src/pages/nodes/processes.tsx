@@ -3,6 +3,7 @@ import { useForm } from '@mantine/form';
 import { IconPower, IconReload } from '@tabler/icons-react';
 import { useMutation } from '@tanstack/react-query';
 import { useState } from 'react';
+import { t } from '../../i18n';
 import { api, unwrap } from '../../api/client';
 import type { components } from '../../api/schema';
 import { Section } from '../../parts/section';
@@ -15,20 +16,20 @@ type Props = { planes: DataPlane[]; single: boolean; onBegun: (operation: string
 const DEFAULT_GRACE_SECONDS = 30;
 const LONGEST_GRACE_SECONDS = 600;
 
-const WORDS: Record<Kind, { title: string; act: string; color: string; together: string; apart: string }> = {
+const WORDS: Record<Kind, { asks: string; act: string; color: string; together: string; apart: string }> = {
   restart: {
-    title: 'Restart',
-    act: 'Restart',
+    asks: t('Restart the gateway?'),
+    act: t('Restart'),
     color: 'teal',
-    together: 'The gateway is away for some seconds. This page goes on by itself.',
-    apart: 'Data planes restart one after another, so that somebody always serves, and this control plane last.',
+    together: t('The gateway is away for some seconds. This page goes on by itself.'),
+    apart: t('Data planes restart one after another, so that somebody always serves, and this control plane last.'),
   },
   shutdown: {
-    title: 'Shut down',
-    act: 'Shut down',
+    asks: t('Shut down the gateway?'),
+    act: t('Shut down'),
     color: 'red',
-    together: 'Running requests are finished, then everything stops, this dashboard included. It can only be started again where it runs.',
-    apart: 'Running requests are finished, then what you choose stops. It can only be started again where it runs.',
+    together: t('Running requests are finished, then everything stops, this dashboard included. It can only be started again where it runs.'),
+    apart: t('Running requests are finished, then what you choose stops. It can only be started again where it runs.'),
   },
 };
 
@@ -36,13 +37,16 @@ const WORDS: Record<Kind, { title: string; act: string; color: string; together:
 export function Processes({ planes, single, onBegun }: Props) {
   const [kind, setKind] = useState<Kind | null>(null);
   return (
-    <Section title="Processes" hint={single ? 'The gateway, which is one process.' : 'All data planes and this control plane, or one of them.'}>
+    <Section
+      title={t('Processes')}
+      hint={single ? t('The gateway, which is one process.') : t('All data planes and this control plane, or one of them.')}
+    >
       <Group gap="xs">
         <Button variant="default" leftSection={<IconReload size={16} />} onClick={() => setKind('restart')}>
-          Restart
+          {t('Restart')}
         </Button>
         <Button color="red" variant="light" leftSection={<IconPower size={16} />} onClick={() => setKind('shutdown')}>
-          Shut down
+          {t('Shut down')}
         </Button>
       </Group>
       {kind && <Ending key={kind} kind={kind} planes={planes} single={single} onBegun={onBegun} onClose={() => setKind(null)} />}
@@ -51,7 +55,7 @@ export function Processes({ planes, single, onBegun }: Props) {
 }
 
 function Ending({ kind, planes, single, onBegun, onClose }: Props & { kind: Kind; onClose: () => void }) {
-  const { title, act, color, together, apart } = WORDS[kind];
+  const { asks, act, color, together, apart } = WORDS[kind];
   const form = useForm({ initialValues: { target: 'all', seconds: DEFAULT_GRACE_SECONDS as number | string } });
   const begin = useMutation({
     mutationFn: ({ target, seconds }: typeof form.values) => {
@@ -62,20 +66,20 @@ function Ending({ kind, planes, single, onBegun, onClose }: Props & { kind: Kind
     onSettled: onClose,
   });
   const targets = [
-    { value: 'all', label: 'Everything' },
-    { value: 'data-planes', label: 'All data planes' },
-    { value: 'control-plane', label: 'This control plane' },
+    { value: 'all', label: t('Everything') },
+    { value: 'data-planes', label: t('All data planes') },
+    { value: 'control-plane', label: t('This control plane') },
     ...planes.filter((plane) => plane.connected).map(({ id }) => ({ value: id, label: id })),
   ];
   return (
-    <Modal opened onClose={onClose} title={`${title} the gateway?`}>
+    <Modal opened onClose={onClose} title={asks}>
       <form onSubmit={form.onSubmit((values) => begin.mutate(values))}>
         <Stack>
           <Text size="sm">{single ? together : apart}</Text>
-          {!single && <Select label="What" data={targets} allowDeselect={false} {...form.getInputProps('target')} />}
+          {!single && <Select label={t('What')} data={targets} allowDeselect={false} {...form.getInputProps('target')} />}
           <NumberInput
-            label="Time for running requests, seconds"
-            description="Those that take longer are broken off."
+            label={t('Time for running requests, seconds')}
+            description={t('Those that take longer are broken off.')}
             min={0}
             max={LONGEST_GRACE_SECONDS}
             allowDecimal={false}
@@ -85,7 +89,7 @@ function Ending({ kind, planes, single, onBegun, onClose }: Props & { kind: Kind
           />
           <Group justify="flex-end" gap="xs">
             <Button variant="default" onClick={onClose} data-autofocus>
-              Leave it running
+              {t('Leave it running')}
             </Button>
             <Button type="submit" color={color} loading={begin.isPending}>
               {act}

@@ -1,14 +1,15 @@
 import { Alert, Badge, Card, Code, Group, Stack, Text, Title } from '@mantine/core';
+import { rich, t } from '../../i18n';
 import { FailureText } from '../../parts/failure';
-import { amount } from '../../parts/numbers';
+import { amount, milliseconds } from '../../parts/numbers';
 import type { Answer } from './ask';
 
 const words: Record<Answer['state'], string> = {
-  waiting: 'waiting',
-  arriving: 'arriving',
-  done: 'complete',
-  stopped: 'stopped',
-  failed: 'failed',
+  waiting: t('waiting'),
+  arriving: t('arriving'),
+  done: t('complete'),
+  stopped: t('stopped'),
+  failed: t('failed'),
 };
 
 /** The text stays text, whatever a model writes: nothing of it is rendered. */
@@ -16,7 +17,7 @@ export function AnswerCard({ model, answer }: { model: string; answer: Answer })
   const { state, text, requestId, error } = answer;
   const running = state === 'waiting' || state === 'arriving';
   return (
-    <Card withBorder component="section" aria-label={`Answer of ${model}`} aria-busy={running}>
+    <Card withBorder component="section" aria-label={t('Answer of {model}', { model })} aria-busy={running}>
       <Stack gap="sm">
         <Group justify="space-between" wrap="nowrap">
           <Title order={2} size="h4" style={{ overflowWrap: 'anywhere' }}>
@@ -28,19 +29,19 @@ export function AnswerCard({ model, answer }: { model: string; answer: Answer })
         </Group>
         {text && <Text style={{ whiteSpace: 'pre-wrap', overflowWrap: 'anywhere' }}>{text}</Text>}
         {state === 'failed' && (
-          <Alert color="red" title={text ? 'The answer broke off' : 'The request was refused'}>
+          <Alert color="red" title={text ? t('The answer broke off') : t('The request was refused')}>
             <FailureText error={error} />
           </Alert>
         )}
         <Group gap="lg">
-          <Figure label="First text" value={milliseconds(answer.firstTextMs)} />
-          <Figure label="Total" value={milliseconds(answer.totalMs)} />
-          <Figure label="Tokens in" value={count(answer.tokensIn)} />
-          <Figure label="Tokens out" value={count(answer.tokensOut)} />
+          <Figure label={t('First text')} value={time(answer.firstTextMs)} />
+          <Figure label={t('Total')} value={time(answer.totalMs)} />
+          <Figure label={t('Tokens in')} value={count(answer.tokensIn)} />
+          <Figure label={t('Tokens out')} value={count(answer.tokensOut)} />
         </Group>
         {requestId && (
           <Text size="xs" c="dimmed">
-            Request id <Code>{requestId}</Code>
+            {rich('Request id {code}', { code: <Code>{requestId}</Code> })}
           </Text>
         )}
       </Stack>
@@ -59,5 +60,5 @@ function Figure({ label, value }: { label: string; value: string }) {
   );
 }
 
-const milliseconds = (value: number | undefined) => (value === undefined ? '–' : `${amount(value)} ms`);
+const time = (value: number | undefined) => (value === undefined ? '–' : milliseconds(value));
 const count = (value: number | undefined) => (value === undefined ? '–' : amount(value));

@@ -1,3 +1,4 @@
+import { t } from '../../i18n';
 import { ApiFailure } from '../../api/client';
 import { events } from './events';
 
@@ -85,5 +86,5 @@ async function readFailure(response: Response): Promise<Failure> {
 }
 
 function failure(status: number, { message, code, type }: Failure, requestId: string | undefined): ApiFailure {
-  return new ApiFailure(status, String(code ?? type ?? `HTTP_${status}`), message ?? `The gateway answered ${status}.`, requestId, []);
+  return new ApiFailure(status, String(code ?? type ?? `HTTP_${status}`), message ?? t('The gateway answered {status}.', { status }), requestId, []);
 }

@@ -1,15 +1,16 @@
 import { Button, Group, Modal, MultiSelect, NumberInput, Select, Stack, TagsInput, TextInput } from '@mantine/core';
 import { isNotEmpty, useForm } from '@mantine/form';
 import { useMutation } from '@tanstack/react-query';
+import { t } from '../../i18n';
 import { ApiFailure, api, settle } from '../../api/client';
 import { showApplied, showFailure } from '../../parts/failure';
 import { fieldErrors, fieldPaths } from '../../parts/field-errors';
 import { type Policy, weekdays } from './words';
 
 const types = [
-  { value: 'access', label: 'Access: refuse models' },
-  { value: 'routing', label: 'Routing: try providers first' },
-  { value: 'budget', label: 'Budget: bound the length of answers' },
+  { value: 'access', label: t('Access: refuse models') },
+  { value: 'routing', label: t('Routing: try providers first') },
+  { value: 'budget', label: t('Budget: bound the length of answers') },
 ];
 
 /** As the API has it, with something in every field. */
@@ -55,12 +56,12 @@ type Props = { policy: Policy | null; keys: { id: string; name: string }[]; onCl
 
 /** Makes a policy, or changes one. */
 export function PolicyDialog({ policy, keys, onClose, onSaved }: Props) {
-  const form = useForm({ initialValues: valuesOf(policy), validate: { name: isNotEmpty('Give it a name') } });
+  const form = useForm({ initialValues: valuesOf(policy), validate: { name: isNotEmpty(t('Give it a name')) } });
   const save = useMutation({
     mutationFn: (values: Values) =>
       settle(api.POST('/api/policies', { params: { query: { wait: 'applied' } }, body: { ...bodyOf(values), ...(policy && { id: policy.id }) } })),
     onSuccess: ({ applied }, { name }) => {
-      showApplied(`Policy ${name} saved`, applied);
+      showApplied(t('Policy {name} saved', { name }), applied);
       onSaved();
       onClose();
     },
@@ -72,40 +73,40 @@ export function PolicyDialog({ policy, keys, onClose, onSaved }: Props) {
   });
   const { type } = form.values;
   return (
-    <Modal opened onClose={onClose} title={policy ? `Policy ${policy.name}` : 'New policy'}>
+    <Modal opened onClose={onClose} title={policy ? t('Policy {name}', { name: policy.name }) : t('New policy')}>
       <form onSubmit={form.onSubmit((values) => save.mutate(values))}>
         <Stack>
-          <TextInput label="Name" data-autofocus {...form.getInputProps('name')} />
-          <Select label="Type" data={types} allowDeselect={false} {...form.getInputProps('type')} />
+          <TextInput label={t('Name')} data-autofocus {...form.getInputProps('name')} />
+          <Select label={t('Type')} data={types} allowDeselect={false} {...form.getInputProps('type')} />
           {type === 'access' && (
-            <TagsInput label="Refused models" description="* is any text: demo/*." {...form.getInputProps('actions.block_model')} />
+            <TagsInput label={t('Refused models')} description={t('* is any text: demo/*.')} {...form.getInputProps('actions.block_model')} />
           )}
-          {type === 'routing' && <TagsInput label="Providers to try first" {...form.getInputProps('actions.prefer_provider')} />}
+          {type === 'routing' && <TagsInput label={t('Providers to try first')} {...form.getInputProps('actions.prefer_provider')} />}
           {type === 'budget' && (
-            <NumberInput label="Most tokens of an answer" allowDecimal={false} {...form.getInputProps('actions.max_tokens')} />
+            <NumberInput label={t('Most tokens of an answer')} allowDecimal={false} {...form.getInputProps('actions.max_tokens')} />
           )}
-          <TextInput label="Only for models" placeholder="all; * is any text" {...form.getInputProps('conditions.model_pattern')} />
+          <TextInput label={t('Only for models')} placeholder={t('all; * is any text')} {...form.getInputProps('conditions.model_pattern')} />
           <MultiSelect
-            label="Only for keys"
-            placeholder="all"
+            label={t('Only for keys')}
+            placeholder={t('all')}
             searchable
             data={keys.map(({ id, name }) => ({ value: id, label: name }))}
             {...form.getInputProps('conditions.api_key_ids')}
           />
-          <TagsInput label="Only for providers" placeholder="all" {...form.getInputProps('conditions.providers')} />
+          <TagsInput label={t('Only for providers')} placeholder={t('all')} {...form.getInputProps('conditions.providers')} />
           <Group grow align="flex-start">
-            <TextInput label="From, UTC" placeholder="22:00" {...form.getInputProps('conditions.hours.from')} />
-            <TextInput label="Until, UTC" placeholder="06:00" {...form.getInputProps('conditions.hours.until')} />
+            <TextInput label={t('From, UTC')} placeholder="22:00" {...form.getInputProps('conditions.hours.from')} />
+            <TextInput label={t('Until, UTC')} placeholder="06:00" {...form.getInputProps('conditions.hours.until')} />
           </Group>
           <MultiSelect
-            label="On days"
-            placeholder="all"
+            label={t('On days')}
+            placeholder={t('all')}
             data={weekdays.map((label, at) => ({ value: String(at + 1), label }))}
             {...form.getInputProps('conditions.hours.days')}
           />
-          <NumberInput label="Priority" description="Lower ones are asked first." allowDecimal={false} {...form.getInputProps('priority')} />
+          <NumberInput label={t('Priority')} description={t('Lower ones are asked first.')} allowDecimal={false} {...form.getInputProps('priority')} />
           <Button type="submit" loading={save.isPending}>
-            Save
+            {t('Save')}
           </Button>
         </Stack>
       </form>

@@ -2,11 +2,14 @@ import { Alert, Badge, Button, Code, Group, Stack, Switch, Table, Text, Visually
 import { useDisclosure } from '@mantine/hooks';
 import { useMutation } from '@tanstack/react-query';
 import { useState } from 'react';
+import { t } from '../../i18n';
 import { api, settle, unwrap } from '../../api/client';
 import type { components } from '../../api/schema';
+import { apiWord } from '../../parts/api-words';
 import { confirmDelete } from '../../parts/confirm';
 import { DeleteButton } from '../../parts/delete-button';
 import { showApplied } from '../../parts/failure';
+import { milliseconds } from '../../parts/numbers';
 import type { Connection } from './groups';
 import { SignIn } from './sign-in';
 
@@ -20,7 +23,7 @@ export function Connections({ connections, onChanged }: { connections: Connectio
   if (connections.length === 0) {
     return (
       <Text size="sm" c="dimmed">
-        No connection yet: requests to this endpoint are refused until it has one.
+        {t('No connection yet: requests to this endpoint are refused until it has one.')}
       </Text>
     );
   }
@@ -29,12 +32,12 @@ export function Connections({ connections, onChanged }: { connections: Connectio
       <Table verticalSpacing="xs">
         <Table.Thead>
           <Table.Tr>
-            <Table.Th>Connection</Table.Th>
-            <Table.Th>Key</Table.Th>
-            <Table.Th>Status</Table.Th>
-            <Table.Th>Enabled</Table.Th>
+            <Table.Th>{t('Connection')}</Table.Th>
+            <Table.Th>{t('Key')}</Table.Th>
+            <Table.Th>{t('Status')}</Table.Th>
+            <Table.Th>{t('Enabled')}</Table.Th>
             <Table.Th>
-              <VisuallyHidden>Actions</VisuallyHidden>
+              <VisuallyHidden>{t('Actions')}</VisuallyHidden>
             </Table.Th>
           </Table.Tr>
         </Table.Thead>
@@ -62,14 +65,13 @@ function ConnectionRow({ connection, onChanged }: { connection: Connection; onCh
     onSettled: onChanged,
   });
   const toggle = useMutation({
-    mutationFn: (isActive: boolean) =>
-      settle(api.PATCH('/api/providers/{id}', { params: { path: { id }, ...wait }, body: { isActive } })),
-    onSuccess: ({ applied }, isActive) => showApplied(isActive ? `${name} enabled` : `${name} disabled`, applied),
+    mutationFn: (isActive: boolean) => settle(api.PATCH('/api/providers/{id}', { params: { path: { id }, ...wait }, body: { isActive } })),
+    onSuccess: ({ applied }, isActive) => showApplied(isActive ? t('{name} enabled', { name }) : t('{name} disabled', { name }), applied),
     onSettled: onChanged,
   });
   const remove = useMutation({
     mutationFn: () => settle(api.DELETE('/api/providers/{id}', { params: { path: { id }, ...wait } })),
-    onSuccess: ({ applied }) => showApplied(`${name} deleted`, applied),
+    onSuccess: ({ applied }) => showApplied(t('{name} deleted', { name }), applied),
     onSettled: onChanged,
   });
 
@@ -77,12 +79,10 @@ function ConnectionRow({ connection, onChanged }: { connection: Connection; onCh
     <>
       <Table.Tr>
         <Table.Td>{name}</Table.Td>
-        <Table.Td>
-          {isAccount ? <Text size="sm">signed in</Text> : <Code>{connection.maskedApiKey ?? '–'}</Code>}
-        </Table.Td>
+        <Table.Td>{isAccount ? <Text size="sm">{t('signed in')}</Text> : <Code>{connection.maskedApiKey ?? '–'}</Code>}</Table.Td>
         <Table.Td>
           <Badge variant="light" color={colors[connection.testStatus] ?? 'gray'}>
-            {connection.testStatus === 'unknown' ? 'not tested' : connection.testStatus}
+            {connection.testStatus === 'unknown' ? t('not tested') : apiWord(connection.testStatus)}
           </Badge>
         </Table.Td>
         <Table.Td>
@@ -90,22 +90,34 @@ function ConnectionRow({ connection, onChanged }: { connection: Connection; onCh
             checked={connection.isActive}
             disabled={toggle.isPending}
             onChange={(event) => toggle.mutate(event.currentTarget.checked)}
-            aria-label={`${name} enabled`}
+            aria-label={t('{name} enabled', { name })}
           />
         </Table.Td>
         <Table.Td>
           <Group gap="xs" justify="flex-end" wrap="nowrap">
             {isAccount && (
-              <Button size="compact-sm" variant="default" onClick={signIn.open} aria-label={`Sign in to ${name} again`}>
-                Sign in again
+              <Button size="compact-sm" variant="default" onClick={signIn.open} aria-label={t('Sign in to {name} again', { name })}>
+                {t('Sign in again')}
               </Button>
             )}
-            <Button size="compact-sm" variant="default" loading={test.isPending} onClick={() => test.mutate()} aria-label={`Test ${name}`}>
-              Test
+            <Button
+              size="compact-sm"
+              variant="default"
+              loading={test.isPending}
+              onClick={() => test.mutate()}
+              aria-label={t('Test {name}', { name })}
+            >
+              {t('Test')}
             </Button>
             <DeleteButton
               what={name}
-              onClick={() => confirmDelete(name, isAccount ? 'Its tokens are erased, and requests no longer use it.' : 'Its key is erased, and requests no longer use it.', () => remove.mutate())}
+              onClick={() =>
+                confirmDelete(
+                  name,
+                  isAccount ? t('Its tokens are erased, and requests no longer use it.') : t('Its key is erased, and requests no longer use it.'),
+                  () => remove.mutate(),
+                )
+              }
             />
           </Group>
         </Table.Td>
@@ -124,14 +136,14 @@ function ConnectionRow({ connection, onChanged }: { connection: Connection; onCh
 
 function Diagnosis({ verdict, onClose }: { verdict: Verdict; onClose: () => void }) {
   const { diagnosis, valid, statusCode, latencyMs } = verdict;
-  const facts = [diagnosis.type, statusCode ? `HTTP ${statusCode}` : null, `${latencyMs} ms`].filter(Boolean);
+  const facts = [diagnosis.type, statusCode ? `HTTP ${statusCode}` : null, milliseconds(latencyMs)].filter(Boolean);
   return (
     <Alert
       role="status"
       color={valid ? 'teal' : 'red'}
-      title={valid ? 'The provider accepts this connection' : 'The provider cannot be used with this connection'}
+      title={valid ? t('The provider accepts this connection') : t('The provider cannot be used with this connection')}
       withCloseButton
-      closeButtonLabel="Dismiss"
+      closeButtonLabel={t('Dismiss')}
       onClose={onClose}
     >
       <Stack gap={2}>

@@ -1,5 +1,6 @@
 import { PasswordInput, Textarea, TextInput } from '@mantine/core';
 import type { UseFormReturnType } from '@mantine/form';
+import { t } from '../../i18n';
 import type { Catalog } from './groups';
 
 /** What a connection says besides its key, where its provider has such things. */
@@ -13,12 +14,12 @@ const isAccount = (entry: Catalog[string] | undefined) => entry?.credential === 
 /** The fields a provider wants from whoever connects it, each as the provider names it. */
 export function CredentialFields<T extends Values>({ entry, form }: { entry: Catalog[string] | undefined; form: UseFormReturnType<T> }) {
   const fields = entry?.fields ?? [];
-  const description = entry?.keyless ? 'Leave it empty if the server asks for none.' : entry?.credentialHint;
+  const description = entry?.keyless ? t('Leave it empty if the server asks for none.') : entry?.credentialHint;
   return (
     <>
       {isAccount(entry) ? (
         <Textarea
-          label="Service account key (JSON)"
+          label={t('Service account key (JSON)')}
           description={description}
           autosize
           minRows={3}
@@ -30,20 +31,20 @@ export function CredentialFields<T extends Values>({ entry, form }: { entry: Cat
         />
       ) : (
         <PasswordInput
-          label="Key"
+          label={t('Key')}
           description={description}
           autoComplete="off"
-          visibilityToggleButtonProps={{ 'aria-label': 'Show the key' }}
+          visibilityToggleButtonProps={{ 'aria-label': t('Show the key') }}
           {...form.getInputProps('apiKey')}
         />
       )}
       {fields.includes('project') && (
-        <TextInput label="Project" description="Empty: the one the service account belongs to." {...form.getInputProps('project')} />
+        <TextInput label={t('Project')} description={t('Empty: the one the service account belongs to.')} {...form.getInputProps('project')} />
       )}
       {fields.includes('region') && (
         <TextInput
-          label="Region"
-          description={isAccount(entry) ? 'Empty: global.' : 'Empty: as the address says, else us-east-1.'}
+          label={t('Region')}
+          description={isAccount(entry) ? t('Empty: global.') : t('Empty: as the address says, else us-east-1.')}
           placeholder={isAccount(entry) ? 'europe-west4' : 'eu-central-1'}
           {...form.getInputProps('region')}
         />

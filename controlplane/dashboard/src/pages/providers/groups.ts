@@ -1,3 +1,4 @@
+import { t } from '../../i18n';
 import type { components } from '../../api/schema';
 
 export type Connection = components['schemas']['ConnectionView'];
@@ -36,7 +37,7 @@ export function choices(catalog: Catalog): { group: string; items: { value: stri
   const pick = (custom: boolean) =>
     entries.filter((entry) => entry.custom === custom).map((entry) => ({ value: entry.id, label: entry.provider }));
   return [
-    { group: 'Your endpoints', items: pick(true) },
-    { group: 'Providers', items: pick(false) },
+    { group: t('Your endpoints'), items: pick(true) },
+    { group: t('Providers'), items: pick(false) },
   ].filter(({ items }) => items.length > 0);
 }

@@ -1,6 +1,7 @@
 import { Button, Modal, Select, Stack, Switch, TextInput } from '@mantine/core';
 import { isNotEmpty, useForm } from '@mantine/form';
 import { useMutation } from '@tanstack/react-query';
+import { t } from '../../i18n';
 import { api, settle } from '../../api/client';
 import { showApplied } from '../../parts/failure';
 import { CredentialFields, nowhere, whereaboutsOf } from './credential-fields';
@@ -12,9 +13,9 @@ export function NewConnection({ opened, catalog, onClose, onSaved }: Props) {
   const form = useForm({
     initialValues: { provider: '', name: '', apiKey: '', ...nowhere, baseUrl: '', allowPrivateAddress: false },
     validate: {
-      provider: isNotEmpty('Choose who the key belongs to'),
-      name: isNotEmpty('A name tells this key from others of the same provider'),
-      apiKey: (key, { provider }) => (key || find(catalog, provider)?.keyless ? null : 'Paste the key the provider gave you'),
+      provider: isNotEmpty(t('Choose who the key belongs to')),
+      name: isNotEmpty(t('A name tells this key from others of the same provider')),
+      apiKey: (key, { provider }) => (key || find(catalog, provider)?.keyless ? null : t('Paste the key the provider gave you')),
     },
   });
   const save = useMutation({
@@ -29,7 +30,7 @@ export function NewConnection({ opened, catalog, onClose, onSaved }: Props) {
       );
     },
     onSuccess: ({ applied }, { name }) => {
-      showApplied(`${name} saved`, applied);
+      showApplied(t('{name} saved', { name }), applied);
       onSaved();
       dismiss();
     },
@@ -42,33 +43,33 @@ export function NewConnection({ opened, catalog, onClose, onSaved }: Props) {
   const custom = chosen?.custom ?? false;
 
   return (
-    <Modal opened={opened} onClose={dismiss} title="Add connection">
+    <Modal opened={opened} onClose={dismiss} title={t('Add connection')}>
       <form onSubmit={form.onSubmit((values) => save.mutate(values))}>
         <Stack>
           <Select
-            label="Provider"
-            placeholder="Type to search"
+            label={t('Provider')}
+            placeholder={t('Type to search')}
             data={choices(catalog)}
             searchable
             openOnFocus={false}
             data-autofocus
             {...form.getInputProps('provider')}
           />
-          <TextInput label="Name" placeholder="team account" {...form.getInputProps('name')} />
+          <TextInput label={t('Name')} placeholder={t('team account')} {...form.getInputProps('name')} />
           <CredentialFields entry={chosen} form={form} />
           {!custom && (
             <TextInput
-              label="Own address"
-              description="Instead of the provider's, for a proxy or a regional endpoint."
-              placeholder="https://example.com/v1"
+              label={t('Own address')}
+              description={t("Instead of the provider's, for a proxy or a regional endpoint.")}
+              placeholder={t('https://example.com/v1')}
               {...form.getInputProps('baseUrl')}
             />
           )}
           {!custom && form.values.baseUrl && (
-            <Switch label="Allow a private address" {...form.getInputProps('allowPrivateAddress', { type: 'checkbox' })} />
+            <Switch label={t('Allow a private address')} {...form.getInputProps('allowPrivateAddress', { type: 'checkbox' })} />
           )}
           <Button type="submit" loading={save.isPending}>
-            Save
+            {t('Save')}
           </Button>
         </Stack>
       </form>

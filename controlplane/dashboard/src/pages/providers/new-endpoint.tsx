@@ -1,6 +1,7 @@
 import { Button, Modal, Select, Stack, Switch, TextInput } from '@mantine/core';
 import { isNotEmpty, matches, useForm } from '@mantine/form';
 import { useMutation } from '@tanstack/react-query';
+import { t } from '../../i18n';
 import { api, settle } from '../../api/client';
 import { showApplied } from '../../parts/failure';
 
@@ -14,8 +15,8 @@ const dialects = [
   { value: 'gemini-compatible', label: 'Gemini' },
   { value: 'ollama-compatible', label: 'Ollama' },
   { value: 'azure-compatible chat', label: 'Azure OpenAI' },
-  { value: 'azure-compatible responses', label: 'Azure OpenAI, Responses' },
-  { value: 'azure-compatible deployments', label: 'Azure OpenAI, with a dated API version' },
+  { value: 'azure-compatible responses', label: t('Azure OpenAI, Responses') },
+  { value: 'azure-compatible deployments', label: t('Azure OpenAI, with a dated API version') },
   { value: 'bedrock-compatible', label: 'Amazon Bedrock' },
 ];
 
@@ -31,9 +32,9 @@ export function NewEndpoint({ opened, onClose, onSaved }: Props) {
   const form = useForm({
     initialValues: { name: '', prefix: '', dialect: 'openai-compatible chat', baseUrl: '', apiVersion: '', allowPrivateAddress: false },
     validate: {
-      name: isNotEmpty('Give it a name'),
-      prefix: matches(/^[a-z0-9][a-z0-9._-]{0,63}$/, 'Lower-case letters, digits and . _ - only'),
-      baseUrl: matches(/^\s*https?:\/\/\S+\s*$/, 'An http or https address'),
+      name: isNotEmpty(t('Give it a name')),
+      prefix: matches(/^[a-z0-9][a-z0-9._-]{0,63}$/, t('Lower-case letters, digits and . _ - only')),
+      baseUrl: matches(/^\s*https?:\/\/\S+\s*$/, t('An http or https address')),
     },
   });
   const save = useMutation({
@@ -43,7 +44,7 @@ export function NewEndpoint({ opened, onClose, onSaved }: Props) {
       return settle(api.POST('/api/provider-nodes', { params: { query: { wait: 'applied' } }, body: { ...rest, ...version, type, apiType } }));
     },
     onSuccess: ({ applied }, { name }) => {
-      showApplied(`${name} saved`, applied);
+      showApplied(t('{name} saved', { name }), applied);
       onSaved();
       dismiss();
     },
@@ -54,33 +55,33 @@ export function NewEndpoint({ opened, onClose, onSaved }: Props) {
   }
 
   return (
-    <Modal opened={opened} onClose={dismiss} title="Add endpoint">
+    <Modal opened={opened} onClose={dismiss} title={t('Add endpoint')}>
       <form onSubmit={form.onSubmit((values) => save.mutate(values))}>
         <Stack>
-          <TextInput label="Name" placeholder="GPU server" data-autofocus {...form.getInputProps('name')} />
+          <TextInput label={t('Name')} placeholder={t('GPU server')} data-autofocus {...form.getInputProps('name')} />
           <TextInput
-            label="Prefix"
-            description="Clients write it before the model: prefix/model."
-            placeholder="gpu"
+            label={t('Prefix')}
+            description={t('Clients write it before the model: prefix/model.')}
+            placeholder={t('gpu')}
             {...form.getInputProps('prefix')}
           />
-          <Select label="Type" data={dialects} allowDeselect={false} {...form.getInputProps('dialect')} />
-          <TextInput label="Address" placeholder={example(form.values.dialect)} {...form.getInputProps('baseUrl')} />
+          <Select label={t('Type')} data={dialects} allowDeselect={false} {...form.getInputProps('dialect')} />
+          <TextInput label={t('Address')} placeholder={example(form.values.dialect)} {...form.getInputProps('baseUrl')} />
           {isAzure(form.values.dialect) && (
             <TextInput
-              label="API version"
-              description="Empty: the newest that is no preview. Models are the names of your deployments."
-              placeholder={form.values.dialect.endsWith('deployments') ? '2024-10-21' : 'preview'}
+              label={t('API version')}
+              description={t('Empty: the newest that is no preview. Models are the names of your deployments.')}
+              placeholder={form.values.dialect.endsWith('deployments') ? '2024-10-21' : t('preview')}
               {...form.getInputProps('apiVersion')}
             />
           )}
           <Switch
-            label="Allow a private address"
-            description="For servers in your own network."
+            label={t('Allow a private address')}
+            description={t('For servers in your own network.')}
             {...form.getInputProps('allowPrivateAddress', { type: 'checkbox' })}
           />
           <Button type="submit" loading={save.isPending}>
-            Save
+            {t('Save')}
           </Button>
         </Stack>
       </form>

@@ -1,3 +1,5 @@
+import { t } from '../../i18n';
+
 /** What `/callback` tells the window that waits for it. */
 export type Returned = { type: string; state: string; callbackUrl: string };
 
@@ -10,8 +12,8 @@ export function callbackBody(pasted: string, state: string): { callbackUrl: stri
 
 /** How long a code is good for. */
 export function left(ms: number): string {
-  if (ms <= 0) return 'The code has ended: get another one.';
+  if (ms <= 0) return t('The code has ended: get another one.');
   const seconds = Math.ceil(ms / 1000);
   const rest = String(seconds % 60).padStart(2, '0');
-  return `Waiting for you. The code is good for ${Math.floor(seconds / 60)}:${rest} minutes.`;
+  return t('Waiting for you. The code is good for {minutes} minutes.', { minutes: `${Math.floor(seconds / 60)}:${rest}` });
 }

@@ -1,6 +1,7 @@
 import { Alert, Anchor, Button, Code, List, Modal, Select, Stack, Text, TextInput } from '@mantine/core';
 import { useMutation, useQuery } from '@tanstack/react-query';
 import { useEffect, useRef, useState } from 'react';
+import { rich, t } from '../../i18n';
 import { api, settle, unwrap } from '../../api/client';
 import type { components } from '../../api/schema';
 import { FailureText, showApplied } from '../../parts/failure';
@@ -40,19 +41,19 @@ export function SignIn({ opened, again, onClose, onSaved }: Props) {
     onClose();
   }
   const done: Done = ({ email, displayName, provider: id }, applied) => {
-    showApplied(`${email ?? displayName ?? id} signed in`, applied);
+    showApplied(t('{email} signed in', { email: email ?? displayName ?? id }), applied);
     onSaved();
     dismiss();
   };
   return (
-    <Modal opened={opened} onClose={dismiss} title="Sign in to an account">
+    <Modal opened={opened} onClose={dismiss} title={t('Sign in to an account')}>
       <Stack>
         {providers.isError && <FailureText error={providers.error} />}
         {providers.data && configured.length === 0 && <NothingConfigured providers={providers.data.providers} />}
         {configured.length > 0 && (
           <Select
-            label="Provider"
-            placeholder="Whose account it is"
+            label={t('Provider')}
+            placeholder={t('Whose account it is')}
             data={configured.map(({ id, name }) => ({ value: id, label: name }))}
             value={chosen}
             onChange={choose}
@@ -69,9 +70,9 @@ export function SignIn({ opened, again, onClose, onSaved }: Props) {
 
 function NothingConfigured({ providers }: { providers: Provider[] }) {
   return (
-    <Alert color="blue" title="No client is configured">
+    <Alert color="blue" title={t('No client is configured')}>
       <Text size="sm">
-        Signing in needs a client of your own at the provider. Register one there, and start the control plane with its id:
+        {t('Signing in needs a client of your own at the provider. Register one there, and start the control plane with its id:')}
       </Text>
       <List size="sm">
         {providers
@@ -130,10 +131,10 @@ function WithCode({ provider, again, onDone }: { provider: Provider; again: stri
   return (
     <>
       <Text size="sm">
-        {provider.name} asks in a window of its own whether this gateway may use the account. Its terms apply to what you do with it.
+        {t('{name} asks in a window of its own whether this gateway may use the account. Its terms apply to what you do with it.', { name: provider.name })}
       </Text>
       <Button onClick={open} loading={begin.isPending}>
-        {begun ? 'Open the page again' : `Sign in at ${provider.name}`}
+        {begun ? t('Open the page again') : t('Sign in at {name}', { name: provider.name })}
       </Button>
       {begin.isError && <FailureText error={begin.error} />}
       {begun && (
@@ -145,23 +146,29 @@ function WithCode({ provider, again, onDone }: { provider: Provider; again: stri
         >
           <Stack gap="xs">
             <Text size="sm">
-              No window? <Anchor href={begun.authUrl} target="_blank" rel="noreferrer">Open the page of {provider.name}</Anchor>.
+              {rich('No window? {link}.', {
+                link: (
+                  <Anchor href={begun.authUrl} target="_blank" rel="noreferrer">
+                    {t('Open the page of {name}', { name: provider.name })}
+                  </Anchor>
+                ),
+              })}
             </Text>
             <TextInput
-              label="Code or address"
-              description="If the page does not come back by itself: what it shows, or the address it ended at."
+              label={t('Code or address')}
+              description={t('If the page does not come back by itself: what it shows, or the address it ended at.')}
               value={pasted}
               onChange={(event) => paste(event.currentTarget.value)}
               autoComplete="off"
             />
             <Button type="submit" variant="default" disabled={pasted.trim() === ''} loading={exchange.isPending}>
-              Continue
+              {t('Continue')}
             </Button>
           </Stack>
         </form>
       )}
       {exchange.isError && (
-        <Alert color="red" role="alert" title="Nobody was signed in">
+        <Alert color="red" role="alert" title={t('Nobody was signed in')}>
           <FailureText error={exchange.error} />
         </Alert>
       )}
@@ -182,10 +189,10 @@ function WithDevice({ provider, again, onDone }: { provider: Provider; again: st
   return (
     <>
       <Text size="sm">
-        {provider.name} shows a page where a code is typed in. Its terms apply to what you do with the account.
+        {t('{name} shows a page where a code is typed in. Its terms apply to what you do with the account.', { name: provider.name })}
       </Text>
       <Button onClick={() => begin.mutate()} loading={begin.isPending}>
-        {begin.data ? 'Get another code' : 'Get a code'}
+        {begin.data ? t('Get another code') : t('Get a code')}
       </Button>
       {begin.isError && <FailureText error={begin.error} />}
       {begin.data && <Waiting key={begin.data.flowId} provider={provider} device={begin.data} onDone={onDone} />}
@@ -223,7 +230,7 @@ function Waiting({ provider, device, onDone }: { provider: Provider; device: Dev
   });
   if (answer && !answer.pending && !answer.success) {
     return (
-      <Alert color="red" role="alert" title="Nobody was signed in">
+      <Alert color="red" role="alert" title={t('Nobody was signed in')}>
         {answer.errorDescription ?? answer.error}
       </Alert>
     );
@@ -231,13 +238,11 @@ function Waiting({ provider, device, onDone }: { provider: Provider; device: Dev
   return (
     <Stack gap="xs">
       <Text size="sm">
-        Type this code in at{' '}
-        <Anchor href={device.verification_uri_complete ?? device.verification_uri} target="_blank" rel="noreferrer">
+        {rich('Type this code in at {anchor}:', { anchor: <Anchor href={device.verification_uri_complete ?? device.verification_uri} target="_blank" rel="noreferrer">
           {device.verification_uri}
-        </Anchor>
-        :
+        </Anchor> })}
       </Text>
-      <Snippet text={device.user_code} label="Code" />
+      <Snippet text={device.user_code} label={t('Code')} />
       <Text size="sm" c="dimmed" role="timer">
         {left(ends - now)}
       </Text>

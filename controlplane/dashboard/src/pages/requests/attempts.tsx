@@ -1,7 +1,9 @@
 import { Code, Table, Text } from '@mantine/core';
+import { t } from '../../i18n';
 import type { components } from '../../api/schema';
+import { apiWord } from '../../parts/api-words';
 import { useProviderName } from '../../parts/names';
-import { amount } from '../../parts/numbers';
+import { milliseconds } from '../../parts/numbers';
 import { Section } from '../../parts/section';
 
 type Explanation = components['schemas']['ExplanationView'];
@@ -23,21 +25,21 @@ export function Attempts({ explanation: { attempts, decision } }: { explanation:
   const provider = useProviderName();
   const names = new Map(decision?.candidates.map(({ connectionId, connectionName }) => [connectionId, connectionName]));
   return (
-    <Section title="Attempts" hint="Calls to providers, in the order in which they began.">
+    <Section title={t('Attempts')} hint={t('Calls to providers, in the order in which they began.')}>
       {attempts.length === 0 ? (
         <Text size="sm" c="dimmed">
-          No provider was called.
+          {t('No provider was called.')}
         </Text>
       ) : (
         <Table.ScrollContainer minWidth={560}>
           <Table>
             <Table.Thead>
               <Table.Tr>
-                <Table.Th>Account</Table.Th>
-                <Table.Th>Model</Table.Th>
-                <Table.Th>Outcome</Table.Th>
-                <Table.Th ta="right">Began after</Table.Th>
-                <Table.Th ta="right">Took</Table.Th>
+                <Table.Th>{t('Account')}</Table.Th>
+                <Table.Th>{t('Model')}</Table.Th>
+                <Table.Th>{t('Outcome')}</Table.Th>
+                <Table.Th ta="right">{t('Began after')}</Table.Th>
+                <Table.Th ta="right">{t('Took')}</Table.Th>
               </Table.Tr>
             </Table.Thead>
             <Table.Tbody>
@@ -48,12 +50,12 @@ export function Attempts({ explanation: { attempts, decision } }: { explanation:
                     <Code>{`${provider(attempt.provider)}/${attempt.model}`}</Code>
                   </Table.Td>
                   <Table.Td>
-                    {attempt.outcome}
+                    {attempt.outcome && apiWord(attempt.outcome)}
                     {attempt.httpStatus ? `, ${attempt.httpStatus}` : ''}
-                    {attempt.hedge ? ', beside another one that was slow' : ''}
+                    {attempt.hedge ? t(', beside another one that was slow') : ''}
                   </Table.Td>
-                  <Table.Td ta="right">{amount(attempt.startedAfterMs ?? 0)} ms</Table.Td>
-                  <Table.Td ta="right">{amount(attempt.durationMs ?? 0)} ms</Table.Td>
+                  <Table.Td ta="right">{milliseconds(attempt.startedAfterMs ?? 0)}</Table.Td>
+                  <Table.Td ta="right">{milliseconds(attempt.durationMs ?? 0)}</Table.Td>
                 </Table.Tr>
               ))}
             </Table.Tbody>

@@ -1,4 +1,5 @@
 import { Alert, Code, List, Stack, Table, Text } from '@mantine/core';
+import { t } from '../../i18n';
 import type { components } from '../../api/schema';
 import { useProviderName } from '../../parts/names';
 import { dollars, percent, when } from '../../parts/numbers';
@@ -11,11 +12,11 @@ type Entry = components['schemas']['DecisionEntry'];
 
 /** What kept a candidate out. */
 const VERDICTS: Record<string, string> = {
-  resting: 'passed over: it rests after a failure',
-  'rate-limited': 'passed over: its provider takes no more for now',
-  'breaker-open': 'passed over: its provider failed again and again',
-  'not-permitted': 'passed over: the API key may not use it',
-  'refused-by-policy': 'passed over: a policy refuses it',
+  resting: t('passed over: it rests after a failure'),
+  'rate-limited': t('passed over: its provider takes no more for now'),
+  'breaker-open': t('passed over: its provider failed again and again'),
+  'not-permitted': t('passed over: the API key may not use it'),
+  'refused-by-policy': t('passed over: a policy refuses it'),
 };
 
 /** Why this account and no other: everything that could have answered, and in which order it was tried. */
@@ -23,15 +24,19 @@ export function Decision({ explanation: { decision, replay } }: { explanation: E
   const provider = useProviderName();
   if (!decision)
     return (
-      <Section title="Decision">
-        <Text size="sm">There was nothing to choose: the request was answered or refused before.</Text>
+      <Section title={t('Decision')}>
+        <Text size="sm">{t('There was nothing to choose: the request was answered or refused before.')}</Text>
       </Section>
     );
   const candidates = [...decision.candidates].sort((one, other) => place(one) - place(other) || one.number - other.number);
   return (
     <Section
-      title="Decision"
-      hint={`Among the accounts of one model: ${decision.accountStrategy}${decision.session ? ', and a conversation stays where it began' : ''}.`}
+      title={t('Decision')}
+      hint={
+        decision.session
+          ? t('Among the accounts of one model: {strategy}, and a conversation stays where it began.', { strategy: decision.accountStrategy })
+          : t('Among the accounts of one model: {strategy}.', { strategy: decision.accountStrategy })
+      }
     >
       <Stack gap="sm">
         {decision.root && <Tree group={decision.root} />}
@@ -39,10 +44,10 @@ export function Decision({ explanation: { decision, replay } }: { explanation: E
           <Table verticalSpacing="xs">
             <Table.Thead>
               <Table.Tr>
-                <Table.Th>Place</Table.Th>
-                <Table.Th>Account</Table.Th>
-                <Table.Th>Model</Table.Th>
-                <Table.Th>Why</Table.Th>
+                <Table.Th>{t('Place')}</Table.Th>
+                <Table.Th>{t('Account')}</Table.Th>
+                <Table.Th>{t('Model')}</Table.Th>
+                <Table.Th>{t('Why')}</Table.Th>
               </Table.Tr>
             </Table.Thead>
             <Table.Tbody>
@@ -66,15 +71,15 @@ export function Decision({ explanation: { decision, replay } }: { explanation: E
             </Table.Tbody>
           </Table>
         </Table.ScrollContainer>
-        {decision.omittedCandidates != null && <Text size="sm">And {decision.omittedCandidates} more that came later.</Text>}
+        {decision.omittedCandidates != null && <Text size="sm">{t('And {omittedCandidates} more that came later.', { omittedCandidates: decision.omittedCandidates })}</Text>}
         {replay && !replay.same && (
-          <Alert color="red" title="Deciding again from the record gives something else">
+          <Alert color="red" title={t('Deciding again from the record gives something else')}>
             {replay.reason}
           </Alert>
         )}
         {replay?.same && (
           <Text size="xs" c="dimmed">
-            Deciding again from the record gives the same.
+            {t('Deciding again from the record gives the same.')}
           </Text>
         )}
       </Stack>
@@ -85,19 +90,19 @@ export function Decision({ explanation: { decision, replay } }: { explanation: E
 const place = ({ rank }: Candidate) => rank ?? Infinity;
 
 function why({ verdict, rank }: Candidate): string {
-  if (verdict === 'probe') return 'tried, to find out whether its provider is back';
-  if (verdict === 'eligible') return rank === 0 ? 'first choice' : rank == null ? 'could have been used' : 'in reserve';
+  if (verdict === 'probe') return t('tried, to find out whether its provider is back');
+  if (verdict === 'eligible') return rank === 0 ? t('first choice') : rank == null ? t('could have been used') : t('in reserve');
   return VERDICTS[verdict] ?? verdict;
 }
 
 /** What else was known of it then. */
 function facts({ until, inFlight, lastUsed, failureRate, preference }: Candidate): string[] {
   return [
-    ...(until ? [`until ${when(until)}`] : []),
-    ...(preference > 0 ? [`preferred by a policy, place ${preference}`] : []),
-    ...(inFlight == null ? [] : [`requests at that time: ${inFlight}`]),
-    ...(lastUsed ? [`used last at ${when(lastUsed)}`] : []),
-    ...(failureRate == null ? [] : [`failed lately: ${percent(failureRate)}`]),
+    ...(until ? [t('until {moment}', { moment: when(until) })] : []),
+    ...(preference > 0 ? [t('preferred by a policy, place {place}', { place: preference })] : []),
+    ...(inFlight == null ? [] : [t('requests at that time: {count}', { count: inFlight })]),
+    ...(lastUsed ? [t('used last at {moment}', { moment: when(lastUsed) })] : []),
+    ...(failureRate == null ? [] : [t('failed lately: {share}', { share: percent(failureRate) })]),
   ];
 }
 
@@ -105,7 +110,7 @@ function facts({ until, inFlight, lastUsed, failureRate, preference }: Candidate
 function Tree({ group }: { group: Group }) {
   return (
     <div>
-      <Text size="sm">{group.name ? `Combo ${group.name}: ${group.strategy}` : 'A plain model.'}</Text>
+      <Text size="sm">{group.name ? t('Combo {name}: {strategy}', { name: group.name, strategy: group.strategy }) : t('A plain model.')}</Text>
       {group.name && (
         <List size="sm" type="ordered">
           {group.entries.map((entry, index) => (
@@ -123,9 +128,9 @@ function Target({ entry: { target, weight, uses, price } }: { entry: Entry }) {
   const provider = useProviderName();
   const [id, ...model] = (target ?? '').split('/');
   const known = [
-    weight == null ? '' : `weight ${weight}`,
-    uses == null ? '' : `used ${uses} times`,
-    price == null ? '' : `${dollars(price)} per million tokens`,
+    weight == null ? '' : t('weight {weight}', { weight }),
+    uses == null ? '' : t('used {uses} times', { uses }),
+    price == null ? '' : t('{price} per million tokens', { price: dollars(price) }),
   ].filter(Boolean);
   return (
     <>

@@ -1,5 +1,6 @@
 import { NumberInput, Select, SimpleGrid, Switch, TagsInput, TextInput } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
+import { t } from '../../i18n';
 import { api, settle, unwrap } from '../../api/client';
 import type { components } from '../../api/schema';
 import { Loaded } from '../../parts/states';
@@ -10,12 +11,12 @@ type Settings = components['schemas']['SettingsView'];
 type Body = components['schemas']['SettingsBody'];
 
 const strategies = [
-  { value: 'fill-first', label: 'the first one that works' },
-  { value: 'round-robin', label: 'one after the other' },
-  { value: 'p2c', label: 'the less busy of two' },
-  { value: 'random', label: 'any' },
-  { value: 'least-used', label: 'the least used' },
-  { value: 'cost-optimized', label: 'the cheapest' },
+  { value: 'fill-first', label: t('the first one that works') },
+  { value: 'round-robin', label: t('one after the other') },
+  { value: 'p2c', label: t('the less busy of two') },
+  { value: 'random', label: t('any') },
+  { value: 'least-used', label: t('the least used') },
+  { value: 'cost-optimized', label: t('the cheapest') },
 ];
 
 const save = (body: Body) => settle(api.PATCH('/api/settings', { params: { query: { wait: 'applied' } }, body }));
@@ -38,20 +39,20 @@ export function GeneralSettings() {
 
 function Access({ settings: { requireAuthForModels, budgetTimezone, enableSocks5Proxy } }: { settings: Settings }) {
   return (
-    <Section title="General" hint="What holds for the whole gateway." role="admin">
-      <SettingForm title="General" values={{ requireAuthForModels, budgetTimezone, enableSocks5Proxy }} save={save}>
+    <Section title={t('General')} hint={t('What holds for the whole gateway.')} role="admin">
+      <SettingForm title={t('General')} values={{ requireAuthForModels, budgetTimezone, enableSocks5Proxy }} save={save}>
         {(form) => (
           <>
             <TextInput
-              label="Time zone of budgets"
-              description="Where days, weeks and months begin, such as UTC or Europe/Berlin."
+              label={t('Time zone of budgets')}
+              description={t('Where days, weeks and months begin, such as UTC or Europe/Berlin.')}
               {...form.getInputProps('budgetTimezone')}
             />
             <Switch
-              label="Listing models takes an API key"
+              label={t('Listing models takes an API key')}
               {...form.getInputProps('requireAuthForModels', { type: 'checkbox' })}
             />
-            <Switch label="Allow SOCKS5 proxies" {...form.getInputProps('enableSocks5Proxy', { type: 'checkbox' })} />
+            <Switch label={t('Allow SOCKS5 proxies')} {...form.getInputProps('enableSocks5Proxy', { type: 'checkbox' })} />
           </>
         )}
       </SettingForm>
@@ -62,44 +63,44 @@ function Access({ settings: { requireAuthForModels, budgetTimezone, enableSocks5
 function Routing({ settings }: { settings: Settings }) {
   const { fallbackStrategy, stickyRoundRobinLimit, sessionAffinity, blockedProviders, hedging, wildcardAliases } = settings;
   return (
-    <Section title="Routing" hint="Which account of a provider answers, and what names lead where." role="admin">
+    <Section title={t('Routing')} hint={t('Which account of a provider answers, and what names lead where.')} role="admin">
       <SettingForm
-        title="Routing"
+        title={t('Routing')}
         values={{ fallbackStrategy, stickyRoundRobinLimit, sessionAffinity, blockedProviders, hedging, wildcardAliases }}
         save={save}
       >
         {(form) => (
           <>
-            <Select label="Account to use" data={strategies} allowDeselect={false} {...form.getInputProps('fallbackStrategy')} />
+            <Select label={t('Account to use')} data={strategies} allowDeselect={false} {...form.getInputProps('fallbackStrategy')} />
             <NumberInput
-              label="Requests in a row"
-              description="That one account takes before the next one's turn, when they take turns."
+              label={t('Requests in a row')}
+              description={t("That one account takes before the next one's turn, when they take turns.")}
               allowDecimal={false}
               {...form.getInputProps('stickyRoundRobinLimit')}
             />
             <Switch
-              label="Keep a conversation with one account"
+              label={t('Keep a conversation with one account')}
               {...form.getInputProps('sessionAffinity', { type: 'checkbox' })}
             />
-            <TagsInput label="Blocked providers" description="They are hidden, and nothing is sent to them." {...form.getInputProps('blockedProviders')} />
+            <TagsInput label={t('Blocked providers')} description={t('They are hidden, and nothing is sent to them.')} {...form.getInputProps('blockedProviders')} />
             <Switch
-              label="Ask a second time beside a request that takes unusually long"
+              label={t('Ask a second time beside a request that takes unusually long')}
               {...form.getInputProps('hedging.enabled', { type: 'checkbox' })}
             />
             <SimpleGrid cols={{ base: 1, xs: 2 }}>
-              <NumberInput label="At most, % of requests" {...form.getInputProps('hedging.maxSharePercent')} />
-              <NumberInput label="Not before, ms" allowDecimal={false} {...form.getInputProps('hedging.minDelayMs')} />
+              <NumberInput label={t('At most, % of requests')} {...form.getInputProps('hedging.maxSharePercent')} />
+              <NumberInput label={t('Not before, ms')} allowDecimal={false} {...form.getInputProps('hedging.minDelayMs')} />
             </SimpleGrid>
             <Rows
-              label="Name patterns"
-              description="For names that are no combo, model or alias: * is any text."
+              label={t('Name patterns')}
+              description={t('For names that are no combo, model or alias: * is any text.')}
               value={form.values.wildcardAliases}
               onChange={(rows) => form.setFieldValue('wildcardAliases', rows)}
               error={form.errors.wildcardAliases}
               blank={{ pattern: '', target: '' }}
               columns={[
-                { name: 'pattern', label: 'Pattern' },
-                { name: 'target', label: 'Leads to' },
+                { name: 'pattern', label: t('Pattern') },
+                { name: 'target', label: t('Leads to') },
               ]}
             />
           </>
@@ -114,31 +115,31 @@ function Cache({ settings }: { settings: Settings }) {
   // a threshold that is left out is filled in by the API
   const semanticCacheRules = settings.semanticCacheRules.map((rule) => ({ ...rule, threshold: rule.threshold ?? 0.95 }));
   return (
-    <Section title="Answer cache" hint="A question that is asked again at temperature 0 is answered from the cache." role="admin">
+    <Section title={t('Answer cache')} hint={t('A question that is asked again at temperature 0 is answered from the cache.')} role="admin">
       <SettingForm
-        title="Answer cache"
+        title={t('Answer cache')}
         values={{ semanticCacheEnabled, semanticCacheTtlMs, semanticCacheAbsentTemperatureIsZero, semanticCacheRules }}
         save={save}
       >
         {(form) => (
           <>
-            <Switch label="Answer from the cache" {...form.getInputProps('semanticCacheEnabled', { type: 'checkbox' })} />
-            <NumberInput label="An answer is kept for, ms" allowDecimal={false} {...form.getInputProps('semanticCacheTtlMs')} />
+            <Switch label={t('Answer from the cache')} {...form.getInputProps('semanticCacheEnabled', { type: 'checkbox' })} />
+            <NumberInput label={t('An answer is kept for, ms')} allowDecimal={false} {...form.getInputProps('semanticCacheTtlMs')} />
             <Switch
-              label="Also when a request names no temperature"
+              label={t('Also when a request names no temperature')}
               {...form.getInputProps('semanticCacheAbsentTemperatureIsZero', { type: 'checkbox' })}
             />
             <Rows
-              label="Same question in other words"
-              description="Requests for these models are compared by meaning; the first rule that fits counts."
+              label={t('Same question in other words')}
+              description={t('Requests for these models are compared by meaning; the first rule that fits counts.')}
               value={form.values.semanticCacheRules}
               onChange={(rows) => form.setFieldValue('semanticCacheRules', rows)}
               error={form.errors.semanticCacheRules}
               blank={{ model: '', embeddingModel: '', threshold: 0.95 }}
               columns={[
-                { name: 'model', label: 'Model' },
-                { name: 'embeddingModel', label: 'Embedding model' },
-                { name: 'threshold', label: 'Likeness' },
+                { name: 'model', label: t('Model') },
+                { name: 'embeddingModel', label: t('Embedding model') },
+                { name: 'threshold', label: t('Likeness') },
               ]}
             />
           </>

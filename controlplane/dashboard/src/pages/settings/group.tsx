@@ -2,6 +2,7 @@ import { Alert, Button, Card, Group, Stack, Text, Title } from '@mantine/core';
 import { type UseFormReturnType, useForm } from '@mantine/form';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { type ReactNode, useState } from 'react';
+import { t } from '../../i18n';
 import { ApiFailure } from '../../api/client';
 import { Needs, type Role } from '../../parts/authority';
 import { FailureText, showApplied } from '../../parts/failure';
@@ -43,7 +44,7 @@ export function SettingForm<T extends object>({ title, values, save, within, ref
     onMutate: () => setLeft(null),
     onSuccess: ({ applied }) => {
       form.resetDirty();
-      showApplied(`${title} saved`, applied);
+      showApplied(t('{title} saved', { title }), applied);
       return client.invalidateQueries({ queryKey: ['settings'] });
     },
     onError: (error, sent) => {
@@ -63,16 +64,16 @@ export function SettingForm<T extends object>({ title, values, save, within, ref
       <Stack>
         {children(form)}
         {left !== null && (
-          <Alert color="red" title="That did not work">
+          <Alert color="red" title={t('That did not work')}>
             <FailureText error={left} />
           </Alert>
         )}
         <Group>
           <Button type="submit" loading={change.isPending} disabled={!dirty}>
-            Save
+            {t('Save')}
           </Button>
           <Button variant="default" disabled={!dirty || change.isPending} onClick={undo}>
-            Undo
+            {t('Undo')}
           </Button>
         </Group>
       </Stack>

@@ -2,6 +2,7 @@ import { Button, Group, NumberInput, Select, Stack, Switch, Table, TagsInput, Te
 import { useForm } from '@mantine/form';
 import { modals } from '@mantine/modals';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { t } from '../../i18n';
 import { ApiFailure, api, settle, unwrap } from '../../api/client';
 import type { components } from '../../api/schema';
 import { showApplied, showFailure } from '../../parts/failure';
@@ -14,9 +15,9 @@ type Body = components['schemas']['IpFilterBody'];
 type Ban = components['schemas']['BanView'];
 
 const modes = [
-  { value: 'blacklist', label: 'keep out who is on the block list' },
-  { value: 'whitelist', label: 'let in only who is on the allow list' },
-  { value: 'whitelist-priority', label: 'keep out who is blocked, unless allowed' },
+  { value: 'blacklist', label: t('keep out who is on the block list') },
+  { value: 'whitelist', label: t('let in only who is on the allow list') },
+  { value: 'whitelist-priority', label: t('keep out who is blocked, unless allowed') },
 ];
 
 const save = (body: Body) => settle(api.PATCH('/api/settings/ip-filter', { params: { query: { wait: 'applied' } }, body }));
@@ -26,7 +27,7 @@ export function IpFilterSettings() {
   const query = useQuery({ queryKey: ['settings', 'ip-filter'], queryFn: () => unwrap(api.GET('/api/settings/ip-filter')) });
   const force = useMutation({
     mutationFn: (body: Body) => save({ ...body, force: true }),
-    onSuccess: ({ applied }) => showApplied('IP filter saved', applied),
+    onSuccess: ({ applied }) => showApplied(t('IP filter saved'), applied),
     onSettled: () => client.invalidateQueries({ queryKey: ['settings'] }),
   });
 
@@ -34,9 +35,9 @@ export function IpFilterSettings() {
   function askBeforeLockout(error: unknown, body: Body): boolean {
     if (!(error instanceof ApiFailure) || error.code !== 'SELF_LOCKOUT') return false;
     modals.openConfirmModal({
-      title: 'Shut yourself out?',
+      title: t('Shut yourself out?'),
       children: <Text size="sm">{error.message}</Text>,
-      labels: { confirm: 'Save all the same', cancel: 'Leave it' },
+      labels: { confirm: t('Save all the same'), cancel: t('Leave it') },
       confirmProps: { color: 'red' },
       onConfirm: () => force.mutate(body),
     });
@@ -44,17 +45,21 @@ export function IpFilterSettings() {
   }
 
   return (
-    <Section title="IP filter" hint="Who may reach the gateway, by address. Networks are written 10.0.0.0/8, patterns 10.0.*.*." role="admin">
+    <Section
+      title={t('IP filter')}
+      hint={t('Who may reach the gateway, by address. Networks are written 10.0.0.0/8, patterns 10.0.*.*.')}
+      role="admin"
+    >
       <Loaded query={query}>
         {({ tempBans, ...lists }) => (
           <Stack gap="lg">
-            <SettingForm key={JSON.stringify(lists)} title="IP filter" values={lists} save={save} refused={askBeforeLockout}>
+            <SettingForm key={JSON.stringify(lists)} title={t('IP filter')} values={lists} save={save} refused={askBeforeLockout}>
               {(form) => (
                 <>
-                  <Switch label="Filter by address" {...form.getInputProps('enabled', { type: 'checkbox' })} />
-                  <Select label="Mode" data={modes} allowDeselect={false} {...form.getInputProps('mode')} />
-                  <TagsInput label="Block list" {...form.getInputProps('blacklist')} />
-                  <TagsInput label="Allow list" {...form.getInputProps('whitelist')} />
+                  <Switch label={t('Filter by address')} {...form.getInputProps('enabled', { type: 'checkbox' })} />
+                  <Select label={t('Mode')} data={modes} allowDeselect={false} {...form.getInputProps('mode')} />
+                  <TagsInput label={t('Block list')} {...form.getInputProps('blacklist')} />
+                  <TagsInput label={t('Allow list')} {...form.getInputProps('whitelist')} />
                 </>
               )}
             </SettingForm>
@@ -87,11 +92,11 @@ function Bans({ bans }: { bans: Ban[] }) {
   return (
     <Stack gap="sm">
       <Title order={3} size="h5">
-        Temporary bans
+        {t('Temporary bans')}
       </Title>
       {bans.length === 0 ? (
         <Text size="sm" c="dimmed">
-          Nobody is banned. A ban holds at once, and ends by itself.
+          {t('Nobody is banned. A ban holds at once, and ends by itself.')}
         </Text>
       ) : (
         <Table.ScrollContainer minWidth={420}>
@@ -100,11 +105,11 @@ function Bans({ bans }: { bans: Ban[] }) {
               {bans.map(({ ip, until, reason }) => (
                 <Table.Tr key={ip}>
                   <Table.Td>{ip}</Table.Td>
-                  <Table.Td>{until ? `until ${when(until)}` : ''}</Table.Td>
+                  <Table.Td>{until ? t('until {moment}', { moment: when(until) }) : ''}</Table.Td>
                   <Table.Td>{reason}</Table.Td>
                   <Table.Td ta="right">
-                    <Button size="xs" variant="light" onClick={() => lift.mutate(ip)} aria-label={`Let ${ip} in`}>
-                      Let in
+                    <Button size="xs" variant="light" onClick={() => lift.mutate(ip)} aria-label={t('Let {ip} in', { ip })}>
+                      {t('Let in')}
                     </Button>
                   </Table.Td>
                 </Table.Tr>
@@ -113,13 +118,13 @@ function Bans({ bans }: { bans: Ban[] }) {
           </Table>
         </Table.ScrollContainer>
       )}
-      <form onSubmit={form.onSubmit((values) => ban.mutate(values))} aria-label="Ban an address">
+      <form onSubmit={form.onSubmit((values) => ban.mutate(values))} aria-label={t('Ban an address')}>
         <Group align="flex-start" gap="xs">
-          <TextInput label="Address" style={{ flex: '2 1 140px' }} {...form.getInputProps('ip')} />
-          <NumberInput label="Minutes" style={{ flex: '1 1 90px' }} {...form.getInputProps('minutes')} />
-          <TextInput label="Reason" placeholder="optional" style={{ flex: '2 1 140px' }} {...form.getInputProps('reason')} />
+          <TextInput label={t('Address')} style={{ flex: '2 1 140px' }} {...form.getInputProps('ip')} />
+          <NumberInput label={t('Minutes')} style={{ flex: '1 1 90px' }} {...form.getInputProps('minutes')} />
+          <TextInput label={t('Reason')} placeholder={t('optional')} style={{ flex: '2 1 140px' }} {...form.getInputProps('reason')} />
           <Button type="submit" variant="default" mt={25} loading={ban.isPending}>
-            Ban
+            {t('Ban')}
           </Button>
         </Group>
       </form>

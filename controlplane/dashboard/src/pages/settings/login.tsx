@@ -1,5 +1,7 @@
 import { PasswordInput, Stack, Switch } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
+import { useState } from 'react';
+import { t } from '../../i18n';
 import { api, settle, unwrap } from '../../api/client';
 import { Loaded } from '../../parts/states';
 import { Section, SettingForm } from './group';
@@ -17,36 +19,42 @@ function save({ requireLogin, password, currentPassword }: Values, stored: boole
 }
 
 export function LoginSettings() {
+  // passwords that were saved do not stay in their fields; those that are being typed do, whatever is loaded meanwhile
+  const [saved, setSaved] = useState(0);
   const query = useQuery({ queryKey: ['settings', 'login'], queryFn: () => unwrap(api.GET('/api/settings/require-login')) });
   return (
-    <Section title="Login" hint="Whether the dashboard asks who you are, and your own password." role="admin">
+    <Section title={t('Login')} hint={t('Whether the dashboard asks who you are, and your own password.')} role="admin">
       <Loaded query={query}>
         {({ requireLogin }) => (
           <SettingForm
-            key={query.dataUpdatedAt}
-            title="Login"
+            key={`${requireLogin} ${saved}`}
+            title={t('Login')}
             values={{ requireLogin, password: '', currentPassword: '' }}
-            save={(values) => save(values, requireLogin)}
+            save={async (values) => {
+              const done = await save(values, requireLogin);
+              setSaved((times) => times + 1);
+              return done;
+            }}
           >
             {(form) => (
               <Stack>
                 <Switch
-                  label="Ask for a login"
-                  description="Only a gateway that no other machine reaches may do without."
+                  label={t('Ask for a login')}
+                  description={t('Only a gateway that no other machine reaches may do without.')}
                   {...form.getInputProps('requireLogin', { type: 'checkbox' })}
                 />
                 <PasswordInput
-                  label="New password"
-                  description="At least 8 characters. Your other sessions end."
+                  label={t('New password')}
+                  description={t('At least 8 characters. Your other sessions end.')}
                   autoComplete="new-password"
-                  visibilityToggleButtonProps={{ 'aria-label': 'Show the new password' }}
+                  visibilityToggleButtonProps={{ 'aria-label': t('Show the new password') }}
                   {...form.getInputProps('password')}
                 />
                 <PasswordInput
-                  label="Current password"
-                  description="Needed for either change."
+                  label={t('Current password')}
+                  description={t('Needed for either change.')}
                   autoComplete="current-password"
-                  visibilityToggleButtonProps={{ 'aria-label': 'Show the current password' }}
+                  visibilityToggleButtonProps={{ 'aria-label': t('Show the current password') }}
                   {...form.getInputProps('currentPassword')}
                 />
               </Stack>

@@ -1,11 +1,13 @@
 import { Alert, Badge, Button, Code, Group, NumberInput, PasswordInput, Select, SimpleGrid, Stack, Table, Text, TextInput, VisuallyHidden } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
+import { t } from '../../i18n';
 import { api, settle, unwrap } from '../../api/client';
 import type { components } from '../../api/schema';
 import { confirmDelete } from '../../parts/confirm';
 import { DeleteButton } from '../../parts/delete-button';
 import { showApplied } from '../../parts/failure';
+import { milliseconds } from '../../parts/numbers';
 import { Loaded } from '../../parts/states';
 import { Section, SettingForm } from './group';
 
@@ -31,10 +33,10 @@ async function readPlaces(): Promise<Map<string, Place>> {
     unwrap(api.GET('/api/providers')),
   ]);
   const places: Place[] = [
-    { level: 'global', id: null, name: 'everything' },
-    ...Object.values(catalog).map(({ id, provider }) => ({ level: 'provider' as const, id, name: `provider ${provider}` })),
-    ...combos.map(({ id, name }) => ({ level: 'combo' as const, id, name: `combo ${name}` })),
-    ...connections.map(({ id, name, provider }) => ({ level: 'key' as const, id, name: `connection ${name ?? provider}` })),
+    { level: 'global', id: null, name: t('everything') },
+    ...Object.values(catalog).map(({ id, provider }) => ({ level: 'provider' as const, id, name: t('provider {name}', { name: provider }) })),
+    ...combos.map(({ id, name }) => ({ level: 'combo' as const, id, name: t('combo {name}', { name }) })),
+    ...connections.map(({ id, name, provider }) => ({ level: 'key' as const, id, name: t('connection {name}', { name: name ?? provider }) })),
   ];
   return new Map(places.map((place) => [option(place), place]));
 }
@@ -55,15 +57,15 @@ export function ProxySettings() {
   const remove = useMutation({
     mutationFn: ({ level, id }: { level: Level; id: string | null }) =>
       settle(api.DELETE('/api/settings/proxy', { params: { query: { level, ...(id && { id }), wait: 'applied' } } })),
-    onSuccess: ({ applied }) => showApplied('Proxy deleted', applied),
+    onSuccess: ({ applied }) => showApplied(t('Proxy deleted'), applied),
     onSettled: () => client.invalidateQueries({ queryKey: ['settings'] }),
   });
   const named = (key: string) => places.data?.get(key)?.name ?? key;
 
   return (
     <Section
-      title="Proxies"
-      hint="What calls to providers go through. A connection's own comes before its combo's, that before its provider's, that before the one for everything."
+      title={t('Proxies')}
+      hint={t("What calls to providers go through. A connection's own comes before its combo's, that before its provider's, that before the one for everything.")}
       role="admin"
     >
       <Loaded query={config}>
@@ -73,17 +75,17 @@ export function ProxySettings() {
             <Stack gap="lg">
               {proxies.length === 0 ? (
                 <Text size="sm" c="dimmed">
-                  No proxy yet: providers are called directly.
+                  {t('No proxy yet: providers are called directly.')}
                 </Text>
               ) : (
                 <Table.ScrollContainer minWidth={480}>
                   <Table verticalSpacing="xs">
                     <Table.Thead>
                       <Table.Tr>
-                        <Table.Th>For</Table.Th>
-                        <Table.Th>Proxy</Table.Th>
+                        <Table.Th>{t('For')}</Table.Th>
+                        <Table.Th>{t('Proxy')}</Table.Th>
                         <Table.Th>
-                          <VisuallyHidden>Actions</VisuallyHidden>
+                          <VisuallyHidden>{t('Actions')}</VisuallyHidden>
                         </Table.Th>
                       </Table.Tr>
                     </Table.Thead>
@@ -107,14 +109,14 @@ export function ProxySettings() {
                                   variant="light"
                                   loading={test.isPending && option(test.variables) === key}
                                   onClick={() => test.mutate({ level, id })}
-                                  aria-label={`Test the proxy for ${named(key)}`}
+                                  aria-label={t('Test the proxy for {key}', { key: named(key) })}
                                 >
-                                  Test
+                                  {t('Test')}
                                 </Button>
                                 <DeleteButton
-                                  what={`the proxy for ${named(key)}`}
+                                  what={t('the proxy for {key}', { key: named(key) })}
                                   onClick={() =>
-                                    confirmDelete(`the proxy for ${named(key)}`, 'Calls go through the next one, or directly.', () => remove.mutate({ level, id }))
+                                    confirmDelete(t('the proxy for {key}', { key: named(key) }), t('Calls go through the next one, or directly.'), () => remove.mutate({ level, id }))
                                   }
                                 />
                               </Group>
@@ -127,7 +129,7 @@ export function ProxySettings() {
                 </Table.ScrollContainer>
               )}
               <Select
-                label="Set the proxy for"
+                label={t('Set the proxy for')}
                 searchable
                 // some fifty options are made when they are looked at
                 comboboxProps={{ keepMounted: false }}
@@ -138,7 +140,7 @@ export function ProxySettings() {
               />
               <ProxyForm
                 key={`${target} ${JSON.stringify(stored)}`}
-                place={places.data?.get(target) ?? { level: 'global', id: null, name: 'everything' }}
+                place={places.data?.get(target) ?? { level: 'global', id: null, name: t('everything') }}
                 stored={proxies.find((entry) => option(entry) === target)?.proxy}
               />
             </Stack>
@@ -160,7 +162,7 @@ function ProxyForm({ place: { level, id }, stored }: { place: Place; stored: Pro
   };
   return (
     <SettingForm
-      title="Proxy"
+      title={t('Proxy')}
       values={values}
       within="proxy"
       save={({ type, host, port, username, password }) =>
@@ -178,15 +180,15 @@ function ProxyForm({ place: { level, id }, stored }: { place: Place; stored: Pro
     >
       {(form) => (
         <SimpleGrid cols={{ base: 1, xs: 2 }}>
-          <Select label="Type" data={['http', 'https', 'socks5']} allowDeselect={false} {...form.getInputProps('type')} />
-          <TextInput label="Host" {...form.getInputProps('host')} />
-          <NumberInput label="Port" placeholder="as usual for the type" allowDecimal={false} {...form.getInputProps('port')} />
-          <TextInput label="Username" placeholder="optional" autoComplete="off" {...form.getInputProps('username')} />
+          <Select label={t('Type')} data={['http', 'https', 'socks5']} allowDeselect={false} {...form.getInputProps('type')} />
+          <TextInput label={t('Host')} {...form.getInputProps('host')} />
+          <NumberInput label={t('Port')} placeholder={t('as usual for the type')} allowDecimal={false} {...form.getInputProps('port')} />
+          <TextInput label={t('Username')} placeholder={t('optional')} autoComplete="off" {...form.getInputProps('username')} />
           <PasswordInput
-            label="Password"
-            placeholder="optional"
+            label={t('Password')}
+            placeholder={t('optional')}
             autoComplete="new-password"
-            visibilityToggleButtonProps={{ 'aria-label': 'Show the password of the proxy' }}
+            visibilityToggleButtonProps={{ 'aria-label': t('Show the password of the proxy') }}
             {...form.getInputProps('password')}
           />
         </SimpleGrid>
@@ -198,10 +200,10 @@ function ProxyForm({ place: { level, id }, stored }: { place: Place; stored: Pro
 function Outcome({ result: { success, publicIp, error, latencyMs } }: { result: Result }) {
   return success ? (
     <Badge variant="light" tt="none" role="status">
-      works, as {publicIp}, {latencyMs} ms
+      {t('works, as {publicIp}, {time}', { publicIp: publicIp ?? '', time: milliseconds(latencyMs) })}
     </Badge>
   ) : (
-    <Alert color="red" mt="xs" p="xs" title="It leads nowhere">
+    <Alert color="red" mt="xs" p="xs" title={t('It leads nowhere')}>
       {error}
     </Alert>
   );

@@ -1,3 +1,4 @@
+import { t } from '../../i18n';
 import { api, unwrap } from '../../api/client';
 import type { components } from '../../api/schema';
 import { singleProcessQuery } from '../../parts/single-process';
@@ -42,7 +43,7 @@ export async function connectDemo({ connections, nodes }: Places): Promise<Conne
         api.POST('/api/provider-nodes', {
           params: wait,
           body: {
-            name: 'Demo provider',
+            name: t('Demo provider'),
             prefix: DEMO_PREFIX,
             type: 'openai-compatible',
             apiType: 'chat',

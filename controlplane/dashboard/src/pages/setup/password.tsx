@@ -1,6 +1,7 @@
 import { Button, Group, PasswordInput, Stack } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { t } from '../../i18n';
 import { ApiFailure, api, unwrap } from '../../api/client';
 import { showApplied, showFailure } from '../../parts/failure';
 import { fieldErrors, fieldPaths } from '../../parts/field-errors';
@@ -15,14 +16,14 @@ export function PasswordStep({ onNext }: { onNext: () => void }) {
   const form = useForm({
     initialValues: EMPTY,
     validate: {
-      currentPassword: (value) => (value ? null : 'The one that was printed at the start'),
-      password: (value) => (value ? null : 'Choose one'),
+      currentPassword: (value) => (value ? null : t('The one that was printed at the start')),
+      password: (value) => (value ? null : t('Choose one')),
     },
   });
   const change = useMutation({
     mutationFn: (body: typeof EMPTY) => unwrap(api.PATCH('/api/settings/require-login', { body })),
     onSuccess: () => {
-      showApplied('Password changed', null);
+      showApplied(t('Password changed'), null);
       void client.invalidateQueries({ queryKey: setupQuery.queryKey });
       onNext();
     },
@@ -36,30 +37,30 @@ export function PasswordStep({ onNext }: { onNext: () => void }) {
   });
   return (
     <Stack>
-      <StepHeading title="A password of your own">
-        The gateway drew the first one and printed it where it was started, where others may read it.
+      <StepHeading title={t('A password of your own')}>
+        {t('The gateway drew the first one and printed it where it was started, where others may read it.')}
       </StepHeading>
-      <form onSubmit={form.onSubmit((values) => change.mutate(values))} aria-label="Password">
+      <form onSubmit={form.onSubmit((values) => change.mutate(values))} aria-label={t('Password')}>
         <Stack maw={420}>
           <PasswordInput
-            label="Printed password"
+            label={t('Printed password')}
             autoComplete="current-password"
-            visibilityToggleButtonProps={{ 'aria-label': 'Show the printed password' }}
+            visibilityToggleButtonProps={{ 'aria-label': t('Show the printed password') }}
             {...form.getInputProps('currentPassword')}
           />
           <PasswordInput
-            label="New password"
-            description="At least 8 characters."
+            label={t('New password')}
+            description={t('At least 8 characters.')}
             autoComplete="new-password"
-            visibilityToggleButtonProps={{ 'aria-label': 'Show the new password' }}
+            visibilityToggleButtonProps={{ 'aria-label': t('Show the new password') }}
             {...form.getInputProps('password')}
           />
           <Group>
             <Button type="submit" loading={change.isPending}>
-              Change it
+              {t('Change it')}
             </Button>
             <Button variant="default" onClick={onNext}>
-              Keep the printed one
+              {t('Keep the printed one')}
             </Button>
           </Group>
         </Stack>

@@ -4,8 +4,9 @@ import { IconFlask } from '@tabler/icons-react';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
+import { rich, t } from '../../i18n';
 import { FailureText } from '../../parts/failure';
-import { amount } from '../../parts/numbers';
+import { amount, milliseconds } from '../../parts/numbers';
 import { sentence } from '../../parts/sentence';
 import { Loaded } from '../../parts/states';
 import { CredentialFields, nowhere, whereaboutsOf } from '../providers/credential-fields';
@@ -30,23 +31,22 @@ export function ProviderStep({ onModel, onNext }: Props) {
     },
     // it is shown below the form
     onError: () => undefined,
-    onSettled: () =>
-      Promise.all([['providers'], ['callable-models'], setupQuery.queryKey].map((queryKey) => client.invalidateQueries({ queryKey }))),
+    onSettled: () => Promise.all([['providers'], ['callable-models'], setupQuery.queryKey].map((queryKey) => client.invalidateQueries({ queryKey }))),
   });
   const run = (connecting: () => Promise<Connection>) => attempt.mutate(connecting);
   return (
     <Stack>
-      <StepHeading title="Somebody to ask">Connect a provider. It is asked at once whether it accepts the key.</StepHeading>
+      <StepHeading title={t('Somebody to ask')}>{t('Connect a provider. It is asked at once whether it accepts the key.')}</StepHeading>
       <Loaded query={query}>{(places) => <Offers places={places} busy={attempt.isPending} onTry={run} />}</Loaded>
       {attempt.isError && (
-        <Alert color="red" role="alert" title="That did not work">
+        <Alert color="red" role="alert" title={t('That did not work')}>
           <FailureText error={attempt.error} />
         </Alert>
       )}
       {tried && <Outcome tried={tried} onModel={onModel} />}
       <Group>
         <Button disabled={!tried?.verdict.valid} onClick={onNext}>
-          Continue
+          {t('Continue')}
         </Button>
       </Group>
     </Stack>
@@ -60,31 +60,44 @@ function Offers({ places, busy, onTry }: { places: Places; busy: boolean; onTry:
       {places.servesDemo && (
         <Group justify="space-between" gap="sm">
           <Text size="sm" maw={460}>
-            The demo provider is part of this gateway: it answers without a key, and costs nothing.
+            {t('The demo provider is part of this gateway: it answers without a key, and costs nothing.')}
           </Text>
           <Button variant="light" leftSection={<IconFlask size={16} />} disabled={busy} onClick={() => onTry(() => connectDemo(places))}>
-            Use the demo provider
+            {t('Use the demo provider')}
           </Button>
         </Group>
       )}
       {own.map((connection) => (
         <Group key={connection.id} justify="space-between" gap="sm">
           <Text size="sm">
-            Connected already: {connection.name ?? connection.email} at {find(places.catalog, connection.provider)?.provider ?? connection.provider}.
+            {t('Connected already: {name} at {provider}.', {
+              name: nameOf(connection),
+              provider: find(places.catalog, connection.provider)?.provider ?? connection.provider,
+            })}
           </Text>
-          <Button variant="light" disabled={busy} onClick={() => onTry(() => Promise.resolve(connection))} aria-label={`Test ${connection.name ?? connection.email}`}>
-            Test
+          <Button
+            variant="light"
+            disabled={busy}
+            onClick={() => onTry(() => Promise.resolve(connection))}
+            aria-label={t('Test {name}', { name: nameOf(connection) })}
+          >
+            {t('Test')}
           </Button>
         </Group>
       ))}
-      <Divider label="or a provider of your own" />
+      <Divider label={t('or a provider of your own')} />
       <OwnProvider places={places} busy={busy} onTry={onTry} />
       <Text size="sm" c="dimmed">
-        Accounts that are signed in to, and endpoints of your own, are added on the page{' '}
-        <Anchor component={Link} to="/providers" size="sm" underline="always">
-          Providers
-        </Anchor>
-        . Come back when it is done: what is connected can be tested here.
+        {rich(
+          'Accounts that are signed in to, and endpoints of your own, are added on the page {link}. Come back when it is done: what is connected can be tested here.',
+          {
+            link: (
+              <Anchor component={Link} to="/providers" size="sm" underline="always">
+                {t('Providers')}
+              </Anchor>
+            ),
+          },
+        )}
       </Text>
     </Stack>
   );
@@ -94,25 +107,32 @@ function OwnProvider({ places, busy, onTry }: { places: Places; busy: boolean; o
   const form = useForm({
     initialValues: { provider: '', apiKey: '', ...nowhere },
     validate: {
-      provider: isNotEmpty('Choose who the key belongs to'),
-      apiKey: (key, { provider }) => (key || find(places.catalog, provider)?.keyless ? null : 'Paste the key the provider gave you'),
+      provider: isNotEmpty(t('Choose who the key belongs to')),
+      apiKey: (key, { provider }) => (key || find(places.catalog, provider)?.keyless ? null : t('Paste the key the provider gave you')),
     },
   });
   return (
     <form
-      aria-label="Provider"
+      aria-label={t('Provider')}
       onSubmit={form.onSubmit(({ provider, apiKey, ...whereabouts }) =>
-        onTry(() => connect(provider, 'first account', apiKey.trim(), whereaboutsOf(find(places.catalog, provider), whereabouts))),
+        onTry(() => connect(provider, t('first account'), apiKey.trim(), whereaboutsOf(find(places.catalog, provider), whereabouts))),
       )}
     >
       <Stack>
         <SimpleGrid cols={{ base: 1, sm: 2 }}>
-          <Select label="Provider" placeholder="Type to search" data={choices(places.catalog)} searchable openOnFocus={false} {...form.getInputProps('provider')} />
+          <Select
+            label={t('Provider')}
+            placeholder={t('Type to search')}
+            data={choices(places.catalog)}
+            searchable
+            openOnFocus={false}
+            {...form.getInputProps('provider')}
+          />
           <CredentialFields entry={find(places.catalog, form.values.provider)} form={form} />
         </SimpleGrid>
         <Group>
           <Button type="submit" variant="light" loading={busy}>
-            Connect and test
+            {t('Connect and test')}
           </Button>
         </Group>
       </Stack>
@@ -120,32 +140,41 @@ function OwnProvider({ places, busy, onTry }: { places: Places; busy: boolean; o
   );
 }
 
+const nameOf = ({ id, name, email }: Connection) => name ?? email ?? id;
+
+const took = (latencyMs: number, statusCode: number | null | undefined) =>
+  statusCode
+    ? t('It took {time}, HTTP {statusCode}.', { time: milliseconds(latencyMs), statusCode })
+    : t('It took {time}.', { time: milliseconds(latencyMs) });
+
 const SHOWN = 8;
 
 function Outcome({ tried: { connection, verdict, models }, onModel }: { tried: Tried; onModel: (model: string) => void }) {
   const { valid, diagnosis, latencyMs, statusCode } = verdict;
-  const name = connection.name ?? connection.email ?? connection.id;
+  const name = nameOf(connection);
   return (
-    <Alert role="status" color={valid ? 'teal' : 'red'} title={valid ? `${name} works` : `${name} is stored, and does not work`}>
+    <Alert
+      role="status"
+      color={valid ? 'teal' : 'red'}
+      title={valid ? t('{name} works', { name }) : t('{name} is stored, and does not work', { name })}
+    >
       <Stack gap="xs">
-        <Text size="sm">
-          {`${sentence(diagnosis.message)} It took ${amount(latencyMs)} ms${statusCode ? `, HTTP ${statusCode}` : ''}.`}
-        </Text>
-        {!valid && <Text size="sm">Correct the key above and try again: it replaces this one.</Text>}
+        <Text size="sm">{`${sentence(diagnosis.message)} ${took(latencyMs, statusCode)}`}</Text>
+        {!valid && <Text size="sm">{t('Correct the key above and try again: it replaces this one.')}</Text>}
         {valid && (
           <>
-            <Text size="sm">{models.length === 1 ? '1 model' : `${amount(models.length)} models`}</Text>
+            <Text size="sm">{models.length === 1 ? t('1 model') : t('{length} models', { length: amount(models.length) })}</Text>
             <Group gap={4}>
               {models.slice(0, SHOWN).map((model) => (
                 <Badge key={model} variant="default" tt="none">
                   {model}
                 </Badge>
               ))}
-              {models.length > SHOWN && <Text size="xs">and {amount(models.length - SHOWN)} more</Text>}
+              {models.length > SHOWN && <Text size="xs">{t('and {length} more', { length: amount(models.length - SHOWN) })}</Text>}
             </Group>
             {models.length > 1 && (
               <Select
-                label="Model for the first request"
+                label={t('Model for the first request')}
                 data={models}
                 defaultValue={models[0]}
                 searchable

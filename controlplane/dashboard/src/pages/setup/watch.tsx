@@ -3,12 +3,13 @@ import { IconSend } from '@tabler/icons-react';
 import { useMutation, useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
+import { t } from '../../i18n';
 import { api, unwrap } from '../../api/client';
 import type { components } from '../../api/schema';
 import { ClientSnippets } from '../../parts/client-snippets';
 import { SOME_KEY } from '../../parts/clients';
 import { FailureText } from '../../parts/failure';
-import { amount, dollars } from '../../parts/numbers';
+import { amount, dollars, milliseconds } from '../../parts/numbers';
 import { Loaded } from '../../parts/states';
 import { StatusBadge } from '../../parts/status';
 import { type Answer, ask } from '../playground/ask';
@@ -52,7 +53,7 @@ export function WatchStep({ model, made }: { model: string; made: MadeKey | null
   const request = watched.data;
   return (
     <Stack>
-      <StepHeading title="The first request">Send one with a snippet below: it appears here as soon as it is accounted.</StepHeading>
+      <StepHeading title={t('The first request')}>{t('Send one with a snippet below: it appears here as soon as it is accounted.')}</StepHeading>
       {!isAnswered(request) && (
         <>
           <ClientSnippets origin={window.location.origin} apiKey={made?.key ?? SOME_KEY} model={model} />
@@ -60,7 +61,7 @@ export function WatchStep({ model, made }: { model: string; made: MadeKey | null
         </>
       )}
       {watched.isError && (
-        <Alert color="red" title="The log cannot be read">
+        <Alert color="red" title={t('The log cannot be read')}>
           <FailureText error={watched.error} />
         </Alert>
       )}
@@ -68,7 +69,9 @@ export function WatchStep({ model, made }: { model: string; made: MadeKey | null
         {!isAnswered(request) && (
           <Group gap="xs">
             <Loader size="xs" aria-hidden />
-            <Text size="sm">{made ? `Waiting for a request with the key ${made.name}.` : 'Waiting for the next request, with any key.'}</Text>
+            <Text size="sm">
+              {made ? t('Waiting for a request with the key {name}.', { name: made.name }) : t('Waiting for the next request, with any key.')}
+            </Text>
           </Group>
         )}
         {request && <Arrived request={request} />}
@@ -87,7 +90,7 @@ function SendFromHere({ apiKey, model }: { apiKey: string; model: string }) {
   return (
     <Group gap="sm">
       <Button variant="light" leftSection={<IconSend size={16} />} loading={send.isPending} onClick={() => send.mutate()}>
-        Send one from here
+        {t('Send one from here')}
       </Button>
       {answer?.state === 'failed' && <FailureText error={answer.error} />}
     </Group>
@@ -99,21 +102,27 @@ function Arrived({ request }: { request: Request }) {
   return (
     <Alert
       color={isAnswered(request) ? 'teal' : 'red'}
-      title={isAnswered(request) ? 'Your first request has arrived' : 'A request has arrived, and was not answered'}
+      title={isAnswered(request) ? t('Your first request has arrived') : t('A request has arrived, and was not answered')}
     >
       <Stack gap={4} align="flex-start">
         <Group gap="xs">
           <StatusBadge status={status} error={error} />
           <Code>{requestedModel || '–'}</Code>
           <Text size="sm">
-            {account ? `answered by ${account}` : (error ?? 'answered by nobody')} in {amount(duration)} ms
+            {account
+              ? t('answered by {account} in {time}', { account, time: milliseconds(duration) })
+              : t('{error} in {time}', { error: error ?? t('answered by nobody'), time: milliseconds(duration) })}
           </Text>
         </Group>
         <Text size="sm">
-          {amount(tokens.in)} tokens in, {amount(tokens.out)} out, {cost == null ? 'at a price nobody knows' : dollars(cost)}
+          {t('{in} tokens in, {out} out, {cost}', {
+            in: amount(tokens.in),
+            out: amount(tokens.out),
+            cost: cost == null ? t('at a price nobody knows') : dollars(cost),
+          })}
         </Text>
         <Anchor size="sm" renderRoot={(props) => <Link {...props} to="/requests/$id" params={{ id: request.id }} />}>
-          All about this request
+          {t('All about this request')}
         </Anchor>
       </Stack>
     </Alert>

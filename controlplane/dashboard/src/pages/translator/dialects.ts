@@ -1,3 +1,5 @@
+import { t } from '../../i18n';
+
 /** As the API calls them, and as people do. */
 export const dialects = [
   { value: 'openai_chat', label: 'OpenAI Chat Completions' },
@@ -17,10 +19,10 @@ export function readBody(text: string): { body: Body; problem: string | null } {
   try {
     value = JSON.parse(text);
   } catch (error) {
-    return { body: {}, problem: `This is no JSON: ${error instanceof Error ? error.message : String(error)}` };
+    return { body: {}, problem: t('This is no JSON: {reason}', { reason: error instanceof Error ? error.message : String(error) }) };
   }
   const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
-  return isObject ? { body: value as Body, problem: null } : { body: {}, problem: 'A request is a JSON object' };
+  return isObject ? { body: value as Body, problem: null } : { body: {}, problem: t('A request is a JSON object') };
 }
 
 /** Something to begin with that every dialect can say, but for one field. */
