@@ -69,7 +69,9 @@ pub fn question(dialect: Dialect, changes: Value) -> Value {
         Dialect::OpenAi | Dialect::Azure => json!({"model": "demo", "messages": messages}),
         Dialect::OpenAiResponses => json!({"model": "demo", "input": "Hi 🌍"}),
         Dialect::Anthropic => json!({"model": "demo", "messages": messages, "max_tokens": 500}),
-        Dialect::Gemini | Dialect::Vertex => json!({"contents": [{"role": "user", "parts": [{"text": "Hi 🌍"}]}]}),
+        Dialect::Gemini | Dialect::Vertex => {
+            json!({"contents": [{"role": "user", "parts": [{"text": "Hi 🌍"}]}]})
+        }
         Dialect::Ollama => json!({"model": "demo", "messages": messages, "stream": false}),
         Dialect::Bedrock => json!({"messages": [{"role": "user", "content": [{"text": "Hi 🌍"}]}]}),
         dialect => panic!("{dialect:?} converses with nobody"),
