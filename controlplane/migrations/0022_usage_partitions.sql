@@ -22,11 +22,12 @@ begin
         return true;
     end if;
     perform pg_advisory_xact_lock(hashtext('usage_partition'));
+    -- nothing may come into the rest between the move and the moment from which it is not asked any more
+    lock table usage_event_rest in access exclusive mode;
+    -- asked again only now: locking a table is what makes a session see the tables that others have made
     if to_regclass(name) is not null then
         return true;
     end if;
-    -- nothing may come into the rest between the move and the moment from which it is not asked any more
-    lock table usage_event_rest in access exclusive mode;
     execute format('create table %I (like usage_event including defaults)', name);
     execute format(
         'with moved as (delete from usage_event_rest where started_at >= %L and started_at < %L returning *)

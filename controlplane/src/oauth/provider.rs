@@ -360,8 +360,9 @@ mod tests {
     #[test]
     fn what_is_offered_can_be_called_by_data_planes() {
         for spec in SPECS {
+            // some may be called with a key, too, where signing in is not offered
             let callable = providers::find(spec.id).is_some();
-            assert_eq!(spec.is_offered(), callable, "{}", spec.id);
+            assert!(callable || !spec.is_offered(), "{}", spec.id);
         }
     }
 

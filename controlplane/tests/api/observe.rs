@@ -109,7 +109,8 @@ async fn insert_request(api: &Api, started_at: DateTime<Utc>, model: &str) {
         "client_request_id": "r", "phase": "final", "started_at": started_at, "duration_ms": 5, "ttft_ms": 0,
         "endpoint": "/v1/chat/completions", "client_dialect": "openai_chat", "model_requested": model,
         "model_served": model, "provider": "openai", "stream": false, "http_status": 200, "outcome": "ok",
-        "input_uncached": 3, "input_cache_read": 2, "input_cache_write": 1, "output_visible": 4,
+        "input_uncached": 3, "input_cache_read": 2, "input_cache_write": 1, "input_cache_write_1h": 0,
+        "output_visible": 4, "images": 0, "audio_ms": 0, "characters": 0, "searches": 0,
         "output_reasoning": 6, "evidence": "provider_reported", "config_revision": 1, "attempts": [],
         "translation_losses": 0, "reached_provider": true,
     }))

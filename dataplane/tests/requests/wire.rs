@@ -11,6 +11,7 @@ use self::table::{Ask, NOT_OFFERED, ROWS, Row, SERVICES_ONLY, SPECIFIED};
 use crate::harness::{DataPlane, Setup};
 use llm::providers;
 use proto::v1::{OutboundProxy, ProviderNode, resource::Body};
+use reqwest::Response;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use testkit::{ACCESS_KEY, service_account};
@@ -94,7 +95,8 @@ impl Row {
         }
     }
 
-    async fn ask(&self, data_plane: &DataPlane) {
+    /// What the gateway says to it, which is never an answer.
+    async fn ask(&self, data_plane: &DataPlane) -> Response {
         let model = self.model();
         let messages = json!([{ "role": "user", "content": "hi" }]);
         let (path, body) = match self.ask {
@@ -117,8 +119,7 @@ impl Row {
         };
         let mut body = body;
         body["model"] = json!(model);
-        // the recorder answers nothing that could be an answer
-        data_plane.ask(path, &body).await;
+        data_plane.ask(path, &body).await
     }
 
     /// Where what was sent is something else than what is documented.
@@ -164,7 +165,7 @@ impl Row {
     }
 }
 
-async fn transcribe(data_plane: &DataPlane, model: &str) {
+async fn transcribe(data_plane: &DataPlane, model: &str) -> Response {
     let form = format!(
         "--b\r\ncontent-disposition: form-data; name=\"model\"\r\n\r\n{model}\r\n--b\r\n\
          content-disposition: form-data; name=\"file\"; filename=\"a.wav\"\r\ncontent-type: audio/wav\r\n\r\n\
@@ -175,7 +176,7 @@ async fn transcribe(data_plane: &DataPlane, model: &str) {
         .bearer_auth(crate::harness::KEY)
         .header("content-type", "multipart/form-data; boundary=b")
         .body(form);
-    request.send().await.unwrap();
+    request.send().await.unwrap()
 }
 
 #[tokio::test]
@@ -184,12 +185,12 @@ async fn every_provider_is_asked_as_its_vendor_documents_it() {
     let mut found = Vec::new();
     for row in ROWS {
         let data_plane = row.data_plane(&recorder).await;
-        row.ask(&data_plane).await;
+        let said = row.ask(&data_plane).await.text().await.unwrap();
         let seen = recorder.take();
         let seen = seen
             .iter()
             .find(|seen| !seen.url.starts_with("http://oauth2.example/"))
-            .unwrap_or_else(|| panic!("{} {:?} asked nobody", row.provider, row.ask));
+            .unwrap_or_else(|| panic!("{} {:?} asked nobody: {said}", row.provider, row.ask));
         found.extend(row.differences(seen));
         assert!(row.source.starts_with("https://"), "{}", row.provider);
     }

@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
-use super::sums::{Apart, Of, Sum, SumQuery, Used, tokens_by_day, used};
+use super::sums::{Apart, Of, Sum, SumQuery, Usd, Used, tokens_by_day, used};
 use crate::{
     api::Ctx,
     error::ApiError,
@@ -63,9 +63,11 @@ struct Summary {
     prompt_tokens: i64,
     completion_tokens: i64,
     /// USD, of requests whose price is known.
-    total_cost: f64,
+    #[schema(value_type = f64)]
+    total_cost: Usd,
     /// USD by which pricing anew changed that afterwards, up or down; it is not in the cost.
-    total_adjustment: f64,
+    #[schema(value_type = f64)]
+    total_adjustment: Usd,
     unpriced_requests: i64,
     total_requests: i64,
     unique_models: usize,

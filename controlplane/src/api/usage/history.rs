@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
-use super::sums::{Apart, Sum, SumQuery, Used, usd, used};
+use super::sums::{Apart, Sum, SumQuery, Usd, Used, usd, used};
 use crate::{
     api::Ctx,
     error::ApiError,
@@ -28,9 +28,11 @@ struct HistoryView {
     total_prompt_tokens: i64,
     total_completion_tokens: i64,
     /// USD, of requests whose price is known.
-    total_cost: f64,
+    #[schema(value_type = f64)]
+    total_cost: Usd,
     /// USD by which pricing anew changed that afterwards, up or down; it is not in the cost.
-    total_adjustment: f64,
+    #[schema(value_type = f64)]
+    total_adjustment: Usd,
     /// How many have no price, and are not in the cost.
     unpriced_requests: i64,
     by_provider: BTreeMap<String, Sum>,

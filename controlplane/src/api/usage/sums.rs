@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, TimeZone, Utc};
 use runtime::period::Tz;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
@@ -14,7 +14,7 @@ use crate::{
 };
 
 const RANGES: [&str; 6] = ["1d", "7d", "30d", "90d", "ytd", "all"];
-const NANO: f64 = 1e-9;
+const NANO_PER_USD: f64 = 1e9;
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(rename_all = "camelCase")]
@@ -54,14 +54,20 @@ pub struct Sum {
     pub completion_tokens: i64,
     pub reasoning_tokens: i64,
     /// USD, of those whose price is known.
-    pub cost: f64,
+    #[schema(value_type = f64)]
+    pub cost: Usd,
     /// USD by which pricing anew changed that afterwards, up or down; it is not in the cost.
-    pub adjustment: f64,
+    #[schema(value_type = f64)]
+    pub adjustment: Usd,
     /// How many have no price, and are not in the cost.
     pub unpriced_requests: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_used: Option<Stamp>,
 }
+
+/// Nano-USD, so that a sum is exact in whatever order it is made; told in USD.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usd(i64);
 
 /// What an answer tells apart; the rest is added up.
 #[derive(Debug, Clone, Copy, Default)]
@@ -198,8 +204,8 @@ impl Sum {
         self.cache_creation_tokens += other.cache_creation_tokens;
         self.completion_tokens += other.completion_tokens;
         self.reasoning_tokens += other.reasoning_tokens;
-        self.cost += other.cost;
-        self.adjustment += other.adjustment;
+        self.cost.0 += other.cost.0;
+        self.adjustment.0 += other.adjustment.0;
         self.unpriced_requests += other.unpriced_requests;
         self.last_used = self.last_used.max(other.last_used);
     }
@@ -209,9 +215,17 @@ impl Sum {
     }
 }
 
+// === impl Usd ===
+
+impl Serialize for Usd {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_f64(usd(self.0))
+    }
+}
+
 /// From what the database counts in.
 pub fn usd(nano: i64) -> f64 {
-    nano as f64 * NANO
+    nano as f64 / NANO_PER_USD
 }
 
 /// Tokens of each model on each day.
@@ -310,7 +324,8 @@ pub async fn used(
                   input_cache_read as "input_cache_read!", input_cache_write as "input_cache_write!",
                   output_visible as "output_visible!", output_reasoning as "output_reasoning!",
                   cost_nano as "cost_nano!", adjusted_nano as "adjusted_nano!", last_at as "last_at!"
-           from used left join provider_connection c on c.id = connection_id"#,
+           from used left join provider_connection c on c.id = connection_id
+           order by date, used.provider, model, connection_id, key_id"#,
         source.day_kind,
         &grains.days,
         source.hour_kind,
@@ -358,8 +373,8 @@ impl Used {
             cache_creation_tokens: self.input_cache_write,
             completion_tokens: self.output_visible + self.output_reasoning,
             reasoning_tokens: self.output_reasoning,
-            cost: usd(self.cost_nano),
-            adjustment: usd(self.adjusted_nano),
+            cost: Usd(self.cost_nano),
+            adjustment: Usd(self.adjusted_nano),
             unpriced_requests: self.unpriced,
             last_used: Some(Stamp(self.last_at)),
         }

@@ -284,7 +284,10 @@ fn a_full_spool_drops_and_counts_and_recovers() {
         ..config(dir.path())
     };
     let (spool, _) = Spool::open(small).unwrap();
-    (1..=200).for_each(|id| spool.end(ended(id)));
+    for id in 1..=200 {
+        spool.end(ended(id));
+        write(&spool);
+    }
     let Vitals { pending, dropped, .. } = spool.vitals();
     assert!(dropped > 0);
     assert_eq!(pending + dropped, 200);

@@ -75,7 +75,7 @@ pub const SPECIFIED: &[&str] = &[
 ];
 
 /// They answer no chat.
-pub const SERVICES_ONLY: &[&str] = &["deepgram", "assemblyai"];
+pub const SERVICES_ONLY: &[&str] = &["deepgram", "assemblyai", "nanobanana"];
 
 pub const NOT_OFFERED: &[(&str, &str)] = &[
     ("gemini-cli", "a protocol of the vendor's own client"),
@@ -85,10 +85,6 @@ pub const NOT_OFFERED: &[(&str, &str)] = &[
     (
         "codex",
         "for the vendor's own clients only; the same models are OpenAI's",
-    ),
-    (
-        "nanobanana",
-        "pictures are fetched later under the number of a task, which no client of OpenAI's API does",
     ),
 ];
 
