@@ -36,6 +36,12 @@ impl Row {
             ..OutboundProxy::default()
         };
         let setup = Setup::new().resource("global", Body::OutboundProxy(proxy));
+        // what a proxy is asked for is looked up first, and here that is the name of a vendor
+        let setup = setup.config(|config| {
+            config.upstream.connect_ms = 30_000;
+            config.upstream.first_event_ms = 60_000;
+            config.upstream.unary_ms = 60_000;
+        });
         let setup = match self.provider.split_once(' ') {
             Some((node_type, api_type)) => self.node(setup, node_type, api_type),
             None => self.built_in(setup),
