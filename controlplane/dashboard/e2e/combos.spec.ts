@@ -133,7 +133,7 @@ test('weights are balanced, saved, and shown as the API returns them', async ({ 
 });
 
 test('a test says of every member whether it answers, and each shows how it did and what rests', async ({ complaints, gateway, signedIn: page }) => {
-  const key = await createKey(page, 'for health');
+  const key = await createKey(page, 'health');
   const forgive = await forgiveNothing(gateway, page);
   const account = await connect(gateway, page, 'nowhere', 'http://127.0.0.1:9/v1');
   const { id } = await manage<Combo>(gateway, page, 'POST', '/api/combos?wait=applied', { name: 'lasting', models: ['openai/gpt-4o', 'demo/demo'] });

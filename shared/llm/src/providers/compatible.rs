@@ -16,6 +16,8 @@ const OPENAI_SERVICES: &[Service] = &[
     service(Kind::Translation, "/audio/translations"),
     service(Kind::ImageEdit, "/images/edits"),
 ];
+/// A server that is known for Responses need not have what came before conversations.
+const RESPONSES_SERVICES: &[Service] = OPENAI_SERVICES.split_at(1).1;
 const OLLAMA_SERVICES: &[Service] = &[
     service(Kind::Completion, "/v1/completions"),
     service(Kind::Embedding, "/v1/embeddings"),
@@ -69,7 +71,7 @@ static OPENAI_RESPONSES: ProviderSpec = ProviderSpec {
     id: "openai-compatible",
     alias: "openai-compatible",
     name: "OpenAI-compatible endpoint (Responses)",
-    services: OPENAI_SERVICES,
+    services: RESPONSES_SERVICES,
     ..ProviderSpec::openai_responses()
 };
 

@@ -110,7 +110,9 @@ export function Prices() {
       <Needs role="operator">
         <Loaded query={query}>
           {(all) => {
-            const rows = found(onlyOwn ? all.filter(isOwn) : all, words);
+            // those of one's own first: there are more of the others than are shown
+            const [own, listed] = [all.filter(isOwn), all.filter((row) => !isOwn(row))];
+            const rows = found(onlyOwn ? own : [...own, ...listed], words);
             if (rows.length === 0)
               return <Empty title={t('No such price')} hint={t('Search for something else, or set a price for a model of your own.')} />;
             return (
