@@ -9,7 +9,7 @@ mod names;
 use crate::pipeline::Endpoint;
 use http::HeaderMap;
 use http::request::Parts;
-use llm::Dialect;
+use llm::{Dialect, Kind};
 use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
 use opentelemetry::trace::{Span, SpanBuilder, SpanKind, Status, TraceContextExt};
 use opentelemetry::{Array, Context, KeyValue, StringValue, Value};
@@ -31,6 +31,7 @@ pub struct Tracing {
 /// The trace of one request.
 pub struct Trace {
     tracer: SdkTracer,
+    kind: Kind,
     /// With the span of the request.
     request: Context,
     /// By their numbers; one that has ended is gone.
@@ -67,6 +68,7 @@ impl Tracing {
             .start_with_context(tracer, &parent);
         Some(Trace {
             tracer: tracer.clone(),
+            kind: endpoint.kind,
             request: parent.with_span(span),
             attempts: Vec::new(),
         })
@@ -82,8 +84,8 @@ impl Tracing {
 
 impl Trace {
     /// A call is about to leave. `provider` is what it is known as beyond this installation.
-    pub fn attempt(&mut self, endpoint: &str, provider: &str, attempt: &Attempt, address: &str) {
-        let operation = names::operation(endpoint);
+    pub fn attempt(&mut self, provider: &str, attempt: &Attempt, address: &str) {
+        let operation = names::operation(self.kind);
         let mut attributes = vec![
             KeyValue::new(names::OPERATION, operation),
             KeyValue::new(names::PROVIDER, names::provider(provider).to_owned()),

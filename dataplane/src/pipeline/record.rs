@@ -190,12 +190,7 @@ impl Record {
                 true => trace::known_as(connection.dialect),
                 false => route.provider.spec.id,
             };
-            trace.attempt(
-                self.endpoint,
-                known_as,
-                &event.attempts[number],
-                connection.endpoint.base(),
-            );
+            trace.attempt(known_as, &event.attempts[number], connection.endpoint.base());
         }
         // of two at a time the first counts, until one answers
         if !hedge {

@@ -1,7 +1,7 @@
 //! What spans and their attributes are called: OpenTelemetry's semantic conventions 1.38, those for generative AI among
 //! them, and ours where there are none. <https://opentelemetry.io/docs/specs/semconv/gen-ai/>
 
-use llm::Dialect;
+use llm::{Dialect, Kind};
 
 pub const HTTP_METHOD: &str = "http.request.method";
 pub const HTTP_ROUTE: &str = "http.route";
@@ -65,12 +65,16 @@ pub const fn dialect(dialect: Dialect) -> &'static str {
     }
 }
 
-/// What is asked for, by the path it was asked at.
-pub fn operation(endpoint: &str) -> &'static str {
-    match endpoint {
-        path if path.contains("embeddings") => "embeddings",
-        path if path.contains("images") || path.contains("audio") => "generate_content",
-        path if path.contains("rerank") || path.contains("moderations") => "generate_content",
-        _ => "chat",
+/// What is asked for; where the convention has no word for it, ours.
+pub const fn operation(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Chat => "chat",
+        Kind::Completion => "text_completion",
+        Kind::Embedding => "embeddings",
+        Kind::Image | Kind::ImageEdit | Kind::Speech => "generate_content",
+        Kind::Transcription => "transcription",
+        Kind::Translation => "translation",
+        Kind::Moderation => "moderation",
+        Kind::Rerank => "rerank",
     }
 }

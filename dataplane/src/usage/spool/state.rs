@@ -35,6 +35,8 @@ pub(super) struct State {
     pub written: u64,
     /// What is gathered.
     unwritten: Vec<u8>,
+    /// The last write did not succeed.
+    failing: bool,
     pub acknowledged: u64,
     pub acknowledged_at: Position,
     pub dropped: u64,
@@ -91,6 +93,7 @@ impl State {
             appended: 0,
             written: 0,
             unwritten: Vec::new(),
+            failing: false,
             acknowledged,
             acknowledged_at: Position::default(),
             dropped: 0,
@@ -138,8 +141,17 @@ impl State {
 
     /// Writes what was gathered. What the disk does not take is kept for the next time.
     pub(super) fn flush(&mut self) {
-        if let Err(error) = self.try_flush() {
-            tracing::debug!(%error, "the spool could not be written");
+        let written = self.try_flush();
+        let was_failing = std::mem::replace(&mut self.failing, written.is_err());
+        match written {
+            // once per outage: a full disk comes with many requests
+            Err(error) if !was_failing => tracing::error!(
+                %error,
+                "the spool cannot be written: what was used is kept in memory, as far as it has room"
+            ),
+            Err(error) => tracing::debug!(%error, "the spool still cannot be written"),
+            Ok(()) if was_failing => tracing::info!("the spool can be written again"),
+            Ok(()) => {}
         }
     }
 
