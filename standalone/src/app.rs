@@ -97,7 +97,18 @@ pub async fn run(mut settings: Settings) -> anyhow::Result<Ending> {
             telemetry: Some(telemetry),
             exit: exit.clone(),
         },
-    )?;
+    );
+    let data = match data {
+        Ok(data) => data,
+        Err(error) => {
+            // the embedded database does not end while somebody holds a connection, and nobody would read the error
+            control_drain.begin();
+            control_drain.wait(BACKGROUND_GRACE).await;
+            db.close().await;
+            database.close()?;
+            return Err(error);
+        }
+    };
     let gateway = data.gateway.clone();
     let router = Router::new()
         .merge(data.router.clone())
