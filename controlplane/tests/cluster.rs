@@ -30,6 +30,8 @@ mod proxies;
 mod rules;
 #[path = "cluster/similar.rs"]
 mod similar;
+#[path = "cluster/storm.rs"]
+mod storm;
 
 use client::Client;
 use harness::Cluster;

@@ -2,6 +2,9 @@
 //!
 //! Plain functions over typed values: what a stage needs is what the stage before it returned, so the order cannot
 //! be got wrong. A request loads the configuration once and keeps it to the end.
+//!
+//! The state of a request is moved several times before it runs, and room for all that it might come to wait for is in
+//! it. So what few requests wait for is boxed where it is waited for (`Box::pin`), here and in the stages.
 
 mod address;
 mod admit;
@@ -160,19 +163,19 @@ async fn run(
     let is_named = arrival.endpoint.kind == Kind::Chat && again::is_named(arrival)?;
     let kind = arrival.endpoint.kind;
     let form = match kind.file() {
-        Some(_) => Form::read(arrival, &gateway.edge).await?,
+        Some(_) => Box::pin(Form::read(arrival, &gateway.edge)).await?,
         None => Form::without_files(arrival.read_body(&gateway.edge).await?),
     };
     form.check(kind)?;
     let audio_ms = form.recording_ms(kind);
     let Form { fields: body, files } = form;
     let named = is_named.then(|| Named::new(arrival, &body));
-    let ask = arrival.ask(body)?.hearing(audio_ms);
+    let mut ask = arrival.ask(body)?.hearing(audio_ms);
     record.asked(&ask);
-    let ask = screen::screened(gateway, arrival, ask)?.rewritten(table.rewrite().cloned());
+    ask = screen::screened(gateway, arrival, ask)?.rewritten(table.rewrite().cloned());
 
     let plan = plan::candidates(&table, caller, ask.model(), arrival.provider.as_deref())?;
-    let ask = ask.capped(plan.max_tokens());
+    ask = ask.capped(plan.max_tokens());
     let sought = Sought::of(gateway, &table, &arrival.parts, named, &plan, &ask, record);
     // whatever the state store has to say is asked for at once; limits hold for requests that cost nothing, too
     let (known, admitted) = join!(
@@ -196,7 +199,7 @@ async fn run(
         Rotation::Advance,
     );
     record.decided(decision);
-    let ask = recall::recalled(gateway, &plan, ask, record.key_id()).await;
+    ask = recall::recalled(gateway, &plan, ask, record.key_id()).await;
     let sent = Sent {
         ask: &ask,
         headers,

@@ -180,6 +180,10 @@ impl Operator {
         self.call(reqwest::Method::PUT, path, Some(body)).await
     }
 
+    pub async fn patch(&self, path: &str, body: Value) -> Value {
+        self.call(reqwest::Method::PATCH, path, Some(body)).await
+    }
+
     pub async fn delete(&self, path: &str) -> Value {
         self.call(reqwest::Method::DELETE, path, None).await
     }

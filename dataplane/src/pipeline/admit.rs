@@ -37,7 +37,7 @@ pub async fn admitted(
     record.reserves(&asked, counts_tokens);
     gateway.spool.written().await;
     let data_planes = gateway.routing.health().data_planes();
-    let Decided { ruling, by_share } = gateway.admissions.admit(&asked, data_planes).await;
+    let Decided { ruling, by_share } = Box::pin(gateway.admissions.admit(&asked, data_planes)).await;
     let verdict = ruling.verdict;
     let denied = match verdict {
         Verdict::Admitted | Verdict::Repeated => None,

@@ -172,10 +172,10 @@ impl Sought {
     /// Asks the state store for either, once.
     pub async fn look(self, gateway: &Gateway) -> Known {
         let Self { request, question } = self;
-        let begun = request.map(|request| gateway.idempotency.begin(request));
+        let begun = request.map(|request| Box::pin(gateway.idempotency.begin(request)));
         let answer = question
             .as_ref()
-            .map(|question| gateway.cache.find(&question.key));
+            .map(|question| Box::pin(gateway.cache.find(&question.key)));
         let (begun, answer) = join!(OptionFuture::from(begun), OptionFuture::from(answer));
         Known {
             begun,
@@ -191,6 +191,19 @@ impl Known {
     /// Finds an answer, or a place for the one that is to come. Waits for whoever gives one to the same request right
     /// now.
     pub async fn find(
+        self,
+        gateway: &Gateway,
+        table: &Table,
+        headers: &HeaderMap,
+        ask: &Ask,
+    ) -> Result<Found, GatewayError> {
+        if self.begun.is_none() && self.question.is_none() {
+            return Ok(Found::Nothing(Deposit::default()));
+        }
+        Box::pin(self.found(gateway, table, headers, ask)).await
+    }
+
+    async fn found(
         self,
         gateway: &Gateway,
         table: &Table,
@@ -375,7 +388,7 @@ pub async fn kept(served: &mut Served, deposit: Deposit) -> Deposit {
     };
     if deposit.0.is_some() {
         let told = Told::of(&served.lease.route, progress);
-        deposit.take(served.stream, body.clone(), told).await;
+        Box::pin(deposit.take(served.stream, body.clone(), told)).await;
     }
     Deposit::default()
 }

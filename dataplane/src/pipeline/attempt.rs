@@ -130,14 +130,14 @@ impl Search<'_> {
         let mut steps = steps.iter();
         while let Some(ready) = self.next(&mut steps, Patience::Wait).await? {
             let served = match self.patience(&ready) {
-                Some(patience) => self.race(ready, patience, &mut steps, record).await?,
+                Some(patience) => Box::pin(self.race(ready, patience, &mut steps, record)).await?,
                 None => self.call(ready, record).await?,
             };
             if let Some(served) = served {
                 return Ok(served);
             }
         }
-        if let Some(served) = self.last_resort(record).await? {
+        if let Some(served) = Box::pin(self.last_resort(record)).await? {
             return Ok(served);
         }
         // an account that rests could say it no better
@@ -157,7 +157,7 @@ impl Search<'_> {
         &mut self,
         steps: &mut Iter<'_, Step>,
         patience: Patience,
-    ) -> Result<Option<Ready>, GatewayError> {
+    ) -> Result<Option<Box<Ready>>, GatewayError> {
         for step in steps {
             let out_of_time = self.findings.has_failure() && Instant::now() >= self.exchange.until;
             if self.attempts >= MAX_ATTEMPTS || out_of_time {
@@ -181,7 +181,7 @@ impl Search<'_> {
         Ok(None)
     }
 
-    async fn prepare(&mut self, step: Step, patience: Patience) -> Result<Option<Ready>, GatewayError> {
+    async fn prepare(&mut self, step: Step, patience: Patience) -> Result<Option<Box<Ready>>, GatewayError> {
         let plan = self.plan;
         let (route, connection) = place(plan, step);
         let until = self.exchange.until;
@@ -204,7 +204,7 @@ impl Search<'_> {
         let mut held = Held::default();
         for gate in seats.iter().filter_map(|seat| seat.gate.as_ref()) {
             let slot = match patience {
-                Patience::Wait => gate.enter(until).await,
+                Patience::Wait => Box::pin(gate.enter(until)).await,
                 Patience::Now => gate.try_enter(),
             };
             match slot {
@@ -217,7 +217,8 @@ impl Search<'_> {
                 return Ok(None);
             }
             let limiter = connection.account.limiter();
-            match limiter.acquire(self.table.resilience().limits(), until).await {
+            let limits = self.table.resilience().limits();
+            match Box::pin(limiter.acquire(limits, until)).await {
                 Ok(permit) => held.permit = Some(permit),
                 Err(full) => {
                     self.findings.passes_over(
@@ -232,12 +233,12 @@ impl Search<'_> {
                 }
             }
         }
-        Ok(Some(Ready {
+        Ok(Some(Box::new(Ready {
             step,
             call,
             lease: Lease::new(connection, route, seats, probe, held),
             number: 0,
-        }))
+        })))
     }
 
     /// What is to be sent there: in the dialect of the target, or in the words that a service of it is asked for in.
@@ -277,13 +278,17 @@ impl Search<'_> {
     }
 
     /// Sends one call, again if the combo says so, and takes in what comes of it.
-    async fn call(&mut self, mut ready: Ready, record: &mut Record) -> Result<Option<Served>, GatewayError> {
+    async fn call(
+        &mut self,
+        mut ready: Box<Ready>,
+        record: &mut Record,
+    ) -> Result<Option<Served>, GatewayError> {
         let combo = self.plan.resolution.combo();
         let mut repetitions = combo.and_then(|combo| combo.max_retries).unwrap_or(0);
         loop {
             self.dispatch(&mut ready, record, false).await;
             let error = match self.exchange.attempt(&ready.call, &ready.lease).await {
-                Ok(reply) => return Ok(Some(self.answered(ready, reply, record))),
+                Ok(reply) => return Ok(Some(self.answered(*ready, reply, record))),
                 Err(error) => error,
             };
             let again = repetitions > 0 && self.may_repeat(&error);
@@ -305,13 +310,13 @@ impl Search<'_> {
     /// Sends a call and, if it takes unusually long, another one beside it. The first answer counts.
     async fn race(
         &mut self,
-        mut first: Ready,
+        mut first: Box<Ready>,
         patience: Duration,
         steps: &mut Iter<'_, Step>,
         record: &mut Record,
     ) -> Result<Option<Served>, GatewayError> {
         let exchange = self.exchange;
-        let send = |ready: Ready| async move {
+        let send = |ready: Box<Ready>| async move {
             let outcome = exchange.attempt(&ready.call, &ready.lease).await;
             (ready, outcome)
         };
@@ -342,7 +347,7 @@ impl Search<'_> {
                     exchange.gateway.hedges.answered(&route, began.elapsed());
                     let losers = numbers.iter().filter(|number| **number != ready.number);
                     losers.for_each(|number| record.attempt_cancelled(*number));
-                    return Ok(Some(self.answered(ready, reply, record)));
+                    return Ok(Some(self.answered(*ready, reply, record)));
                 }
                 Err(error) => {
                     numbers.retain(|number| *number != ready.number);

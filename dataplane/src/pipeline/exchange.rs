@@ -15,6 +15,7 @@ use llm::{Ask, Call, ErrorKind, Kind, Progress, Pump, ReplySeed, UpstreamError};
 use runtime::egress::Payload;
 use runtime::service_account::Bearer;
 use std::borrow::Cow;
+use std::pin::pin;
 use tokio::time::{Instant, timeout_at};
 
 pub enum Reply {
@@ -62,7 +63,7 @@ impl Exchange<'_> {
             config.unary()
         };
         let deadline = (Instant::now() + patience).min(self.until);
-        match timeout_at(deadline, self.converse(call, lease)).await {
+        match timeout_at(deadline, pin!(self.converse(call, lease))).await {
             Ok(reply) => reply,
             Err(_) => Err(UpstreamError::new(
                 ErrorKind::Timeout,
@@ -88,15 +89,15 @@ impl Exchange<'_> {
         if ends && refusal.status == Some(401) {
             match bearer {
                 Some(refused) => bearer = self.bearer(&connection, lease, Some(&refused)).await?,
-                None => connection = routing.renewed(&connection).await.map_err(signed_out)?,
+                None => connection = Box::pin(routing.renewed(&connection)).await.map_err(signed_out)?,
             }
             refusal = match self.exchange(call, lease, &connection, bearer.as_ref()).await {
                 Err(refusal) => refusal,
                 reply => return reply,
             };
         }
-        match call.without_reasoning(&refusal) {
-            Some(call) => self.exchange(&call, lease, &connection, bearer.as_ref()).await,
+        match call.without_reasoning(&refusal).map(Box::new) {
+            Some(call) => Box::pin(self.exchange(&call, lease, &connection, bearer.as_ref())).await,
             None => Err(refusal),
         }
     }
@@ -115,8 +116,8 @@ impl Exchange<'_> {
             allow_private: connection.allow_private_address,
             proxy: lease.outlet().map(Outlet::proxy),
         };
-        let bearer = upstream::bearer(&self.gateway.egress, grant, path, refused).await;
-        bearer.map(Some)
+        let bearer = upstream::bearer(&self.gateway.egress, grant, path, refused);
+        Box::pin(bearer).await.map(Some)
     }
 
     async fn exchange(
@@ -127,7 +128,7 @@ impl Exchange<'_> {
         bearer: Option<&Bearer>,
     ) -> Result<Reply, UpstreamError> {
         if let Some(turn) = call.first_turn() {
-            return self.ask_vendor(call, turn, lease, (connection, bearer)).await;
+            return Box::pin(self.ask_vendor(call, turn, lease, (connection, bearer))).await;
         }
         let kind = call.kind();
         let model = &lease.route.model;
@@ -166,7 +167,7 @@ impl Exchange<'_> {
             connection.account.limiter().observe(head.status, &head.headers);
         }
         if !head.status.is_success() {
-            return Err(refusal(connection, &head, body).await);
+            return Err(Box::pin(refusal(connection, &head, body)).await);
         }
         if !kind.converses() {
             self.read_service_reply(call, lease, &head, body).await

@@ -40,7 +40,9 @@ impl Media {
     ) -> Result<Call, CallError> {
         if gateway.media.fetch {
             let wanted = ask.wanted(target)?;
-            self.bring(gateway, &wanted, until).await?;
+            if !wanted.is_empty() {
+                Box::pin(self.bring(gateway, &wanted, until)).await?;
+            }
         }
         ask.call_with(target, &self.fetched)
     }

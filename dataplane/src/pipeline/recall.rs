@@ -91,7 +91,7 @@ pub async fn recalled(gateway: &Gateway, plan: &Plan, ask: Ask, key_id: &str) ->
         .map(|target| ask.unsigned_calls(&target))
         .find(|calls| !calls.is_empty());
     match calls {
-        Some(calls) => ask.recalling(gateway.recall.known(tenant(key_id), calls).await),
+        Some(calls) => ask.recalling(Box::pin(gateway.recall.known(tenant(key_id), calls)).await),
         None => ask,
     }
 }

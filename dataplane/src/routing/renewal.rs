@@ -72,7 +72,7 @@ impl Routing {
                 }
                 Ok(connection.clone())
             }
-            Standing::Ended => self.renewed(connection).await,
+            Standing::Ended => Box::pin(self.renewed(connection)).await,
         }
     }
 

@@ -168,7 +168,8 @@ impl Egress {
             request.headers_mut().insert(PROXY_AUTHORIZATION, authorization);
         }
         let caller = self.proxied.caller(proxy, allow_private || self.allow_private);
-        caller.request(request).await
+        // room for the few calls of this kind would be in the state of every request
+        Box::pin(async move { caller.request(request).await }).await
     }
 
     /// The client whose resolver follows the same rule, without any proxy. Call [`Egress::check`] before.

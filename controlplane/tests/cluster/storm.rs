@@ -1,0 +1,363 @@
+//! Money in a storm: whatever is killed, the ledger says what the providers bill.
+//!
+//! Two data planes are asked for a combo of two providers, which fail, break off and dawdle; every tenth client leaves
+//! in the middle. Meanwhile data planes are killed five times and the control plane twice, Redis once, and Postgres
+//! ends every connection and takes none for a while. The providers remember each call and what it costs.
+//!
+//! `OMNIROUTE_STORM_REQUESTS` says how many requests (2,000 otherwise).
+
+use crate::client::Client;
+use crate::harness::Cluster;
+use crate::text;
+use serde_json::json;
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use std::collections::HashMap;
+use std::env;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use testkit::service::RedisServer;
+use testkit::{Behaviour, Billed, Received, Simulator, service, wait_until};
+use tokio::task::JoinSet;
+use uuid::Uuid;
+
+const WORKERS: usize = 20;
+/// Of so many clients one leaves in the middle.
+const LEAVES: usize = 10;
+const MODELS: [&str; 2] = ["one/sim-gap-1", "two/sim-gap-1"];
+
+/// What a provider saw of one request of a client.
+type Calls = HashMap<String, Vec<Received>>;
+
+/// A request in the ledger.
+#[derive(Debug, sqlx::FromRow)]
+struct Row {
+    name: String,
+    phase: String,
+    outcome: String,
+    evidence: String,
+    input: i64,
+    output: i64,
+    attempts: serde_json::Value,
+}
+
+/// What happens when so many per cent of the requests have been sent.
+#[derive(Debug, Clone, Copy)]
+enum Mishap {
+    DataPlaneKilled(usize),
+    ControlPlaneKilled,
+    ControlPlaneBack,
+    RedisRestarted,
+    PostgresAway,
+    PostgresBack,
+}
+
+const MISHAPS: [(usize, Mishap); 11] = [
+    (10, Mishap::DataPlaneKilled(0)),
+    (18, Mishap::ControlPlaneKilled),
+    (24, Mishap::ControlPlaneBack),
+    (32, Mishap::DataPlaneKilled(1)),
+    (40, Mishap::RedisRestarted),
+    (48, Mishap::PostgresAway),
+    (54, Mishap::PostgresBack),
+    (62, Mishap::DataPlaneKilled(0)),
+    (70, Mishap::ControlPlaneKilled),
+    (76, Mishap::ControlPlaneBack),
+    (84, Mishap::DataPlaneKilled(1)),
+];
+/// Starts anew from what Redis has.
+const KILLED_WHILE_POSTGRES_IS_AWAY: usize = 0;
+/// Each may have begun a record for every client at once, and never have called.
+const KILLS: usize = 5;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_ledger_says_what_providers_bill_whatever_is_killed() {
+    let count = requests();
+    let mut redis = RedisServer::start().await;
+    let mut cluster = Cluster::start_on(redis.url(), 1, 2).await;
+    let providers = [Simulator::openai().await, Simulator::openai().await];
+    let key = prepare(&mut cluster, &providers).await;
+    for (number, provider) in providers.iter().enumerate() {
+        let faults = faults();
+        let faults = faults.iter().cycle().skip(number * 7).take(2 * count);
+        faults.for_each(|fault| provider.script(fault.clone()));
+    }
+
+    let sent = Arc::new(AtomicUsize::new(0));
+    let traffic = tokio::spawn(send_traffic(cluster.clients(&key), count, sent.clone()));
+    for (percent, mishap) in MISHAPS {
+        let due = async || (sent.load(Ordering::Relaxed) >= count * percent / 100).then_some(());
+        wait_until(&format!("{percent} % of the requests"), patience(count), due).await;
+        happen(mishap, &mut cluster, &mut redis).await;
+    }
+    traffic.await.unwrap();
+
+    let calls = calls(&providers);
+    let rows = wait_until("the ledger to be complete", patience(count), async || {
+        let rows = rows(&cluster.database).await;
+        let known: HashMap<_, _> = rows.iter().map(|row| (row.name.as_str(), ())).collect();
+        calls
+            .keys()
+            .all(|name| known.contains_key(name.as_str()))
+            .then_some(rows)
+    })
+    .await;
+    audit(&calls, &rows, count);
+    for table in ["usage_gap", "usage_quarantine"] {
+        assert_eq!(count_of(&cluster.database, table).await, 0, "{table}");
+    }
+}
+
+fn requests() -> usize {
+    let asked = env::var("OMNIROUTE_STORM_REQUESTS").ok();
+    asked.map_or(2_000, |count| count.parse().unwrap())
+}
+
+/// A hundred requests a second are few, even on a busy machine.
+fn patience(count: usize) -> Duration {
+    Duration::from_secs(120 + count as u64 / 100)
+}
+
+/// One after the other, over and over.
+fn faults() -> Vec<Behaviour> {
+    let well = Behaviour::default;
+    let mut faults = vec![well(); 20];
+    faults[3] = Behaviour::status(500);
+    faults[6] = Behaviour {
+        cut_after: Some(0),
+        ..well()
+    };
+    faults[9] = Behaviour {
+        cut_after: Some(4),
+        ..well()
+    };
+    faults[12] = Behaviour {
+        error_after: Some(3),
+        ..well()
+    };
+    faults[15] = Behaviour {
+        first_byte: Duration::from_millis(150),
+        ..well()
+    };
+    faults[18] = Behaviour {
+        unmetered: true,
+        ..well()
+    };
+    faults
+}
+
+/// Returns the key that clients call with.
+async fn prepare(cluster: &mut Cluster, providers: &[Simulator; 2]) -> String {
+    let operator = cluster.operator().await;
+    operator.add_provider("one", &providers[0].url()).await;
+    operator.add_provider("two", &providers[1].url()).await;
+    let hedging = json!({ "hedging": { "enabled": true, "maxSharePercent": 5, "minDelayMs": 50 } });
+    operator.patch("/api/settings", hedging).await;
+    let combo = json!({ "name": "storm", "models": MODELS, "strategy": "round-robin" });
+    operator.post("/api/combos", combo).await;
+    let key = operator
+        .post("/api/keys?wait=applied", json!({ "name": "storm" }))
+        .await;
+    text(&key["key"])
+}
+
+async fn happen(mishap: Mishap, cluster: &mut Cluster, redis: &mut RedisServer) {
+    match mishap {
+        Mishap::DataPlaneKilled(index) => {
+            cluster.data[index].process.kill();
+            cluster.restart_data_plane(index).await;
+        }
+        Mishap::ControlPlaneKilled => cluster.control[0].process.kill(),
+        Mishap::ControlPlaneBack => cluster.restart_control_plane(0).await,
+        Mishap::RedisRestarted => {
+            redis.kill();
+            redis.restart().await;
+        }
+        Mishap::PostgresAway => {
+            let name = database_name(&cluster.database);
+            at_the_server(format!("alter database {name} with allow_connections false")).await;
+            at_the_server(format!(
+                "select pg_terminate_backend(pid) from pg_stat_activity where datname = '{name}'"
+            ))
+            .await;
+            cluster.data[KILLED_WHILE_POSTGRES_IS_AWAY].process.kill();
+            cluster.restart_data_plane(KILLED_WHILE_POSTGRES_IS_AWAY).await;
+        }
+        Mishap::PostgresBack => {
+            let name = database_name(&cluster.database);
+            at_the_server(format!("alter database {name} with allow_connections true")).await;
+        }
+    }
+}
+
+// === traffic ===
+
+/// A request that fails is not repeated: its data plane may just have been killed.
+async fn send_traffic(clients: Vec<Client>, count: usize, sent: Arc<AtomicUsize>) {
+    let mut workers = JoinSet::new();
+    for worker in 0..WORKERS {
+        let (clients, sent) = (clients.clone(), sent.clone());
+        workers.spawn(async move {
+            for n in (worker..count).step_by(WORKERS) {
+                send(&clients[(n / WORKERS + worker) % clients.len()], n).await;
+                sent.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+    }
+    while let Some(worker) = workers.join_next().await {
+        worker.unwrap();
+    }
+}
+
+async fn send(client: &Client, n: usize) {
+    let name = Uuid::now_v7().to_string();
+    let leaves = n.is_multiple_of(LEAVES);
+    let stream = leaves || n.is_multiple_of(2);
+    let prompt = format!("request {name}");
+    let Ok(mut answer) = client.send("storm", stream, &prompt, Some(&name)).await else {
+        return;
+    };
+    // after another chunk each time, the first included
+    let mut left = if leaves { (n / LEAVES) % 12 } else { usize::MAX };
+    while left > 0 {
+        let Ok(Some(_)) = answer.chunk().await else { return };
+        left -= 1;
+    }
+}
+
+// === the two books ===
+
+fn calls(providers: &[Simulator; 2]) -> Calls {
+    let mut calls = Calls::new();
+    for received in providers.iter().flat_map(Simulator::requests) {
+        let prompt = received.body["messages"][0]["content"]
+            .as_str()
+            .unwrap_or_default();
+        let Some(name) = prompt.strip_prefix("request ").map(str::to_owned) else {
+            continue;
+        };
+        calls.entry(name).or_default().push(received);
+    }
+    calls
+}
+
+async fn rows(database: &str) -> Vec<Row> {
+    let mut connection = PgConnection::connect(database).await.unwrap();
+    sqlx::query_as(
+        "select client_request_id as name, phase, outcome, evidence, attempts,
+                input_uncached + input_cache_read + input_cache_write as input,
+                output_visible + output_reasoning as output
+         from usage_event where reached_provider",
+    )
+    .fetch_all(&mut connection)
+    .await
+    .unwrap()
+}
+
+async fn count_of(database: &str, table: &str) -> i64 {
+    let mut connection = PgConnection::connect(database).await.unwrap();
+    let counting = sqlx::query_scalar(AssertSqlSafe(format!("select count(*) from {table}")));
+    counting.fetch_one(&mut connection).await.unwrap()
+}
+
+async fn at_the_server(statement: String) {
+    let mut connection = PgConnection::connect(&service::postgres_url()).await.unwrap();
+    sqlx::raw_sql(AssertSqlSafe(statement))
+        .execute(&mut connection)
+        .await
+        .unwrap();
+}
+
+fn database_name(url: &str) -> &str {
+    let name = url.rsplit('/').next().unwrap();
+    name.split('?').next().unwrap()
+}
+
+#[expect(clippy::print_stdout, reason = "the figures of a long run, for whoever started it")]
+fn audit(calls: &Calls, rows: &[Row], count: usize) {
+    let mut seen = HashMap::<&str, usize>::new();
+    let (mut ledger, mut bill) = ((0, 0), (0, 0));
+    let (mut reported, mut estimated, mut lost, mut invented) = (0, 0, 0, 0);
+    for row in rows {
+        let times = seen.entry(&row.name).or_default();
+        *times += 1;
+        assert_eq!(*times, 1, "accounted more than once: {row:?}");
+        let Some(calls) = calls.get(&row.name) else {
+            invented += 1;
+            continue;
+        };
+        ended(row, calls);
+        if row.phase == "lost" {
+            lost += 1;
+        }
+        if row.evidence != "provider_reported" {
+            assert!(
+                ["counted", "estimated", "none"].contains(&row.evidence.as_str()),
+                "{row:?}"
+            );
+            estimated += 1;
+            continue;
+        }
+        reported += 1;
+        let billed = calls.iter().filter_map(|call| call.billed);
+        let same = |billed: &Billed| (billed.input as i64, billed.output as i64) == (row.input, row.output);
+        let billed = billed.clone().find(same);
+        let billed = billed.unwrap_or_else(|| panic!("no provider bills {row:?}: {calls:?}"));
+        ledger = (ledger.0 + row.input, ledger.1 + row.output);
+        bill = (bill.0 + billed.input as i64, bill.1 + billed.output as i64);
+    }
+    println!(
+        "{count} requests, {} reached a provider in {} calls; ledger: {} rows, {reported} reported by a provider \
+         ({} tokens in, {} out; billed for them {} and {}), {estimated} counted or estimated, {lost} lost with a data plane, \
+         {invented} begun and never called",
+        calls.len(),
+        calls.values().map(Vec::len).sum::<usize>(),
+        rows.len(),
+        ledger.0,
+        ledger.1,
+        bill.0,
+        bill.1,
+    );
+    assert_eq!(ledger, bill);
+    assert!(
+        reported > count / 2,
+        "{reported} of {count} answers came with usage"
+    );
+    assert!(
+        estimated >= count / (4 * LEAVES),
+        "{estimated} of {count} clients left"
+    );
+    // a data plane killed between its begin record and the call cannot know that the call never left
+    assert!(
+        invented <= WORKERS * KILLS,
+        "{invented} requests never reached a provider"
+    );
+}
+
+/// Every attempt ended in one way, and of a request that is known whole none is missing.
+fn ended(row: &Row, calls: &[Received]) {
+    let attempts = row.attempts.as_array().unwrap();
+    for attempt in attempts {
+        assert!(
+            attempt["outcome"]
+                .as_str()
+                .is_some_and(|outcome| !outcome.is_empty()),
+            "{row:?}"
+        );
+    }
+    if row.phase == "lost" {
+        assert_ne!(row.evidence, "provider_reported", "{row:?}");
+        return;
+    }
+    assert!(
+        attempts.len() >= calls.len(),
+        "{} calls were received: {row:?}",
+        calls.len()
+    );
+    let answered = attempts
+        .iter()
+        .filter(|attempt| attempt["outcome"] == "ok")
+        .count();
+    assert!(answered <= 1, "{row:?}");
+    assert!(row.outcome != "ok" || answered == 1, "{row:?}");
+}
