@@ -97,6 +97,7 @@ impl Relay {
         relay.keep();
         relay.tick();
         relay.look_for_error();
+        relay.look_for_end();
         relay
     }
 
@@ -118,6 +119,13 @@ impl Relay {
         self.tick();
         self.look_for_error();
         self.record_end();
+    }
+
+    /// A client that was told how long the answer is takes the last byte and asks for nothing after it.
+    fn look_for_end(&mut self) {
+        if self.body.as_ref().is_some_and(Body::is_end_stream) {
+            self.finish();
+        }
     }
 
     /// The provider closed its body.
@@ -297,6 +305,7 @@ impl Body for Relay {
                     if let Ok(chunk) = frame.into_data() {
                         this.push(chunk);
                     }
+                    this.look_for_end();
                 }
                 Poll::Ready(Some(Err(_))) if this.complete() => this.finish(),
                 Poll::Ready(Some(Err(_))) => {

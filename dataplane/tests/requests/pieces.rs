@@ -1,11 +1,11 @@
 //! Answers beside chat that are passed on piece by piece: sounds, and the events of pictures, speech and transcripts.
 
-use crate::harness::{DataPlane, KEY, Setup, header, json as body_of};
+use crate::harness::{DataPlane, KEY, Setup, header, json as body_of, until};
 use crate::scripted::{Slow, Telling};
 use proto::v1::{PriceOverride, UsageEvent, resource::Body, usage_event::Evidence};
 use reqwest::Response;
 use serde_json::{Value, json};
-use testkit::{Behaviour, Simulator};
+use testkit::{Behaviour, Dialect, Simulator};
 use tokio::join;
 
 const SPEECH: &str = "/v1/audio/speech";
@@ -326,6 +326,30 @@ async fn until_the_first_piece_another_account_may_answer() {
                 "{name}"
             );
         }
+    }
+}
+
+/// The client's connection asks for nothing after the last byte.
+#[tokio::test]
+async fn a_sound_of_known_length_is_over_with_its_last_byte() {
+    let provider = Simulator::start(Dialect::Deepgram).await;
+    let data_plane = Setup::new().account("main", "deepgram", &provider).start().await;
+    // in one piece, and in many
+    for input in ["one two".to_owned(), "word ".repeat(200_000)] {
+        let asked = data_plane.events().len();
+        let body = json!({ "model": "deepgram/aura-asteria-en", "input": input });
+        let response = data_plane.ask(SPEECH, &body).await;
+        let length = 3 + input.len();
+        assert_eq!(
+            header(&response, "content-length"),
+            Some(length.to_string().as_str())
+        );
+        assert_eq!(response.bytes().await.unwrap().len(), length);
+        let event = until("the usage event", || data_plane.events().get(asked).cloned()).await;
+        assert_eq!(
+            (event.outcome.as_str(), event.characters),
+            ("ok", input.len() as u64)
+        );
     }
 }
 
