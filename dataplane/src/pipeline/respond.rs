@@ -89,7 +89,7 @@ pub fn success(
             ticking = ticks.is_some();
             // what one client hears beside the answer is not for others
             let deposit = if ticking { deposit.without_cache() } else { deposit };
-            let tape = deposit.tape(&lease.route);
+            let tape = deposit.tape(&lease.route, labels.media_type.as_ref());
             let relay = Relay::new(
                 gateway,
                 (body, pump, ready),
@@ -139,6 +139,8 @@ pub fn success(
 /// An answer that was given before.
 pub fn again(gateway: &Gateway, arrival: &Arrival, again: Again, mut record: Record) -> Response {
     record.again(&again);
+    let media_type = HeaderValue::try_from(&again.answer.media_type);
+    let media_type = media_type.ok().filter(|media_type| !media_type.is_empty());
     let allowance = record.take_allowance();
     let mut response = Response::new(Body::new(Whole {
         bytes: Some(again.body),
@@ -146,9 +148,10 @@ pub fn again(gateway: &Gateway, arrival: &Arrival, again: Again, mut record: Rec
     }));
     let headers = response.headers_mut();
     headers.insert(REQUEST_ID, arrival.request_id.clone());
-    match again.framing {
-        Some(framing) => announce_stream(arrival, framing, headers),
-        None => drop(headers.insert(CONTENT_TYPE, JSON)),
+    match (media_type, again.framing) {
+        (Some(own), _) => drop(headers.insert(CONTENT_TYPE, own)),
+        (None, Some(framing)) => announce_stream(arrival, framing, headers),
+        (None, None) => drop(headers.insert(CONTENT_TYPE, JSON)),
     }
     if let Some(similarity) = again.similarity
         && let Ok(similarity) = HeaderValue::try_from(format!("{similarity:.4}"))
