@@ -175,6 +175,8 @@ async fn a_piece_reaches_the_client_before_the_next_one_is_made() {
         assert_eq!(header(&response, "x-accel-buffering"), Some("no"), "{name}");
         assert_eq!(header(&response, "x-omniroute-attempts"), Some("1"), "{name}");
         assert_eq!(data_plane.events().len(), 0, "{name}: it is still running");
+        let wish = String::from_utf8_lossy(&telling.body).contains("stream");
+        assert_eq!(wish, !case.is_sound(), "{name}: what the provider is asked for");
         telling.say(case.pieces[1].as_bytes()).await;
         assert_eq!(next(&mut response, case.pieces[1].len()).await, case.pieces[1]);
         drop(telling);
