@@ -71,7 +71,6 @@ use exchange::Sent;
 use form::Form;
 use futures::FutureExt;
 use http::StatusCode;
-use llm::Kind;
 use llm::guard::Guard;
 use record::Record;
 use runtime::egress::Egress;
@@ -159,8 +158,7 @@ async fn run(
         table.provider(provider).map_err(PlanError::from)?;
     }
 
-    // what is kept under a name is what a model said
-    let is_named = arrival.endpoint.kind == Kind::Chat && again::is_named(arrival)?;
+    let is_named = again::is_named(arrival)?;
     let kind = arrival.endpoint.kind;
     let form = match kind.file() {
         Some(_) => Box::pin(Form::read(arrival, &gateway.edge)).await?,

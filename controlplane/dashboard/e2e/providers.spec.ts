@@ -101,5 +101,5 @@ test('a connection asks for what its provider wants to know', async ({ signedIn:
   await dialog.getByLabel('Region').fill('europe-west4');
   await dialog.getByLabel('Service account key (JSON)').fill('{"type": "authorized_user"}');
   await dialog.getByRole('button', { name: 'Save' }).click();
-  await expect(page.getByText('must be service_account').first()).toBeVisible();
+  await expect(page.getByText('must be service_account')).toBeVisible();
 });

@@ -8,6 +8,9 @@
 //!
 //! A question that nobody asked before in these words may have been asked in others: see [`resemble`].
 
+mod fields;
+
+use self::fields::Fields;
 use super::Gateway;
 use super::arrival::Arrival;
 use super::attempt::Served;
@@ -21,8 +24,8 @@ use crate::error::GatewayError;
 use crate::routing::{Route, Table};
 use bytes::Bytes;
 use futures::future::OptionFuture;
-use http::HeaderMap;
 use http::request::Parts;
+use http::{HeaderMap, HeaderValue};
 use llm::{Ask, Dialect, FinishReason, Framing, Kind, Progress, Rendering, formats};
 use proto::v1::StoredAnswer;
 use runtime::client_address::TrustedProxies;
@@ -97,6 +100,8 @@ pub struct Told {
     model: Arc<str>,
     finish_reason: &'static str,
     tokens: u64,
+    /// Empty: what the client's dialect says.
+    media_type: String,
     /// It is complete, and no accident.
     is_final: bool,
 }
@@ -121,7 +126,7 @@ impl Named {
         hash.field(&[u8::from(framing == Some(Framing::JsonArray))]);
         hash.field(name(&arrival.parts.headers).unwrap_or_default());
         hash.field(body);
-        Self(hash.0.finalize())
+        Self(hash.finish())
     }
 
     /// Callers without a key are told apart by their address; of one that has neither nothing is remembered, for it
@@ -139,8 +144,13 @@ impl Named {
     }
 }
 
-/// Whether its client gave a request a name; what is too long for a name is refused.
+/// Whether its client gave a request a name; what is too long for a name is refused. Of files nothing is remembered,
+/// and a text to be gone on with would be remembered as the conversation that it may be asked for as.
 pub fn is_named(arrival: &Arrival) -> Result<bool, GatewayError> {
+    let kind = arrival.endpoint.kind;
+    if kind == Kind::Completion || kind.file().is_some() {
+        return Ok(false);
+    }
     match name(&arrival.parts.headers) {
         Some(name) if name.len() > MAX_NAME => Err(GatewayError::NameTooLong { max: MAX_NAME }),
         name => Ok(name.is_some()),
@@ -309,6 +319,7 @@ impl Deposit {
             model: told.model.to_string(),
             finish_reason: told.finish_reason.to_owned(),
             tokens: told.tokens,
+            media_type: told.media_type,
         };
         if let Some(keeping) = places.kept
             && told.is_final
@@ -322,8 +333,8 @@ impl Deposit {
     }
 
     /// Records a stream on its way to the client; nothing, if nobody wants it.
-    pub fn tape(self, route: &Route) -> Option<Tape> {
-        self.0.is_some().then(|| Tape::new(self, route))
+    pub fn tape(self, route: &Route, media_type: Option<&HeaderValue>) -> Option<Tape> {
+        self.0.is_some().then(|| Tape::new(self, route, media_type))
     }
 
     /// For a stream that carries what the client alone asked for.
@@ -351,13 +362,15 @@ impl Keeping {
 // === impl Told ===
 
 impl Told {
-    pub fn of(route: &Route, progress: &Progress) -> Self {
+    pub fn of(route: &Route, progress: &Progress, media_type: Option<&HeaderValue>) -> Self {
+        let media_type = media_type.and_then(|media_type| media_type.to_str().ok());
         let reason = progress.finish.as_ref().map(|finish| finish.reason);
         Self {
             provider: route.provider.id.clone(),
             model: route.model.clone(),
             finish_reason: reason.map_or("", FinishReason::name),
             tokens: progress.usage.total().unwrap_or(0),
+            media_type: media_type.unwrap_or_default().to_owned(),
             is_final: matches!(
                 reason,
                 Some(FinishReason::Stop | FinishReason::StopSequence | FinishReason::ToolCalls)
@@ -366,28 +379,18 @@ impl Told {
     }
 }
 
-/// Fields that are kept apart by their lengths.
-struct Fields(blake3::Hasher);
-
-// === impl Fields ===
-
-impl Fields {
-    fn new(context: &str) -> Self {
-        Self(blake3::Hasher::new_derive_key(context))
-    }
-
-    fn field(&mut self, bytes: &[u8]) {
-        self.0.update(&(bytes.len() as u64).to_le_bytes()).update(bytes);
-    }
-}
-
 /// Keeps a whole answer; of a stream, what has to be done when it is complete is left.
 pub async fn kept(served: &mut Served, deposit: Deposit) -> Deposit {
-    let Reply::Whole { body, progress, .. } = &served.reply else {
+    let Reply::Whole {
+        body,
+        progress,
+        media_type,
+    } = &served.reply
+    else {
         return deposit;
     };
     if deposit.0.is_some() {
-        let told = Told::of(&served.lease.route, progress);
+        let told = Told::of(&served.lease.route, progress, media_type.as_ref());
         Box::pin(deposit.take(served.stream, body.clone(), told)).await;
     }
     Deposit::default()
@@ -439,14 +442,14 @@ fn question(table: &Table, parts: &Parts, plan: &Plan, ask: &Ask) -> Option<(Ent
     }
     hash.field(&plan.max_tokens().unwrap_or(0).to_le_bytes());
     hash.field(&rules.context);
-    let circumstances = hash.0.finalize();
+    let circumstances = hash.finish();
     let mut hash = Fields::new(QUESTION_CONTEXT);
     hash.field(circumstances.as_bytes());
     hash.field(&canonical);
     let key = EntryKey {
         generation: rules.generation,
         tenant: plan.tenant().to_owned(),
-        hash: hash.0.finalize().into(),
+        hash: hash.finish().into(),
     };
     Some((key, circumstances))
 }
@@ -496,6 +499,7 @@ fn copy(answer: &StoredAnswer, body: Bytes, stream: bool) -> StoredAnswer {
         model: answer.model.clone(),
         finish_reason: answer.finish_reason.clone(),
         tokens: answer.tokens,
+        media_type: answer.media_type.clone(),
     }
 }
 

@@ -7,9 +7,9 @@ use crate::routing::{Connection, NotRenewed, Outlet};
 use crate::upstream::{self, Incoming, Outgoing};
 use bytes::Bytes;
 use chrono::Utc;
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::response;
-use http::{HeaderMap, HeaderValue, Method};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use http_body_util::BodyExt;
 use llm::{Ask, Call, ErrorKind, Kind, Progress, Pump, ReplySeed, UpstreamError};
 use runtime::egress::Payload;
@@ -17,6 +17,11 @@ use runtime::service_account::Bearer;
 use std::borrow::Cow;
 use std::pin::pin;
 use tokio::time::{Instant, timeout_at};
+
+const EVENTS: &str = "text/event-stream";
+const ANY_SOUND: HeaderValue = HeaderValue::from_static("audio/mpeg");
+/// What an answer calls itself that is no sound although one was asked for.
+pub(super) const NO_SOUND: &[&str] = &["application/json", "text/html"];
 
 pub enum Reply {
     /// In the client's dialect and complete: a unary answer, or a stream that was made from one.
@@ -31,7 +36,17 @@ pub enum Reply {
         body: Incoming,
         pump: Box<Pump>,
         ready: Vec<Bytes>,
+        /// What is no conversation is passed on as what the provider calls it.
+        labels: Labels,
     },
+}
+
+/// What a provider says of an answer that is passed on.
+#[derive(Debug, Default)]
+pub struct Labels {
+    pub media_type: Option<HeaderValue>,
+    /// How long it is, where that is known before.
+    pub length: Option<HeaderValue>,
 }
 
 /// What the client sent.
@@ -57,7 +72,8 @@ impl Exchange<'_> {
     /// Sends a call and waits for the answer, or for the first output of a stream.
     pub async fn attempt(&self, call: &Call, lease: &Lease) -> Result<Reply, UpstreamError> {
         let config = &self.gateway.upstream;
-        let patience = if self.sent.ask.stream() {
+        // a picture is not there sooner because it comes as an event
+        let patience = if self.sent.ask.stream() && self.sent.ask.is_chat() {
             config.first_event()
         } else {
             config.unary()
@@ -184,7 +200,7 @@ impl Exchange<'_> {
         call: &Call,
         lease: &Lease,
         head: &response::Parts,
-        mut body: Incoming,
+        body: Incoming,
     ) -> Result<Reply, UpstreamError> {
         if content_is(head, call.wire().types_of_a_whole_reply()) {
             let whole = upstream::read_whole(body, self.gateway.upstream.max_reply_bytes).await?;
@@ -196,7 +212,37 @@ impl Exchange<'_> {
                 media_type: None,
             });
         }
-        let mut pump = call.pump(&self.seed);
+        let pump = call.pump(&self.seed);
+        self.begin(pump, lease, Labels::default(), body).await
+    }
+
+    /// The answer of a service as it comes, if it is one that can be passed on so.
+    pub(super) async fn pass_on(
+        &self,
+        call: &Call,
+        lease: &Lease,
+        head: &response::Parts,
+        body: Incoming,
+    ) -> Result<Reply, UpstreamError> {
+        let header = |name: HeaderName| head.headers.get(name).cloned();
+        let in_events = content_is(head, &[EVENTS]);
+        let pump = call.passage(in_events, &self.seed);
+        let labels = Labels {
+            media_type: header(CONTENT_TYPE).or(Some(ANY_SOUND)),
+            // an error may follow the events that were promised
+            length: header(CONTENT_LENGTH).filter(|_| !in_events),
+        };
+        self.begin(pump, lease, labels, body).await
+    }
+
+    /// Reads on until the first output.
+    async fn begin(
+        &self,
+        mut pump: Pump,
+        lease: &Lease,
+        labels: Labels,
+        mut body: Incoming,
+    ) -> Result<Reply, UpstreamError> {
         let mut ready = Vec::new();
         while let Some(frame) = body.frame().await {
             let frame = frame.map_err(|_| broke())?;
@@ -209,6 +255,7 @@ impl Exchange<'_> {
                     body,
                     pump: Box::new(pump),
                     ready,
+                    labels,
                 });
             }
             if let Some(error) = &progress.error {
@@ -222,7 +269,7 @@ impl Exchange<'_> {
             None => Ok(Reply::Whole {
                 body: ready.concat().into(),
                 progress,
-                media_type: None,
+                media_type: labels.media_type,
             }),
         }
     }
@@ -235,6 +282,10 @@ impl Exchange<'_> {
         head: &response::Parts,
         body: Incoming,
     ) -> Result<Reply, UpstreamError> {
+        let is_sound = call.kind() == Kind::Speech && !content_is(head, NO_SOUND);
+        if is_sound || content_is(head, &[EVENTS]) {
+            return self.pass_on(call, lease, head, body).await;
+        }
         let whole = upstream::read_whole(body, self.gateway.upstream.max_reply_bytes).await?;
         // a page of something in between is no answer, whatever its status
         if content_is(head, &["text/html"]) {
@@ -260,7 +311,7 @@ impl Exchange<'_> {
         let whole = upstream::read_whole(body, self.gateway.upstream.max_reply_bytes).await?;
         let mut progress = measured(lease);
         // some providers only stream, and not all of those say so
-        let streamed = content_is(head, &["text/event-stream"]) || call.wire().is_stream(&whole);
+        let streamed = content_is(head, &[EVENTS]) || call.wire().is_stream(&whole);
         let body = if streamed {
             call.fold(whole, &self.seed, &mut progress)?
         } else {
@@ -296,7 +347,7 @@ pub(super) fn measured(lease: &Lease) -> Box<Progress> {
     })
 }
 
-fn content_is(head: &response::Parts, kinds: &[&str]) -> bool {
+pub(super) fn content_is(head: &response::Parts, kinds: &[&str]) -> bool {
     let kind = head
         .headers
         .get(CONTENT_TYPE)

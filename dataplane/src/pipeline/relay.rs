@@ -16,11 +16,11 @@ use futures::FutureExt;
 use futures::future::{BoxFuture, join};
 use http_body::{Body, Frame};
 use llm::{ErrorKind, FinishReason, Pump, UpstreamError};
-use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
+use thiserror::Error;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 /// After its last event a provider may take this long to end its body; in time, the connection can be used again.
@@ -30,11 +30,18 @@ const GRACE: Duration = Duration::from_secs(1);
 /// provider may go on until it says what it used.
 const DRAIN: Duration = Duration::from_secs(2);
 
+/// An answer that has no words for an error ends before its end, so that nobody takes what came for all of it.
+#[derive(Debug, Error)]
+#[error("the answer broke off")]
+pub struct BrokenOff;
+
 pub struct Relay {
     gateway: Arc<Gateway>,
     /// Absent once nothing more of it is wanted; dropping it closes the provider's connection.
     body: Option<Incoming>,
     pump: Box<Pump>,
+    /// Instead of an end, the client is to get an error of its connection.
+    broken: bool,
     /// What the client has not taken yet: `ready[next..]`.
     ready: Vec<Bytes>,
     next: usize,
@@ -73,6 +80,7 @@ impl Relay {
             gateway: gateway.clone(),
             body: Some(body),
             pump,
+            broken: false,
             ready,
             next: 0,
             silent_since: None,
@@ -89,6 +97,7 @@ impl Relay {
         relay.keep();
         relay.tick();
         relay.look_for_error();
+        relay.look_for_end();
         relay
     }
 
@@ -110,6 +119,13 @@ impl Relay {
         self.tick();
         self.look_for_error();
         self.record_end();
+    }
+
+    /// A client that was told how long the answer is takes the last byte and asks for nothing after it.
+    fn look_for_end(&mut self) {
+        if self.body.as_ref().is_some_and(Body::is_end_stream) {
+            self.finish();
+        }
     }
 
     /// The provider closed its body.
@@ -185,6 +201,7 @@ impl Relay {
     fn end_with(&mut self, error: &UpstreamError) {
         self.lease.fail(&self.gateway, error);
         self.record.broke_off(error);
+        self.broken = !self.pump.has_words();
         self.end();
     }
 
@@ -265,12 +282,12 @@ impl Relay {
 
 impl Body for Relay {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = BrokenOff;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
         let this = &mut *self;
         loop {
             if let Some(keeping) = &mut this.keeping {
@@ -281,13 +298,14 @@ impl Body for Relay {
                 return Poll::Ready(Some(Ok(Frame::data(chunk))));
             }
             let Some(body) = &mut this.body else {
-                return Poll::Ready(None);
+                return Poll::Ready(std::mem::take(&mut this.broken).then_some(Err(BrokenOff)));
             };
             match Pin::new(body).poll_frame(cx) {
                 Poll::Ready(Some(Ok(frame))) => {
                     if let Ok(chunk) = frame.into_data() {
                         this.push(chunk);
                     }
+                    this.look_for_end();
                 }
                 Poll::Ready(Some(Err(_))) if this.complete() => this.finish(),
                 Poll::Ready(Some(Err(_))) => {
@@ -310,7 +328,7 @@ impl Body for Relay {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_none() && self.ready.is_empty()
+        self.body.is_none() && self.ready.is_empty() && !self.broken
     }
 }
 

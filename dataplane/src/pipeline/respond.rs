@@ -4,7 +4,7 @@ use super::Gateway;
 use super::again::{Again, Deposit};
 use super::arrival::Arrival;
 use super::attempt::Served;
-use super::exchange::Reply;
+use super::exchange::{Labels, Reply};
 use super::record::Record;
 use super::relay::Relay;
 use super::screen;
@@ -14,7 +14,9 @@ use crate::error::GatewayError;
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use http::header::{
+    CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER,
+};
 use http::{StatusCode, header};
 use http_body::{Frame, SizeHint};
 use llm::Framing;
@@ -59,14 +61,15 @@ pub fn success(
         framing,
         deadline,
     } = served;
-    let (mut ticking, mut media_type) = (false, None);
+    let (mut ticking, mut labels) = (false, Labels::default());
+    let comes_in_pieces = matches!(reply, Reply::Stream { .. });
     let body = match reply {
         Reply::Whole {
             body,
             progress,
             media_type: own,
         } => {
-            media_type = own;
+            labels.media_type = own;
             lease.succeed(gateway);
             record.observe(&progress);
             screen::note_reply(arrival.request_id(), &progress);
@@ -75,12 +78,18 @@ pub fn success(
                 record,
             })
         }
-        Reply::Stream { body, pump, ready } => {
+        Reply::Stream {
+            body,
+            pump,
+            ready,
+            labels: own,
+        } => {
+            labels = own;
             let ticks = Ticks::asked(arrival);
             ticking = ticks.is_some();
             // what one client hears beside the answer is not for others
             let deposit = if ticking { deposit.without_cache() } else { deposit };
-            let tape = deposit.tape(&lease.route);
+            let tape = deposit.tape(&lease.route, labels.media_type.as_ref());
             let relay = Relay::new(
                 gateway,
                 (body, pump, ready),
@@ -98,10 +107,20 @@ pub fn success(
     headers.reserve(8);
     headers.insert(REQUEST_ID, arrival.request_id.clone());
     headers.insert(ATTEMPTS, HeaderValue::from(attempts));
-    if stream {
-        announce_stream(arrival, framing, headers);
-    } else {
-        headers.insert(CONTENT_TYPE, media_type.unwrap_or(JSON));
+    match labels.media_type {
+        Some(own) => {
+            headers.insert(CONTENT_TYPE, own);
+            if comes_in_pieces {
+                pass_at_once(headers);
+            }
+        }
+        None if stream => announce_stream(arrival, framing, headers),
+        None => drop(headers.insert(CONTENT_TYPE, JSON)),
+    }
+    if let Some(length) = labels.length {
+        headers.insert(CONTENT_LENGTH, length);
+    }
+    if !stream {
         headers.insert(CACHE, HeaderValue::from_static("MISS"));
     }
     if ticking {
@@ -120,6 +139,8 @@ pub fn success(
 /// An answer that was given before.
 pub fn again(gateway: &Gateway, arrival: &Arrival, again: Again, mut record: Record) -> Response {
     record.again(&again);
+    let media_type = HeaderValue::try_from(&again.answer.media_type);
+    let media_type = media_type.ok().filter(|media_type| !media_type.is_empty());
     let allowance = record.take_allowance();
     let mut response = Response::new(Body::new(Whole {
         bytes: Some(again.body),
@@ -127,9 +148,10 @@ pub fn again(gateway: &Gateway, arrival: &Arrival, again: Again, mut record: Rec
     }));
     let headers = response.headers_mut();
     headers.insert(REQUEST_ID, arrival.request_id.clone());
-    match again.framing {
-        Some(framing) => announce_stream(arrival, framing, headers),
-        None => drop(headers.insert(CONTENT_TYPE, JSON)),
+    match (media_type, again.framing) {
+        (Some(own), _) => drop(headers.insert(CONTENT_TYPE, own)),
+        (None, Some(framing)) => announce_stream(arrival, framing, headers),
+        (None, None) => drop(headers.insert(CONTENT_TYPE, JSON)),
     }
     if let Some(similarity) = again.similarity
         && let Ok(similarity) = HeaderValue::try_from(format!("{similarity:.4}"))
@@ -185,6 +207,11 @@ pub fn note_degraded(gateway: &Gateway, headers: &mut HeaderMap) {
 fn announce_stream(arrival: &Arrival, framing: Framing, headers: &mut HeaderMap) {
     let kind = llm::formats::of(arrival.endpoint.dialect).stream_content_type(framing);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    pass_at_once(headers);
+}
+
+/// Nobody in between is to wait for the rest.
+fn pass_at_once(headers: &mut HeaderMap) {
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     headers.insert(ACCEL_BUFFERING, HeaderValue::from_static("no"));
 }

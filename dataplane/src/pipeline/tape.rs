@@ -6,12 +6,14 @@ use crate::routing::Route;
 use bytes::{Bytes, BytesMut};
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use http::HeaderValue;
 use llm::Progress;
 
 /// Dropped before its end, it leaves nothing behind.
 pub struct Tape {
     deposit: Deposit,
     route: Route,
+    media_type: Option<HeaderValue>,
     chunks: Vec<Bytes>,
     bytes: usize,
 }
@@ -19,10 +21,11 @@ pub struct Tape {
 // === impl Tape ===
 
 impl Tape {
-    pub fn new(deposit: Deposit, route: &Route) -> Self {
+    pub fn new(deposit: Deposit, route: &Route, media_type: Option<&HeaderValue>) -> Self {
         Self {
             deposit,
             route: route.clone(),
+            media_type: media_type.cloned(),
             chunks: Vec::new(),
             bytes: 0,
         }
@@ -41,7 +44,7 @@ impl Tape {
         self.chunks
             .iter()
             .for_each(|chunk| whole.extend_from_slice(chunk));
-        let told = Told::of(&self.route, progress);
+        let told = Told::of(&self.route, progress, self.media_type.as_ref());
         self.deposit.take(true, whole.freeze(), told).boxed()
     }
 }

@@ -22,9 +22,10 @@ pub struct Ticks {
 // === impl Ticks ===
 
 impl Ticks {
-    /// `None` when the client did not ask, or its dialect has no room for such events.
+    /// `None` when the client did not ask, or its answer has no room for such events.
     pub fn asked(arrival: &Arrival) -> Option<Self> {
-        let value = arrival.parts.headers.get(PROGRESS)?;
+        let converses = arrival.endpoint.kind.converses();
+        let value = arrival.parts.headers.get(PROGRESS).filter(|_| converses)?;
         let wanted = value.as_bytes().eq_ignore_ascii_case(b"true");
         let dialect = arrival.endpoint.dialect;
         (wanted && tick::fits(dialect)).then(|| Self::new(dialect))

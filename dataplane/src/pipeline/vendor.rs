@@ -2,14 +2,14 @@
 //!
 //! All of them are one attempt at one account: what was brought there is found there and nowhere else.
 
-use super::exchange::{Exchange, Reply, measured, nowhere, refusal};
+use super::exchange::{Exchange, NO_SOUND, Reply, content_is, measured, nowhere, refusal};
 use super::form;
 use super::lease::Lease;
 use crate::routing::{Connection, Outlet};
-use crate::upstream::{self, Outgoing};
+use crate::upstream::{self, Incoming, Outgoing};
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE};
-use http::{HeaderValue, Method};
+use http::{HeaderValue, Method, response};
 use llm::vendor::{self, Answer, Content, Done, Next, Turn};
 use llm::{Call, ErrorKind, UpstreamError};
 use runtime::egress::Payload;
@@ -24,12 +24,6 @@ const ANY_FILE: &str = "application/octet-stream";
 
 /// Whom a turn is put to, and what it comes with where that is no part of the account.
 type Account<'a> = (&'a Connection, Option<&'a Bearer>);
-
-/// An answer to one turn.
-struct Told {
-    media_type: Option<String>,
-    body: Bytes,
-}
 
 // === impl Exchange ===
 
@@ -51,10 +45,15 @@ impl Exchange<'_> {
                 ));
             }
             sleep(turn.after).await;
-            let told = self.put(&turn, lease, account).await?;
+            let (head, body) = self.put(&turn, lease, account).await?;
+            if call.passes_on(&turn) && !content_is(&head, NO_SOUND) {
+                return self.pass_on(call, lease, &head, body).await;
+            }
+            let body = upstream::read_whole(body, self.gateway.upstream.max_reply_bytes).await?;
+            let media_type = head.headers.get(CONTENT_TYPE);
             let answer = Answer {
-                media_type: told.media_type.as_deref(),
-                body: &told.body,
+                media_type: media_type.and_then(|value| value.to_str().ok()),
+                body: &body,
             };
             match call.next_turn(&turn, &answer)? {
                 Next::Turn(next) => turn = next,
@@ -68,7 +67,7 @@ impl Exchange<'_> {
         turn: &Turn,
         lease: &Lease,
         (connection, bearer): Account<'_>,
-    ) -> Result<Told, UpstreamError> {
+    ) -> Result<(response::Parts, Incoming), UpstreamError> {
         let url = connection.url(&turn.path).ok_or_else(nowhere)?;
         let (media_type, body) = self.content(&turn.content)?;
         let mut headers = vec![(ACCEPT.as_str(), "*/*".to_owned())];
@@ -94,12 +93,7 @@ impl Exchange<'_> {
         if !head.status.is_success() {
             return Err(refusal(connection, &head, body).await);
         }
-        let media_type = head.headers.get(CONTENT_TYPE);
-        let media_type = media_type
-            .and_then(|value| value.to_str().ok())
-            .map(str::to_owned);
-        let body = upstream::read_whole(body, self.gateway.upstream.max_reply_bytes).await?;
-        Ok(Told { media_type, body })
+        Ok((head, body))
     }
 
     fn content(&self, content: &Content) -> Result<(Option<String>, Payload), UpstreamError> {

@@ -1,5 +1,7 @@
 //! Requests that clients send more than once under one name.
 
+mod services;
+
 use crate::harness::{DataPlane, KEY, Setup, header, until};
 use bytes::Bytes;
 use proto::v1::UsageEvent;

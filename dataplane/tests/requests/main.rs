@@ -25,6 +25,7 @@ mod limits;
 mod media;
 mod memory;
 mod outage;
+mod pieces;
 mod prices;
 mod proxies;
 mod questions;

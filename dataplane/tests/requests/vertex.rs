@@ -48,6 +48,7 @@ async fn clients_of_every_dialect_are_answered_whole_and_as_a_stream() {
     for event in data_plane.events() {
         assert_eq!(event.outcome, "ok");
         assert!(event.input_uncached > 0 && event.output_visible > 0, "{event:?}");
+        assert!(event.cost_nano.is_some_and(|cost| cost > 0), "{event:?}");
     }
     assert_eq!(of(&simulator, true).len(), 2, "a token for each account");
     let root = "/v1/projects/demo-project/locations/global/publishers";

@@ -7,6 +7,7 @@ pub mod check;
 mod completions;
 mod content;
 pub mod reply;
+mod service_events;
 mod services;
 
 use crate::dialect::{Address, Ask, Key, Operation, Vendor};

@@ -122,7 +122,11 @@ impl Provider {
         parts: &Parts,
         address: &Address,
     ) -> Response {
-        let model = address.model.as_deref().or(body["model"].as_str());
+        // as most vendors call it, and as some do
+        let named = [&body["model"], &body["model_name"]]
+            .into_iter()
+            .find_map(Value::as_str);
+        let model = address.model.as_deref().or(named);
         let behaviour = self.behaviour(model.unwrap_or_default());
         if behaviour.hang {
             return std::future::pending().await;

@@ -4,7 +4,7 @@ use crate::answer::Answer;
 use crate::bedrock::message;
 use crate::behaviour::Behaviour;
 use crate::listen::Line;
-use crate::received::Exchange;
+use crate::received::{Billed, Exchange};
 use axum::body::Body;
 use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -157,14 +157,13 @@ impl Reply {
     }
 
     /// A stream of frames; `error` is the vendor's frame for a failure in the middle.
-    pub fn streamed(
-        self,
-        framing: Framing,
-        mut frames: Vec<Frame>,
-        error: Frame,
-        answer: &Answer,
-    ) -> Response {
-        self.exchange.begin(&self.id, answer.billed);
+    pub fn streamed(self, framing: Framing, frames: Vec<Frame>, error: Frame, answer: &Answer) -> Response {
+        self.events(framing, frames, error, answer.billed)
+    }
+
+    /// The same, of what is no conversation.
+    pub fn events(self, framing: Framing, mut frames: Vec<Frame>, error: Frame, billed: Billed) -> Response {
+        self.exchange.begin(&self.id, billed);
         if let Some(at) = self.behaviour.error_after.filter(|at| *at < frames.len()) {
             let output = at.checked_sub(1).map_or(0, |last| frames[last].output);
             frames.truncate(at);
@@ -178,10 +177,26 @@ impl Reply {
             (header::CONTENT_TYPE, framing.content_type().to_owned()),
             (header::CACHE_CONTROL, "no-cache".to_owned()),
         ];
-        self.send(head, pieces, answer.billed.reasoning)
+        self.send(head, pieces, billed.reasoning)
     }
 
-    fn send(self, head: [(HeaderName, String); 2], pieces: VecDeque<Piece>, reasoning: u64) -> Response {
+    /// A sound that is sent while it is made, so that nobody knows how long it will be.
+    pub fn sound(self, media_type: &str, pieces: Vec<Vec<u8>>, billed: Billed) -> Response {
+        self.exchange.begin(&self.id, billed);
+        let pieces = pieces.into_iter().map(|piece| Piece {
+            bytes: piece.into(),
+            output: billed.output,
+        });
+        let head = [(header::CONTENT_TYPE, media_type.to_owned())];
+        self.send(head, pieces.collect(), 0)
+    }
+
+    fn send<const N: usize>(
+        self,
+        head: [(HeaderName, String); N],
+        pieces: VecDeque<Piece>,
+        reasoning: u64,
+    ) -> Response {
         let sending = Sending {
             reply: self,
             reasoning,

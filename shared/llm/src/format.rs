@@ -230,4 +230,9 @@ pub trait Relay: Send {
 
     /// One well-formed error in this dialect after the first byte.
     fn fail(&mut self, error: &PublicError, out: &mut Vec<Bytes>);
+
+    /// Whether an error can be said inside of it. Where it cannot, what is cut off has to look cut off.
+    fn has_words(&self) -> bool {
+        true
+    }
 }

@@ -101,6 +101,24 @@ impl Kind {
         }
     }
 
+    /// Whether a request asks for its answer in events. Fields of forms are texts.
+    pub(crate) fn streams(self, head: &Head<'_>) -> bool {
+        let says = |name: &str, values: &[&str]| {
+            let value = head.get(name).map(RawValue::get);
+            value.is_some_and(|value| values.contains(&value))
+        };
+        match self {
+            Self::Image | Self::ImageEdit | Self::Transcription => says("stream", &["true", "\"true\""]),
+            Self::Speech => says("stream_format", &["\"sse\""]),
+            Self::Chat
+            | Self::Completion
+            | Self::Embedding
+            | Self::Moderation
+            | Self::Rerank
+            | Self::Translation => false,
+        }
+    }
+
     /// The model of a request that names none.
     pub fn default_model(self) -> Option<&'static str> {
         (self == Self::Moderation).then_some("openai/omni-moderation-latest")

@@ -159,6 +159,25 @@ mod tests {
     }
 
     #[test]
+    fn a_model_costs_at_vertex_what_its_maker_asks_for_it() {
+        for (at_vertex, maker) in [
+            (("vertex", "gemini-2.5-pro"), ("gemini", "gemini-2.5-pro")),
+            (
+                ("vertex-anthropic", "claude-sonnet-4@20250514"),
+                ("anthropic", "claude-sonnet-4-20250514"),
+            ),
+            (
+                ("vertex-anthropic", "claude-haiku-4-5@20251001"),
+                ("claude", "claude-haiku-4-5-20251001"),
+            ),
+        ] {
+            let price = |(provider, model): (&str, &str)| find(provider, provider, model);
+            assert!(price(at_vertex).is_some(), "{at_vertex:?}");
+            assert_eq!(price(at_vertex), price(maker), "{at_vertex:?}");
+        }
+    }
+
+    #[test]
     fn amounts_are_exact() {
         let table = [
             ("3", Some(3_000_000_000)),

@@ -1,6 +1,12 @@
 //! Passthrough of a stream, frame by frame: what is complete goes on as the bytes it came in, and is only looked
 //! at. A format says which frames matter; the rest are never parsed.
 
+mod service;
+mod sound;
+
+pub use service::ServiceTap;
+pub use sound::Sound;
+
 use crate::error::{PublicError, UpstreamError};
 use crate::format::Relay;
 use crate::frame::{Cut, Frame, FrameScan, FrameTooLong, LineScan, MAX_FRAME_BYTES};

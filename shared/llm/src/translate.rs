@@ -177,7 +177,7 @@ impl Ask {
         let work = Work::asked(kind, &head);
         let address = Address {
             model,
-            stream: false,
+            stream: kind.streams(&head),
             framing: Framing::Native,
         };
         let ask = Self::read_for(Dialect::OpenAiChat, Some(address), body)?;

@@ -47,6 +47,12 @@ pub trait Vendor: Sync + fmt::Debug {
 
     /// What comes after the answer to a turn, which is not an error by its status.
     fn next(&self, asked: &Fields, turn: &Turn, answer: &Answer<'_>) -> Result<Next, UpstreamError>;
+
+    /// The answer to a turn is a sound that need not be read: the client gets it as it comes.
+    fn passes_on(&self, turn: &Turn) -> bool {
+        let _ = turn;
+        false
+    }
 }
 
 /// One call.

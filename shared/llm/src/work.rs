@@ -50,10 +50,11 @@ pub struct Work {
     pub grounds: Grounds,
 }
 
-/// Of an answer about pictures.
-#[derive(Deserialize)]
+/// Of an answer about pictures, or of the event about one of them.
+#[derive(Default, Deserialize)]
 struct Pictures {
-    data: Vec<IgnoredAny>,
+    #[serde(default)]
+    data: Option<Vec<IgnoredAny>>,
     #[serde(default)]
     size: Option<String>,
     #[serde(default)]
@@ -181,9 +182,19 @@ impl Work {
 
     fn pictures(&self, reply: &[u8]) -> Option<Self> {
         let told: Pictures = serde_json::from_slice(reply).ok()?;
-        Some(Self {
+        let images = told.data.as_ref()?.len() as u64;
+        Some(self.made(images, told))
+    }
+
+    /// What it came to with one more picture of a stream, of which this is the event.
+    pub(crate) fn picture_made(&self, images: u64, event: &[u8]) -> Self {
+        self.made(images, serde_json::from_slice(event).unwrap_or_default())
+    }
+
+    fn made(&self, images: u64, told: Pictures) -> Self {
+        Self {
             units: Units {
-                images: told.data.len() as u64,
+                images,
                 ..Units::default()
             },
             // `auto` in the request is something else in the answer
@@ -192,7 +203,7 @@ impl Work {
                 quality: told.quality.or_else(|| self.picture.quality.clone()),
             },
             grounds: Grounds::Counted,
-        })
+        }
     }
 }
 

@@ -3,16 +3,16 @@ import { notifications } from '@mantine/notifications';
 import { t } from '../i18n';
 import { ApiFailure } from '../api/client';
 import { wordApplied } from './applied';
+import { failureLines } from './failure-lines';
 
 /** Says what went wrong, with the code and the id that finds it in the logs. */
 export function FailureText({ error }: { error: unknown }) {
   if (!(error instanceof ApiFailure)) return <Text size="sm">{String(error)}</Text>;
   return (
     <>
-      <Text size="sm">{error.message}</Text>
-      {error.details.map((detail) => (
-        <Text size="sm" key={detail.field}>
-          {detail.field}: {detail.message}
+      {failureLines(error.message, error.details).map((line) => (
+        <Text size="sm" key={line}>
+          {line}
         </Text>
       ))}
       <Text size="xs" c="dimmed">

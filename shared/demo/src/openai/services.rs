@@ -2,11 +2,10 @@
 //! servers of this API offer it. As deterministic as the rest.
 
 use super::check::Refusal;
-use super::completions;
+use super::{FAILED, completions, envelope, service_events};
 use crate::media::PNG;
 use crate::received::Billed;
-use crate::wire::Reply;
-use axum::http::header;
+use crate::wire::{Frame, Framing, Reply};
 use axum::response::{IntoResponse, Response};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
@@ -18,6 +17,11 @@ const DIMENSIONS: u64 = 8;
 const TOKENS_OF_IMAGE: u64 = 272;
 /// Samples of silence for each word, 8,000 to the second.
 const SAMPLES_OF_WORD: usize = 400;
+const SILENCE: u8 = 128;
+const TOKENS_OF_WORD: u64 = 10;
+const TOKENS_OF_SECOND: u64 = 10;
+/// Models whose speech comes as a sound only.
+const WITHOUT_EVENTS: [&str; 2] = ["tts-1", "tts-1-hd"];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Service {
@@ -57,27 +61,44 @@ impl Service {
         let answered = match self {
             Self::Completions => Err(Refusal::missing("prompt")),
             Self::Embeddings => embeddings(body),
-            Self::Images => images(body),
+            Self::Images => images("image_generation", body),
             Self::Moderations => moderations(body),
             Self::Rerank => rerank(body),
             Self::Speech => speech(body),
             Self::Transcriptions | Self::Translations => transcription(body),
             Self::ImageEdits => edit(body),
         };
-        let response = match answered {
-            Ok((response, billed)) => {
+        let (told, billed) = match answered {
+            Ok(answered) => answered,
+            Err(refusal) => {
+                reply.exchange.finish();
+                return refusal.response();
+            }
+        };
+        match told {
+            Told::Whole(response) => {
                 reply.exchange.begin(&reply.id, billed);
                 reply.exchange.sent(billed.output, 0);
+                reply.exchange.finish();
                 response
             }
-            Err(refusal) => refusal.response(),
-        };
-        reply.exchange.finish();
-        response
+            Told::Sound(pieces) => reply.sound("audio/wav", pieces, billed),
+            Told::Events(frames) => {
+                let failed = envelope(500, FAILED, None, None);
+                reply.events(Framing::Events, frames, Frame::data(&failed, 0), billed)
+            }
+        }
     }
 }
 
-type Answered = Result<(Response, Billed), Refusal>;
+/// An answer, before it is sent.
+enum Told {
+    Whole(Response),
+    Sound(Vec<Vec<u8>>),
+    Events(Vec<Frame>),
+}
+
+type Answered = Result<(Told, Billed), Refusal>;
 
 fn embeddings(body: &Value) -> Answered {
     let model = text(body, "model")?;
@@ -108,24 +129,30 @@ fn embeddings(body: &Value) -> Answered {
         "object": "list", "data": Vec::from_iter(data), "model": model,
         "usage": { "prompt_tokens": tokens, "total_tokens": tokens },
     });
-    Ok((axum::Json(told).into_response(), input_of(tokens)))
+    Ok((json(told), input_of(tokens)))
 }
 
-fn images(body: &Value) -> Answered {
+fn images(about: &str, body: &Value) -> Answered {
     text(body, "model")?;
     let prompt = text(body, "prompt")?;
     let count = body["n"].as_u64().unwrap_or(1);
+    let billed = Billed {
+        output: count * TOKENS_OF_IMAGE,
+        ..input_of(words(prompt))
+    };
+    if is_set(body, "stream") {
+        return Ok((
+            Told::Events(service_events::pictures(about, body, count, billed)),
+            billed,
+        ));
+    }
     let image = json!({ "b64_json": PNG, "revised_prompt": prompt });
-    let (input, output) = (words(prompt), count * TOKENS_OF_IMAGE);
+    let Billed { input, output, .. } = billed;
     let told = json!({
         "created": 1_700_000_000, "data": vec![image; usize::try_from(count).unwrap_or(1)],
         "usage": { "input_tokens": input, "output_tokens": output, "total_tokens": input + output },
     });
-    let billed = Billed {
-        output,
-        ..input_of(input)
-    };
-    Ok((axum::Json(told).into_response(), billed))
+    Ok((json(told), billed))
 }
 
 fn moderations(body: &Value) -> Answered {
@@ -139,7 +166,7 @@ fn moderations(body: &Value) -> Answered {
         "category_applied_input_types": { "violence": ["text"] },
     });
     let told = json!({ "id": "modr-demo", "model": body["model"], "results": vec![result; inputs] });
-    Ok((axum::Json(told).into_response(), Billed::default()))
+    Ok((json(told), Billed::default()))
 }
 
 /// The more words of the question a document has, the better.
@@ -171,15 +198,17 @@ fn rerank(body: &Value) -> Answered {
         "id": "rerank-demo", "results": Vec::from_iter(results),
         "meta": { "api_version": { "version": "2" }, "billed_units": { "search_units": 1 } },
     });
-    Ok((axum::Json(told).into_response(), Billed::default()))
+    Ok((json(told), Billed::default()))
 }
 
-/// Silence, the longer the more there is to say.
+/// Silence, the longer the more there is to say: a piece for each word.
 fn speech(body: &Value) -> Answered {
-    text(body, "model")?;
-    let samples = usize::try_from(words(text(body, "input")?)).unwrap_or(0) * SAMPLES_OF_WORD;
+    let model = text(body, "model")?;
+    let words = words(text(body, "input")?).max(1);
+    let count = usize::try_from(words).unwrap_or(0);
+    let samples = count * SAMPLES_OF_WORD;
     let size = |bytes: usize| u32::try_from(bytes).unwrap_or(u32::MAX).to_le_bytes();
-    let mut wave = Vec::with_capacity(44 + samples);
+    let mut wave = Vec::with_capacity(44 + SAMPLES_OF_WORD);
     wave.extend_from_slice(b"RIFF");
     wave.extend_from_slice(&size(36 + samples));
     wave.extend_from_slice(b"WAVEfmt ");
@@ -191,9 +220,21 @@ fn speech(body: &Value) -> Answered {
     wave.extend_from_slice(&[1, 0, 8, 0]);
     wave.extend_from_slice(b"data");
     wave.extend_from_slice(&size(samples));
-    wave.resize(44 + samples, 128);
-    let response = ([(header::CONTENT_TYPE, "audio/wav")], wave).into_response();
-    Ok((response, Billed::default()))
+    let silence = vec![SILENCE; SAMPLES_OF_WORD];
+    let mut pieces = vec![silence; count];
+    pieces[0].splice(0..0, wave);
+    if body["stream_format"] != "sse" {
+        return Ok((Told::Sound(pieces), Billed::default()));
+    }
+    if WITHOUT_EVENTS.contains(&model) {
+        let message = "Streaming in events is not supported for this model.".to_owned();
+        return Err(Refusal::new("stream_format", message));
+    }
+    let billed = Billed {
+        output: words * TOKENS_OF_WORD,
+        ..input_of(words)
+    };
+    Ok((Told::Events(service_events::speech(&pieces, billed)), billed))
 }
 
 /// Hears how long a recording is, a word for each kilobyte.
@@ -205,6 +246,14 @@ fn transcription(body: &Value) -> Answered {
     let (words, seconds) = (1 + size / 1024, 1 + size / 16_000);
     let heard = format!("I heard {words} words in {}.", body["file"]["filename"]);
     let usage = json!({ "type": "duration", "seconds": seconds });
+    // the vendor's oldest model does not, and takes no notice
+    if is_set(body, "stream") && body["model"] != "whisper-1" {
+        let billed = Billed {
+            output: words,
+            ..input_of(seconds * TOKENS_OF_SECOND)
+        };
+        return Ok((Told::Events(service_events::transcript(&heard, billed)), billed));
+    }
     let response = match body["response_format"].as_str().unwrap_or("json") {
         "json" => axum::Json(json!({ "text": heard, "usage": usage })).into_response(),
         "verbose_json" => {
@@ -223,7 +272,7 @@ fn transcription(body: &Value) -> Answered {
             return Err(Refusal::kind("response_format", wanted, &body["response_format"]));
         }
     };
-    Ok((response, Billed::default()))
+    Ok((Told::Whole(response), Billed::default()))
 }
 
 fn edit(body: &Value) -> Answered {
@@ -234,7 +283,7 @@ fn edit(body: &Value) -> Answered {
     if !first["bytes"].is_u64() {
         return Err(Refusal::kind("image", "a file", first));
     }
-    images(body)
+    images("image_edit", body)
 }
 
 /// The same for the same text, and of length one.
@@ -256,6 +305,15 @@ fn text<'a>(body: &'a Value, name: &str) -> Result<&'a str, Refusal> {
         .as_str()
         .filter(|text| !text.is_empty())
         .ok_or_else(|| Refusal::kind(name, "a string", &body[name]))
+}
+
+/// Fields of forms are texts.
+fn is_set(body: &Value, name: &str) -> bool {
+    body[name] == true || body[name] == "true"
+}
+
+fn json(told: Value) -> Told {
+    Told::Whole(axum::Json(told).into_response())
 }
 
 fn words(text: &str) -> u64 {

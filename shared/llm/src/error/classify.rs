@@ -112,7 +112,8 @@ impl Envelope {
                 ..Self::default()
             };
         }
-        let message = ["message", "detail", "error"]
+        // the last two are Deepgram's and NanoBanana's
+        let message = ["message", "detail", "error", "err_msg", "msg"]
             .into_iter()
             .find_map(|key| error.get(key))
             .and_then(word);
@@ -301,6 +302,18 @@ mod tests {
                 r#"{"detail":"Field required"}"#,
                 ErrorKind::InvalidRequest,
                 "Field required",
+            ),
+            (
+                400,
+                r#"{"err_code":"Bad Request","err_msg":"failed to process audio","request_id":"r"}"#,
+                ErrorKind::InvalidRequest,
+                "failed to process audio",
+            ),
+            (
+                402,
+                r#"{"code":402,"msg":"Insufficient credits","data":null}"#,
+                ErrorKind::Quota,
+                "Insufficient credits",
             ),
             (418, "plain", ErrorKind::InvalidRequest, "plain"),
             (

@@ -7,7 +7,7 @@ mod annotation;
 mod assembly;
 mod call_signature;
 pub(super) mod data_url;
-pub(super) mod error;
+pub(crate) mod error;
 pub(super) mod finish;
 mod glimpse;
 mod image;

@@ -225,7 +225,7 @@ impl Call {
     /// The dialect's headers for the upstream, names in lower case; `client` looks up a header of the client's.
     pub fn headers(&self, client: &dyn Fn(&'static str) -> Option<String>) -> Vec<(&'static str, String)> {
         if !self.kind.converses() {
-            let is_json = self.kind != Kind::Speech && self.kind.file().is_none();
+            let is_json = self.kind != Kind::Speech && self.kind.file().is_none() && !self.stream;
             let accept = if is_json { "application/json" } else { "*/*" };
             return vec![
                 ("content-type", "application/json".to_owned()),

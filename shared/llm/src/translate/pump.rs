@@ -117,6 +117,14 @@ impl Pump {
         &self.progress
     }
 
+    /// Whether the client can be told inside the stream what becomes of it; else it has to be broken off.
+    pub fn has_words(&self) -> bool {
+        match &self.way {
+            Way::Relay(relay) => relay.has_words(),
+            Way::Translate(_) => true,
+        }
+    }
+
     /// What is to be kept of the reply; something once, when it is complete.
     pub fn take_kept(&mut self) -> Vec<Kept> {
         mem::take(&mut self.progress.kept)

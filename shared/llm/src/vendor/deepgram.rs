@@ -5,9 +5,8 @@
 
 use super::fields::escaped;
 use super::transcript::{self, Transcript, Word};
-use super::{Answer, Content, Done, Fields, Next, Turn, Vendor, malformed, read, refused};
+use super::{Answer, Content, Fields, Next, Turn, Vendor, malformed, read, refused};
 use crate::error::{EncodeError, UpstreamError};
-use crate::usage::Usage;
 use serde_json::{Value, json};
 
 #[derive(Debug)]
@@ -25,7 +24,6 @@ const SOUNDS: [(&str, &str); 6] = [
     ("wav", "encoding=linear16&container=wav"),
     ("pcm", "encoding=linear16&container=none"),
 ];
-const DEFAULT_SOUND: &str = "audio/mpeg";
 
 // === impl Listen ===
 
@@ -66,6 +64,7 @@ impl Vendor for Listen {
 impl Vendor for Speak {
     /// The voice is part of the model's name.
     fn begin(&self, asked: &Fields, path: &str) -> Result<Turn, EncodeError> {
+        asked.without_events("stream_format")?;
         let wanted = asked.text("response_format").unwrap_or(SOUNDS[0].0);
         let sound = SOUNDS.iter().find(|(format, _)| *format == wanted);
         let (_, sound) = sound.ok_or_else(|| refused("response_format", "unknown to this provider"))?;
@@ -73,13 +72,12 @@ impl Vendor for Speak {
         Ok(Turn::json(path, &json!({ "text": asked.get("input") })))
     }
 
-    fn next(&self, _: &Fields, _: &Turn, answer: &Answer<'_>) -> Result<Next, UpstreamError> {
-        Ok(Next::Done(Done {
-            body: answer.body.clone(),
-            media_type: answer.media_type.unwrap_or(DEFAULT_SOUND).to_owned(),
-            usage: Usage::default(),
-            work: None,
-        }))
+    fn next(&self, _: &Fields, _: &Turn, _: &Answer<'_>) -> Result<Next, UpstreamError> {
+        Err(malformed("the provider answered without a sound"))
+    }
+
+    fn passes_on(&self, _: &Turn) -> bool {
+        true
     }
 }
 

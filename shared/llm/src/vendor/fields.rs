@@ -1,6 +1,7 @@
 //! What a client asks for, by the names of OpenAI's API. Fields of forms are texts, so numbers may be.
 
-use crate::error::DecodeError;
+use super::refused;
+use crate::error::{DecodeError, EncodeError};
 use serde_json::{Map, Value};
 
 #[derive(Debug, Clone)]
@@ -35,6 +36,21 @@ impl Fields {
         match self.get(name) {
             Value::String(text) => text.trim().parse().ok(),
             number => number.as_u64(),
+        }
+    }
+
+    /// Refuses an answer in events, which a client asks for in this field.
+    pub fn without_events(&self, field: &str) -> Result<(), EncodeError> {
+        let asked = match self.get(field) {
+            Value::String(text) => matches!(text.as_str(), "true" | "sse"),
+            flag => *flag == true,
+        };
+        match asked {
+            true => Err(refused(
+                field,
+                "this model does not answer in events: leave it out",
+            )),
+            false => Ok(()),
         }
     }
 

@@ -27,6 +27,7 @@ const RATIOS: [(u64, u64); 10] = [
 
 impl Vendor for GeminiImages {
     fn begin(&self, asked: &Fields, path: &str) -> Result<Turn, EncodeError> {
+        asked.without_events("stream")?;
         if asked.count("n").is_some_and(|n| n > 1) {
             return Err(refused(
                 "n",

@@ -21,6 +21,7 @@ const DEFAULT_SIZE: (u64, u64) = (1024, 1024);
 
 impl Vendor for Images {
     fn begin(&self, asked: &Fields, path: &str) -> Result<Turn, EncodeError> {
+        asked.without_events("stream")?;
         if asked.count("n").is_some_and(|n| n > 1) {
             return Err(refused(
                 "n",
@@ -61,6 +62,7 @@ impl Vendor for Images {
 impl Vendor for Speech {
     /// It has one voice for each model, and MP3.
     fn begin(&self, asked: &Fields, path: &str) -> Result<Turn, EncodeError> {
+        asked.without_events("stream_format")?;
         if asked
             .text("response_format")
             .is_some_and(|format| format != "mp3")

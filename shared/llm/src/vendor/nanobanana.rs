@@ -27,6 +27,7 @@ const MOST: u64 = 4;
 
 impl Vendor for NanoBanana {
     fn begin(&self, asked: &Fields, path: &str) -> Result<Turn, EncodeError> {
+        asked.without_events("stream")?;
         if asked.text("response_format") == Some("b64_json") {
             return Err(refused(
                 "response_format",

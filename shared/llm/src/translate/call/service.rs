@@ -4,7 +4,8 @@ use super::Call;
 use crate::error::{ErrorKind, UpstreamError};
 use crate::format::ReplySeed;
 use crate::provider::Service;
-use crate::translate::{CallError, Progress};
+use crate::relay::{FrameRelay, ServiceTap, Sound};
+use crate::translate::{CallError, Progress, Pump};
 use crate::vendor::{Answer, Done, Fields, Next, Turn, Vendor};
 use bytes::Bytes;
 use std::sync::Arc;
@@ -47,6 +48,23 @@ impl Call {
             return Err(UpstreamError::new(ErrorKind::Internal, message));
         };
         vendor.next(asked, turn, answer)
+    }
+
+    /// The answer to a turn is a sound, and for the client as it is.
+    pub fn passes_on(&self, turn: &Turn) -> bool {
+        let vendored = self.vendor.as_ref();
+        vendored.is_some_and(|vendored| vendored.vendor.passes_on(turn))
+    }
+
+    /// An answer on its way to the client, as it comes: events, or a sound.
+    pub fn passage(&self, in_events: bool, seed: &ReplySeed) -> Pump {
+        match in_events {
+            true => {
+                let tap = ServiceTap::new(self.kind, self.work.clone());
+                Pump::relay(Box::new(FrameRelay::new(tap)), seed.clone())
+            }
+            false => Pump::relay(Box::new(Sound), seed.clone()),
+        }
     }
 
     /// The answer that a provider gave in its own words, for the client.
