@@ -17,8 +17,10 @@ import {
   IconPlugConnected,
   IconServer2,
   IconSettings,
+  IconRoute,
   IconShieldCheck,
   IconTag,
+  IconTerminal,
   IconTerminal2,
   IconUsers,
 } from '@tabler/icons-react';
@@ -55,6 +57,7 @@ export const groups = [
     label: t('Traffic'),
     pages: [
       { to: '/requests', label: t('Requests'), icon: IconListDetails, words: t('log live') },
+      { to: '/proxy-log', label: t('Proxy log'), icon: IconRoute, words: t('proxies calls ways out') },
       { to: '/usage', label: t('Usage'), icon: IconChartBar, words: t('charts tokens') },
       { to: '/cache', label: t('Cache'), icon: IconDatabase, words: t('semantic') },
     ],
@@ -73,6 +76,7 @@ export const groups = [
     pages: [
       { to: '/health', label: t('Health'), icon: IconHeartbeat, words: t('status latency breakers') },
       { to: '/nodes', label: t('Nodes'), icon: IconServer2, words: t('data planes drain restart shut down operations') },
+      { to: '/console', label: t('Console'), icon: IconTerminal, words: t('log lines errors warnings') },
       { to: '/settings', label: t('Settings'), icon: IconSettings, words: t('login proxy prompt language colours session') },
       { to: '/audit', label: t('Audit log'), icon: IconHistory, words: t('who did what') },
       { to: '/backups', label: t('Backups'), icon: IconArchive, words: t('restore export import') },

@@ -27,6 +27,8 @@ export const frame: Record<string, string> = {
   'people accounts roles': 'orang akun peran',
   'quota sessions': 'kuota sesi percakapan',
   'restore export import': 'pulihkan ekspor impor',
+  'log lines errors warnings': 'log baris galat peringatan log',
+  'proxies calls ways out': 'proksi panggilan jalur keluar proxy',
   rules: 'aturan',
   semantic: 'semantik',
   'status latency breakers': 'status latensi pemutus',
