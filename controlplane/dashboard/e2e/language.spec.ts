@@ -67,6 +67,8 @@ const dialogs: [path: string, button: string][] = [
   ['/providers', say('Add connection')],
   ['/providers', say('Sign in')],
   ['/providers', say('Add endpoint')],
+  ['/providers', say('Test all')],
+  ['/providers', say('Models of {name}', { name: 'Demo provider' })],
   ['/combos', say('New combo')],
   ['/policies', say('New policy')],
   ['/keys', say('New key')],

@@ -30,8 +30,11 @@ const pages = [
 const dialogs = [
   { path: '/dashboard/providers', button: 'Add connection' },
   { path: '/dashboard/providers', button: 'Add endpoint' },
+  { path: '/dashboard/providers', button: 'Test all' },
+  { path: '/dashboard/providers', button: 'Models of Demo provider' },
   { path: '/dashboard/combos', button: 'New combo' },
   { path: '/dashboard/keys', button: 'New key' },
+  { path: '/dashboard/keys', button: 'Edit Demo' },
   { path: '/dashboard/team', button: 'New account' },
   { path: '/dashboard/team', button: 'New token' },
   { path: '/dashboard/backups', button: 'Export' },

@@ -147,7 +147,7 @@ function Lines({ lines }: { lines: Line[] }) {
             <Table.Tr key={lines.length - at}>
               <Table.Td style={{ whiteSpace: 'nowrap' }}>{line.timestamp ? <time dateTime={line.timestamp}>{moment(line.timestamp)}</time> : '–'}</Table.Td>
               <Table.Td>
-                <Badge variant={line.level in COLORS ? 'light' : 'default'} color={COLORS[line.level] ?? 'gray'} tt="none">
+                <Badge component="code" variant={line.level in COLORS ? 'light' : 'default'} color={COLORS[line.level] ?? 'gray'} tt="none">
                   {line.level}
                 </Badge>
               </Table.Td>

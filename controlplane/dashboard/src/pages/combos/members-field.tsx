@@ -6,9 +6,9 @@ import { IconGripVertical, IconPlus, IconScale, IconX } from '@tabler/icons-reac
 import { useQuery } from '@tanstack/react-query';
 import { t } from '../../i18n';
 import { callableModelsQuery } from '../../parts/callable-models';
+import { announcements, instructions } from '../../parts/moving';
 import { percent } from '../../parts/numbers';
 import { type Draft, balanced, blank, shareOf } from './member';
-import { announcements, instructions } from './moving';
 
 type Form = UseFormReturnType<{ models: Draft[] }>;
 
@@ -21,6 +21,7 @@ export function MembersField({ form, weighted }: { form: Form; weighted: boolean
     useSensor(PointerSensor, { activationConstraint: { distance: 4 } }),
     useSensor(KeyboardSensor, { coordinateGetter: sortableKeyboardCoordinates }),
   );
+  const named = members.map(({ id, model }, at) => ({ id, name: model || t('member {place}', { place: at + 1 }) }));
   const at = (id: unknown) => members.findIndex((member) => member.id === id);
   function drop({ active, over }: DragEndEvent) {
     if (over && active.id !== over.id) form.reorderListItem('models', { from: at(active.id), to: at(over.id) });
@@ -33,7 +34,7 @@ export function MembersField({ form, weighted }: { form: Form; weighted: boolean
         sensors={sensors}
         collisionDetection={closestCenter}
         onDragEnd={drop}
-        accessibility={{ announcements: announcements(members), screenReaderInstructions: { draggable: instructions } }}
+        accessibility={{ announcements: announcements(named), screenReaderInstructions: { draggable: instructions } }}
       >
         <SortableContext items={members} strategy={verticalListSortingStrategy}>
           <Stack gap="xs">
