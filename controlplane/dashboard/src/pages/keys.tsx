@@ -87,14 +87,12 @@ function KeyRow({ stored, onEdit, onChanged }: { stored: Key; onEdit: () => void
   const reveal = useMutation({ mutationFn: () => unwrap(api.GET('/api/keys/{id}/reveal', { params: { path: { id } } })) });
   return (
     <Table.Tr>
+      <Table.Td>{name}</Table.Td>
       <Table.Td>
-        {name}
+        <Code>{stored.key}</Code>
         <Text size="xs" c="dimmed">
           {stored.lastUsedAt ? t('last used at {moment}', { moment: when(stored.lastUsedAt) }) : t('not used yet')}
         </Text>
-      </Table.Td>
-      <Table.Td>
-        <Code>{stored.key}</Code>
       </Table.Td>
       <Table.Td>
         <Patterns patterns={stored.allowedModels} />

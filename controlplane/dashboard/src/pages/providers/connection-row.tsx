@@ -1,7 +1,5 @@
-import { useSortable } from '@dnd-kit/sortable';
-import { ActionIcon, Alert, Badge, Button, Code, Group, Stack, Switch, Table, Text } from '@mantine/core';
+import { Alert, Badge, Button, Code, Group, Stack, Switch, Table, Text } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
-import { IconGripVertical } from '@tabler/icons-react';
 import { useMutation } from '@tanstack/react-query';
 import { useState } from 'react';
 import { t } from '../../i18n';
@@ -12,6 +10,7 @@ import { confirmDelete } from '../../parts/confirm';
 import { DeleteButton } from '../../parts/delete-button';
 import { showApplied } from '../../parts/failure';
 import { milliseconds, span, when } from '../../parts/numbers';
+import { Handle, useMovable } from '../../parts/sorted';
 import { type Connection, nameOf } from './groups';
 import { QuotaBars } from './quota';
 import { SignIn } from './sign-in';
@@ -30,7 +29,7 @@ export function ConnectionRow({ connection, movable, standing, onChanged }: Prop
   const [verdict, setVerdict] = useState<Verdict | null>(null);
   const [signingIn, signIn] = useDisclosure();
   const [detailed, { toggle: toggleDetails }] = useDisclosure();
-  const { attributes, listeners, setNodeRef, setActivatorNodeRef, transform, transition, isDragging } = useSortable({ id });
+  const { ref, style, handle } = useMovable(id);
   const isAccount = connection.authType === 'oauth';
   const columns = movable ? 6 : 5;
 
@@ -53,27 +52,10 @@ export function ConnectionRow({ connection, movable, standing, onChanged }: Prop
 
   return (
     <>
-      <Table.Tr
-        ref={setNodeRef}
-        style={{
-          transform: transform ? `translate3d(${transform.x}px, ${transform.y}px, 0)` : undefined,
-          transition,
-          ...(isDragging && { position: 'relative', zIndex: 1, background: 'var(--mantine-color-body)' }),
-        }}
-      >
+      <Table.Tr ref={ref} style={style}>
         {movable && (
           <Table.Td>
-            <ActionIcon
-              {...attributes}
-              {...listeners}
-              ref={setActivatorNodeRef}
-              variant="subtle"
-              color="gray"
-              style={{ cursor: isDragging ? 'grabbing' : 'grab', touchAction: 'none' }}
-              aria-label={t('Move {name}', { name })}
-            >
-              <IconGripVertical size={16} />
-            </ActionIcon>
+            <Handle of={handle} label={t('Move {name}', { name })} />
           </Table.Td>
         )}
         <Table.Td>{name}</Table.Td>

@@ -1,12 +1,10 @@
-import { DndContext, type DragEndEvent, KeyboardSensor, PointerSensor, closestCenter, useSensor, useSensors } from '@dnd-kit/core';
-import { SortableContext, sortableKeyboardCoordinates, verticalListSortingStrategy } from '@dnd-kit/sortable';
 import { Table, Text, VisuallyHidden } from '@mantine/core';
 import { useMutation } from '@tanstack/react-query';
 import { useState } from 'react';
 import { t } from '../../i18n';
 import { api, settle } from '../../api/client';
 import { showApplied } from '../../parts/failure';
-import { announcements, instructions } from '../../parts/moving';
+import { Sorted } from '../../parts/sorted';
 import { ConnectionRow } from './connection-row';
 import { type Connection, moved, nameOf, ordered } from './groups';
 import type { Standing } from './standing';
@@ -17,11 +15,6 @@ type Props = { provider: string; connections: Connection[]; standing: Standing |
 export function Connections({ provider, connections, standing, onChanged }: Props) {
   // as it was dropped, until the API says the same
   const [order, setOrder] = useState<string[] | null>(null);
-  const sensors = useSensors(
-    // a finger that only scrolls does not drag
-    useSensor(PointerSensor, { activationConstraint: { distance: 4 } }),
-    useSensor(KeyboardSensor, { coordinateGetter: sortableKeyboardCoordinates }),
-  );
   const move = useMutation({
     mutationFn: ({ id, priority }: { id: string; priority: number; name: string }) =>
       settle(api.PATCH('/api/providers/{id}', { params: { path: { id }, query: { wait: 'applied' } }, body: { priority } })),
@@ -40,23 +33,15 @@ export function Connections({ provider, connections, standing, onChanged }: Prop
   }
   const shown = ordered(connections, order);
   const ids = shown.map(({ id }) => id);
-  function drop({ active, over }: DragEndEvent) {
-    const [connection, place] = [shown.find(({ id }) => id === active.id), ids.indexOf(`${over?.id}`)];
-    if (!connection || place < 0 || active.id === over?.id) return;
-    setOrder(moved(ids, connection.id, place));
-    move.mutate({ id: connection.id, priority: place + 1, name: nameOf(connection) });
+  function drop(from: number, to: number) {
+    const connection = shown[from];
+    if (!connection) return;
+    setOrder(moved(ids, connection.id, to));
+    move.mutate({ id: connection.id, priority: to + 1, name: nameOf(connection) });
   }
   const several = connections.length > 1;
   return (
-    <DndContext
-      sensors={sensors}
-      collisionDetection={closestCenter}
-      onDragEnd={drop}
-      accessibility={{
-        announcements: announcements(shown.map((connection) => ({ id: connection.id, name: nameOf(connection) }))),
-        screenReaderInstructions: { draggable: instructions },
-      }}
-    >
+    <Sorted items={shown.map((connection) => ({ id: connection.id, name: nameOf(connection) }))} onMove={drop} disabled={!several || move.isPending}>
       <Table.ScrollContainer minWidth={640}>
         <Table verticalSpacing="xs" aria-label={t('Connections of {provider}', { provider })}>
           <Table.Thead>
@@ -76,14 +61,12 @@ export function Connections({ provider, connections, standing, onChanged }: Prop
             </Table.Tr>
           </Table.Thead>
           <Table.Tbody>
-            <SortableContext items={ids} strategy={verticalListSortingStrategy} disabled={!several || move.isPending}>
-              {shown.map((connection) => (
-                <ConnectionRow key={connection.id} connection={connection} movable={several} standing={standing} onChanged={() => void onChanged()} />
-              ))}
-            </SortableContext>
+            {shown.map((connection) => (
+              <ConnectionRow key={connection.id} connection={connection} movable={several} standing={standing} onChanged={() => void onChanged()} />
+            ))}
           </Table.Tbody>
         </Table>
       </Table.ScrollContainer>
-    </DndContext>
+    </Sorted>
   );
 }
