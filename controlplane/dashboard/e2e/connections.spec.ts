@@ -68,6 +68,7 @@ test('accounts are put into their order with the mouse and with the keyboard, an
 test('all connections are tested at once, and those that do not work come first and say why', async ({ complaints, gateway, signedIn: page }) => {
   const good = await connect(gateway, page, 'a good one', gateway.demo);
   const bad = await connect(gateway, page, 'into the void', 'http://127.0.0.1:9/v1');
+  await page.setViewportSize({ width: 390, height: 844 });
   await page.goto('/dashboard/providers');
   await section(page).getByRole('button', { name: 'Test all of OpenAI' }).click();
   const dialog = page.getByRole('dialog', { name: 'Test connections' });
@@ -79,7 +80,6 @@ test('all connections are tested at once, and those that do not work come first 
   await expect(rows.first()).toContainText('network_error');
   await expect(rows.nth(1)).toContainText('works');
   await expectAccessible(page);
-  await page.setViewportSize({ width: 390, height: 844 });
   await expectFits(page);
 
   await dialog.getByRole('combobox', { name: 'Which' }).click();
@@ -144,6 +144,7 @@ test('models are written down and imported from what the provider lists, and can
   const id = await connect(gateway, page, 'house', provider.address);
   type Models = { models: { id: string; type: string; source: string; contextWindow: number | null }[] };
   const listed = async () => (await manage<Models>(gateway, page, 'GET', '/api/provider-models?provider=openai')).models;
+  await page.setViewportSize({ width: 390, height: 844 });
   await page.goto('/dashboard/providers');
   await section(page).getByRole('button', { name: 'Models of OpenAI' }).click();
   const dialog = page.getByRole('dialog', { name: 'Models of OpenAI' });
@@ -168,9 +169,7 @@ test('models are written down and imported from what the provider lists, and can
   await expect(dialog.getByRole('button', { name: 'Import 1' })).toBeEnabled();
   await dialog.getByRole('checkbox', { name: 'All that are shown' }).check();
   await expectAccessible(page);
-  await page.setViewportSize({ width: 390, height: 844 });
   await expectFits(page);
-  await page.setViewportSize({ width: 1280, height: 800 });
   await dialog.getByRole('button', { name: 'Import 2' }).click();
   await expectApplied(page, 'Models imported: 2');
   await expect(dialog.getByText('It lists 3 models, and all of them are here.')).toBeVisible();
