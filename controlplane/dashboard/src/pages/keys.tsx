@@ -167,7 +167,7 @@ function Patterns({ patterns }: { patterns: string[] }) {
 /** In words, each on a line of its own. */
 function limitsOf({ rpm, tpm, concurrency, rateLimits, expiresAt, scopes, allowedConnections, noLog }: Key): string[] {
   const limits = [
-    expiresAt && (Date.parse(expiresAt) < Date.now() ? t('ended at {moment}', { moment: when(expiresAt) }) : t('until {moment}', { moment: when(expiresAt) })),
+    expiresAt != null && endOf(expiresAt),
     rpm != null && t('{count} requests per minute', { count: amount(rpm) }),
     tpm != null && t('{count} tokens per minute', { count: amount(tpm) }),
     concurrency != null && t('{count} requests at a time', { count: amount(concurrency) }),
@@ -175,6 +175,9 @@ function limitsOf({ rpm, tpm, concurrency, rateLimits, expiresAt, scopes, allowe
     allowedConnections.length > 0 && t('connections: {count}', { count: amount(allowedConnections.length) }),
     scopes.join() !== 'inference' && t('scopes: {scopes}', { scopes: scopes.join(', ') }),
     noLog && t('not logged'),
-  ].filter((limit) => typeof limit === 'string' && limit !== '') as string[];
+  ].filter((limit): limit is string => typeof limit === 'string');
   return limits.length > 0 ? limits : [t('no limit')];
 }
+
+const endOf = (expiresAt: string) =>
+  Date.parse(expiresAt) < Date.now() ? t('ended at {moment}', { moment: when(expiresAt) }) : t('until {moment}', { moment: when(expiresAt) });

@@ -64,6 +64,11 @@ export function ConnectionRow({ connection, movable, standing, onChanged }: Prop
           <Badge variant="light" color={colors[connection.testStatus] ?? 'gray'}>
             {connection.testStatus === 'unknown' ? t('not tested') : apiWord(connection.testStatus)}
           </Badge>
+          {connection.lastError && (
+            <Text size="xs" c="dimmed" lineClamp={2} title={connection.lastError}>
+              {connection.lastError}
+            </Text>
+          )}
           {standing && <Rests connectionId={id} standing={standing} />}
         </Table.Td>
         <Table.Td>
