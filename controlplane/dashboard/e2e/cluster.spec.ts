@@ -22,7 +22,11 @@ test('one of two data planes is drained, which is asked about and followed, and 
   const leaving = planes.find((plane) => plane.address === cluster.planes[0]?.address);
   const id = leaving?.id ?? '';
 
-  await page.goto('/dashboard/nodes');
+  // whom to restart or stop is chosen from a list, on the page that has it
+  await page.goto('/dashboard/health');
+  await expect(page.getByRole('group', { name: 'Data planes' })).toContainText('2 of 2');
+  await expect(page.getByRole('region', { name: 'Processes' })).toHaveCount(0);
+  await page.getByRole('link', { name: 'All about them' }).click();
   await expect(page.getByRole('group', { name: 'Ready' })).toContainText('2 of 2');
   await expect(page.getByText('There is one process')).toHaveCount(0);
   await page.getByRole('button', { name: `Drain ${id}` }).click();

@@ -67,3 +67,21 @@ test('a viewer sees how the gateway does, and operates nothing', async ({ browse
   await theirs.context().close();
   await manage(gateway, page, 'DELETE', `/api/accounts/${account.id}`);
 });
+
+test('the one process there is can be restarted from the page of health, and that is followed', async ({ complaints, gateway, signedIn: page }) => {
+  const { singleProcess } = await manage<{ singleProcess: boolean }>(gateway, page, 'GET', '/api/monitoring/health');
+  expect(singleProcess).toBe(true);
+  await page.goto('/dashboard/health');
+  const section = page.getByRole('region', { name: 'Processes' });
+  await expect(section.getByRole('button', { name: 'Shut down' })).toBeEnabled();
+  await section.getByRole('button', { name: 'Restart' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Restart the gateway?' });
+  await expectAccessible(page);
+  expect(complaints).toEqual([]);
+  await dialog.getByLabel('Time for running requests, seconds').fill('5');
+  await dialog.getByRole('button', { name: 'Restart', exact: true }).click();
+  await expect(page).toHaveURL(/nodes\?operation=/);
+  const progress = page.getByRole('status').filter({ hasText: 'Restart' });
+  await expect(progress).toContainText('control-plane done');
+  await expect(async () => expect((await fetch(`${gateway.address}/readyz`)).ok).toBe(true)).toPass({ timeout: 60_000 });
+});

@@ -19,6 +19,7 @@ export async function seed(gateway: Gateway, api: APIRequestContext): Promise<Se
   await manage('POST', '/api/providers', { provider: node.id, name: 'rack 3', apiKey: 'any-key', defaultModel: 'demo', allowPrivateAddress: true });
   await manage('POST', '/api/combos', { name: 'smart', models: ['gpu/demo', 'demo/demo'] });
   await manage('PUT', '/api/models/alias', { alias: 'fast', model: 'demo/demo' });
+  await manage('PUT', '/api/fallback/chains', { model: 'demo', chain: [{ provider: node.id }, { provider: 'openai', enabled: false }] });
   await manage('PUT', '/api/pricing', { demo: { demo: { input: 0.15, output: 0.6 } }, gpu: { demo: { input: 0.05, output: 0.2 } } });
   await manage('POST', '/api/providers/test-batch', { mode: 'all' });
   await manage('POST', '/api/accounts', { username: 'vera', role: 'operator', password: 'correct horse battery staple' });

@@ -13,7 +13,7 @@ const QUALITY = 72;
 const LONGEST = 1_600;
 
 /** Dialogs stand in the middle of the window. */
-const overlaid = ['cli-tools-script', 'palette'];
+const overlaid = ['cli-tools-script', 'palette', 'providers-test', 'keys-edit'];
 
 type Shot = [name: string, path: string, prepare?: (page: Page) => Promise<void>];
 
@@ -24,6 +24,8 @@ test('every page, in both colours, on a desk and on a phone', async ({ browser, 
     ...groups.flatMap(({ pages }) => pages.map(({ to }): Shot => [to === '/' ? 'overview' : to.slice(1), to])),
     ['request', `/requests/${requestId}`],
     ['setup', '/setup?step=provider', testDemo],
+    ['providers-test', '/providers', testProviders],
+    ['keys-edit', '/keys', editKey],
     ['cli-tools-script', '/cli-tools', makeScript],
     ['palette', '/', openPalette],
   ];
@@ -70,6 +72,18 @@ async function take(page: Page, file: string, whole: boolean): Promise<void> {
 async function testDemo(page: Page) {
   await page.getByRole('button', { name: 'Use the demo provider' }).click();
   await expect(page.getByRole('status').filter({ hasText: 'demo works' })).toBeVisible();
+}
+
+async function testProviders(page: Page) {
+  await page.getByRole('button', { name: 'Test all', exact: true }).click();
+  const dialog = page.getByRole('dialog', { name: 'Test connections' });
+  await dialog.getByRole('button', { name: 'Test' }).click();
+  await expect(dialog.getByRole('status')).toBeVisible();
+}
+
+async function editKey(page: Page) {
+  await page.getByRole('button', { name: 'Edit checkout-service' }).click();
+  await expect(page.getByRole('dialog').getByLabel('Requests per minute')).toBeVisible();
 }
 
 async function makeScript(page: Page) {

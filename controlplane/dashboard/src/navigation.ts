@@ -17,8 +17,10 @@ import {
   IconPlugConnected,
   IconServer2,
   IconSettings,
+  IconRoute,
   IconShieldCheck,
   IconTag,
+  IconTerminal,
   IconTerminal2,
   IconUsers,
 } from '@tabler/icons-react';
@@ -38,7 +40,7 @@ export const groups = [
     pages: [
       { to: '/providers', label: t('Providers'), icon: IconPlugConnected, words: t('connections accounts endpoints') },
       { to: '/combos', label: t('Combos'), icon: IconArrowsShuffle, words: t('fallback groups') },
-      { to: '/aliases', label: t('Aliases'), icon: IconTag, words: t('names models') },
+      { to: '/aliases', label: t('Aliases'), icon: IconTag, words: t('names models fallback chains') },
       { to: '/policies', label: t('Policies'), icon: IconShieldCheck, words: t('rules') },
     ],
   },
@@ -55,6 +57,7 @@ export const groups = [
     label: t('Traffic'),
     pages: [
       { to: '/requests', label: t('Requests'), icon: IconListDetails, words: t('log live') },
+      { to: '/proxy-log', label: t('Proxy log'), icon: IconRoute, words: t('proxies calls ways out') },
       { to: '/usage', label: t('Usage'), icon: IconChartBar, words: t('charts tokens') },
       { to: '/cache', label: t('Cache'), icon: IconDatabase, words: t('semantic') },
     ],
@@ -71,11 +74,12 @@ export const groups = [
   {
     label: t('System'),
     pages: [
-      { to: '/health', label: t('Health'), icon: IconHeartbeat, words: t('status latency breakers') },
+      { to: '/health', label: t('Health'), icon: IconHeartbeat, words: t('status latency breakers restart') },
       { to: '/nodes', label: t('Nodes'), icon: IconServer2, words: t('data planes drain restart shut down operations') },
+      { to: '/console', label: t('Console'), icon: IconTerminal, words: t('log lines errors warnings') },
       { to: '/settings', label: t('Settings'), icon: IconSettings, words: t('login proxy prompt language colours session') },
       { to: '/audit', label: t('Audit log'), icon: IconHistory, words: t('who did what') },
-      { to: '/backups', label: t('Backups'), icon: IconArchive, words: t('restore export import') },
+      { to: '/backups', label: t('Backups'), icon: IconArchive, words: t('restore export import cloud sync storage') },
     ],
   },
 ] as const;

@@ -2,8 +2,10 @@ import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirec
 import { api, unwrap } from './api/client';
 import { Frame } from './frame';
 import { readAuditFilter } from './pages/audit-filter';
+import { readConsoleFilter } from './pages/console-filter';
 import { LoginPage } from './pages/login';
 import { OverviewPage } from './pages/overview';
+import { readProxyLogFilter } from './pages/proxy-log-filter';
 import { readRequestFilter } from './pages/request-filter';
 import { readStep, type Step } from './pages/setup/state';
 import { type Range, readRange } from './pages/usage-range';
@@ -129,6 +131,20 @@ const requestRoute = createRoute({
   component: lazyRouteComponent(() => import('./pages/request'), 'RequestPage'),
 });
 
+const proxyLogRoute = createRoute({
+  getParentRoute: () => frameRoute,
+  path: '/proxy-log',
+  validateSearch: readProxyLogFilter,
+  component: lazyRouteComponent(() => import('./pages/proxy-log'), 'ProxyLogPage'),
+});
+
+const consoleRoute = createRoute({
+  getParentRoute: () => frameRoute,
+  path: '/console',
+  validateSearch: readConsoleFilter,
+  component: lazyRouteComponent(() => import('./pages/console'), 'ConsolePage'),
+});
+
 const playgroundRoute = createRoute({
   getParentRoute: () => frameRoute,
   path: '/playground',
@@ -173,6 +189,8 @@ const pages = [
   createRoute({ getParentRoute: () => frameRoute, path: '/keys', component: () => <Needs role="admin"><KeysPage /></Needs> }),
   requestsRoute,
   requestRoute,
+  proxyLogRoute,
+  consoleRoute,
   createRoute({ getParentRoute: () => frameRoute, path: '/team', component: lazyRouteComponent(() => import('./pages/team'), 'TeamPage') }),
   apiRoute,
   usageRoute,

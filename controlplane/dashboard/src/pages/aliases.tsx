@@ -1,4 +1,4 @@
-import { Button, Card, Code, Group, Table, TextInput, VisuallyHidden } from '@mantine/core';
+import { Button, Card, Code, Group, Space, Table, TextInput, VisuallyHidden } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { t } from '../i18n';
@@ -7,6 +7,7 @@ import { confirmDelete } from '../parts/confirm';
 import { DeleteButton } from '../parts/delete-button';
 import { showApplied } from '../parts/failure';
 import { Empty, Loaded, PageHeader } from '../parts/states';
+import { FallbackChains } from './aliases/chains';
 
 const wait = { wait: 'applied' } as const;
 
@@ -85,6 +86,8 @@ export function AliasesPage() {
           </Table>
         )}
       </Loaded>
+      <Space h="lg" />
+      <FallbackChains />
     </>
   );
 }

@@ -1,4 +1,4 @@
-import { Badge, Button, Group, Table, Text, VisuallyHidden } from '@mantine/core';
+import { Badge, Button, Group, Stack, Table, Text, VisuallyHidden } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { modals } from '@mantine/modals';
 import { notifications } from '@mantine/notifications';
@@ -11,9 +11,11 @@ import { Needs } from '../parts/authority';
 import { showApplied } from '../parts/failure';
 import { when } from '../parts/numbers';
 import { Empty, Loaded, PageHeader } from '../parts/states';
+import { CloudSync } from './backups/cloud';
 import { ExportDialog } from './backups/export';
 import { download } from './backups/files';
 import { ImportDialog } from './backups/import';
+import { Storage } from './backups/storage';
 import { size } from './backups/words';
 
 const wait = { query: { wait: 'applied' } } as const;
@@ -149,6 +151,10 @@ export function BackupsPage() {
           </Table.ScrollContainer>
         )}
       </Loaded>
+      <Stack mt="lg">
+        <CloudSync />
+        <Storage />
+      </Stack>
       <ExportDialog opened={exporting} onClose={exportDialog.close} />
       <ImportDialog opened={importing} onClose={importDialog.close} onImported={refresh} />
     </Needs>

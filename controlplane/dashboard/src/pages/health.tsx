@@ -1,15 +1,17 @@
 import { Alert, Anchor, SimpleGrid, Stack } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
-import { Link } from '@tanstack/react-router';
+import { Link, useNavigate } from '@tanstack/react-router';
 import { t } from '../i18n';
 import { api, unwrap } from '../api/client';
 import type { components } from '../api/schema';
 import { Needs } from '../parts/authority';
 import { span } from '../parts/numbers';
 import { Figure } from '../parts/section';
+import { useSingleProcess } from '../parts/single-process';
 import { Loaded, PageHeader } from '../parts/states';
 import { Latency } from './health/latency';
 import { Providers } from './health/providers';
+import { Processes } from './nodes/processes';
 
 type Health = components['schemas']['HealthView'];
 type Report = components['schemas']['HealthReport'];
@@ -39,8 +41,25 @@ export function HealthPage() {
           <Providers />
         </Needs>
         <Latency />
+        <Ending />
       </Stack>
     </>
+  );
+}
+
+/**
+ * Restarting and stopping, where this page's process is all there is. Of several processes the page of nodes has the list
+ * to choose from.
+ */
+function Ending() {
+  const navigate = useNavigate();
+  if (useSingleProcess() !== true) return null;
+  // how far it is, is followed where operations are
+  const follow = (operation: string) => void navigate({ to: '/nodes', search: { operation } });
+  return (
+    <Needs role="admin">
+      <Processes planes={[]} single onBegun={follow} />
+    </Needs>
   );
 }
 

@@ -1,39 +1,28 @@
-import { Alert, Badge, Button, Code, Group, Modal, Stack, Switch, Table, TagsInput, Text, TextInput, VisuallyHidden } from '@mantine/core';
-import { useForm } from '@mantine/form';
-import { useDisclosure } from '@mantine/hooks';
-import { IconPlus } from '@tabler/icons-react';
+import { ActionIcon, Badge, Button, Code, Group, Switch, Table, Text, Tooltip, VisuallyHidden } from '@mantine/core';
+import { IconEye, IconPencil, IconPlus, IconRefresh } from '@tabler/icons-react';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { t } from '../i18n';
 import { api, settle, unwrap } from '../api/client';
-import { confirmDelete } from '../parts/confirm';
+import { confirmAct, confirmDelete } from '../parts/confirm';
 import { DeleteButton } from '../parts/delete-button';
 import { showApplied } from '../parts/failure';
-import { Snippet } from '../parts/snippet';
+import { amount, when } from '../parts/numbers';
 import { Empty, Loaded, PageHeader } from '../parts/states';
+import { EditKey, NewKey, ShownKey } from './keys/dialogs';
+import type { Key } from './keys/values';
 
 const wait = { query: { wait: 'applied' } } as const;
 
 export function KeysPage() {
   const client = useQueryClient();
-  const [creating, { open, close }] = useDisclosure();
+  const [creating, create] = useState(false);
+  const [edited, edit] = useState<Key | null>(null);
   const query = useQuery({ queryKey: ['keys'], queryFn: () => unwrap(api.GET('/api/keys')) });
   const refresh = () => client.invalidateQueries({ queryKey: ['keys'] });
 
-  const toggle = useMutation({
-    mutationFn: ({ id, isActive }: { id: string; isActive: boolean }) =>
-      settle(api.PATCH('/api/keys/{id}', { params: { path: { id }, ...wait }, body: { isActive } })),
-    onSuccess: ({ applied }, { isActive }) => showApplied(isActive ? t('Key enabled') : t('Key disabled'), applied),
-    onSettled: refresh,
-  });
-  const remove = useMutation({
-    mutationFn: (id: string) => settle(api.DELETE('/api/keys/{id}', { params: { path: { id }, ...wait } })),
-    onSuccess: ({ applied }) => showApplied(t('Key deleted'), applied),
-    onSettled: refresh,
-  });
-
   const add = (
-    <Button leftSection={<IconPlus size={16} />} onClick={open}>
+    <Button leftSection={<IconPlus size={16} />} onClick={() => create(true)}>
       {t('New key')}
     </Button>
   );
@@ -49,13 +38,14 @@ export function KeysPage() {
         }
       >
         {(data) => (
-          <Table.ScrollContainer minWidth={640}>
+          <Table.ScrollContainer minWidth={820}>
             <Table verticalSpacing="sm">
               <Table.Thead>
                 <Table.Tr>
                   <Table.Th>{t('Name')}</Table.Th>
                   <Table.Th>{t('Key')}</Table.Th>
                   <Table.Th>{t('Models')}</Table.Th>
+                  <Table.Th>{t('Limits')}</Table.Th>
                   <Table.Th>{t('Enabled')}</Table.Th>
                   <Table.Th>
                     <VisuallyHidden>{t('Actions')}</VisuallyHidden>
@@ -64,92 +54,130 @@ export function KeysPage() {
               </Table.Thead>
               <Table.Tbody>
                 {data.keys.map((key) => (
-                  <Table.Tr key={key.id}>
-                    <Table.Td>{key.name}</Table.Td>
-                    <Table.Td>
-                      <Code>{key.key}</Code>
-                    </Table.Td>
-                    <Table.Td>
-                      {key.allowedModels.length === 0 ? (
-                        <Text size="sm" c="dimmed">
-                          {t('all')}
-                        </Text>
-                      ) : (
-                        <Group gap={4}>
-                          {key.allowedModels.map((pattern) => (
-                            <Badge key={pattern} variant="light" tt="none">
-                              {pattern}
-                            </Badge>
-                          ))}
-                        </Group>
-                      )}
-                    </Table.Td>
-                    <Table.Td>
-                      <Switch
-                        checked={key.isActive}
-                        onChange={(event) => toggle.mutate({ id: key.id, isActive: event.currentTarget.checked })}
-                        aria-label={t('{name} enabled', { name: key.name })}
-                      />
-                    </Table.Td>
-                    <Table.Td ta="right">
-                      <DeleteButton what={key.name} onClick={() =>
-                            confirmDelete(key.name, t('Clients that use this key are refused from now on.'), () => remove.mutate(key.id))
-                          } />
-                    </Table.Td>
-                  </Table.Tr>
+                  <KeyRow key={key.id} stored={key} onEdit={() => edit(key)} onChanged={refresh} />
                 ))}
               </Table.Tbody>
             </Table>
           </Table.ScrollContainer>
         )}
       </Loaded>
-      <NewKey opened={creating} onClose={close} onCreated={refresh} />
+      {creating && <NewKey onClose={() => create(false)} onCreated={refresh} />}
+      {edited && <EditKey stored={edited} onClose={() => edit(null)} onSaved={refresh} />}
     </>
   );
 }
 
-function NewKey({ opened, onClose, onCreated }: { opened: boolean; onClose: () => void; onCreated: () => void }) {
-  const [created, setCreated] = useState<string | null>(null);
-  const form = useForm({
-    initialValues: { name: '', allowedModels: [] as string[] },
-    validate: { name: (value) => (value.trim() ? null : t('A name tells you later whose key this is')) },
+function KeyRow({ stored, onEdit, onChanged }: { stored: Key; onEdit: () => void; onChanged: () => void }) {
+  const { id, name } = stored;
+  const toggle = useMutation({
+    mutationFn: (isActive: boolean) => settle(api.PATCH('/api/keys/{id}', { params: { path: { id }, ...wait }, body: { isActive } })),
+    onSuccess: ({ applied }, isActive) => showApplied(isActive ? t('Key enabled') : t('Key disabled'), applied),
+    onSettled: onChanged,
   });
-  const create = useMutation({
-    mutationFn: (body: { name: string; allowedModels: string[] }) => settle(api.POST('/api/keys', { params: wait, body })),
-    onSuccess: ({ data, applied }) => {
-      setCreated(data.key);
-      showApplied(t('Key created'), applied);
-      onCreated();
-    },
+  const remove = useMutation({
+    mutationFn: () => settle(api.DELETE('/api/keys/{id}', { params: { path: { id }, ...wait } })),
+    onSuccess: ({ applied }) => showApplied(t('Key deleted'), applied),
+    onSettled: onChanged,
   });
-  function dismiss() {
-    setCreated(null);
-    form.reset();
-    onClose();
-  }
+  const replace = useMutation({
+    mutationFn: () => settle(api.POST('/api/keys/{id}/regenerate', { params: { path: { id }, ...wait } })),
+    onSuccess: ({ applied }) => showApplied(t('Key replaced'), applied),
+    onSettled: onChanged,
+  });
+  const reveal = useMutation({ mutationFn: () => unwrap(api.GET('/api/keys/{id}/reveal', { params: { path: { id } } })) });
   return (
-    <Modal opened={opened} onClose={dismiss} title={t('New API key')}>
-      {created ? (
-        <Stack>
-          <Alert color="yellow">{t('Copy it now. It is not stored and cannot be shown again.')}</Alert>
-          <Snippet text={created} label={t('API key')} />
-          <Button onClick={dismiss}>{t('Done')}</Button>
-        </Stack>
-      ) : (
-        <form onSubmit={form.onSubmit((values) => create.mutate(values))}>
-          <Stack>
-            <TextInput label={t('Name')} placeholder={t('ci, alice, checkout-service')} data-autofocus {...form.getInputProps('name')} />
-            <TagsInput
-              label={t('Allowed models')}
-              description={t("Patterns such as openai/* or a combo's name. Empty allows all.")}
-              {...form.getInputProps('allowedModels')}
-            />
-            <Button type="submit" loading={create.isPending}>
-              {t('Create')}
-            </Button>
-          </Stack>
-        </form>
-      )}
-    </Modal>
+    <Table.Tr>
+      <Table.Td>{name}</Table.Td>
+      <Table.Td>
+        <Code>{stored.key}</Code>
+        <Text size="xs" c="dimmed">
+          {stored.lastUsedAt ? t('last used at {moment}', { moment: when(stored.lastUsedAt) }) : t('not used yet')}
+        </Text>
+      </Table.Td>
+      <Table.Td>
+        <Patterns patterns={stored.allowedModels} />
+      </Table.Td>
+      <Table.Td>
+        {limitsOf(stored).map((limit) => (
+          <Text size="xs" key={limit}>
+            {limit}
+          </Text>
+        ))}
+      </Table.Td>
+      <Table.Td>
+        <Switch checked={stored.isActive} onChange={(event) => toggle.mutate(event.currentTarget.checked)} aria-label={t('{name} enabled', { name })} />
+      </Table.Td>
+      <Table.Td>
+        <Group gap={4} justify="flex-end" wrap="nowrap">
+          <Tooltip label={t('Show the key')}>
+            <ActionIcon variant="subtle" loading={reveal.isPending} aria-label={t('Show {name}', { name })} onClick={() => reveal.mutate()}>
+              <IconEye size={16} />
+            </ActionIcon>
+          </Tooltip>
+          <Tooltip label={t('Replace the key')}>
+            <ActionIcon
+              variant="subtle"
+              loading={replace.isPending}
+              aria-label={t('Replace {name}', { name })}
+              onClick={() =>
+                confirmAct({
+                  title: t('Replace {name}?', { name }),
+                  consequence: t('Its name, limits and budget stay. Clients that use the old key are refused from now on.'),
+                  confirm: t('Replace'),
+                  cancel: t('Keep it'),
+                  onConfirm: () => replace.mutate(),
+                })
+              }
+            >
+              <IconRefresh size={16} />
+            </ActionIcon>
+          </Tooltip>
+          <Tooltip label={t('Edit')}>
+            <ActionIcon variant="subtle" aria-label={t('Edit {name}', { name })} onClick={onEdit}>
+              <IconPencil size={16} />
+            </ActionIcon>
+          </Tooltip>
+          <DeleteButton what={name} onClick={() => confirmDelete(name, t('Clients that use this key are refused from now on.'), () => remove.mutate())} />
+        </Group>
+        {replace.data && <ShownKey title={t('The new key of {name}', { name })} text={replace.data.data.key} onClose={replace.reset} />}
+        {reveal.data && <ShownKey title={t('The key of {name}', { name })} text={reveal.data.key} kept onClose={reveal.reset} />}
+      </Table.Td>
+    </Table.Tr>
   );
 }
+
+function Patterns({ patterns }: { patterns: string[] }) {
+  if (patterns.length === 0)
+    return (
+      <Text size="sm" c="dimmed">
+        {t('all')}
+      </Text>
+    );
+  return (
+    <Group gap={4}>
+      {patterns.map((pattern) => (
+        <Badge key={pattern} variant="light" tt="none">
+          {pattern}
+        </Badge>
+      ))}
+    </Group>
+  );
+}
+
+/** In words, each on a line of its own. */
+function limitsOf({ rpm, tpm, concurrency, rateLimits, expiresAt, scopes, allowedConnections, noLog }: Key): string[] {
+  const limits = [
+    expiresAt != null && endOf(expiresAt),
+    rpm != null && t('{count} requests per minute', { count: amount(rpm) }),
+    tpm != null && t('{count} tokens per minute', { count: amount(tpm) }),
+    concurrency != null && t('{count} requests at a time', { count: amount(concurrency) }),
+    ...(rateLimits ?? []).map(({ limit, window }) => t('{limit} requests in {window} s', { limit: amount(limit), window: amount(window) })),
+    allowedConnections.length > 0 && t('connections: {count}', { count: amount(allowedConnections.length) }),
+    scopes.join() !== 'inference' && t('scopes: {scopes}', { scopes: scopes.join(', ') }),
+    noLog && t('not logged'),
+  ].filter((limit): limit is string => typeof limit === 'string');
+  return limits.length > 0 ? limits : [t('no limit')];
+}
+
+const endOf = (expiresAt: string) =>
+  Date.parse(expiresAt) < Date.now() ? t('ended at {moment}', { moment: when(expiresAt) }) : t('until {moment}', { moment: when(expiresAt) });

@@ -1,21 +1,22 @@
-import { Badge, Button, Card, Code, Group, Stack, Text, Title } from '@mantine/core';
+import { Alert, Button, Card, Group, Stack } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
-import { IconPlugConnected, IconServerBolt, IconUserPlus } from '@tabler/icons-react';
+import { IconPlugConnected, IconServerBolt, IconStethoscope, IconUserPlus } from '@tabler/icons-react';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
-import { rich, t } from '../i18n';
+import { useState } from 'react';
+import { t } from '../i18n';
 import { api, settle, unwrap } from '../api/client';
-import type { components } from '../api/schema';
 import { confirmDelete } from '../parts/confirm';
-import { showApplied } from '../parts/failure';
+import { FailureText, showApplied } from '../parts/failure';
 import { Empty, Loaded, PageHeader } from '../parts/states';
-import { DeleteButton } from '../parts/delete-button';
 import { Connections } from './providers/connections';
-import { groupByProvider, type Provider } from './providers/groups';
+import { groupByProvider } from './providers/groups';
+import { ProviderHeader } from './providers/header';
+import { Models } from './providers/models';
 import { NewConnection } from './providers/new-connection';
 import { NewEndpoint } from './providers/new-endpoint';
 import { SignIn } from './providers/sign-in';
-
-type Node = components['schemas']['NodeView'];
+import { standingQuery } from './providers/standing';
+import { TestBatch } from './providers/test-batch';
 
 const lists = {
   queryKey: ['providers', 'page'],
@@ -32,10 +33,14 @@ const lists = {
 export function ProvidersPage() {
   const client = useQueryClient();
   const query = useQuery(lists);
+  const standing = useQuery(standingQuery);
   const refresh = () => client.invalidateQueries({ queryKey: ['providers'] });
   const [connecting, connection] = useDisclosure();
   const [adding, endpoint] = useDisclosure();
   const [signingIn, account] = useDisclosure();
+  // what is chosen when the dialog opens: a kind of connections, or a provider
+  const [tested, test] = useState<string | null>(null);
+  const [listed, list] = useState<string | null>(null);
 
   const removeNode = useMutation({
     mutationFn: (id: string) =>
@@ -44,6 +49,8 @@ export function ProvidersPage() {
     onSettled: refresh,
   });
 
+  const models = query.data?.groups.find(({ id }) => id === listed);
+  const knownModels = (prefix: string) => (query.data?.catalog[prefix]?.models ?? []).map(({ id }) => id);
   const add = (
     <Group gap="xs">
       <Button leftSection={<IconPlugConnected size={16} />} onClick={connection.open}>
@@ -55,6 +62,11 @@ export function ProvidersPage() {
       <Button variant="default" leftSection={<IconServerBolt size={16} />} onClick={endpoint.open}>
         {t('Add endpoint')}
       </Button>
+      {(query.data?.groups.length ?? 0) > 0 && (
+        <Button variant="default" leftSection={<IconStethoscope size={16} />} onClick={() => test('all')}>
+          {t('Test all')}
+        </Button>
+      )}
     </Group>
   );
   return (
@@ -74,18 +86,27 @@ export function ProvidersPage() {
       >
         {({ groups, nodes }) => (
           <Stack>
+            {standing.isError && (
+              <Alert color="red" title={t('How providers do could not be loaded')}>
+                <FailureText error={standing.error} />
+              </Alert>
+            )}
             {groups.map((group) => (
               <Card withBorder key={group.id} component="section" aria-label={group.name}>
                 <ProviderHeader
                   provider={group}
                   node={nodes.find((node) => node.id === group.id)}
+                  standing={standing.data}
+                  onTest={() => test(group.id)}
+                  onModels={() => list(group.id)}
+                  onChanged={() => void refresh()}
                   onDelete={() =>
                     confirmDelete(group.name, t('Its connections go with it, and requests to it are refused from now on.'), () =>
                       removeNode.mutate(group.id),
                     )
                   }
                 />
-                <Connections connections={group.connections} onChanged={refresh} />
+                <Connections provider={group.name} connections={group.connections} standing={standing.data} onChanged={refresh} />
               </Card>
             ))}
           </Stack>
@@ -93,32 +114,9 @@ export function ProvidersPage() {
       </Loaded>
       <NewConnection opened={connecting} catalog={query.data?.catalog ?? {}} onClose={connection.close} onSaved={refresh} />
       <SignIn opened={signingIn} onClose={account.close} onSaved={refresh} />
+      {tested && <TestBatch providers={query.data?.groups ?? []} first={tested} onClose={() => test(null)} onTested={() => void refresh()} />}
+      {models && <Models provider={models} known={knownModels(models.prefix)} onClose={() => list(null)} />}
       <NewEndpoint opened={adding} onClose={endpoint.close} onSaved={refresh} />
     </>
-  );
-}
-
-function ProviderHeader({ provider, node, onDelete }: { provider: Provider; node: Node | undefined; onDelete: () => void }) {
-  return (
-    <Group justify="space-between" align="flex-start" mb="xs" wrap="nowrap">
-      <div>
-        <Group gap="xs">
-          <Title order={2} size="h4">
-            {provider.name}
-          </Title>
-          {node && (
-            <Badge variant="default" tt="none">
-              {node.type}
-            </Badge>
-          )}
-        </Group>
-        <Text size="sm" c="dimmed">
-          {node
-            ? rich('Models begin with {prefix} and are served by {address}', { prefix: <Code>{provider.prefix}/</Code>, address: node.baseUrl })
-            : rich('Models begin with {prefix}', { prefix: <Code>{provider.prefix}/</Code> })}
-        </Text>
-      </div>
-      {node && <DeleteButton what={t('endpoint {name}', { name: provider.name })} onClick={onDelete} />}
-    </Group>
   );
 }

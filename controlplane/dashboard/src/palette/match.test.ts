@@ -6,7 +6,8 @@ const labels = (search: string) => matching(pageEntries, search).map(({ label })
 
 test.each([
   ['ov', 'Overview'],
-  ['log', 'Audit log'],
+  ['audit', 'Audit log'],
+  ['prox', 'Proxy log'],
   ['alg', 'Audit log'],
   ['drain', 'Nodes'],
   ['CLAUDE', 'CLI tools'],

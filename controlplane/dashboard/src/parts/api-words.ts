@@ -19,6 +19,7 @@ const WORDS: Record<string, string> = {
   failed: t('failed'),
   denied: t('denied'),
   ok: t('ok'),
+  timeout: t('took too long'),
   running: t('running'),
   finished: t('finished'),
   cancelled: t('cancelled'),

@@ -36,14 +36,14 @@ export function exactPercent(share: number): string {
   return finePart.format(share);
 }
 
-const moment = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'short' });
+const minute = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'short' });
 const second = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'medium' });
 const time = new Intl.DateTimeFormat(locale, { timeStyle: 'medium' });
 const dayOfWeek = new Intl.DateTimeFormat(locale, { weekday: 'short', timeZone: 'UTC' });
 
 /** A moment in the reader's own time. */
 export function when(timestamp: string): string {
-  return moment.format(new Date(timestamp));
+  return minute.format(new Date(timestamp));
 }
 
 /** The same to the second. */
@@ -54,6 +54,11 @@ export function precisely(timestamp: string): string {
 /** The time of the day alone, to the second. */
 export function clock(timestamp: string): string {
   return time.format(new Date(timestamp));
+}
+
+/** The time, and of another day the day as well. */
+export function moment(timestamp: string): string {
+  return new Date(timestamp).toDateString() === new Date().toDateString() ? clock(timestamp) : when(timestamp);
 }
 
 /** What a day is called; 1 is Monday. */

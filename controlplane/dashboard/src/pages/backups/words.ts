@@ -1,7 +1,7 @@
 import { t } from '../../i18n';
 import { decimal } from '../../parts/numbers';
 
-const UNITS = [t('bytes'), 'KiB', 'MiB'];
+const UNITS = [t('bytes'), 'KiB', 'MiB', 'GiB'];
 
 /** The size of a file, in the largest unit that leaves a number to read. */
 export function size(bytes: number): string {

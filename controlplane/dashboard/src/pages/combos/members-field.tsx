@@ -1,14 +1,12 @@
-import { DndContext, type DragEndEvent, KeyboardSensor, PointerSensor, closestCenter, useSensor, useSensors } from '@dnd-kit/core';
-import { SortableContext, sortableKeyboardCoordinates, useSortable, verticalListSortingStrategy } from '@dnd-kit/sortable';
 import { ActionIcon, Autocomplete, Button, Group, Input, NumberInput, Stack, Text } from '@mantine/core';
 import type { UseFormReturnType } from '@mantine/form';
-import { IconGripVertical, IconPlus, IconScale, IconX } from '@tabler/icons-react';
+import { IconPlus, IconScale, IconX } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { t } from '../../i18n';
 import { callableModelsQuery } from '../../parts/callable-models';
 import { percent } from '../../parts/numbers';
+import { Handle, Sorted, useMovable } from '../../parts/sorted';
 import { type Draft, balanced, blank, shareOf } from './member';
-import { announcements, instructions } from './moving';
 
 type Form = UseFormReturnType<{ models: Draft[] }>;
 
@@ -16,33 +14,18 @@ type Form = UseFormReturnType<{ models: Draft[] }>;
 export function MembersField({ form, weighted }: { form: Form; weighted: boolean }) {
   const members = form.values.models;
   const known = useQuery(callableModelsQuery);
-  const sensors = useSensors(
-    // a finger that only scrolls does not drag
-    useSensor(PointerSensor, { activationConstraint: { distance: 4 } }),
-    useSensor(KeyboardSensor, { coordinateGetter: sortableKeyboardCoordinates }),
-  );
-  const at = (id: unknown) => members.findIndex((member) => member.id === id);
-  function drop({ active, over }: DragEndEvent) {
-    if (over && active.id !== over.id) form.reorderListItem('models', { from: at(active.id), to: at(over.id) });
-  }
+  const named = members.map(({ id, model }, at) => ({ id, name: model || t('member {place}', { place: at + 1 }) }));
   return (
     <div role="group" aria-label={t('Members')}>
       <Input.Label>{t('Members')}</Input.Label>
       <Input.Description mb="xs">{weighted ? t('Who is asked first is drawn by weight.') : t('Drag them into the order to try.')}</Input.Description>
-      <DndContext
-        sensors={sensors}
-        collisionDetection={closestCenter}
-        onDragEnd={drop}
-        accessibility={{ announcements: announcements(members), screenReaderInstructions: { draggable: instructions } }}
-      >
-        <SortableContext items={members} strategy={verticalListSortingStrategy}>
-          <Stack gap="xs">
-            {members.map((member, position) => (
-              <MemberRow key={member.id} id={member.id} form={form} position={position} weighted={weighted} choices={known.data ?? []} />
-            ))}
-          </Stack>
-        </SortableContext>
-      </DndContext>
+      <Sorted items={named} onMove={(from, to) => form.reorderListItem('models', { from, to })}>
+        <Stack gap="xs">
+          {members.map((member, position) => (
+            <MemberRow key={member.id} id={member.id} form={form} position={position} weighted={weighted} choices={known.data ?? []} />
+          ))}
+        </Stack>
+      </Sorted>
       {form.errors.models && <Input.Error mt="xs">{form.errors.models}</Input.Error>}
       <Group mt="xs" gap="xs">
         <Button variant="light" size="xs" leftSection={<IconPlus size={14} />} onClick={() => form.insertListItem('models', blank())}>
@@ -61,35 +44,12 @@ export function MembersField({ form, weighted }: { form: Form; weighted: boolean
 type RowProps = { id: string; form: Form; position: number; weighted: boolean; choices: string[] };
 
 function MemberRow({ id, form, position, weighted, choices }: RowProps) {
-  const { attributes, listeners, setNodeRef, setActivatorNodeRef, transform, transition, isDragging } = useSortable({ id });
+  const { ref, style, handle } = useMovable(id);
   const members = form.values.models;
   const weight = members[position]?.weight ?? 0;
   return (
-    <Group
-      ref={setNodeRef}
-      gap={4}
-      wrap="nowrap"
-      align="flex-start"
-      style={{
-        transform: transform ? `translate3d(${transform.x}px, ${transform.y}px, 0)` : undefined,
-        transition,
-        ...(isDragging && { position: 'relative', zIndex: 1, background: 'var(--mantine-color-body)' }),
-      }}
-    >
-      <ActionIcon
-        {...attributes}
-        {...listeners}
-        ref={setActivatorNodeRef}
-        variant="subtle"
-        color="gray"
-        mt={4}
-        style={{ cursor: isDragging ? 'grabbing' : 'grab', touchAction: 'none' }}
-        aria-label={t('Move member {position}', { position: position + 1 })}
-        // escape puts the member back, and does not close the dialog
-        data-mantine-stop-propagation={isDragging}
-      >
-        <IconGripVertical size={16} />
-      </ActionIcon>
+    <Group ref={ref} gap={4} wrap="nowrap" align="flex-start" style={style}>
+      <Handle of={handle} label={t('Move member {position}', { position: position + 1 })} top={4} />
       <Autocomplete
         style={{ flex: 1 }}
         aria-label={t('Member {position}', { position: position + 1 })}

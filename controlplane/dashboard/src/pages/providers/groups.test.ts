@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { type Catalog, type Connection, choices, groupByProvider } from './groups';
+import { type Catalog, type Connection, choices, groupByProvider, moved, ordered } from './groups';
 
 const catalog: Catalog = {
   oa: { id: 'openai', provider: 'OpenAI', custom: false, keyless: false, credential: 'key', fields: [], authType: 'apikey', active: true, models: [] },
@@ -33,4 +33,12 @@ test('own endpoints are offered before providers', () => {
       ],
     },
   ]);
+});
+
+test('a connection is moved to another place, and those in between make room', () => {
+  expect(moved(['1', '2', '3'], '1', 2)).toEqual(['2', '3', '1']);
+  expect(moved(['1', '2', '3'], '3', 0)).toEqual(['3', '1', '2']);
+  const connections = ['1', '2', '3'].map((id) => connection(id, 'openai'));
+  expect(ordered(connections, ['3', '1']).map(({ id }) => id)).toEqual(['3', '1', '2']);
+  expect(ordered(connections, null)).toBe(connections);
 });

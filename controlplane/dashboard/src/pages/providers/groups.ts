@@ -41,3 +41,18 @@ export function choices(catalog: Catalog): { group: string; items: { value: stri
     { group: t('Providers'), items: pick(false) },
   ].filter(({ items }) => items.length > 0);
 }
+
+/** What people call a connection. */
+export const nameOf = ({ name, email, id }: Connection) => name ?? email ?? id;
+
+/** In the order of `ids`; what is not among them comes last, as it came. */
+export function ordered(connections: Connection[], ids: string[] | null): Connection[] {
+  if (!ids) return connections;
+  const place = ({ id }: Connection) => (ids.includes(id) ? ids.indexOf(id) : ids.length);
+  return connections.toSorted((one, other) => place(one) - place(other));
+}
+
+/** A list with one of it at another place. */
+export function moved(ids: string[], id: string, place: number): string[] {
+  return ids.filter((other) => other !== id).toSpliced(place, 0, id);
+}

@@ -1,14 +1,13 @@
 import type { Announcements } from '@dnd-kit/core';
-import { t } from '../../i18n';
-import type { Draft } from './member';
+import { t } from '../i18n';
 
-export const instructions = t('Press space to pick the member up, the arrow keys to move it, space to drop it, and escape to leave it where it was.');
+export const instructions = t('Press space to pick it up, the arrow keys to move it, space to drop it, and escape to leave it where it was.');
 
-/** What is said aloud while a member moves. */
-export function announcements(members: Draft[]): Announcements {
-  const place = (id: unknown) => members.findIndex((member) => member.id === id) + 1;
-  const name = (id: unknown) => members[place(id) - 1]?.model || t('member {place}', { place: place(id) });
-  const told = (id: unknown, at = id) => ({ name: name(id), place: place(at), count: members.length });
+/** What is said aloud while one of a list moves. */
+export function announcements(items: { id: string; name: string }[]): Announcements {
+  const place = (id: unknown) => items.findIndex((item) => item.id === id) + 1;
+  const name = (id: unknown) => items[place(id) - 1]?.name ?? '';
+  const told = (id: unknown, at = id) => ({ name: name(id), place: place(at), count: items.length });
   return {
     onDragStart: ({ active }) => t('Picked up {name}, at place {place} of {count}.', told(active.id)),
     // over itself it is as soon as it is picked up: that would cut off what was just said
