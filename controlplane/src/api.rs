@@ -70,6 +70,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
     backup::Backups,
+    bodies::Bodies,
     cloud::Cloud,
     config::ApiConfig,
     db::Db,
@@ -92,6 +93,7 @@ pub struct Ctx {
     pub wake: Wake,
     pub egress: Arc<Egress>,
     pub backups: Backups,
+    pub bodies: Bodies,
     pub cloud: Cloud,
     pub renewals: Renewals,
     pub vault: Arc<Vault>,

@@ -21,6 +21,7 @@ use crate::{
     account,
     api::{self, Ctx, auth::SlowLane},
     backup::{self, Backups},
+    bodies::Bodies,
     cloud::Cloud,
     config::ApiConfig,
     db::{Audit, Db, Origin},
@@ -118,6 +119,7 @@ pub async fn build(config: ApiConfig, deps: Deps) -> anyhow::Result<App> {
         wake: wake.clone(),
         drain: drain.clone(),
     });
+    let bodies = Bodies::new(&db, &config.storage_encryption_key, cluster_keys.captures.clone());
     let replica = Uuid::now_v7();
     let fleet = Fleet::new(&db, replica, newest.clone());
     let control = ControlPlane::new(
@@ -125,7 +127,7 @@ pub async fn build(config: ApiConfig, deps: Deps) -> anyhow::Result<App> {
         cluster_keys.join_token.clone(),
         newest,
         fleet.clone(),
-        Ingest::new(&db),
+        Ingest::new(&db).with_bodies(bodies.clone()),
         renewals.clone(),
         drain.clone(),
     );
@@ -150,6 +152,7 @@ pub async fn build(config: ApiConfig, deps: Deps) -> anyhow::Result<App> {
         single_process,
         store,
         backups,
+        bodies,
         cloud,
         fleet,
         wake,

@@ -8,6 +8,7 @@ pub mod account;
 pub mod api;
 pub mod app;
 pub mod backup;
+pub mod bodies;
 pub mod bundle;
 pub mod cloud;
 pub mod combo_config;

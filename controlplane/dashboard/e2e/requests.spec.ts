@@ -1,4 +1,4 @@
-import { chat, createKey, expect, expectAccessible, expectFits, test } from './gateway';
+import { chat, createKey, expect, expectAccessible, expectApplied, expectFits, test } from './gateway';
 import { connect, disconnect, forgiveNothing, manage } from './manage';
 
 type Request = { id: string; status: number; duration: number; tokens: { in: number; out: number }; attempts: unknown[]; cost: number | null };
@@ -158,5 +158,45 @@ test('older requests are on further pages, all of them once, in the order of the
   await pages.getByRole('link', { name: 'Newest' }).click();
   await expect(links).toHaveCount(50);
   await expect(page).toHaveURL(/key=many\+pages$/);
+  expect(complaints).toEqual([]);
+});
+
+test('what was said is kept once an administrator asks for it, is read as text, and who read it is on record', async ({ complaints, gateway, signedIn: page }) => {
+  const key = await createKey(page, 'kept bodies');
+  await page.goto('/dashboard/settings');
+  const group = page.getByRole('region', { name: 'Bodies of requests', exact: true });
+  await expect(group.getByRole('switch', { name: 'Keep bodies' })).not.toBeChecked();
+  await group.getByRole('switch', { name: 'Keep bodies' }).press('Space');
+  await group.getByRole('button', { name: 'Save' }).click();
+  await expectApplied(page, 'Bodies of requests saved');
+
+  const content = 'Say <img src="x"> with Bearer sk-live-123';
+  const answer = await fetch(`${gateway.address}/v1/chat/completions`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ model: 'demo/demo', messages: [{ role: 'user', content }] }),
+  });
+  const said = ((await answer.json()) as { id: string }).id;
+  await expect.poll(async () => (await manage<Request[]>(gateway, page, 'GET', logged('kept bodies'))).length).toBe(1);
+
+  await page.goto('/dashboard/requests?key=kept+bodies');
+  await page.getByRole('main').getByRole('table').getByRole('link').click();
+  const bodies = page.getByRole('region', { name: 'Bodies', exact: true });
+  await expect(bodies.getByRole('button', { name: 'Show what was sent and answered' })).toBeVisible();
+  await expect(bodies).not.toContainText('Bearer');
+  const audited = () => manage<{ target?: unknown }[]>(gateway, page, 'GET', '/api/compliance/audit-log?action=usage.body.read');
+  expect(await audited()).toHaveLength(0);
+  await bodies.getByRole('button', { name: 'Show what was sent and answered' }).click();
+  const sent = bodies.getByRole('region', { name: 'Sent by the client' });
+  await expect(sent).toContainText('Bearer [redacted]');
+  await expect(sent).toContainText('<img src=');
+  await expect(sent.locator('img')).toHaveCount(0);
+  await expect(bodies.getByRole('region', { name: 'Answered to the client' })).toContainText(said);
+  expect(await audited()).toHaveLength(1);
+  await expectAccessible(page);
+  await page.setViewportSize({ width: 390, height: 844 });
+  await expectFits(page);
+
+  await manage(gateway, page, 'PATCH', '/api/settings?wait=applied', { captureBodies: false });
   expect(complaints).toEqual([]);
 });

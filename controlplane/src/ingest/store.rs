@@ -11,7 +11,7 @@ use super::{
     batch::{self, Event, Unreadable},
     columns,
 };
-use crate::db::Db;
+use crate::{bodies::Bodies, db::Db};
 
 /// Attempts at one batch when Postgres asks for the transaction to be repeated.
 const ATTEMPTS: usize = 5;
@@ -30,6 +30,7 @@ pub enum IngestError {
 #[derive(Clone)]
 pub struct Ingest {
     pool: PgPool,
+    bodies: Option<Bodies>,
 }
 
 // === impl Ingest ===
@@ -38,6 +39,15 @@ impl Ingest {
     pub fn new(db: &Db) -> Self {
         Self {
             pool: db.pool().clone(),
+            bodies: None,
+        }
+    }
+
+    /// Also stores the bodies that come with batches.
+    pub fn with_bodies(self, bodies: Bodies) -> Self {
+        Self {
+            bodies: Some(bodies),
+            ..self
         }
     }
 
@@ -56,7 +66,10 @@ impl Ingest {
         let mut attempt = 1;
         loop {
             match self.try_store(spool_id, batch, &content).await {
-                Ok(ack) => return Ok(ack),
+                Ok(ack) => {
+                    self.store_bodies(batch).await;
+                    return Ok(ack);
+                }
                 Err(error) if is_transient(&error) && attempt < ATTEMPTS => attempt += 1,
                 // a value that Postgres cannot hold will not fit next time either
                 Err(error) if content.is_ok() && is_about_data(&error) => {
@@ -64,6 +77,21 @@ impl Ingest {
                 }
                 Err(error) => return Err(error.into()),
             }
+        }
+    }
+
+    /// What was used is stored by now, and nothing that is wrong with bodies changes that.
+    async fn store_bodies(&self, batch: &UsageBatch) {
+        let Some(bodies) = self.bodies.as_ref().filter(|_| !batch.sealed_captures.is_empty()) else {
+            return;
+        };
+        if let Err(error) = bodies.store(&batch.spool_id, &batch.sealed_captures).await {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(
+                data_plane = batch.data_plane_id,
+                error,
+                "bodies of requests are lost"
+            );
         }
     }
 

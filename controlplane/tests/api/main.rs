@@ -11,6 +11,7 @@ mod accounts;
 mod aliases;
 mod auth;
 mod availability;
+mod bodies;
 mod budget;
 mod cache;
 mod cli_tools;

@@ -57,6 +57,7 @@ async fn store_of(api: &Api, data_plane_id: &str, mut events: Vec<UsageEvent>) {
         last_seq,
         crc32c: crc32c::crc32c(&zstd_events),
         zstd_events,
+        ..UsageBatch::default()
     };
     for _ in 0..2 {
         let ack = Ingest::new(&api.db).store(&batch).await.unwrap();

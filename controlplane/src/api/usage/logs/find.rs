@@ -34,10 +34,25 @@ pub struct Filter {
 }
 
 /// A page, and where it ended if it is full.
-///
+pub async fn read(
+    ctx: &Ctx,
+    limit: i64,
+    cursor: Option<Cursor>,
+    filter: &Filter,
+) -> Result<(Vec<RequestView>, Option<Cursor>), ApiError> {
+    let (mut rows, next) = search(ctx, limit, cursor, filter).await?;
+    let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
+    let held = ctx.bodies.held(&ids).await?;
+    for row in &mut rows {
+        let has = held.get(&row.id).copied().unwrap_or_default();
+        (row.has_request_body, row.has_response_body) = (has.request, has.response);
+    }
+    Ok((rows, next))
+}
+
 /// It goes back in time, by more and more requests at a step. What is common is soon found among the newest, looked at
 /// one by one. Where that would take too many, the index is asked for the filters that fewest requests pass.
-pub async fn read(
+async fn search(
     ctx: &Ctx,
     limit: i64,
     cursor: Option<Cursor>,
