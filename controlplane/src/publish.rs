@@ -32,7 +32,7 @@ use tokio_util::sync::CancellationToken;
 use self::rows::Rows;
 pub use self::{
     build::Secrets,
-    fleet::{Applied, AskError, DataPlane, Fleet},
+    fleet::{Applied, AskError, DataPlane, Fleet, PendingCalls},
     grpc::ControlPlane,
     published::Published,
     rows::Head,
