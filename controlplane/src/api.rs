@@ -69,6 +69,7 @@ use utoipa::{
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
+    arrivals::Arrivals,
     backup::Backups,
     bodies::Bodies,
     cloud::Cloud,
@@ -94,6 +95,7 @@ pub struct Ctx {
     pub egress: Arc<Egress>,
     pub backups: Backups,
     pub bodies: Bodies,
+    pub arrivals: Arrivals,
     pub cloud: Cloud,
     pub renewals: Renewals,
     pub vault: Arc<Vault>,

@@ -20,6 +20,7 @@ use uuid::Uuid;
 use crate::{
     account,
     api::{self, Ctx, auth::SlowLane},
+    arrivals::Arrivals,
     backup::{self, Backups},
     bodies::Bodies,
     cloud::Cloud,
@@ -119,6 +120,8 @@ pub async fn build(config: ApiConfig, deps: Deps) -> anyhow::Result<App> {
         wake: wake.clone(),
         drain: drain.clone(),
     });
+    let arrivals = Arrivals::new(db.pool());
+    drain.spawn("arrivals", arrivals.clone().follow(drain.token()));
     let bodies = Bodies::new(&db, &config.storage_encryption_key, cluster_keys.captures.clone());
     let replica = Uuid::now_v7();
     let fleet = Fleet::new(&db, replica, newest.clone());
@@ -127,7 +130,9 @@ pub async fn build(config: ApiConfig, deps: Deps) -> anyhow::Result<App> {
         cluster_keys.join_token.clone(),
         newest,
         fleet.clone(),
-        Ingest::new(&db).with_bodies(bodies.clone()),
+        Ingest::new(&db)
+            .with_bodies(bodies.clone())
+            .telling(arrivals.clone()),
         renewals.clone(),
         drain.clone(),
     );
@@ -153,6 +158,7 @@ pub async fn build(config: ApiConfig, deps: Deps) -> anyhow::Result<App> {
         store,
         backups,
         bodies,
+        arrivals,
         cloud,
         fleet,
         wake,

@@ -7,6 +7,7 @@
 pub mod account;
 pub mod api;
 pub mod app;
+pub mod arrivals;
 pub mod backup;
 pub mod bodies;
 pub mod bundle;

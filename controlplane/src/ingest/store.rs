@@ -11,7 +11,11 @@ use super::{
     batch::{self, Event, Unreadable},
     columns,
 };
-use crate::{bodies::Bodies, db::Db};
+use crate::{
+    arrivals::{self, Arrivals, Stored},
+    bodies::Bodies,
+    db::Db,
+};
 
 /// Attempts at one batch when Postgres asks for the transaction to be repeated.
 const ATTEMPTS: usize = 5;
@@ -31,6 +35,7 @@ pub enum IngestError {
 pub struct Ingest {
     pool: PgPool,
     bodies: Option<Bodies>,
+    arrivals: Option<Arrivals>,
 }
 
 // === impl Ingest ===
@@ -40,6 +45,7 @@ impl Ingest {
         Self {
             pool: db.pool().clone(),
             bodies: None,
+            arrivals: None,
         }
     }
 
@@ -47,6 +53,14 @@ impl Ingest {
     pub fn with_bodies(self, bodies: Bodies) -> Self {
         Self {
             bodies: Some(bodies),
+            ..self
+        }
+    }
+
+    /// Also tells this process of what is stored, where the database does not.
+    pub fn telling(self, arrivals: Arrivals) -> Self {
+        Self {
+            arrivals: Some(arrivals),
             ..self
         }
     }
@@ -114,12 +128,19 @@ impl Ingest {
         if batch.first_seq > known + 1 {
             record_gap(&mut tx, spool_id, known + 1, batch.first_seq - 1).await?;
         }
+        let mut stored = Vec::new();
         let reject = match content {
             Ok(events) => {
                 let fresh = events.partition_point(|event| event.event.seq <= known);
                 let events = &events[fresh..];
                 columns::make_room(&mut tx, events, Utc::now()).await?;
                 columns::insert(&mut tx, spool_id, &batch.data_plane_id, events).await?;
+                stored = Stored::all(
+                    events
+                        .iter()
+                        .map(|event| (event.request_id, event.event.started_at_ms)),
+                );
+                arrivals::tell(&mut tx, &stored).await?;
                 String::new()
             }
             Err(reason) => {
@@ -130,6 +151,9 @@ impl Ingest {
         };
         advance_cursor(&mut tx, spool_id, batch.last_seq).await?;
         tx.commit().await?;
+        if let Some(arrivals) = &self.arrivals {
+            arrivals.committed(stored);
+        }
         if !reject.is_empty() {
             let (first, last) = (batch.first_seq, batch.last_seq);
             tracing::error!(data_plane = batch.data_plane_id, %spool_id, first, last, reject, "usage is set aside");

@@ -32,6 +32,8 @@ mod fallback_chains;
 mod figures;
 mod ip_filter;
 mod keys;
+mod log_export;
+mod log_stream;
 mod metrics;
 mod oauth;
 mod observe;

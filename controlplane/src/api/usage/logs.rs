@@ -1,10 +1,14 @@
 //! The request log: what clients asked and what it took.
 //!
 //! `GET /api/usage/logs` — one line per request · `GET /api/usage/request-logs`, `GET /api/usage/call-logs` — the same
-//! as objects · `GET /api/usage/call-logs/{id}` — one of them, with its bodies where they are kept. Newest first, page by page, with the same filters.
+//! as objects · `GET /api/usage/call-logs/{id}` — one of them, with its bodies where they are kept. Newest first, page by
+//! page, with the same filters; and with these as a file (`GET /api/logs/export`) and as it grows
+//! (`GET /api/usage/stream`).
 //! Requests of keys with `noLog` are in none of them, here and in the other logs; what they cost is counted all the same.
 
+mod export;
 mod find;
+mod stream;
 mod wanted;
 
 use axum::{
@@ -182,6 +186,8 @@ pub fn router() -> OpenApiRouter<Ctx> {
         .routes(routes!(request_logs))
         .routes(routes!(call_logs))
         .routes(routes!(call_log))
+        .routes(routes!(export::export))
+        .routes(routes!(stream::stream))
 }
 
 /// As `format` asks for it.
@@ -227,7 +233,7 @@ impl LogQuery {
             }
         }
         Ok(Some(Filter {
-            id: None,
+            ids: None,
             from: self.from,
             to: self.to,
             wanted,
@@ -319,7 +325,7 @@ async fn call_log(
 ) -> Result<Json<RequestDetail>, ApiError> {
     let unknown = || ApiError::not_found("request", &id);
     let filter = Filter {
-        id: Some(Uuid::parse_str(&id).map_err(|_| unknown())?),
+        ids: Some(vec![Uuid::parse_str(&id).map_err(|_| unknown())?]),
         ..Filter::default()
     };
     let (rows, _) = read(&ctx, 1, None, &filter).await?;

@@ -27,7 +27,8 @@ const RAREST: usize = 2;
 /// What is looked for, as the database is asked for it.
 #[derive(Debug, Default)]
 pub struct Filter {
-    pub id: Option<Uuid>,
+    /// Only these.
+    pub ids: Option<Vec<Uuid>>,
     pub from: Option<DateTime<Utc>>,
     pub to: Option<DateTime<Utc>>,
     pub wanted: Wanted,
@@ -59,7 +60,7 @@ async fn search(
     filter: &Filter,
 ) -> Result<(Vec<RequestView>, Option<Cursor>), ApiError> {
     let pool = ctx.db.pool();
-    if filter.id.is_some() {
+    if filter.ids.is_some() {
         let rows = rows(pool, limit, cursor, (None, None), filter, &[]).await?;
         return Ok(page_of(rows, limit));
     }
@@ -198,7 +199,7 @@ async fn rows(
                select e.* from usage_event e
                where e.no_log is not true
                  and ($1::timestamptz is null or (e.started_at, e.request_id) < ($1, $2))
-                 and ($4::uuid is null or e.request_id = $4)
+                 and ($4::uuid[] is null or e.request_id = any($4))
                  and ($5::timestamptz is null or e.started_at >= $5)
                  and ($6::timestamptz is null or e.started_at < $6)
                  and ($7::timestamptz is null or e.started_at >= $7)
@@ -228,7 +229,7 @@ async fn rows(
         cursor.map(|cursor| cursor.started_at),
         cursor.map(|cursor| cursor.request_id),
         limit,
-        filter.id,
+        filter.ids.as_deref(),
         filter.from,
         filter.to,
         from,
