@@ -11,6 +11,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .bytes(".omniroute.v1.StoredAnswer.body")
         .bytes(".omniroute.v1.StoredSnapshot.payload")
         .bytes(".omniroute.v1.UsageBatch.zstd_events")
+        .bytes(".omniroute.v1.UsageBatch.sealed_captures")
         .bytes(".omniroute.v1.EncodedUsageEvents.events")
         // resources are kept sorted
         .type_attribute(".omniroute.v1.ResourceKey", "#[derive(PartialOrd, Ord)]")

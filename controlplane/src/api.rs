@@ -69,7 +69,9 @@ use utoipa::{
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
+    arrivals::Arrivals,
     backup::Backups,
+    bodies::Bodies,
     cloud::Cloud,
     config::ApiConfig,
     db::Db,
@@ -92,6 +94,8 @@ pub struct Ctx {
     pub wake: Wake,
     pub egress: Arc<Egress>,
     pub backups: Backups,
+    pub bodies: Bodies,
+    pub arrivals: Arrivals,
     pub cloud: Cloud,
     pub renewals: Renewals,
     pub vault: Arc<Vault>,

@@ -20,7 +20,9 @@ use uuid::Uuid;
 use crate::{
     account,
     api::{self, Ctx, auth::SlowLane},
+    arrivals::Arrivals,
     backup::{self, Backups},
+    bodies::Bodies,
     cloud::Cloud,
     config::ApiConfig,
     db::{Audit, Db, Origin},
@@ -118,6 +120,9 @@ pub async fn build(config: ApiConfig, deps: Deps) -> anyhow::Result<App> {
         wake: wake.clone(),
         drain: drain.clone(),
     });
+    let arrivals = Arrivals::new(db.pool());
+    drain.spawn("arrivals", arrivals.clone().follow(drain.token()));
+    let bodies = Bodies::new(&db, &config.storage_encryption_key, cluster_keys.captures.clone());
     let replica = Uuid::now_v7();
     let fleet = Fleet::new(&db, replica, newest.clone());
     let control = ControlPlane::new(
@@ -125,7 +130,9 @@ pub async fn build(config: ApiConfig, deps: Deps) -> anyhow::Result<App> {
         cluster_keys.join_token.clone(),
         newest,
         fleet.clone(),
-        Ingest::new(&db),
+        Ingest::new(&db)
+            .with_bodies(bodies.clone())
+            .telling(arrivals.clone()),
         renewals.clone(),
         drain.clone(),
     );
@@ -150,6 +157,8 @@ pub async fn build(config: ApiConfig, deps: Deps) -> anyhow::Result<App> {
         single_process,
         store,
         backups,
+        bodies,
+        arrivals,
         cloud,
         fleet,
         wake,

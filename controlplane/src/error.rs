@@ -16,7 +16,8 @@ use thiserror::Error;
 use utoipa::ToSchema;
 
 use crate::{
-    oauth::OAuthError, password::PasswordError, probe::ProbeError, publish::AskError, vault::VaultError,
+    bodies::BodiesError, oauth::OAuthError, password::PasswordError, probe::ProbeError, publish::AskError,
+    vault::VaultError,
 };
 
 /// One rule that a value of the request breaks.
@@ -309,6 +310,15 @@ impl From<sqlx::Error> for ApiError {
 impl From<VaultError> for ApiError {
     fn from(source: VaultError) -> Self {
         Self::internal(source)
+    }
+}
+
+impl From<BodiesError> for ApiError {
+    fn from(source: BodiesError) -> Self {
+        match source {
+            BodiesError::Database(error) => Self::Database(error),
+            other => Self::internal(other),
+        }
     }
 }
 

@@ -7,7 +7,9 @@
 pub mod account;
 pub mod api;
 pub mod app;
+pub mod arrivals;
 pub mod backup;
+pub mod bodies;
 pub mod bundle;
 pub mod cloud;
 pub mod combo_config;

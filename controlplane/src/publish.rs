@@ -32,8 +32,9 @@ use tokio_util::sync::CancellationToken;
 use self::rows::Rows;
 pub use self::{
     build::Secrets,
-    fleet::{Applied, AskError, DataPlane, Fleet},
+    fleet::{Applied, AskError, DataPlane, Fleet, PendingCalls},
     grpc::ControlPlane,
+    listen::listen,
     published::Published,
     rows::Head,
 };
@@ -101,7 +102,7 @@ impl Publisher {
     /// Runs until `stop`. Survives every failure of the database; data planes keep what they run meanwhile.
     pub async fn run(self, stop: CancellationToken) {
         let Wake(wake) = self.wake.clone();
-        let listening = listen::listen(&self.pool, CONFIG_CHANNEL, || wake.notify_one());
+        let listening = listen(&self.pool, CONFIG_CHANNEL, |_| wake.notify_one());
         let following = async { tokio::join!(listening, self.follow(&wake)) };
         stop.run_until_cancelled(following).await;
     }

@@ -35,6 +35,7 @@ pub async fn rekey(db: &Db, old: &Vault, new: &Vault) -> Result<usize, RekeyErro
         count += column(tx.conn(), cell, old, new).await?;
     }
     count += passwords_of_proxies(tx.conn(), old, new).await?;
+    count += keys_of_bodies(tx.conn(), old, new).await?;
     let audit = Audit::of("system.storageKey.rotated").details(json!({ "values": count }));
     tx.commit(audit, ()).await?;
     Ok(count)
@@ -101,6 +102,28 @@ async fn passwords_of_proxies(
             row.level,
             row.target_id,
             anew,
+        )
+        .execute(&mut *conn)
+        .await?;
+        count += 1;
+    }
+    Ok(count)
+}
+
+async fn keys_of_bodies(conn: &mut PgConnection, old: &Vault, new: &Vault) -> Result<usize, RekeyError> {
+    let rows = sqlx::query!("select day, secret from usage_body_day for update")
+        .fetch_all(&mut *conn)
+        .await?;
+    let mut count = 0;
+    for row in rows {
+        let id = row.day.to_string();
+        let Some(anew) = reseal(Cell::bodies_of_day(&id), &row.secret, old, new)? else {
+            continue;
+        };
+        sqlx::query!(
+            "update usage_body_day set secret = $2 where day = $1",
+            row.day,
+            anew
         )
         .execute(&mut *conn)
         .await?;

@@ -5,6 +5,8 @@
 //! shown for a day longer than the setting says, and never for a shorter time. What was used is added up elsewhere
 //! (`usage_hour`, `spending`) and stays, so neither budgets nor charts depend on the log.
 //!
+//! Bodies of requests, where they are kept, have tables by days as well, and a setting of their own, `bodyRetentionDays`.
+//!
 //! Tables are made some days ahead. Were there none, whoever stores requests would make it; could they not, the rest
 //! (`usage_event_rest`) takes the requests until the table is there. Several control planes do all this at the same
 //! time: each step holds a lock in the database for as long as its transaction.
@@ -20,6 +22,8 @@ use tokio_util::sync::CancellationToken;
 use crate::db::{Audit, Db, Origin};
 
 pub const DEFAULT_DAYS: u32 = 90;
+/// Of bodies of requests.
+pub const DEFAULT_BODY_DAYS: u32 = 7;
 pub const MAX_DAYS: u32 = 365;
 
 const EVERY: Duration = Duration::from_secs(10 * 60);
@@ -46,6 +50,7 @@ pub async fn keep_short(db: Db, stop: CancellationToken) {
         let work = async {
             prepare(db.pool(), now).await?;
             clean(&db, now).await?;
+            clean_bodies(&db, now).await?;
             clean_audit(&db, now).await
         };
         if let Some(Err(error)) = stop.run_until_cancelled(work).await {
@@ -90,6 +95,31 @@ pub async fn clean(db: &Db, now: DateTime<Utc>) -> Result<u64, sqlx::Error> {
         db.record(
             &Origin::system(),
             Audit::of("compliance.cleanup").details(details),
+        )
+        .await?;
+    }
+    Ok(removed)
+}
+
+/// Removes bodies that are too old `now`, a whole day at a time; of how many requests that were.
+pub async fn clean_bodies(db: &Db, now: DateTime<Utc>) -> Result<u64, sqlx::Error> {
+    let days = body_days(db.pool()).await?;
+    let kept_from = now.checked_sub_days(Days::new(days.into())).unwrap_or_default();
+    let dropped = sqlx::query_scalar!(r#"select usage_body_drop($1) as "held!""#, kept_from.date_naive())
+        .fetch_one(db.pool())
+        .await;
+    let removed = match dropped {
+        Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(LOCK_NOT_AVAILABLE) => {
+            tracing::info!("bodies of requests are dropped later: somebody reads them");
+            return Ok(0);
+        }
+        held => held?.unsigned_abs(),
+    };
+    if removed > 0 {
+        let details = json!({ "requests": removed, "olderThanDays": days });
+        db.record(
+            &Origin::system(),
+            Audit::of("compliance.bodies.cleanup").details(details),
         )
         .await?;
     }
@@ -197,14 +227,22 @@ async fn is_ours(conn: &mut sqlx::PgConnection) -> Result<bool, sqlx::Error> {
         .await
 }
 
-/// What is no number of days counts as nothing said.
 async fn days(pool: &PgPool) -> Result<u32, sqlx::Error> {
-    let stored = sqlx::query_scalar!("select value from setting where key = 'logRetentionDays'")
+    setting(pool, "logRetentionDays", DEFAULT_DAYS).await
+}
+
+/// No longer than the log itself.
+async fn body_days(pool: &PgPool) -> Result<u32, sqlx::Error> {
+    let wanted = setting(pool, "bodyRetentionDays", DEFAULT_BODY_DAYS).await?;
+    Ok(wanted.min(days(pool).await?))
+}
+
+/// What is no number of days counts as nothing said.
+async fn setting(pool: &PgPool, key: &str, usual: u32) -> Result<u32, sqlx::Error> {
+    let stored = sqlx::query_scalar!("select value from setting where key = $1", key)
         .fetch_optional(pool)
         .await?;
     let stored = stored.as_ref().and_then(Value::as_u64);
     let days = stored.and_then(|days| u32::try_from(days).ok());
-    Ok(days
-        .filter(|days| (1..=MAX_DAYS).contains(days))
-        .unwrap_or(DEFAULT_DAYS))
+    Ok(days.filter(|days| (1..=MAX_DAYS).contains(days)).unwrap_or(usual))
 }

@@ -83,6 +83,15 @@ impl<'a> Cell<'a> {
         }
     }
 
+    /// What the key is derived from that seals the bodies of a day; `id` is the day as in RFC 3339.
+    pub fn bodies_of_day(id: &'a str) -> Self {
+        Self {
+            table: "usage_body_day",
+            column: "secret",
+            id,
+        }
+    }
+
     /// `id` as in [`crate::proxies::id`].
     pub fn proxy_password(id: &'a str) -> Self {
         Self {

@@ -13,7 +13,7 @@ use crate::routing::{Routing, health};
 use crate::sync::{self, Execute, Identity, Subscription, Vitals};
 use crate::tally::Tally;
 use crate::trace::Tracing;
-use crate::usage::{self, Ended, Spool, SpoolConfig};
+use crate::usage::{self, Captures, Ended, Spool, SpoolConfig};
 use anyhow::Context;
 use axum::Router;
 use chrono::{DateTime, Utc};
@@ -105,6 +105,7 @@ pub fn build(config: &Config, deps: Deps) -> anyhow::Result<App> {
         cache_config: config.cache.clone(),
         similar: Similar::new(store.clone(), vault),
         embeddings: Embeddings::default(),
+        captures: Arc::new(Captures::new(deps.keys.captures.clone())),
     });
     let execute = execute(gateway.clone(), identity.id.clone(), deps.telemetry, deps.exit);
     let sync = Subscription {
@@ -144,9 +145,10 @@ impl App {
         drain.spawn("usage spool", async move {
             settled.run_until_cancelled(spool.write_out()).await;
         });
+        let captures = gateway.captures.clone();
         drain.spawn(
             "usage reporting",
-            usage::report(gateway.spool.clone(), control, id, flush.clone()),
+            usage::report(gateway.spool.clone(), captures, control, id, flush.clone()),
         );
         let health = gateway.routing.health().clone();
         drain.spawn(

@@ -62,9 +62,10 @@ use crate::metrics::Metrics;
 use crate::routing::{Routing, Table};
 use crate::tally::Tally;
 use crate::trace::Tracing;
-use crate::usage::Spool;
+use crate::usage::{Captures, Spool};
 use again::{Again, Deposit, Found, Named, Sought};
 use attempt::Served;
+use axum::body::Body;
 use axum::response::Response;
 use choose::{Chosen, Rotation};
 use exchange::Sent;
@@ -105,6 +106,7 @@ pub struct Gateway {
     pub cache_config: CacheConfig,
     pub similar: Similar,
     pub embeddings: Embeddings,
+    pub captures: Arc<Captures>,
 }
 
 /// What a client gets.
@@ -134,7 +136,9 @@ pub async fn serve(gateway: &Arc<Gateway>, mut arrival: Arrival) -> Response {
         Ok(Answered::Fresh(served, deposit)) => respond::success(gateway, &arrival, *served, deposit, record),
         Ok(Answered::Again(again)) => respond::again(gateway, &arrival, again, record),
         Err(error) => {
-            let mut response = respond::failure(&arrival, &error);
+            let refusal = respond::refusal(&arrival, &error);
+            record.sent(refusal.body());
+            let mut response = refusal.map(Body::from);
             respond::note_limits(gateway, &arrival, &mut record, response.headers_mut());
             note(&arrival, &error, response.status());
             record.refused(&error, response.status());
@@ -153,6 +157,10 @@ async fn run(
 
     let caller = authenticate::caller(&table, &arrival.parts, gateway.asks_for_keys(&table))?;
     record.caller(&caller);
+    let percent = table.capture_percent();
+    if percent > 0 && caller.may_be_logged() {
+        record.keeps(gateway.captures.begin(percent, arrival.id));
+    }
 
     if let Some(provider) = &arrival.provider {
         table.provider(provider).map_err(PlanError::from)?;
@@ -167,10 +175,19 @@ async fn run(
     form.check(kind)?;
     let audio_ms = form.recording_ms(kind);
     let Form { fields: body, files } = form;
+    // where personal data is taken out, what is left is kept
+    let masks = gateway.guard.as_ref().is_some_and(Guard::masks_requests);
+    if !masks {
+        record.received(&body);
+    }
     let named = is_named.then(|| Named::new(arrival, &body));
     let mut ask = arrival.ask(body)?.hearing(audio_ms);
     record.asked(&ask);
-    ask = screen::screened(gateway, arrival, ask)?.rewritten(table.rewrite().cloned());
+    ask = screen::screened(gateway, arrival, ask)?;
+    if masks {
+        record.received(ask.body());
+    }
+    ask = ask.rewritten(table.rewrite().cloned());
 
     let plan = plan::candidates(&table, caller, ask.model(), arrival.provider.as_deref())?;
     ask = ask.capped(plan.max_tokens());

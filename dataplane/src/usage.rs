@@ -10,11 +10,13 @@
 //! Nothing here makes a request wait for a control plane: a full or failing disk drops events and counts them.
 
 mod bound;
+mod captures;
 mod record;
 mod report;
 mod segment;
 mod spool;
 mod tail;
 
+pub use captures::{Capture, Captures};
 pub use report::report;
 pub use spool::{Ended, Recovered, Spool, SpoolConfig, SpoolError, Vitals};

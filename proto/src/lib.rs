@@ -29,6 +29,11 @@ pub mod v1 {
     tonic::include_proto!("omniroute.v1");
 }
 
+/// Where sealed captures belong, for both planes to seal and open them with: a batch of another spool does not open.
+pub fn captures_place(spool_id: &str) -> String {
+    format!("usage batch|captures|{spool_id}")
+}
+
 impl v1::Resource {
     /// Kind and id. A body that this build does not know has the kind `Unspecified`.
     pub fn key(&self) -> v1::ResourceKey {

@@ -1,4 +1,5 @@
-import { chat, createKey, expect, expectAccessible, expectFits, test } from './gateway';
+import { readFile } from 'node:fs/promises';
+import { chat, createKey, expect, expectAccessible, expectApplied, expectFits, test } from './gateway';
 import { connect, disconnect, forgiveNothing, manage } from './manage';
 
 type Request = { id: string; status: number; duration: number; tokens: { in: number; out: number }; attempts: unknown[]; cost: number | null };
@@ -158,5 +159,104 @@ test('older requests are on further pages, all of them once, in the order of the
   await pages.getByRole('link', { name: 'Newest' }).click();
   await expect(links).toHaveCount(50);
   await expect(page).toHaveURL(/key=many\+pages$/);
+  expect(complaints).toEqual([]);
+});
+
+test('what was said is kept once an administrator asks for it, is read as text, and who read it is on record', async ({ complaints, gateway, signedIn: page }) => {
+  const key = await createKey(page, 'kept bodies');
+  await page.goto('/dashboard/settings');
+  const group = page.getByRole('region', { name: 'Bodies of requests', exact: true });
+  await expect(group.getByRole('switch', { name: 'Keep bodies' })).not.toBeChecked();
+  await group.getByRole('switch', { name: 'Keep bodies' }).press('Space');
+  await group.getByRole('button', { name: 'Save' }).click();
+  await expectApplied(page, 'Bodies of requests saved');
+
+  const content = 'Say <img src="x"> with Bearer sk-live-123';
+  const answer = await fetch(`${gateway.address}/v1/chat/completions`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ model: 'demo/demo', messages: [{ role: 'user', content }] }),
+  });
+  const said = ((await answer.json()) as { id: string }).id;
+  await expect.poll(async () => (await manage<Request[]>(gateway, page, 'GET', logged('kept bodies'))).length).toBe(1);
+
+  await page.goto('/dashboard/requests?key=kept+bodies');
+  await page.getByRole('main').getByRole('table').getByRole('link').click();
+  const bodies = page.getByRole('region', { name: 'Bodies', exact: true });
+  await expect(bodies.getByRole('button', { name: 'Show what was sent and answered' })).toBeVisible();
+  await expect(bodies).not.toContainText('Bearer');
+  const audited = () => manage<{ target?: unknown }[]>(gateway, page, 'GET', '/api/compliance/audit-log?action=usage.body.read');
+  expect(await audited()).toHaveLength(0);
+  await bodies.getByRole('button', { name: 'Show what was sent and answered' }).click();
+  const sent = bodies.getByRole('region', { name: 'Sent by the client' });
+  await expect(sent).toContainText('Bearer [redacted]');
+  await expect(sent).toContainText('<img src=');
+  await expect(sent.locator('img')).toHaveCount(0);
+  await expect(bodies.getByRole('region', { name: 'Answered to the client' })).toContainText(said);
+  expect(await audited()).toHaveLength(1);
+  await expectAccessible(page);
+  await page.setViewportSize({ width: 390, height: 844 });
+  await expectFits(page);
+
+  await manage(gateway, page, 'PATCH', '/api/settings?wait=applied', { captureBodies: false });
+  expect(complaints).toEqual([]);
+});
+
+test('the log is told of requests, and looks for them by itself where it is not', async ({ complaints, gateway, signedIn: page }) => {
+  const key = await createKey(page, 'told log');
+  let asked = 0;
+  page.on('request', (request) => (asked += Number(request.url().includes('/api/usage/request-logs'))));
+  await page.goto('/dashboard/requests?key=told+log');
+  await expect(page.getByRole('status').filter({ hasText: 'New ones appear as they are accounted.' })).toBeVisible();
+  await expect(page.getByText('No request fits')).toBeVisible();
+  const links = page.getByRole('main').getByRole('table').getByRole('link');
+  // three polls' time passes at once, and nobody was told anything
+  await page.clock.install();
+  await page.reload();
+  await expect(page.getByRole('status').filter({ hasText: 'New ones appear as they are accounted.' })).toBeVisible();
+  await page.clock.runFor(1_000);
+  await expect(page.getByText('No request fits')).toBeVisible();
+  asked = 0;
+  await page.clock.runFor(6_500);
+  expect(asked).toBe(0);
+  expect((await chat(gateway, key, 'demo/demo')).status).toBe(200);
+  await expect.poll(async () => {
+    await page.clock.runFor(250);
+    return links.count();
+  }).toBe(1);
+
+  await page.route('**/api/usage/stream*', (route) => route.fulfill({ status: 503, body: '' }));
+  await page.reload();
+  await expect(page.getByRole('status').filter({ hasText: 'New ones are looked for every' })).toBeVisible();
+  expect((await chat(gateway, key, 'demo/demo')).status).toBe(200);
+  await expect.poll(async () => {
+    await page.clock.runFor(2_100);
+    return links.count();
+  }).toBe(2);
+  await page.unroute('**/api/usage/stream*');
+  expect(complaints.filter((complaint) => !complaint.includes('503'))).toEqual([]);
+});
+
+test('what is shown is exported with its filter, as a table or as JSON', async ({ complaints, gateway, signedIn: page }) => {
+  const key = await createKey(page, 'exported');
+  expect((await chat(gateway, key, 'demo/demo')).status).toBe(200);
+  expect((await chat(gateway, key, 'nobody/has-this')).status).toBe(400);
+  await expect.poll(async () => (await manage<Request[]>(gateway, page, 'GET', logged('exported'))).length).toBe(2);
+  await page.goto('/dashboard/requests?status=ok&key=exported');
+  const save = async (choice: string) => {
+    await page.getByRole('button', { name: 'Export' }).click();
+    const downloading = page.waitForEvent('download');
+    await page.getByRole('menuitem', { name: choice }).click();
+    const download = await downloading;
+    return { name: download.suggestedFilename(), text: await readFile(await download.path(), 'utf8') };
+  };
+  const table = await save('The last 24 hours, as a table (CSV)');
+  expect(table.name).toMatch(/^omniroute-requests-.*\.csv$/);
+  expect(table.text.trim().split('\r\n')).toHaveLength(2);
+  expect(table.text).toContain('demo/demo');
+  const json = await save('The last 7 days, as JSON');
+  expect(json.name).toMatch(/\.json$/);
+  expect(JSON.parse(json.text)).toMatchObject([{ requestedModel: 'demo/demo', apiKeyName: 'exported' }]);
+  await expectAccessible(page);
   expect(complaints).toEqual([]);
 });

@@ -54,7 +54,7 @@ test('every page, in both colours, on a desk and on a phone', async ({ browser, 
 
 /** The picture, of the page to its end or of the window. Chromium writes WebP; Playwright's own call does not. */
 async function take(page: Page, file: string, whole: boolean): Promise<void> {
-  await page.waitForLoadState('networkidle').catch(() => undefined);
+  await page.waitForLoadState('networkidle', { timeout: 5_000 }).catch(() => undefined);
   if (whole) {
     const { width, height } = page.viewportSize() ?? SIZES.desktop;
     const full = await page.evaluate(() => document.documentElement.scrollHeight);

@@ -49,6 +49,8 @@ pub struct Person {
 /// May look.
 pub struct Reader {
     pub origin: Origin,
+    /// Would pass as [`AdminOrKey`].
+    pub decides: bool,
 }
 
 /// May run the gateway.
@@ -131,8 +133,9 @@ impl FromRequestParts<Ctx> for Reader {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, ctx: &Ctx) -> Result<Self, ApiError> {
-        let Caller { origin, .. } = caller(parts, ctx, Role::Viewer).await?;
-        Ok(Self { origin })
+        let Caller { origin, authority } = caller(parts, ctx, Role::Viewer).await?;
+        let decides = authority.role >= Role::Admin;
+        Ok(Self { origin, decides })
     }
 }
 

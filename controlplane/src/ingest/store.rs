@@ -11,7 +11,11 @@ use super::{
     batch::{self, Event, Unreadable},
     columns,
 };
-use crate::db::Db;
+use crate::{
+    arrivals::{self, Arrivals, Stored},
+    bodies::Bodies,
+    db::Db,
+};
 
 /// Attempts at one batch when Postgres asks for the transaction to be repeated.
 const ATTEMPTS: usize = 5;
@@ -30,6 +34,8 @@ pub enum IngestError {
 #[derive(Clone)]
 pub struct Ingest {
     pool: PgPool,
+    bodies: Option<Bodies>,
+    arrivals: Option<Arrivals>,
 }
 
 // === impl Ingest ===
@@ -38,6 +44,24 @@ impl Ingest {
     pub fn new(db: &Db) -> Self {
         Self {
             pool: db.pool().clone(),
+            bodies: None,
+            arrivals: None,
+        }
+    }
+
+    /// Also stores the bodies that come with batches.
+    pub fn with_bodies(self, bodies: Bodies) -> Self {
+        Self {
+            bodies: Some(bodies),
+            ..self
+        }
+    }
+
+    /// Also tells this process of what is stored, where the database does not.
+    pub fn telling(self, arrivals: Arrivals) -> Self {
+        Self {
+            arrivals: Some(arrivals),
+            ..self
         }
     }
 
@@ -56,7 +80,10 @@ impl Ingest {
         let mut attempt = 1;
         loop {
             match self.try_store(spool_id, batch, &content).await {
-                Ok(ack) => return Ok(ack),
+                Ok(ack) => {
+                    self.store_bodies(batch).await;
+                    return Ok(ack);
+                }
                 Err(error) if is_transient(&error) && attempt < ATTEMPTS => attempt += 1,
                 // a value that Postgres cannot hold will not fit next time either
                 Err(error) if content.is_ok() && is_about_data(&error) => {
@@ -64,6 +91,21 @@ impl Ingest {
                 }
                 Err(error) => return Err(error.into()),
             }
+        }
+    }
+
+    /// What was used is stored by now, and nothing that is wrong with bodies changes that.
+    async fn store_bodies(&self, batch: &UsageBatch) {
+        let Some(bodies) = self.bodies.as_ref().filter(|_| !batch.sealed_captures.is_empty()) else {
+            return;
+        };
+        if let Err(error) = bodies.store(&batch.spool_id, &batch.sealed_captures).await {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(
+                data_plane = batch.data_plane_id,
+                error,
+                "bodies of requests are lost"
+            );
         }
     }
 
@@ -86,12 +128,19 @@ impl Ingest {
         if batch.first_seq > known + 1 {
             record_gap(&mut tx, spool_id, known + 1, batch.first_seq - 1).await?;
         }
+        let mut stored = Vec::new();
         let reject = match content {
             Ok(events) => {
                 let fresh = events.partition_point(|event| event.event.seq <= known);
                 let events = &events[fresh..];
                 columns::make_room(&mut tx, events, Utc::now()).await?;
                 columns::insert(&mut tx, spool_id, &batch.data_plane_id, events).await?;
+                stored = Stored::all(
+                    events
+                        .iter()
+                        .map(|event| (event.request_id, event.event.started_at_ms)),
+                );
+                arrivals::tell(&mut tx, &stored).await?;
                 String::new()
             }
             Err(reason) => {
@@ -102,6 +151,9 @@ impl Ingest {
         };
         advance_cursor(&mut tx, spool_id, batch.last_seq).await?;
         tx.commit().await?;
+        if let Some(arrivals) = &self.arrivals {
+            arrivals.committed(stored);
+        }
         if !reject.is_empty() {
             let (first, last) = (batch.first_seq, batch.last_seq);
             tracing::error!(data_plane = batch.data_plane_id, %spool_id, first, last, reject, "usage is set aside");

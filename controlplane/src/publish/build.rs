@@ -115,6 +115,7 @@ fn settings(rows: Vec<SettingRow>, secrets: &Secrets) -> Resource {
     let mut settings = Settings {
         api_key_pepper: Some(secrets.seal("settings|settings|api_key_pepper", secrets.pepper.expose())),
         cache: cache::cache(&rows),
+        capture_percent: capture_percent(&rows),
         ..Settings::default()
     };
     for SettingRow { key, value } in rows {
@@ -137,6 +138,16 @@ fn settings(rows: Vec<SettingRow>, secrets: &Secrets) -> Resource {
         id: SETTINGS_ID.to_owned(),
         body: Some(Body::Settings(settings)),
     }
+}
+
+/// Of no request, unless somebody says so.
+fn capture_percent(rows: &[SettingRow]) -> u32 {
+    let value = |key: &str| rows.iter().find(|row| row.key == key).map(|row| &row.value);
+    if value("captureBodies").and_then(Value::as_bool) != Some(true) {
+        return 0;
+    }
+    let percent = value("captureBodiesPercent").map_or(Some(100), Value::as_u64);
+    percent.and_then(|percent| percent.try_into().ok()).unwrap_or(0)
 }
 
 /// What is neither said nor taken back asks for a key.

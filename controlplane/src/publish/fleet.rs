@@ -81,6 +81,16 @@ pub struct DataPlane {
     pub last_seen: DateTime<Utc>,
 }
 
+/// Calls to one model by one account that are not over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PendingCalls {
+    pub provider: String,
+    pub connection_id: String,
+    /// The provider's own id.
+    pub model: String,
+    pub calls: i64,
+}
+
 /// A handle on what is known of the data planes; clones share it.
 #[derive(Clone)]
 pub struct Fleet(Arc<Shared>);
@@ -118,6 +128,8 @@ struct Member {
     rejected: Option<ConfigVersion>,
     errors: Value,
     inflight: u32,
+    /// `[{provider, connectionId, model, calls}]`
+    pending: Value,
     spool_bytes: u64,
     spool_dropped: u64,
     store_degraded: bool,
@@ -176,6 +188,11 @@ impl Fleet {
     }
 
     /// Every data plane of the last two weeks, by id.
+    /// What providers work on now, as the data planes said last that are connected to any control plane.
+    pub async fn pending(&self) -> Result<Vec<PendingCalls>, sqlx::Error> {
+        table::pending(&self.0.pool).await
+    }
+
     pub async fn list(&self) -> Result<Vec<DataPlane>, sqlx::Error> {
         self.flush().await?;
         table::list(&self.0.pool).await

@@ -8,9 +8,9 @@ use tokio::time::sleep;
 
 const RECONNECT: Duration = Duration::from_secs(5);
 
-/// Listens for ever, and calls `heard` whenever something may have been announced on `channel`. Returns at once when
-/// the pool is too small to give one connection away.
-pub(super) async fn listen(pool: &PgPool, channel: &str, heard: impl Fn()) {
+/// Listens for ever, and calls `heard` with what is announced on `channel`, and with nothing whenever something may have
+/// been announced that was not heard. Returns at once when the pool is too small to give one connection away.
+pub async fn listen(pool: &PgPool, channel: &str, heard: impl Fn(Option<&str>)) {
     if pool.options().get_max_connections() < 2 {
         return;
     }
@@ -29,15 +29,16 @@ pub(super) async fn listen(pool: &PgPool, channel: &str, heard: impl Fn()) {
 async fn listen_once(
     pool: &PgPool,
     channel: &str,
-    heard: &impl Fn(),
+    heard: &impl Fn(Option<&str>),
     failing: &mut bool,
 ) -> Result<std::convert::Infallible, sqlx::Error> {
     let mut listener = PgListener::connect_with(pool).await?;
     listener.listen(channel).await?;
     *failing = false;
+    // what happened before the first LISTEN, or while the connection was down, was not announced to us
+    heard(None);
     loop {
-        // what happened before the first LISTEN, or while the connection was down, was not announced to us
-        heard();
-        listener.try_recv().await?;
+        let notification = listener.try_recv().await?;
+        heard(notification.as_ref().map(|notification| notification.payload()));
     }
 }

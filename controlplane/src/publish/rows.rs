@@ -205,7 +205,8 @@ impl Rows {
                            'fallbackStrategy', 'stickyRoundRobinLimit', 'wildcardAliases', 'sessionAffinity',
                            'hedging', 'resilience', 'comboDefaults', 'providerOverrides', 'semanticCacheEnabled',
                            'semanticCacheTtlMs', 'semanticCacheAbsentTemperatureIsZero', 'semanticCacheRules',
-                           'cacheGeneration', 'idempotencyGeneration', 'budgetTimezone')
+                           'cacheGeneration', 'idempotencyGeneration', 'budgetTimezone',
+                           'captureBodies', 'captureBodiesPercent')
              order by key"
         )
         .fetch_all(&mut *conn)

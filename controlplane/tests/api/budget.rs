@@ -56,6 +56,7 @@ async fn spend(api: &Api, key: &str, cost_nano: i64, times: usize) {
             last_seq: 1,
             crc32c: crc32c::crc32c(&zstd_events),
             zstd_events,
+            ..UsageBatch::default()
         };
         let ack = Ingest::new(&api.db).store(&batch).await.unwrap();
         assert_eq!(ack.reject, "");

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use dataplane::control::{ControlPlanes, JoinToken};
 use proto::v1::{
-    Command, CommandResult, ConfigVersion, ControlMessage, DataPlaneMessage, Hello, command::Op,
-    command_result::Answer, control_message, data_plane_message::Body,
+    Command, CommandResult, ConfigVersion, ControlMessage, DataPlaneMessage, Heartbeat, Hello, Pending,
+    command::Op, command_result::Answer, control_message, data_plane_message::Body,
 };
 use runtime::crypto::ClusterKeys;
 use tokio::{sync::mpsc, task::JoinHandle};
@@ -52,6 +52,21 @@ impl DataPlane {
         revision: u64,
         reply: impl Fn(Op) -> Reply + Send + Sync + 'static,
     ) -> Self {
+        Self::join_as(api, "dp-1", revision, Vec::new(), reply).await
+    }
+
+    /// Joins under this id, and says that providers work on this for it.
+    pub async fn join_busy(api: &Api, id: &str, pending: Vec<Pending>) -> Self {
+        Self::join_as(api, id, 0, pending, |_| Reply::Silent).await
+    }
+
+    async fn join_as(
+        api: &Api,
+        id: &str,
+        revision: u64,
+        pending: Vec<Pending>,
+        reply: impl Fn(Op) -> Reply + Send + Sync + 'static,
+    ) -> Self {
         let incoming = TcpIncoming::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = incoming.local_addr().unwrap();
         let server = tonic::transport::Server::builder().add_routes(api.grpc.clone());
@@ -62,7 +77,7 @@ impl DataPlane {
         let planes = ControlPlanes::at(&format!("http://{address}"), token).unwrap();
         let (outgoing, messages) = mpsc::channel(64);
         let hello = Hello {
-            data_plane_id: "dp-1".to_owned(),
+            data_plane_id: id.to_owned(),
             incarnation: Uuid::now_v7().to_string(),
             last_applied: Some(ConfigVersion {
                 epoch: Uuid::nil().to_string(),
@@ -79,6 +94,16 @@ impl DataPlane {
         let mut incoming = subscribed.unwrap().into_inner();
         // whoever is welcomed is a member
         incoming.message().await.unwrap().unwrap();
+        let heartbeat = Heartbeat {
+            pending,
+            ..Heartbeat::default()
+        };
+        if !heartbeat.pending.is_empty() {
+            let heartbeat = DataPlaneMessage {
+                body: Some(Body::Heartbeat(heartbeat)),
+            };
+            outgoing.send(heartbeat).await.unwrap();
+        }
         Self(tokio::spawn(converse(incoming, outgoing, Arc::new(reply))))
     }
 }

@@ -87,6 +87,7 @@ async fn request(api: &Api, client_request_id: &str, decision: Option<Decision>)
         last_seq: 1,
         crc32c: crc32c::crc32c(&zstd_events),
         zstd_events,
+        ..UsageBatch::default()
     };
     let ack = Ingest::new(&api.db).store(&batch).await.unwrap();
     assert_eq!(ack.reject, "");

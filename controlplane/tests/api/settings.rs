@@ -183,7 +183,11 @@ async fn every_strategy_is_accepted_and_what_is_no_setting_is_refused() {
         (json!({ "blockedProviders": ["groq", 1] }), "blockedProviders.1"),
         (json!({ "newPassword": "" }), "newPassword"),
         (json!({ "newPassword": "short" }), "newPassword"),
-        (json!({ "captureBodies": true }), "captureBodies"),
+        (json!({ "captureBodies": 1 }), "captureBodies"),
+        (json!({ "captureBodiesPercent": 101 }), "captureBodiesPercent"),
+        (json!({ "captureBodiesPercent": -1 }), "captureBodiesPercent"),
+        (json!({ "bodyRetentionDays": 0 }), "bodyRetentionDays"),
+        (json!({ "bodyRetentionDays": 366 }), "bodyRetentionDays"),
         (json!({ "comboDefaults": { "maxRetries": 1 } }), ""),
     ] {
         for answer in [

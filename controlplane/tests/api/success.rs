@@ -59,6 +59,7 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
     ("GET", "/api/operations/{id}", "operations.rs"),
     ("GET", "/api/explain/{request_id}", "explain.rs"),
     ("GET", "/api/usage/call-logs/{id}", "usage.rs"),
+    ("GET", "/api/usage/stream", "log_stream.rs"),
     ("DELETE", "/api/evals/runs/{runId}", "evals.rs"),
 ];
 
@@ -480,6 +481,7 @@ async fn observation(tour: &mut Tour) {
         "/api/storage/health",
         "/api/provider-metrics",
         "/api/logs/console",
+        "/api/logs/export",
         "/api/compliance/audit-log",
     ] {
         tour.get(path).await;

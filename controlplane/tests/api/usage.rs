@@ -1,15 +1,20 @@
 //! What was used: stored as data planes report it, read as the dashboard does.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 use controlplane::{ingest::Ingest, rollup};
 use prost::Message;
-use proto::v1::{Attempt, UsageBatch, UsageEvent, UsageEvents, usage_event::Evidence, usage_event::Phase};
+use proto::v1::{
+    Attempt, Pending, UsageBatch, UsageEvent, UsageEvents, usage_event::Evidence, usage_event::Phase,
+};
 use serde_json::{Value, json};
 use state::ConnectionLoad;
+use testkit::wait_until;
 use uuid::Uuid;
 
-use crate::support::Api;
+use crate::{data_plane::DataPlane, support::Api};
 
 /// A request of ten tokens in and twenty out, at a cent, answered by GPT-4o.
 pub fn event(at: DateTime<Utc>) -> UsageEvent {
@@ -57,6 +62,7 @@ async fn store_of(api: &Api, data_plane_id: &str, mut events: Vec<UsageEvent>) {
         last_seq,
         crc32c: crc32c::crc32c(&zstd_events),
         zstd_events,
+        ..UsageBatch::default()
     };
     for _ in 0..2 {
         let ack = Ingest::new(&api.db).store(&batch).await.unwrap();
@@ -517,4 +523,44 @@ async fn what_a_provider_says_is_left_is_told_and_else_that_it_says_nothing() {
         let answer = api.get(&format!("/api/usage/{unknown}")).await;
         answer.expect_error(404, "RESOURCE_001");
     }
+}
+
+#[tokio::test]
+async fn what_providers_work_on_is_the_sum_of_what_data_planes_say() {
+    let api = Api::start().await;
+    let prod = account(&api, "prod").await;
+    let pending = |connection: &str, model: &str, calls| Pending {
+        provider: "openai".to_owned(),
+        connection_id: connection.to_owned(),
+        model: model.to_owned(),
+        calls,
+    };
+    let nothing = api.get("/api/usage/history").await.expect(200).clone();
+    assert_eq!(nothing["pending"], json!({ "byModel": {}, "byAccount": {} }));
+    let one = vec![
+        pending(&prod, "gpt-4o", 2),
+        pending(&prod, "gpt-5", 1),
+        pending("gone", "gpt-4o", 4),
+    ];
+    let _one = DataPlane::join_busy(&api, "dp-1", one).await;
+    let other = DataPlane::join_busy(&api, "dp-2", vec![pending(&prod, "gpt-4o", 3)]).await;
+    let by_model = async |expected: Value| {
+        wait_until("what providers work on", Duration::from_secs(10), async || {
+            let history = api.get("/api/usage/history").await.expect(200).clone();
+            (history["pending"]["byModel"] == expected).then_some(history)
+        })
+        .await
+    };
+    let history = by_model(json!({ "gpt-4o (openai)": 9, "gpt-5 (openai)": 1 })).await;
+    let expected = json!({
+        &prod: { "gpt-4o (openai)": 5, "gpt-5 (openai)": 1 },
+        "gone": { "gpt-4o (openai)": 4 },
+    });
+    assert_eq!(history["pending"]["byAccount"], expected);
+    let active = history["activeRequests"].as_array().unwrap();
+    let expected = json!({ "model": "gpt-5", "provider": "openai", "account": "prod", "connectionId": prod, "count": 1 });
+    assert!(active.len() == 3 && active.contains(&expected), "{active:?}");
+    // a data plane that left works on nothing
+    drop(other);
+    by_model(json!({ "gpt-4o (openai)": 6, "gpt-5 (openai)": 1 })).await;
 }

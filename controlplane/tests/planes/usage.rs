@@ -1,17 +1,18 @@
 //! Usage: from the end of a request to its row.
 
-use std::{path::Path, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use controlplane::ingest::Ingest;
-use dataplane::usage::{Spool, SpoolConfig, report};
+use dataplane::usage::{Captures, Spool, SpoolConfig, report};
 use prost::Message;
 use proto::v1::{
     Attempt, UsageBatch, UsageEvent, UsageEvents,
     usage_event::{Evidence, Phase},
 };
+use runtime::crypto::ClusterKeys;
 use tempfile::TempDir;
-use testkit::{FaultProxy, fault::Fault, wait_until};
+use testkit::{FaultProxy, fault::Fault, snapshot::CLUSTER_SECRET, wait_until};
 use tokio::{io::AsyncReadExt, net::TcpStream};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -52,6 +53,7 @@ fn batch(spool_id: Uuid, events: Vec<UsageEvent>) -> UsageBatch {
         last_seq,
         crc32c: crc32c::crc32c(&zstd_events),
         zstd_events,
+        ..UsageBatch::default()
     }
 }
 
@@ -183,6 +185,10 @@ fn open(dir: &Path) -> Spool {
     .0
 }
 
+fn nothing_captured() -> Arc<Captures> {
+    Arc::new(Captures::new(ClusterKeys::derive(CLUSTER_SECRET).captures))
+}
+
 /// Until the proxy has noticed that it should refuse, and so has cut what was open.
 async fn wait_until_refused(proxy: &FaultProxy) {
     let refused = async || {
@@ -216,6 +222,7 @@ async fn every_request_becomes_one_row_whatever_happens_on_the_way() {
     let flush = CancellationToken::new();
     let reporting = tokio::spawn(report(
         spool.clone(),
+        nothing_captured(),
         control_planes(proxy.address()),
         "dp".to_owned(),
         flush.clone(),
@@ -278,7 +285,13 @@ async fn a_request_that_died_with_its_data_plane_is_accounted_as_lost() {
     let spool = open(dir.path());
     let flush = CancellationToken::new();
     flush.cancel();
-    let reporting = report(spool, control_planes(control.address), "dp".to_owned(), flush);
+    let reporting = report(
+        spool,
+        nothing_captured(),
+        control_planes(control.address),
+        "dp".to_owned(),
+        flush,
+    );
     tokio::time::timeout(SOON, reporting).await.unwrap();
     assert_eq!(database.count("usage_event").await, 3);
     let lost = "select count(*) from usage_event
@@ -301,7 +314,13 @@ async fn a_spool_older_than_what_was_reported_from_it_starts_over() {
         let spool = open(dir.path());
         let flush = CancellationToken::new();
         let control = control_planes(control.address);
-        let reporting = tokio::spawn(report(spool.clone(), control, "dp".to_owned(), flush.clone()));
+        let reporting = tokio::spawn(report(
+            spool.clone(),
+            nothing_captured(),
+            control,
+            "dp".to_owned(),
+            flush.clone(),
+        ));
         serve(&spool, 1, requests);
         let done = async || (spool.vitals().pending == 0).then_some(());
         wait_until("everything to be acknowledged", Duration::from_secs(10), done).await;

@@ -33,6 +33,15 @@ pub enum AuthError {
     Scope,
 }
 
+// === impl Caller ===
+
+impl Caller {
+    /// Unless its key says that nobody is to read about its requests.
+    pub fn may_be_logged(&self) -> bool {
+        self.key.as_ref().is_none_or(|key| !key.no_log)
+    }
+}
+
 // === impl AuthError ===
 
 impl AuthError {

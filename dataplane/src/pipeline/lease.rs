@@ -41,7 +41,7 @@ impl Lease {
         probe: Option<Probe>,
         mut held: Held,
     ) -> Self {
-        held.in_flight = Some(connection.account.begin());
+        held.in_flight = Some(connection.account.begin(&route.model));
         Self {
             connection: connection.clone(),
             route: route.clone(),

@@ -15,6 +15,7 @@ use crate::error::GatewayError;
 use crate::metrics::Inflight;
 use crate::routing::Route;
 use crate::trace::{self, Trace, TraceHeaders};
+use crate::usage::Capture;
 use chrono::Utc;
 use http::StatusCode;
 use llm::usage::TokenClasses;
@@ -51,6 +52,8 @@ pub struct Record {
     /// Settled when the record is dropped.
     pass: Option<Pass>,
     allowance: Option<Allowance>,
+    /// Absent for most requests, and always while operators do not ask for bodies.
+    capture: Option<Box<Capture>>,
     _inflight: Inflight,
 }
 
@@ -85,6 +88,7 @@ impl Record {
             work: Work::default(),
             pass: None,
             allowance: None,
+            capture: None,
             _inflight: gateway.metrics.begin(),
         }
     }
@@ -110,6 +114,25 @@ impl Record {
         let Some(key) = &caller.key else { return };
         self.event.key_id = key.id.to_string();
         self.event.key_name = key.name.to_string();
+    }
+
+    /// What the client sends and gets is kept as well.
+    pub fn keeps(&mut self, capture: Option<Box<Capture>>) {
+        self.capture = capture;
+    }
+
+    /// What the client sent, as far as it may be kept.
+    pub fn received(&mut self, body: &[u8]) {
+        if let Some(capture) = &mut self.capture {
+            capture.received(body);
+        }
+    }
+
+    /// The next of what the client gets.
+    pub fn sent(&mut self, chunk: &[u8]) {
+        if let Some(capture) = &mut self.capture {
+            capture.sent(chunk);
+        }
     }
 
     /// Why it goes where it goes.
@@ -409,6 +432,11 @@ impl Drop for Record {
         metrics.request(self.endpoint, &event, took);
         if let Some(trace) = self.trace.take() {
             trace.end(&event, self.current);
+        }
+        if let Some(capture) = self.capture.take() {
+            self.gateway
+                .captures
+                .end(&capture, &event.request_id, &event.key_id);
         }
         self.gateway.spool.end(event);
     }

@@ -218,6 +218,7 @@ impl Relay {
     fn take_ready(&mut self) -> Option<Bytes> {
         let chunk = std::mem::take(self.ready.get_mut(self.next)?);
         self.tape = self.tape.take().and_then(|tape| tape.with(&chunk));
+        self.record.sent(&chunk);
         self.next += 1;
         if self.next == self.ready.len() {
             self.ready.clear();

@@ -171,9 +171,14 @@ pub fn again(gateway: &Gateway, arrival: &Arrival, again: Again, mut record: Rec
 
 /// An error, in the client's dialect.
 pub fn failure(arrival: &Arrival, error: &GatewayError) -> Response {
+    refusal(arrival, error).map(Body::from)
+}
+
+/// The same, as bytes.
+pub fn refusal(arrival: &Arrival, error: &GatewayError) -> http::Response<Bytes> {
     let public = error.public(arrival.request_id());
     let (status, body) = llm::formats::of(arrival.endpoint.dialect).encode_error(&public);
-    let mut response = Response::new(Body::from(body));
+    let mut response = http::Response::new(Bytes::from(body));
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
     headers.insert(REQUEST_ID, arrival.request_id.clone());
@@ -229,6 +234,7 @@ impl http_body::Body for Whole {
         let Some(bytes) = self.bytes.take() else {
             return Poll::Ready(None);
         };
+        self.record.sent(&bytes);
         self.record.answered();
         Poll::Ready(Some(Ok(Frame::data(bytes))))
     }

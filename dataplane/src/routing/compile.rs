@@ -51,6 +51,7 @@ struct Settings {
     blocked: HashSet<String>,
     pepper: Option<Zeroizing<Vec<u8>>>,
     budget_zone: Tz,
+    capture_percent: u32,
 }
 
 /// A node of the user's, before its connections are known.
@@ -135,6 +136,7 @@ impl Table {
             origins: settings.origins,
             pepper: settings.pepper,
             budget_zone: settings.budget_zone,
+            capture_percent: settings.capture_percent,
             keys: compile_keys(&sorted, &mut errors),
             rewrite: compile_rewrite(&sorted),
             ip_filter: compile_ip_filter(&sorted, &mut errors),
@@ -281,6 +283,7 @@ fn compile_settings(
         blocked: HashSet::new(),
         pepper: None,
         budget_zone: Tz::UTC,
+        capture_percent: 0,
     };
     let Some(settings) = settings else {
         let fault = Fault::new(Code::Invalid, "there are no settings: no API key can be accepted");
@@ -312,6 +315,7 @@ fn compile_settings(
         origins: Origins::configured(&settings.cors_origins),
         blocked: settings.blocked_providers.iter().cloned().collect(),
         pepper,
+        capture_percent: settings.capture_percent,
         // counting days elsewhere is better than accepting no key
         budget_zone: zone(&settings.budget_timezone).unwrap_or_else(|| {
             let text = format!(

@@ -47,6 +47,7 @@ pub struct Table {
     pub(super) origins: Option<Origins>,
     /// Where days begin for budgets.
     pub(super) budget_zone: Tz,
+    pub(super) capture_percent: u32,
     /// Absent when it could not be opened: then no key is accepted.
     pub(super) pepper: Option<Zeroizing<Vec<u8>>>,
     pub(super) keys: HashMap<[u8; 32], Arc<ApiKey>>,
@@ -188,6 +189,11 @@ impl Table {
     /// Whose pages may call from a browser, if the configuration says so.
     pub fn origins(&self) -> Option<&Origins> {
         self.origins.as_ref()
+    }
+
+    /// Of requests, of which what clients send and get is kept for operators; 0: of none.
+    pub fn capture_percent(&self) -> u32 {
+        self.capture_percent
     }
 
     pub fn budget_zone(&self) -> Tz {

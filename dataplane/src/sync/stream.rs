@@ -227,6 +227,7 @@ impl Conversation<'_> {
             spool_bytes: vitals.spool_bytes,
             spool_dropped: vitals.spool_dropped,
             store_degraded: vitals.store_degraded,
+            pending: self.subscription.routing.health().pending(),
         }
     }
 

@@ -3,12 +3,14 @@
 //! One batch is on its way at a time. Whatever breaks, sending starts over at the last acknowledged event; the
 //! control plane's cursor makes repetition harmless.
 
+use super::captures::Captures;
 use super::spool::{Spool, SpoolError};
 use super::tail::{BATCH_EVENTS, Batch, Tail};
 use crate::control::ControlPlanes;
 use proto::v1::{UsageAck, UsageBatch};
 use runtime::backoff::Backoff;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
 use tokio::sync::mpsc;
@@ -52,7 +54,15 @@ struct Link {
 
 /// Runs until `flush` is cancelled and everything is acknowledged, or cannot be. Cancel it when no request can end
 /// any more; what is not acknowledged then stays in the spool for the next start.
-pub async fn report(spool: Spool, control: ControlPlanes, data_plane_id: String, flush: CancellationToken) {
+///
+/// What was captured of requests goes along with the batches, and with them alone.
+pub async fn report(
+    spool: Spool,
+    captures: Arc<Captures>,
+    control: ControlPlanes,
+    data_plane_id: String,
+    flush: CancellationToken,
+) {
     let mut backoff = Backoff::full_jitter(BACKOFF_MIN, BACKOFF_MAX);
     let mut failing = false;
     loop {
@@ -60,7 +70,14 @@ pub async fn report(spool: Spool, control: ControlPlanes, data_plane_id: String,
             backoff.reset();
             failing = false;
         };
-        let Err(error) = send(&spool, &control, &data_plane_id, &flush, &mut acknowledged).await else {
+        let sent = send(
+            (&spool, &captures),
+            &control,
+            &data_plane_id,
+            &flush,
+            &mut acknowledged,
+        );
+        let Err(error) = sent.await else {
             return;
         };
         if flush.is_cancelled() {
@@ -85,7 +102,7 @@ pub async fn report(spool: Spool, control: ControlPlanes, data_plane_id: String,
 
 /// Sends from the last acknowledged event on, over one stream that is opened for the first batch.
 async fn send(
-    spool: &Spool,
+    (spool, captures): (&Spool, &Arc<Captures>),
     control: &ControlPlanes,
     data_plane_id: &str,
     flush: &CancellationToken,
@@ -103,7 +120,8 @@ async fn send(
             continue;
         };
         let (spool_id, last, end) = (batch.spool_id, batch.last, batch.end);
-        let message = batch.into_message(data_plane_id);
+        let mut message = batch.into_message(data_plane_id);
+        message.sealed_captures = captures.take_aside(spool_id).await;
         let open = match &mut link {
             Some(link) => link,
             none => none.insert(Link::open(control).await?),

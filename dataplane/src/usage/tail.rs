@@ -129,6 +129,7 @@ impl Batch {
             last_seq: self.last,
             crc32c: crc32c::crc32c(&self.zstd_events),
             zstd_events: self.zstd_events,
+            ..UsageBatch::default()
         }
     }
 }

@@ -7,6 +7,7 @@ mod addresses;
 mod azure;
 mod bedrock;
 mod cache;
+mod captures;
 mod choosing;
 mod clients;
 mod completions;

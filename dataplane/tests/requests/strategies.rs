@@ -250,7 +250,7 @@ async fn random_accounts_and_the_better_of_two_share_alike() {
     let health = |data_plane: &DataPlane| data_plane.gateway.routing.health().account("openai", "o2");
     let busy: Vec<_> = fleet
         .iter()
-        .map(|data_plane| health(data_plane).begin())
+        .map(|data_plane| health(data_plane).begin(&"m".into()))
         .collect();
     let picks = firsts(&fleet, "openai/demo");
     drop(busy);

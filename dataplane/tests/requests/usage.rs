@@ -1,7 +1,9 @@
 //! One request, one usage event.
 
 use crate::harness::{KEY, Setup, until};
+use proto::v1::Pending;
 use proto::v1::usage_event::Evidence;
+use std::time::Duration;
 use testkit::{Behaviour, Simulator};
 
 #[tokio::test]
@@ -85,4 +87,27 @@ async fn every_request_leaves_exactly_one_event() {
     let mut ids: Vec<_> = events.iter().map(|event| event.request_id.as_str()).collect();
     ids.dedup();
     assert_eq!(ids.len(), 4);
+}
+
+#[tokio::test]
+async fn what_a_provider_works_on_is_known_by_model_until_it_ends() {
+    let simulator = Simulator::openai().await;
+    let slow = Behaviour {
+        gap: Duration::from_millis(200),
+        ..Behaviour::default()
+    };
+    simulator.script(slow);
+    let data_plane = Setup::new().account("o", "openai", &simulator).start().await;
+    let pending = || data_plane.gateway.routing.health().pending();
+    assert_eq!(pending(), []);
+    let answer = data_plane.chat("openai/demo", true).await;
+    let expected = Pending {
+        provider: "openai".to_owned(),
+        connection_id: "o".to_owned(),
+        model: "demo".to_owned(),
+        calls: 1,
+    };
+    assert_eq!(pending(), [expected]);
+    drop(answer);
+    until("the call to end", || pending().is_empty().then_some(())).await;
 }

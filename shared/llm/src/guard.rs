@@ -97,6 +97,12 @@ impl Guard {
         (!idle).then_some(Self { requests, replies })
     }
 
+    /// Takes personal data out of requests, where it finds any.
+    pub fn masks_requests(&self) -> bool {
+        self.requests
+            .is_some_and(|rules| rules.personal && rules.mode == Mode::Redact)
+    }
+
     /// Looks at a request; its reply will be looked at by the one who reads it.
     pub fn inspect(&self, ask: Ask) -> Findings {
         let ask = ask.masked(self.replies);

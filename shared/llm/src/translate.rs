@@ -292,7 +292,8 @@ impl Ask {
         }
     }
 
-    pub(crate) fn body(&self) -> &Bytes {
+    /// As the client sent it, but for what was taken out of it since.
+    pub fn body(&self) -> &Bytes {
         &self.body
     }
 

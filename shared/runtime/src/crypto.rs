@@ -42,6 +42,8 @@ pub struct ClusterKeys {
     pub turns: SealKey,
     /// Seals whole answers in the state store.
     pub answers: SealKey,
+    /// Seals bodies of requests on their way to a control plane.
+    pub captures: SealKey,
     /// With which a data plane joins a control plane.
     pub join_token: Secret<String>,
 }
@@ -112,6 +114,7 @@ impl ClusterKeys {
             snapshot: SealKey::derive("omniroute 2026 stored snapshot", cluster_secret),
             turns: SealKey::derive("omniroute 2026 remembered answers", cluster_secret),
             answers: SealKey::derive("omniroute 2026 answers that are given again", cluster_secret),
+            captures: SealKey::derive("omniroute 2026 bodies of requests", cluster_secret),
             join_token: Secret::new(join_token),
         }
     }
@@ -248,7 +251,7 @@ mod tests {
         let keys = ClusterKeys::derive("a cluster secret of some length!");
         let printed = format!("{keys:?}");
         assert!(!printed.contains(keys.join_token.expose()), "{printed}");
-        assert_eq!(printed.matches("[redacted]").count(), 5, "{printed}");
+        assert_eq!(printed.matches("[redacted]").count(), 6, "{printed}");
     }
 
     #[test]

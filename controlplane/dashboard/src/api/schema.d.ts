@@ -721,6 +721,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/logs/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Requests of the last hours, the newest first, as a file. On record, for it leaves the gateway. */
+        get: operations["get_logs_export"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/models": {
         parameters: {
             query?: never;
@@ -1914,7 +1931,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One request, by the `id` that it has in the log. */
+        /** One request, by the `id` that it has in the log, with what is kept of what the client sent and got. */
         get: operations["get_usage_call_logs_id"];
         put?: never;
         post?: never;
@@ -1985,6 +2002,26 @@ export interface paths {
         };
         /** Objects, unless `format=text` asks for lines. */
         get: operations["get_usage_request_logs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/usage/stream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Events `request`, each with a request as in `/api/usage/call-logs` and its id, as requests are stored; and `missed`,
+         *     when there were some that this reader was not told of.
+         */
+        get: operations["get_usage_stream"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2074,10 +2111,12 @@ export interface components {
             prefer_provider: string[];
         };
         ActiveView: {
+            /** @description The connection's name; empty when there is none any more. */
             account: string;
             connectionId: string;
-            /** Format: int32 */
+            /** Format: int64 */
             count: number;
+            model: string;
             provider: string;
         };
         AliasAnswer: components["schemas"]["AliasList"] | components["schemas"]["AliasView"];
@@ -3533,7 +3572,8 @@ export interface components {
             minDelayMs: number;
         };
         HistoryView: {
-            activeRequests?: components["schemas"]["ActiveView"][] | null;
+            /** @description The same as a list. */
+            activeRequests: components["schemas"]["ActiveView"][];
             /** @description By `model (provider - account)`. */
             byAccount: {
                 [key: string]: components["schemas"]["AccountSum"];
@@ -3551,7 +3591,7 @@ export interface components {
             };
             /** @description By minute, oldest first; the last one is not over yet. */
             last10Minutes: components["schemas"]["MinuteView"][];
-            pending?: components["schemas"]["PendingView"] | null;
+            pending: components["schemas"]["PendingView"];
             /**
              * Format: double
              * @description USD by which pricing anew changed that afterwards, up or down; it is not in the cost.
@@ -4164,9 +4204,16 @@ export interface components {
             /** Format: int64 */
             totalTokens: number;
         };
-        /** @description Requests that providers are working on now, by connection. */
+        /** @description Calls that providers are working on now, as data planes said some seconds ago at most. */
         PendingView: {
+            /** @description By the connection's id, and in it by `model (provider)`. */
             byAccount: {
+                [key: string]: {
+                    [key: string]: number;
+                };
+            };
+            /** @description By `model (provider)`. */
+            byModel: {
                 [key: string]: number;
             };
         };
@@ -4798,6 +4845,17 @@ export interface components {
             /** @description The newest hundred. */
             runs: components["schemas"]["Repricing"][];
         };
+        /** @description One request with what is kept of it. */
+        RequestDetail: components["schemas"]["RequestView"] & {
+            /**
+             * @description What the client sent: a JSON document as it is, other text as a string, and of what was too long
+             *     `{_truncated, _originalSize, _preview}`, its size in bytes and its beginning. Null when it is not kept, is not
+             *     asked for, or is not for this caller: it takes the role `admin`, or a key or token that may change things.
+             */
+            requestBody: unknown;
+            /** @description What the client got, likewise; of a stream the bytes as they were sent. */
+            responseBody: unknown;
+        };
         /** @description As `format` asks for it. */
         RequestLogEntry: string | components["schemas"]["RequestView"];
         RequestView: {
@@ -4831,8 +4889,9 @@ export interface components {
             /** @description Whether tokens and units are `provider_reported`, `counted`, `estimated`, or `none` were used. */
             evidence: string;
             finishReason?: string | null;
-            /** @description Bodies are not kept; and so the next. */
+            /** @description What the client sent is kept, and can be read with this one request. */
             hasRequestBody: boolean;
+            /** @description And so is what it got. */
             hasResponseBody: boolean;
             /** Format: uuid */
             id: string;
@@ -5074,10 +5133,22 @@ export interface components {
         SettingsBody: {
             /** @description Ids or aliases of providers, or prefixes of nodes. */
             blockedProviders?: string[] | null;
+            /**
+             * Format: int32
+             * @description 1 to 365, and no longer than `logRetentionDays` whatever it says
+             */
+            bodyRetentionDays?: number | null;
             /** @description Changing it takes a login. */
             bruteForceProtection?: boolean | null;
             /** @description Where days begin for budgets: an IANA name, such as `Europe/Berlin`. */
             budgetTimezone?: string | null;
+            /** @description Keeps what clients send and get, for administrators to read. */
+            captureBodies?: boolean | null;
+            /**
+             * Format: int32
+             * @description 0 to 100
+             */
+            captureBodiesPercent?: number | null;
             /**
              * @description Origins such as `https://app.example`, separated by commas, or `*`; at most 500 characters. `null` or nothing:
              *     as data planes were started with, `CORS_ORIGIN`.
@@ -5180,10 +5251,25 @@ export interface components {
         Stored: {
             /** @description Provider ids that are hidden and route nowhere. */
             blockedProviders: string[];
+            /**
+             * Format: int32
+             * @description Days after which that is deleted.
+             */
+            bodyRetentionDays: number;
             /** @description Addresses from which too many logins fail are locked out for a while. */
             bruteForceProtection: boolean;
             /** @description Where days begin for budgets: an IANA name. */
             budgetTimezone: string;
+            /**
+             * @description What clients send and get is kept for administrators to read, without the secrets that are found in it. Never of
+             *     keys with `noLog`.
+             */
+            captureBodies: boolean;
+            /**
+             * Format: int32
+             * @description Of how many requests in a hundred.
+             */
+            captureBodiesPercent: number;
             /** @description Whose pages may call data planes from a browser, separated by commas; null: as data planes were started with. */
             corsOrigins?: string | null;
             /** @description Proxies may be of the type socks5. */
@@ -9415,6 +9501,65 @@ export interface operations {
                 };
             };
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description what was asked cannot be done */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description something it takes is out of order */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+        };
+    };
+    get_logs_export: {
+        parameters: {
+            query?: {
+                /** @description 1 to 168: so far back. 24 when absent. */
+                hours?: number;
+                /** @description `json`, an array of what `/api/usage/call-logs` has, or `csv`, a table of it. `json` when absent. */
+                format?: string;
+                /** @description As in `/api/usage/call-logs`, and so the next. */
+                status?: string;
+                model?: string;
+                provider?: string;
+                account?: string;
+                apiKey?: string;
+                combo?: string;
+                search?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RequestView"][];
+                    "text/csv": string;
+                };
+            };
+            400: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -16024,7 +16169,10 @@ export interface operations {
     };
     get_usage_call_logs_id: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description `false`: without the bodies. Reading those is on record. */
+                bodies?: boolean;
+            };
             header?: never;
             path: {
                 id: string;
@@ -16038,7 +16186,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["RequestView"];
+                    "application/json": components["schemas"]["RequestDetail"];
                 };
             };
             404: {
@@ -16331,6 +16479,71 @@ export interface operations {
                 };
             };
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description what was asked cannot be done */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description something it takes is out of order */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+        };
+    };
+    get_usage_stream: {
+        parameters: {
+            query?: {
+                /** @description As in `/api/usage/call-logs`, and so the next. */
+                status?: string;
+                model?: string;
+                provider?: string;
+                account?: string;
+                apiKey?: string;
+                combo?: string;
+                search?: string;
+            };
+            header?: {
+                /** @description the id of the last request seen */
+                "Last-Event-ID"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -12,6 +12,7 @@ import { Figure, Section } from '../parts/section';
 import { Loaded, PageHeader } from '../parts/states';
 import { StatusBadge } from '../parts/status';
 import { Attempts } from './requests/attempts';
+import { Bodies } from './requests/bodies';
 import { Decision } from './requests/decision';
 
 type Request = components['schemas']['RequestView'];
@@ -35,7 +36,8 @@ export function RequestPage() {
   const query = useQuery({
     queryKey: ['request', id],
     queryFn: async () => {
-      const params = { path: { id } };
+      // what was said is read when somebody wants to, for that is on record
+      const params = { path: { id }, query: { bodies: false } };
       const [request, explanation] = await Promise.all([
         unwrap(api.GET('/api/usage/call-logs/{id}', { params })),
         unwrap(api.GET('/api/explain/{request_id}', { params: { path: { request_id: id } } })),
@@ -55,6 +57,7 @@ export function RequestPage() {
             <Facts request={request} />
             <Decision explanation={explanation} />
             <Attempts explanation={explanation} />
+            <Bodies request={request} />
           </Stack>
         )}
       </Loaded>

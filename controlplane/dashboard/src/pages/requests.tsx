@@ -10,6 +10,8 @@ import { amount, clock, milliseconds, span, when } from '../parts/numbers';
 import { Empty, Loaded, PageHeader } from '../parts/states';
 import { StatusBadge } from '../parts/status';
 import type { RequestFilter } from './request-filter';
+import { ExportMenu } from './requests/export-menu';
+import { useNews } from './requests/news';
 
 type Request = components['schemas']['RequestView'];
 
@@ -38,20 +40,26 @@ export function RequestsPage() {
   const filtered = Object.keys(said).length > 0;
   const [live, { toggle }] = useDisclosure(true);
   const following = live && !before;
+  const told = useNews(following, said);
   const query = useQuery({
     queryKey: ['request-logs', filter],
     queryFn: () => read(filter),
     placeholderData: keepPreviousData,
     // The whole first page: a long request is accounted after shorter ones, and belongs below them. Nobody is asked for
-    // an older page, which does not change, nor for a tab that nobody looks at.
-    refetchInterval: following ? EVERY_MS : false,
+    // an older page, which does not change, nor for a tab that nobody looks at; nor again and again where one is told.
+    refetchInterval: following && !told ? EVERY_MS : false,
   });
   return (
     <>
       <PageHeader
         title={t('Requests')}
         hint={t('As they were accounted, the newest first.')}
-        action={<Live live={live} older={before !== undefined} onToggle={toggle} />}
+        action={
+          <Group gap="sm">
+            <Live live={live} told={told} older={before !== undefined} onToggle={toggle} />
+            <ExportMenu filter={said} />
+          </Group>
+        }
       />
       <Filter key={JSON.stringify(said)} filter={said} />
       <Loaded
@@ -80,15 +88,17 @@ export function RequestsPage() {
   );
 }
 
-function Live({ live, older, onToggle }: { live: boolean; older: boolean; onToggle: () => void }) {
+function Live({ live, told, older, onToggle }: { live: boolean; told: boolean; older: boolean; onToggle: () => void }) {
   return (
     <Group gap="sm">
       <Text size="sm" c="dimmed" role="status">
         {older
           ? t('An older page does not change.')
-          : live
-            ? t('New ones are looked for every {time}.', { time: span(EVERY_MS) })
-            : t('Stands still.')}
+          : told
+            ? t('New ones appear as they are accounted.')
+            : live
+              ? t('New ones are looked for every {time}.', { time: span(EVERY_MS) })
+              : t('Stands still.')}
       </Text>
       <Switch label={t('Live')} checked={live && !older} disabled={older} onChange={onToggle} />
     </Group>

@@ -50,6 +50,12 @@ pub struct SettingsBody {
     instance_name: Option<String>,
     /// 1 to 365
     log_retention_days: Option<u32>,
+    /// Keeps what clients send and get, for administrators to read.
+    capture_bodies: Option<bool>,
+    /// 0 to 100
+    capture_bodies_percent: Option<u32>,
+    /// 1 to 365, and no longer than `logRetentionDays` whatever it says
+    body_retention_days: Option<u32>,
     /// Origins such as `https://app.example`, separated by commas, or `*`; at most 500 characters. `null` or nothing:
     /// as data planes were started with, `CORS_ORIGIN`.
     #[serde(default)]
@@ -122,6 +128,12 @@ impl Body for SettingsBody {
         if let Some(days) = self.log_retention_days {
             violations.range("logRetentionDays", days, 1..=retention::MAX_DAYS);
         }
+        if let Some(percent) = self.capture_bodies_percent {
+            violations.range("captureBodiesPercent", percent, 0..=100);
+        }
+        if let Some(days) = self.body_retention_days {
+            violations.range("bodyRetentionDays", days, 1..=retention::MAX_DAYS);
+        }
         if let Some(list) = self.cors_origins.set() {
             origins::check(violations, list);
         }
@@ -170,6 +182,9 @@ impl SettingsBody {
             && self.language.is_none()
             && self.instance_name.is_none()
             && self.log_retention_days.is_none()
+            && self.capture_bodies.is_none()
+            && self.capture_bodies_percent.is_none()
+            && self.body_retention_days.is_none()
             && self.cors_origins.is_keep()
             && self.require_auth_for_models.is_none()
             && self.blocked_providers.is_none()
@@ -235,6 +250,11 @@ impl SettingsBody {
             language: self.language.unwrap_or_else(|| before.language.clone()),
             instance_name: self.instance_name.unwrap_or_else(|| before.instance_name.clone()),
             log_retention_days: self.log_retention_days.unwrap_or(before.log_retention_days),
+            capture_bodies: self.capture_bodies.unwrap_or(before.capture_bodies),
+            capture_bodies_percent: self
+                .capture_bodies_percent
+                .unwrap_or(before.capture_bodies_percent),
+            body_retention_days: self.body_retention_days.unwrap_or(before.body_retention_days),
             cors_origins: cors_origins.and_then(|list| origins::canonical(&list)),
             require_auth_for_models: self
                 .require_auth_for_models

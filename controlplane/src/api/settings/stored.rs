@@ -29,6 +29,13 @@ pub struct Stored {
     pub instance_name: String,
     /// Days after which a request is deleted from the log.
     pub log_retention_days: u32,
+    /// What clients send and get is kept for administrators to read, without the secrets that are found in it. Never of
+    /// keys with `noLog`.
+    pub capture_bodies: bool,
+    /// Of how many requests in a hundred.
+    pub capture_bodies_percent: u32,
+    /// Days after which that is deleted.
+    pub body_retention_days: u32,
     /// Whose pages may call data planes from a browser, separated by commas; null: as data planes were started with.
     pub cors_origins: Option<String>,
     /// Listing models asks for a key.
@@ -77,7 +84,8 @@ impl Stored {
         let rows = sqlx::query!(
             "select key, value from setting
              where key in ('requireApiKey', 'bruteForceProtection', 'theme', 'language', 'instanceName',
-                           'logRetentionDays', 'corsOrigins', 'requireAuthForModels', 'blockedProviders', 'fallbackStrategy', 'stickyRoundRobinLimit',
+                           'logRetentionDays', 'captureBodies', 'captureBodiesPercent', 'bodyRetentionDays',
+                           'corsOrigins', 'requireAuthForModels', 'blockedProviders', 'fallbackStrategy', 'stickyRoundRobinLimit',
                            'wildcardAliases', 'sessionAffinity', 'hedging', 'semanticCacheEnabled',
                            'semanticCacheTtlMs', 'semanticCacheAbsentTemperatureIsZero', 'semanticCacheRules',
                            'budgetTimezone', 'enableSocks5Proxy')"
@@ -93,6 +101,9 @@ impl Stored {
             language: take(values, "language").unwrap_or_else(|| "en".to_owned()),
             instance_name: take(values, "instanceName").unwrap_or_default(),
             log_retention_days: take(values, "logRetentionDays").unwrap_or(retention::DEFAULT_DAYS),
+            capture_bodies: take(values, "captureBodies").unwrap_or(false),
+            capture_bodies_percent: take(values, "captureBodiesPercent").unwrap_or(100),
+            body_retention_days: take(values, "bodyRetentionDays").unwrap_or(retention::DEFAULT_BODY_DAYS),
             cors_origins: take(values, "corsOrigins"),
             require_auth_for_models: take(values, "requireAuthForModels").unwrap_or(false),
             blocked_providers: take(values, "blockedProviders").unwrap_or_default(),

@@ -44,9 +44,9 @@ struct HistoryView {
     by_api_key: BTreeMap<String, KeySum>,
     /// By minute, oldest first; the last one is not over yet.
     last10_minutes: Vec<MinuteView>,
-    /// Null while the state store, which data planes tell it, does not answer; and so the next.
-    pending: Option<PendingView>,
-    active_requests: Option<Vec<ActiveView>>,
+    pending: PendingView,
+    /// The same as a list.
+    active_requests: Vec<ActiveView>,
 }
 
 #[derive(Debug, Default, Serialize, ToSchema)]
@@ -87,20 +87,25 @@ struct MinuteView {
     cost: f64,
 }
 
-/// Requests that providers are working on now, by connection.
-#[derive(Debug, Default, Serialize, ToSchema)]
+/// Calls that providers are working on now, as data planes said some seconds ago at most.
+#[derive(Debug, Default, PartialEq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct PendingView {
-    by_account: BTreeMap<String, u32>,
+    /// By `model (provider)`.
+    by_model: BTreeMap<String, i64>,
+    /// By the connection's id, and in it by `model (provider)`.
+    by_account: BTreeMap<String, BTreeMap<String, i64>>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct ActiveView {
+    model: String,
     provider: String,
+    /// The connection's name; empty when there is none any more.
     account: String,
     connection_id: String,
-    count: u32,
+    count: i64,
 }
 
 pub fn router() -> OpenApiRouter<Ctx> {
@@ -130,7 +135,7 @@ async fn history(
     let of_accounts = used(&ctx, &grains, query.of(), accounts, zone).await?;
     let of_keys = used(&ctx, &grains, query.of(), keys, zone).await?;
     let last10_minutes = last_minutes(&ctx, Utc::now()).await?;
-    let (pending, active_requests) = running(&ctx).await?.unzip();
+    let (pending, active_requests) = running(&ctx).await?;
 
     let mut total = Sum::default();
     let mut by_provider: BTreeMap<String, Sum> = BTreeMap::new();
@@ -210,19 +215,12 @@ async fn last_minutes(ctx: &Ctx, now: DateTime<Utc>) -> Result<Vec<MinuteView>, 
     Ok(minutes)
 }
 
-/// What data planes say is under way; nothing while nobody knows.
-async fn running(ctx: &Ctx) -> Result<Option<(PendingView, Vec<ActiveView>)>, ApiError> {
-    let loads = match ctx.store.loads().await {
-        Ok(loads) => loads,
-        Err(error) => {
-            tracing::debug!(%error, "nobody knows what is under way");
-            return Ok(None);
-        }
-    };
-    let busy: Vec<_> = loads.into_iter().filter(|load| load.running > 0).collect();
-    let ids: Vec<Uuid> = busy
+/// What data planes say is under way.
+async fn running(ctx: &Ctx) -> Result<(PendingView, Vec<ActiveView>), ApiError> {
+    let calls = ctx.fleet.pending().await?;
+    let ids: Vec<Uuid> = calls
         .iter()
-        .filter_map(|load| load.connection.parse().ok())
+        .filter_map(|call| call.connection_id.parse().ok())
         .collect();
     let names = sqlx::query!(
         "select id, name from provider_connection where id = any($1)",
@@ -234,15 +232,19 @@ async fn running(ctx: &Ctx) -> Result<Option<(PendingView, Vec<ActiveView>)>, Ap
         .into_iter()
         .filter_map(|row| Some((row.id.to_string(), row.name?)))
         .collect();
-    let by_account = busy
-        .iter()
-        .map(|load| (load.connection.clone(), load.running))
-        .collect();
-    let active = busy.into_iter().map(|load| ActiveView {
-        account: names.get(&load.connection).cloned().unwrap_or_default(),
-        provider: load.provider,
-        connection_id: load.connection,
-        count: load.running,
+    let mut pending = PendingView::default();
+    for call in &calls {
+        let model = format!("{} ({})", call.model, call.provider);
+        *pending.by_model.entry(model.clone()).or_default() += call.calls;
+        let account = pending.by_account.entry(call.connection_id.clone()).or_default();
+        *account.entry(model).or_default() += call.calls;
+    }
+    let active = calls.into_iter().map(|call| ActiveView {
+        account: names.get(&call.connection_id).cloned().unwrap_or_default(),
+        model: call.model,
+        provider: call.provider,
+        connection_id: call.connection_id,
+        count: call.calls,
     });
-    Ok(Some((PendingView { by_account }, active.collect())))
+    Ok((pending, active.collect()))
 }

@@ -1,10 +1,14 @@
 //! The request log: what clients asked and what it took.
 //!
 //! `GET /api/usage/logs` — one line per request · `GET /api/usage/request-logs`, `GET /api/usage/call-logs` — the same
-//! as objects · `GET /api/usage/call-logs/{id}` — one of them. Newest first, page by page, with the same filters.
+//! as objects · `GET /api/usage/call-logs/{id}` — one of them, with its bodies where they are kept. Newest first, page by
+//! page, with the same filters; and with these as a file (`GET /api/logs/export`) and as it grows
+//! (`GET /api/usage/stream`).
 //! Requests of keys with `noLog` are in none of them, here and in the other logs; what they cost is counted all the same.
 
+mod export;
 mod find;
+mod stream;
 mod wanted;
 
 use axum::{
@@ -15,6 +19,7 @@ use axum::{
 };
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use sqlx::PgPool;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -26,6 +31,8 @@ use self::{
 };
 use crate::{
     api::{Ctx, attempt::Attempt},
+    bodies::Kept,
+    db::{Audit, Origin},
     error::ApiError,
     http::{Query, Reader, Stamp, one_of},
 };
@@ -137,9 +144,33 @@ struct RequestView {
     data_plane_id: String,
     config_revision: i64,
     attempts: Vec<Attempt>,
-    /// Bodies are not kept; and so the next.
+    /// What the client sent is kept, and can be read with this one request.
     has_request_body: bool,
+    /// And so is what it got.
     has_response_body: bool,
+}
+
+/// One request with what is kept of it.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct RequestDetail {
+    #[serde(flatten)]
+    request: RequestView,
+    /// What the client sent: a JSON document as it is, other text as a string, and of what was too long
+    /// `{_truncated, _originalSize, _preview}`, its size in bytes and its beginning. Null when it is not kept, is not
+    /// asked for, or is not for this caller: it takes the role `admin`, or a key or token that may change things.
+    #[schema(value_type = Value)]
+    request_body: Option<Value>,
+    /// What the client got, likewise; of a stream the bytes as they were sent.
+    #[schema(value_type = Value)]
+    response_body: Option<Value>,
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct DetailQuery {
+    /// `false`: without the bodies. Reading those is on record.
+    bodies: Option<bool>,
 }
 
 /// Where a page ended.
@@ -155,6 +186,8 @@ pub fn router() -> OpenApiRouter<Ctx> {
         .routes(routes!(request_logs))
         .routes(routes!(call_logs))
         .routes(routes!(call_log))
+        .routes(routes!(export::export))
+        .routes(routes!(stream::stream))
 }
 
 /// As `format` asks for it.
@@ -200,7 +233,7 @@ impl LogQuery {
             }
         }
         Ok(Some(Filter {
-            id: None,
+            ids: None,
             from: self.from,
             to: self.to,
             wanted,
@@ -281,21 +314,40 @@ async fn call_logs(
     page(&ctx, &query, "json").await
 }
 
-/// One request, by the `id` that it has in the log.
-#[utoipa::path(get, path = "/api/usage/call-logs/{id}", tag = "usage", params(("id" = String, Path)),
-    responses((status = 200, body = RequestView), (status = 404)))]
+/// One request, by the `id` that it has in the log, with what is kept of what the client sent and got.
+#[utoipa::path(get, path = "/api/usage/call-logs/{id}", tag = "usage", params(("id" = String, Path), DetailQuery),
+    responses((status = 200, body = RequestDetail), (status = 404)))]
 async fn call_log(
     State(ctx): State<Ctx>,
-    _: Reader,
+    reader: Reader,
     Path(id): Path<String>,
-) -> Result<Json<RequestView>, ApiError> {
+    Query(query): Query<DetailQuery>,
+) -> Result<Json<RequestDetail>, ApiError> {
     let unknown = || ApiError::not_found("request", &id);
     let filter = Filter {
-        id: Some(Uuid::parse_str(&id).map_err(|_| unknown())?),
+        ids: Some(vec![Uuid::parse_str(&id).map_err(|_| unknown())?]),
         ..Filter::default()
     };
     let (rows, _) = read(&ctx, 1, None, &filter).await?;
-    rows.into_iter().next().map(Json).ok_or_else(unknown)
+    let request = rows.into_iter().next().ok_or_else(unknown)?;
+    let is_kept = request.has_request_body || request.has_response_body;
+    let is_wanted = reader.decides && query.bodies.unwrap_or(true);
+    let kept = match is_kept && is_wanted {
+        true => bodies(&ctx, &reader.origin, request.id).await?,
+        false => Kept::default(),
+    };
+    Ok(Json(RequestDetail {
+        request,
+        request_body: kept.request,
+        response_body: kept.response,
+    }))
+}
+
+/// Whoever reads what somebody else sent is on record before they see it.
+async fn bodies(ctx: &Ctx, origin: &Origin, id: Uuid) -> Result<Kept, ApiError> {
+    let audit = Audit::of("usage.body.read").target("request", id);
+    ctx.db.record(origin, audit).await?;
+    Ok(ctx.bodies.find(id).await?.unwrap_or_default())
 }
 
 async fn page(ctx: &Ctx, query: &LogQuery, default_format: &str) -> Result<Response, ApiError> {

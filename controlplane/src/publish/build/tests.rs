@@ -384,3 +384,28 @@ fn who_may_call_travels_as_it_is_said_and_a_key_is_asked_for_in_doubt() {
     )]);
     assert_eq!(listed.cors_origins, ["https://a.example", "http://b.example"]);
 }
+
+#[test]
+fn bodies_are_captured_once_somebody_says_so_and_of_as_many_requests_as_they_say() {
+    let percent = |settings| {
+        let found = built(Rows { settings, ..rows() })
+            .into_iter()
+            .find_map(|one| match one.body {
+                Some(Body::Settings(settings)) => Some(settings.capture_percent),
+                _ => None,
+            });
+        found.unwrap()
+    };
+    let on = || setting("captureBodies", json!(true));
+    for (settings, expected) in [
+        (vec![], 0),
+        (vec![setting("captureBodiesPercent", json!(50))], 0),
+        (vec![on()], 100),
+        (vec![on(), setting("captureBodiesPercent", json!(5))], 5),
+        (vec![on(), setting("captureBodiesPercent", json!(0))], 0),
+        (vec![on(), setting("captureBodiesPercent", json!("all"))], 0),
+        (vec![setting("captureBodies", json!("true"))], 0),
+    ] {
+        assert_eq!(percent(settings), expected);
+    }
+}

@@ -19,7 +19,7 @@ use super::{
     ask::{AskError, Outcome},
     table::{self, Answered, Reachable, Taken},
 };
-use crate::publish::listen;
+use crate::publish::listen::listen;
 
 /// The channel on which questions and answers are announced. A hint only.
 pub(super) const CHANNEL: &str = "omniroute_question";
@@ -83,10 +83,10 @@ impl Fleet {
         if pool.options().get_max_connections() < LISTENS_FROM {
             return;
         }
-        let heard = || {
+        let heard = |_: Option<&str>| {
             self.0.heard.send_replace(());
         };
-        listen::listen(pool, CHANNEL, heard).await;
+        listen(pool, CHANNEL, heard).await;
     }
 
     async fn put(

@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use proto::v1::{
-    Command, CommandResult, ConfigResult, ConfigVersion, DataPlaneState, Heartbeat, Hello, ResourceError,
-    config_result::Verdict,
+    Command, CommandResult, ConfigResult, ConfigVersion, DataPlaneState, Heartbeat, Hello, Pending,
+    ResourceError, config_result::Verdict,
 };
 use serde_json::{Value, json};
 use tokio::{sync::mpsc, time::Instant};
@@ -45,6 +45,7 @@ impl Fleet {
             rejected: None,
             errors: Value::Array(Vec::new()),
             inflight: 0,
+            pending: Value::Array(Vec::new()),
             spool_bytes: 0,
             spool_dropped: 0,
             store_degraded: false,
@@ -106,6 +107,7 @@ impl Membership {
             member.state = heartbeat.state();
             member.applied.clone_from(&heartbeat.applied);
             member.inflight = heartbeat.inflight;
+            member.pending = heartbeat.pending.iter().map(calls).collect();
             member.spool_bytes = heartbeat.spool_bytes;
             member.spool_dropped = heartbeat.spool_dropped;
             member.store_degraded = heartbeat.store_degraded;
@@ -150,6 +152,15 @@ impl Drop for Membership {
         self.fleet.give_up_on(self.stream);
         self.fleet.announce();
     }
+}
+
+fn calls(pending: &Pending) -> Value {
+    json!({
+        "provider": pending.provider,
+        "connectionId": pending.connection_id,
+        "model": pending.model,
+        "calls": pending.calls,
+    })
 }
 
 fn describe(error: &ResourceError) -> Value {

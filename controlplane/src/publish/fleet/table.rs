@@ -7,7 +7,7 @@ use serde_json::Value;
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use super::{Applied, DataPlane, Member};
+use super::{Applied, DataPlane, Member, PendingCalls};
 
 /// A data plane of another replica that can be asked.
 pub(super) struct Reachable {
@@ -59,6 +59,19 @@ pub(super) async fn list(pool: &PgPool) -> Result<Vec<DataPlane>, sqlx::Error> {
         last_seen: row.last_seen,
     });
     Ok(data_planes.collect())
+}
+
+pub(super) async fn pending(pool: &PgPool) -> Result<Vec<PendingCalls>, sqlx::Error> {
+    sqlx::query_as!(
+        PendingCalls,
+        r#"select one->>'provider' as "provider!", one->>'connectionId' as "connection_id!", one->>'model' as "model!",
+                  sum((one->>'calls')::bigint)::bigint as "calls!"
+           from data_plane, jsonb_array_elements(pending) as one
+           where connected_to is not null and last_seen > now() - interval '15 seconds'
+           group by 1, 2, 3 order by 1, 3, 2"#
+    )
+    .fetch_all(pool)
+    .await
 }
 
 pub(super) async fn applied_elsewhere(
@@ -128,6 +141,7 @@ pub(super) async fn write(
         .iter()
         .map(|(_, member)| member.inflight.cast_signed())
         .collect();
+    let pending: Vec<Value> = members.iter().map(|(_, member)| member.pending.clone()).collect();
     let degraded: Vec<bool> = members.iter().map(|(_, member)| member.store_degraded).collect();
     let replicas: Vec<Option<Uuid>> = members
         .iter()
@@ -136,16 +150,16 @@ pub(super) async fn write(
     sqlx::query!(
         r#"insert into data_plane
                (id, incarnation, build_version, address, state, applied_epoch, applied_revision, rejected_revision,
-                errors, inflight, spool_bytes, spool_dropped, store_degraded, connected_to, last_seen)
+                errors, inflight, spool_bytes, spool_dropped, store_degraded, connected_to, last_seen, pending)
            select id, incarnation, build_version, address, state, applied_epoch, applied_revision, rejected_revision,
                   errors, inflight, spool_bytes, spool_dropped, store_degraded, connected_to,
-                  now() - seen_ms_ago * interval '1 millisecond'
+                  now() - seen_ms_ago * interval '1 millisecond', pending
            from unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::uuid[], $7::bigint[],
                        $8::bigint[], $9::jsonb[], $10::int[], $11::bigint[], $12::bigint[], $13::bool[], $14::uuid[],
-                       $15::bigint[])
+                       $15::bigint[], $17::jsonb[])
                 as member (id, incarnation, build_version, address, state, applied_epoch, applied_revision,
                            rejected_revision, errors, inflight, spool_bytes, spool_dropped, store_degraded,
-                           connected_to, seen_ms_ago)
+                           connected_to, seen_ms_ago, pending)
            order by id
            on conflict (id) do update set
                incarnation = excluded.incarnation, build_version = excluded.build_version,
@@ -153,7 +167,8 @@ pub(super) async fn write(
                applied_revision = excluded.applied_revision, rejected_revision = excluded.rejected_revision,
                errors = excluded.errors, inflight = excluded.inflight, spool_bytes = excluded.spool_bytes,
                spool_dropped = excluded.spool_dropped, store_degraded = excluded.store_degraded,
-               connected_to = excluded.connected_to, last_seen = excluded.last_seen
+               connected_to = excluded.connected_to, last_seen = excluded.last_seen,
+               pending = excluded.pending
            where data_plane.connected_to is null or data_plane.connected_to = $16
               or data_plane.last_seen <= excluded.last_seen"#,
         &ids,
@@ -172,6 +187,7 @@ pub(super) async fn write(
         &replicas as &[Option<Uuid>],
         &column(|member| i64::try_from(member.seen.elapsed().as_millis()).unwrap_or(i64::MAX)),
         replica,
+        &pending,
     )
     .execute(pool)
     .await?;

@@ -29,6 +29,8 @@ pub struct Account {
     /// How much is in `held`, readable without the lock.
     punishments: AtomicUsize,
     in_flight: AtomicU32,
+    /// The same, by model.
+    running: Mutex<HashMap<Arc<str>, u32>>,
     last_used_ms: AtomicU64,
     recent: Mutex<Recent>,
     limiter: Arc<Limiter>,
@@ -46,7 +48,10 @@ pub struct Facts {
 }
 
 /// Counts as in flight until dropped.
-pub struct InFlight(Arc<Account>);
+pub struct InFlight {
+    account: Arc<Account>,
+    model: Arc<str>,
+}
 
 /// What is held against an account.
 #[derive(Default)]
@@ -77,6 +82,7 @@ impl Account {
             held: RwLock::default(),
             punishments: AtomicUsize::new(0),
             in_flight: AtomicU32::new(0),
+            running: Mutex::default(),
             last_used_ms: AtomicU64::new(0),
             recent: Mutex::default(),
             limiter: Arc::new(Limiter::new(data_planes)),
@@ -124,10 +130,23 @@ impl Account {
     }
 
     /// A call begins.
-    pub fn begin(self: &Arc<Self>) -> InFlight {
+    pub fn begin(self: &Arc<Self>, model: &Arc<str>) -> InFlight {
         self.in_flight.fetch_add(1, Ordering::Relaxed);
         self.last_used_ms.store(unix_ms(), Ordering::Relaxed);
-        InFlight(self.clone())
+        *self.running.lock().entry(model.clone()).or_default() += 1;
+        InFlight {
+            account: self.clone(),
+            model: model.clone(),
+        }
+    }
+
+    /// Models that calls are running for, and how many.
+    pub fn running(&self) -> Vec<(Arc<str>, u32)> {
+        let running = self.running.lock();
+        running
+            .iter()
+            .map(|(model, calls)| (model.clone(), *calls))
+            .collect()
     }
 
     /// Where calls wait for their turn, if the connection is protected.
@@ -272,7 +291,15 @@ impl fmt::Debug for Account {
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+        self.account.in_flight.fetch_sub(1, Ordering::Relaxed);
+        let mut running = self.account.running.lock();
+        if let Some(calls) = running.get_mut(&self.model) {
+            *calls -= 1;
+            if *calls == 0 {
+                // names are clients' to choose, so none is kept
+                running.remove(&self.model);
+            }
+        }
     }
 }
 

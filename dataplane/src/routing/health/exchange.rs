@@ -6,6 +6,7 @@
 
 use super::Health;
 use super::outbox::{Note, Waiting};
+use proto::v1::Pending;
 use state::{ConnectionLoad, HealthChanges, StateStore, StoreError, Subject};
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -22,6 +23,9 @@ const REPORT: Duration = Duration::from_secs(5);
 /// The store gives everything anew to whoever has not asked for longer than it remembers, a minute, and when it lost
 /// its memory. Who asked this long ago knows which.
 const LATELY: Duration = Duration::from_secs(50);
+
+/// Entries of a heartbeat about what providers work on.
+const PENDING: usize = 200;
 
 /// Transitions in one call, so that a large outage does not make calls slow.
 const BATCH: usize = 100;
@@ -206,6 +210,25 @@ impl Health {
     fn repeat(&self) {
         self.accounts.all().iter().for_each(|account| account.repeat());
         self.breakers.all().iter().for_each(|breaker| breaker.repeat());
+    }
+
+    /// What providers work on now: of the most calls, so many as a heartbeat has room for.
+    pub fn pending(&self) -> Vec<Pending> {
+        let accounts = self.accounts.all();
+        let mut pending: Vec<Pending> = accounts
+            .iter()
+            .flat_map(|account| {
+                account.running().into_iter().map(|(model, calls)| Pending {
+                    provider: account.provider().to_owned(),
+                    connection_id: account.connection().to_owned(),
+                    model: model.to_string(),
+                    calls,
+                })
+            })
+            .collect();
+        pending.sort_by_key(|pending| std::cmp::Reverse(pending.calls));
+        pending.truncate(PENDING);
+        pending
     }
 
     /// Of the accounts whose limiter was ever used.

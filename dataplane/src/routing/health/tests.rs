@@ -58,8 +58,8 @@ async fn within(time: Duration, mut is_true: impl FnMut() -> bool) -> bool {
 fn an_account_outlives_tables_for_as_long_as_anybody_holds_it() {
     let health = Health::default();
     let held = account(&health);
-    drop(health.account("openai", "b").begin());
-    let running = health.account("openai", "c").begin();
+    drop(health.account("openai", "b").begin(&"m".into()));
+    let running = health.account("openai", "c").begin(&"m".into());
     health.tidy();
     assert!(Arc::ptr_eq(&held, &account(&health)));
     assert_eq!(

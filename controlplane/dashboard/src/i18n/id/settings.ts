@@ -60,6 +60,13 @@ export const settings: Record<string, string> = {
   'the first one that works': 'yang pertama berfungsi',
   'the least used': 'yang paling jarang dipakai',
   'the less busy of two': 'yang lebih lengang dari dua',
+  'Bodies of requests': 'Isi permintaan',
+  'What clients send and what they get, for administrators to read on the page of a request; every reading is in the audit log. Passwords, keys and tokens that are recognised are taken out, and of each body the first 8192 characters are kept. Keys that are not logged are left out.':
+    'Yang dikirim dan yang diterima klien, untuk dibaca administrator di halaman permintaan; setiap pembacaan tercatat dalam log audit. Kata sandi, kunci, dan token yang dikenali dihilangkan, dan dari setiap isi disimpan 8192 karakter pertama. Kunci yang tidak dicatat tidak disertakan.',
+  'Keep bodies': 'Simpan isi',
+  'Of % of requests': 'Dari % permintaan',
+  'For so many days': 'Selama sekian hari',
+  'No longer than the log of requests.': 'Tidak lebih lama daripada log permintaan.',
   Address: 'Alamat',
   'Allow list': 'Daftar izin',
   Ban: 'Larang',

@@ -31,6 +31,7 @@ export function GeneralSettings() {
           <Access key={`access ${settings.configRevision}`} settings={settings} />
           <Routing key={`routing ${settings.configRevision}`} settings={settings} />
           <Cache key={`cache ${settings.configRevision}`} settings={settings} />
+          <Bodies key={`bodies ${settings.configRevision}`} settings={settings} />
         </>
       )}
     </Loaded>
@@ -142,6 +143,35 @@ function Cache({ settings }: { settings: Settings }) {
                 { name: 'threshold', label: t('Likeness') },
               ]}
             />
+          </>
+        )}
+      </SettingForm>
+    </Section>
+  );
+}
+
+function Bodies({ settings: { captureBodies, captureBodiesPercent, bodyRetentionDays } }: { settings: Settings }) {
+  return (
+    <Section
+      title={t('Bodies of requests')}
+      hint={t(
+        'What clients send and what they get, for administrators to read on the page of a request; every reading is in the audit log. Passwords, keys and tokens that are recognised are taken out, and of each body the first 8192 characters are kept. Keys that are not logged are left out.',
+      )}
+      role="admin"
+    >
+      <SettingForm title={t('Bodies of requests')} values={{ captureBodies, captureBodiesPercent, bodyRetentionDays }} save={save}>
+        {(form) => (
+          <>
+            <Switch label={t('Keep bodies')} {...form.getInputProps('captureBodies', { type: 'checkbox' })} />
+            <SimpleGrid cols={{ base: 1, xs: 2 }}>
+              <NumberInput label={t('Of % of requests')} allowDecimal={false} {...form.getInputProps('captureBodiesPercent')} />
+              <NumberInput
+                label={t('For so many days')}
+                description={t('No longer than the log of requests.')}
+                allowDecimal={false}
+                {...form.getInputProps('bodyRetentionDays')}
+              />
+            </SimpleGrid>
           </>
         )}
       </SettingForm>

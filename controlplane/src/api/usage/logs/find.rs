@@ -27,24 +27,40 @@ const RAREST: usize = 2;
 /// What is looked for, as the database is asked for it.
 #[derive(Debug, Default)]
 pub struct Filter {
-    pub id: Option<Uuid>,
+    /// Only these.
+    pub ids: Option<Vec<Uuid>>,
     pub from: Option<DateTime<Utc>>,
     pub to: Option<DateTime<Utc>>,
     pub wanted: Wanted,
 }
 
 /// A page, and where it ended if it is full.
-///
-/// It goes back in time, by more and more requests at a step. What is common is soon found among the newest, looked at
-/// one by one. Where that would take too many, the index is asked for the filters that fewest requests pass.
 pub async fn read(
     ctx: &Ctx,
     limit: i64,
     cursor: Option<Cursor>,
     filter: &Filter,
 ) -> Result<(Vec<RequestView>, Option<Cursor>), ApiError> {
+    let (mut rows, next) = search(ctx, limit, cursor, filter).await?;
+    let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
+    let held = ctx.bodies.held(&ids).await?;
+    for row in &mut rows {
+        let has = held.get(&row.id).copied().unwrap_or_default();
+        (row.has_request_body, row.has_response_body) = (has.request, has.response);
+    }
+    Ok((rows, next))
+}
+
+/// It goes back in time, by more and more requests at a step. What is common is soon found among the newest, looked at
+/// one by one. Where that would take too many, the index is asked for the filters that fewest requests pass.
+async fn search(
+    ctx: &Ctx,
+    limit: i64,
+    cursor: Option<Cursor>,
+    filter: &Filter,
+) -> Result<(Vec<RequestView>, Option<Cursor>), ApiError> {
     let pool = ctx.db.pool();
-    if filter.id.is_some() {
+    if filter.ids.is_some() {
         let rows = rows(pool, limit, cursor, (None, None), filter, &[]).await?;
         return Ok(page_of(rows, limit));
     }
@@ -183,7 +199,7 @@ async fn rows(
                select e.* from usage_event e
                where e.no_log is not true
                  and ($1::timestamptz is null or (e.started_at, e.request_id) < ($1, $2))
-                 and ($4::uuid is null or e.request_id = $4)
+                 and ($4::uuid[] is null or e.request_id = any($4))
                  and ($5::timestamptz is null or e.started_at >= $5)
                  and ($6::timestamptz is null or e.started_at < $6)
                  and ($7::timestamptz is null or e.started_at >= $7)
@@ -213,7 +229,7 @@ async fn rows(
         cursor.map(|cursor| cursor.started_at),
         cursor.map(|cursor| cursor.request_id),
         limit,
-        filter.id,
+        filter.ids.as_deref(),
         filter.from,
         filter.to,
         from,

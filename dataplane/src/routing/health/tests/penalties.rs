@@ -240,7 +240,7 @@ fn a_call_is_in_flight_until_it_is_dropped() {
     let health = Health::default();
     let account = account(&health);
     assert_eq!((account.facts().in_flight, account.facts().last_used_ms), (0, 0));
-    let calls = [account.begin(), account.begin()];
+    let calls = [account.begin(&"m".into()), account.begin(&"m".into())];
     assert_eq!(account.facts().in_flight, 2);
     assert!(account.facts().last_used_ms > 1_700_000_000_000);
     drop(calls);
