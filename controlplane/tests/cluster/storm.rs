@@ -273,7 +273,10 @@ fn database_name(url: &str) -> &str {
     name.split('?').next().unwrap()
 }
 
-#[expect(clippy::print_stdout, reason = "the figures of a long run, for whoever started it")]
+#[expect(
+    clippy::print_stdout,
+    reason = "the figures of a long run, for whoever started it"
+)]
 fn audit(calls: &Calls, rows: &[Row], count: usize) {
     let mut seen = HashMap::<&str, usize>::new();
     let (mut ledger, mut bill) = ((0, 0), (0, 0));
