@@ -42,7 +42,7 @@ test('a chain is made, put into another order and taken away, and requests follo
   // the one that fails comes first, and the other one answers all the same
   await row.getByRole('button', { name: 'Edit chained-model' }).click();
   const edited = page.getByRole('dialog', { name: 'Edit chained-model' });
-  await edited.getByRole('button', { name: 'Move provider 1' }).focus();
+  await edited.getByRole('button', { name: 'Move provider 1', exact: true }).focus();
   await page.keyboard.press('Space');
   await expect(page.getByRole('status').filter({ hasText: 'Picked up Demo provider, at place 1 of 2.' })).toBeAttached();
   await page.keyboard.press('ArrowDown');

@@ -139,7 +139,7 @@ test('an account shows what is left of it, a provider how it did, and both when 
 });
 
 test('models are written down and imported from what the provider lists, and can be called', async ({ complaints, gateway, signedIn: page }) => {
-  const key = await createKey(page, 'house models');
+  const key = await createKey(page, 'for the house');
   const provider = await startLimitedProvider(500);
   const id = await connect(gateway, page, 'house', provider.address);
   type Models = { models: { id: string; type: string; source: string; contextWindow: number | null }[] };

@@ -113,6 +113,8 @@ function Filter({ filter }: { filter: ConsoleFilter }) {
           placeholder={t('any')}
           clearable
           clearButtonProps={{ 'aria-label': t('Any level') }}
+          // words of the API, which are made when they are looked at
+          comboboxProps={{ keepMounted: false }}
           data={[...LEVELS]}
           defaultValue={filter.level ?? null}
           w={140}
@@ -136,7 +138,7 @@ function Lines({ lines }: { lines: Line[] }) {
         <Table.Thead>
           <Table.Tr>
             <Table.Th>{t('When')}</Table.Th>
-            <Table.Th>{t('Level')}</Table.Th>
+            <Table.Th w={100}>{t('Level')}</Table.Th>
             <Table.Th>{t('Component')}</Table.Th>
             <Table.Th>{t('Message')}</Table.Th>
           </Table.Tr>
@@ -147,7 +149,7 @@ function Lines({ lines }: { lines: Line[] }) {
             <Table.Tr key={lines.length - at}>
               <Table.Td style={{ whiteSpace: 'nowrap' }}>{line.timestamp ? <time dateTime={line.timestamp}>{moment(line.timestamp)}</time> : '–'}</Table.Td>
               <Table.Td>
-                <Badge component="code" variant={line.level in COLORS ? 'light' : 'default'} color={COLORS[line.level] ?? 'gray'} tt="none">
+                <Badge component="code" miw="fit-content" style={{ overflow: 'visible' }} variant={line.level in COLORS ? 'light' : 'default'} color={COLORS[line.level] ?? 'gray'} tt="none">
                   {line.level}
                 </Badge>
               </Table.Td>

@@ -123,7 +123,9 @@ export const system: Record<string, string> = {
   'There was no API key, so one was made. Copy it now. It is not stored and cannot be shown again.':
     'Belum ada kunci API, maka satu dibuat. Salin sekarang. Kunci tidak disimpan dan tidak dapat ditampilkan lagi.',
   'What the endpoint says it changed:': 'Yang diubah menurut endpoint:',
+  'about {count}': 'sekitar {count}',
   'none yet': 'belum ada',
+  'not counted yet': 'belum dihitung',
   'the endpoint answers': 'endpoint menjawab',
   'the endpoint does not answer': 'endpoint tidak menjawab',
   'the oldest of {moment}': 'yang tertua dari {moment}',

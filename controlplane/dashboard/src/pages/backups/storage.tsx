@@ -21,7 +21,7 @@ export function Storage() {
             <Figure label={t('Size')} value={size(sizeBytes)}>
               {t('with the log of requests')}
             </Figure>
-            <Figure label={t('Requests in the log')} value={amount(usageEvents)}>
+            <Figure label={t('Requests in the log')} value={usageEvents === 0 && oldestUsageAt ? t('not counted yet') : t('about {count}', { count: amount(usageEvents) })}>
               {oldestUsageAt ? t('the oldest of {moment}', { moment: when(oldestUsageAt) }) : t('none yet')}
             </Figure>
           </SimpleGrid>

@@ -9,6 +9,6 @@ test('a size has the largest unit that leaves a number to read', () => {
     '120 KiB',
     '1.0 MiB',
     '100 MiB',
-    '4,768 MiB',
+    '4.7 GiB',
   ]);
 });
