@@ -65,6 +65,7 @@ const MISHAPS: [(usize, Mishap); 11] = [
     (76, Mishap::ControlPlaneBack),
     (84, Mishap::DataPlaneKilled(1)),
 ];
+const RESTART: Duration = Duration::from_secs(60);
 /// Starts anew from what Redis has.
 const KILLED_WHILE_POSTGRES_IS_AWAY: usize = 0;
 /// Each may have begun a record for every client at once, and never have called.
@@ -151,6 +152,12 @@ async fn prepare(cluster: &mut Cluster, providers: &[Simulator; 2]) -> String {
     let operator = cluster.operator().await;
     operator.add_provider("one", &providers[0].url()).await;
     operator.add_provider("two", &providers[1].url()).await;
+    // a provider that failed is asked again at once, or there would soon be nobody to ask
+    let profile = json!({ "transientCooldown": 0, "maxBackoffLevel": 0, "circuitBreakerThreshold": 1_000,
+        "circuitBreakerReset": 1_000 });
+    operator
+        .put("/api/resilience", json!({ "profiles": { "apikey": profile } }))
+        .await;
     let hedging = json!({ "hedging": { "enabled": true, "maxSharePercent": 5, "minDelayMs": 50 } });
     operator.patch("/api/settings", hedging).await;
     let combo = json!({ "name": "storm", "models": MODELS, "strategy": "round-robin" });
@@ -192,7 +199,7 @@ async fn happen(mishap: Mishap, cluster: &mut Cluster, redis: &mut RedisServer) 
 
 // === traffic ===
 
-/// A request that fails is not repeated: its data plane may just have been killed.
+/// A request that fails is not repeated, for it may have been heard: its data plane may just have been killed.
 async fn send_traffic(clients: Vec<Client>, count: usize, sent: Arc<AtomicUsize>) {
     let mut workers = JoinSet::new();
     for worker in 0..WORKERS {
@@ -213,10 +220,14 @@ async fn send(client: &Client, n: usize) {
     let name = Uuid::now_v7().to_string();
     let leaves = n.is_multiple_of(LEAVES);
     let stream = leaves || n.is_multiple_of(2);
-    let prompt = format!("request {name}");
-    let Ok(mut answer) = client.send("storm", stream, &prompt, Some(&name)).await else {
-        return;
-    };
+    // of different lengths, so that one bill is not like the other
+    let prompt = format!("request {name}{}", " and more".repeat(n % 17));
+    // nobody has heard what could not be sent
+    let answer = wait_until("a data plane that listens", RESTART, async || {
+        let answer = client.send("storm", stream, &prompt, Some(&name)).await;
+        (!answer.as_ref().is_err_and(reqwest::Error::is_connect)).then_some(answer)
+    });
+    let Ok(mut answer) = answer.await else { return };
     // after another chunk each time, the first included
     let mut left = if leaves { (n / LEAVES) % 12 } else { usize::MAX };
     while left > 0 {
@@ -233,9 +244,7 @@ fn calls(providers: &[Simulator; 2]) -> Calls {
         let prompt = received.body["messages"][0]["content"]
             .as_str()
             .unwrap_or_default();
-        let Some(name) = prompt.strip_prefix("request ").map(str::to_owned) else {
-            continue;
-        };
+        let name = prompt.split(' ').nth(1).unwrap_or_default().to_owned();
         calls.entry(name).or_default().push(received);
     }
     calls
