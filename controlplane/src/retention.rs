@@ -50,9 +50,12 @@ pub async fn keep_short(db: Db, stop: CancellationToken) {
         let work = async {
             prepare(db.pool(), now).await?;
             clean(&db, now).await?;
-            clean_bodies(&db, now).await?;
             clean_audit(&db, now).await
         };
+        // what is kept for the shortest time does not wait for the rest to succeed
+        if let Some(Err(error)) = stop.run_until_cancelled(clean_bodies(&db, now)).await {
+            tracing::warn!(%error, "bodies of requests are dropped later");
+        }
         if let Some(Err(error)) = stop.run_until_cancelled(work).await {
             tracing::warn!(%error, "the tables of the request log are made and dropped later");
         }

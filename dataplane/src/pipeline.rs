@@ -184,7 +184,8 @@ async fn run(
     let mut ask = arrival.ask(body)?.hearing(audio_ms);
     record.asked(&ask);
     ask = screen::screened(gateway, arrival, ask)?;
-    if masks {
+    // nothing was taken out of what is no conversation
+    if masks && ask.is_chat() {
         record.received(ask.body());
     }
     ask = ask.rewritten(table.rewrite().cloned());

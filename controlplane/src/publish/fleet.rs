@@ -187,12 +187,12 @@ impl Fleet {
         }
     }
 
-    /// Every data plane of the last two weeks, by id.
     /// What providers work on now, as the data planes said last that are connected to any control plane.
     pub async fn pending(&self) -> Result<Vec<PendingCalls>, sqlx::Error> {
         table::pending(&self.0.pool).await
     }
 
+    /// Every data plane of the last two weeks, by id.
     pub async fn list(&self) -> Result<Vec<DataPlane>, sqlx::Error> {
         self.flush().await?;
         table::list(&self.0.pool).await

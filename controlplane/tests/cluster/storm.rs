@@ -331,6 +331,11 @@ fn audit(calls: &Calls, rows: &[Row], count: usize) {
         bill.1,
     );
     assert_eq!(ledger, bill);
+    // those under way in a data plane that was killed, or ended there and not written yet
+    assert!(
+        lost <= 2 * WORKERS * KILLS,
+        "{lost} of {count} requests were lost"
+    );
     assert!(
         reported > count / 2,
         "{reported} of {count} answers came with usage"

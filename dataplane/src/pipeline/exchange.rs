@@ -7,9 +7,10 @@ use crate::routing::{Connection, NotRenewed, Outlet};
 use crate::upstream::{self, Incoming, Outgoing};
 use bytes::Bytes;
 use chrono::Utc;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::CONTENT_TYPE;
 use http::response;
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::{HeaderMap, HeaderValue, Method};
+use http_body::Body;
 use http_body_util::BodyExt;
 use llm::{Ask, Call, ErrorKind, Kind, Progress, Pump, ReplySeed, UpstreamError};
 use runtime::egress::Payload;
@@ -224,13 +225,16 @@ impl Exchange<'_> {
         head: &response::Parts,
         body: Incoming,
     ) -> Result<Reply, UpstreamError> {
-        let header = |name: HeaderName| head.headers.get(name).cloned();
         let in_events = content_is(head, &[EVENTS]);
         let pump = call.passage(in_events, &self.seed);
         let labels = Labels {
-            media_type: header(CONTENT_TYPE).or(Some(ANY_SOUND)),
+            media_type: head.headers.get(CONTENT_TYPE).cloned().or(Some(ANY_SOUND)),
             // an error may follow the events that were promised
-            length: header(CONTENT_LENGTH).filter(|_| !in_events),
+            length: body
+                .size_hint()
+                .exact()
+                .filter(|_| !in_events)
+                .map(HeaderValue::from),
         };
         self.begin(pump, lease, labels, body).await
     }

@@ -123,7 +123,9 @@ impl Relay {
 
     /// A client that was told how long the answer is takes the last byte and asks for nothing after it.
     fn look_for_end(&mut self) {
-        if self.body.as_ref().is_some_and(Body::is_end_stream) {
+        // over HTTP/2 the end may come in a frame of its own, for which nobody asks any more
+        let is_over = |body: &Incoming| body.is_end_stream() || body.size_hint().exact() == Some(0);
+        if self.body.as_ref().is_some_and(is_over) {
             self.finish();
         }
     }

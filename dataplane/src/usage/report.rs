@@ -121,11 +121,12 @@ async fn send(
         };
         let (spool_id, last, end) = (batch.spool_id, batch.last, batch.end);
         let mut message = batch.into_message(data_plane_id);
-        message.sealed_captures = captures.take_aside(spool_id).await;
         let open = match &mut link {
             Some(link) => link,
             none => none.insert(Link::open(control).await?),
         };
+        // only now: what is taken and cannot be sent is lost
+        message.sealed_captures = captures.take_aside(spool_id).await;
         let ack = open.exchange(message).await?;
         if ack.durable_seq >= spool.next_sequence() {
             tracing::error!(%spool_id, known = ack.durable_seq, "the spool is older than what was reported from it");

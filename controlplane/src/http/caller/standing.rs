@@ -185,6 +185,10 @@ impl Authority {
 
 /// The part of the API that a path belongs to: its first segment.
 fn area(path: &str) -> &str {
+    // the log of requests, not of processes
+    if path == "/api/logs/export" {
+        return "usage";
+    }
     path.trim_start_matches("/api/")
         .split('/')
         .next()

@@ -26,6 +26,8 @@ const LATELY: Duration = Duration::from_secs(50);
 
 /// Entries of a heartbeat about what providers work on.
 const PENDING: usize = 200;
+/// Bytes of a model's name in it, which is whatever a client wrote.
+const PENDING_MODEL: usize = 512;
 
 /// Transitions in one call, so that a large outage does not make calls slow.
 const BATCH: usize = 100;
@@ -221,7 +223,7 @@ impl Health {
                 account.running().into_iter().map(|(model, calls)| Pending {
                     provider: account.provider().to_owned(),
                     connection_id: account.connection().to_owned(),
-                    model: model.to_string(),
+                    model: model[..model.floor_char_boundary(PENDING_MODEL)].to_owned(),
                     calls,
                 })
             })

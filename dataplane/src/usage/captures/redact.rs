@@ -20,6 +20,8 @@ const SECRETS: [&str; 10] = [
 const LONGEST: usize = 13;
 const REDACTED: &str = "[redacted]";
 const BEARER: &str = "bearer";
+/// Of a quote in JSON inside of strings, seven times over.
+const MOST_BACKSLASHES: usize = 128;
 
 /// A text as it is read, byte by byte; what is copied is copied at the borders of characters.
 struct Scan<'a> {
@@ -144,15 +146,21 @@ impl Scan<'_> {
     /// `Bearer` and what follows it, as in a header.
     fn bearer(&self) -> Option<Secret> {
         let word = self.bytes().get(self.at..self.at + BEARER.len())?;
-        let begins = self.at == 0 || !self.bytes()[self.at - 1].is_ascii_alphanumeric();
+        let begins = match &self.bytes()[..self.at] {
+            // white space inside a string
+            [] | [.., b'\\', b'n' | b'r' | b't'] => true,
+            [.., before] => !before.is_ascii_alphanumeric(),
+        };
         if !begins || !word.eq_ignore_ascii_case(BEARER.as_bytes()) {
             return None;
         }
         let behind = self.at + BEARER.len();
         let from = self.blank(behind);
-        let length = self.bytes()[from..]
-            .iter()
-            .take_while(|byte| is_of_token(**byte))
+        let rest = &self.bytes()[from..];
+        // some writers of JSON escape a slash
+        let is_escape = |at: usize| rest[at] == b'\\' && rest.get(at + 1) == Some(&b'/');
+        let length = (0..rest.len())
+            .take_while(|at| is_of_token(rest[*at]) || is_escape(*at))
             .count();
         (from > behind && length > 0).then(|| Secret {
             from,
@@ -164,9 +172,11 @@ impl Scan<'_> {
     /// Behind white space, which inside a string is written in letters.
     fn blank(&self, mut from: usize) -> usize {
         loop {
-            from += match self.bytes().get(from..).unwrap_or_default() {
-                [b'\\', b'n' | b'r' | b't', ..] => 2,
-                [byte, ..] if byte.is_ascii_whitespace() => 1,
+            let rest = self.bytes().get(from..).unwrap_or_default();
+            let backslashes = backslashes(rest);
+            from += match rest.get(backslashes) {
+                Some(b'n' | b'r' | b't') if backslashes > 0 => backslashes + 1,
+                Some(byte) if backslashes == 0 && byte.is_ascii_whitespace() => 1,
                 _ => return from,
             };
         }
@@ -213,8 +223,15 @@ impl Scan<'_> {
 /// How many backslashes a quote has that begins here, if one does: none, or as many as JSON inside strings gives it.
 fn quote(bytes: &[u8], at: usize) -> Option<usize> {
     let rest = bytes.get(at..)?;
-    let backslashes = rest.iter().take_while(|byte| **byte == b'\\').count();
+    let backslashes = backslashes(rest);
     (rest.get(backslashes) == Some(&b'"') && (backslashes + 1).is_power_of_two()).then_some(backslashes)
+}
+
+/// How many there are at the beginning, up to more than any document has: a long run must not be counted anew at each
+/// of its bytes.
+fn backslashes(bytes: &[u8]) -> usize {
+    let run = bytes.iter().take(MOST_BACKSLASHES);
+    run.take_while(|byte| **byte == b'\\').count()
 }
 
 /// Whether a quote behind so many backslashes ends a string whose own quotes have `depth`: what is before those is
@@ -228,7 +245,7 @@ fn is_of_name(byte: u8) -> bool {
 }
 
 fn is_of_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte)
+    byte.is_ascii_alphanumeric() || b"-._~+/=|:%".contains(&byte)
 }
 
 #[cfg(test)]
@@ -251,6 +268,18 @@ mod tests {
                 r#"{"Authorization":"[redacted]"}"#,
             ),
             (r#"{"x-api-key":"k"}"#, r#"{"x-api-key":"[redacted]"}"#),
+            (
+                r#"{"text":"use this:\nBearer sk-1 here"}"#,
+                r#"{"text":"use this:\nBearer [redacted] here"}"#,
+            ),
+            (
+                r#"{"text":"Bearer ab\/cd+e, Bearer 1|xyz"}"#,
+                r#"{"text":"Bearer [redacted], Bearer [redacted]"}"#,
+            ),
+            (
+                r#"{"a":"{\"b\":\"{\\\"token\\\":\\n \\\"t\\\"}\"}"}"#,
+                r#"{"a":"{\"b\":\"{\\\"token\\\":\\n \\\"[redacted]\\\"}\"}"}"#,
+            ),
             (
                 r#"{"access_token":"a","refresh_token":"r"}"#,
                 r#"{"access_token":"[redacted]","refresh_token":"[redacted]"}"#,

@@ -36,7 +36,7 @@ pub struct ServiceTap {
 #[derive(Debug)]
 struct Seeks {
     data: Finder<'static>,
-    of_note: [Finder<'static>; 4],
+    of_note: [Finder<'static>; 5],
 }
 
 #[derive(Deserialize)]
@@ -129,8 +129,8 @@ impl Seeks {
     fn new() -> Self {
         Self {
             data: Finder::new("data:"),
-            // a quote inside a JSON string is escaped, so a text never looks like these
-            of_note: [".done\"", ".completed\"", "\"error\"", "event: error"].map(Finder::new),
+            // the type may stand before the data only; a text that looks like these is read for nothing
+            of_note: [".done", ".completed", "\"error\"", "event: error", "event:error"].map(Finder::new),
         }
     }
 
@@ -186,6 +186,23 @@ mod tests {
         );
         assert!(heard.ended);
         assert_eq!(heard.work.unwrap().units.audio_ms, 9_000);
+    }
+
+    #[test]
+    fn an_event_may_have_its_type_before_its_data_only() {
+        let picture = seen(
+            Kind::Image,
+            r#"{"prompt":"p"}"#,
+            "event: image_generation.partial_image\ndata: {\"b64_json\":\"iVBOR\"}\n\n\
+             event:image_generation.completed\ndata: {\"b64_json\":\"iVBOR\",\"usage\":{\"input_tokens\":5,\"output_tokens\":272}}\n\n",
+        );
+        assert!(picture.error.is_none(), "{:?}", picture.error);
+        assert_eq!(picture.usage.output_total, Some(272));
+        assert_eq!(picture.work.unwrap().units.images, 1);
+
+        let refused = "event: image_generation.partial_image\ndata: {\"b64_json\":\"iVBOR\"}\n\n\
+                       event:error\ndata: {\"message\":\"no\"}\n\n";
+        assert!(seen(Kind::Image, r#"{"prompt":"p"}"#, refused).error.is_some());
     }
 
     #[test]

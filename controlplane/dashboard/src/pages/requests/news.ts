@@ -19,10 +19,20 @@ export function useNews(wanted: boolean, filter: RequestFilter): boolean {
   useEffect(() => {
     if (!wanted || !looking) return;
     let waiting: ReturnType<typeof setTimeout> | undefined;
+    let again = false;
+    let closed = false;
+    // one look at a time: the next would break off the one before, and on a busy gateway none would ever come to its end
     const look = () => {
-      waiting ??= setTimeout(() => {
-        waiting = undefined;
-        void client.invalidateQueries({ queryKey: ['request-logs'] });
+      if (waiting !== undefined) {
+        again = true;
+        return;
+      }
+      waiting = setTimeout(() => {
+        again = false;
+        void client.invalidateQueries({ queryKey: ['request-logs'] }).finally(() => {
+          waiting = undefined;
+          if (again && !closed) look();
+        });
       }, GATHER_MS);
     };
     const source = new EventSource(address);
@@ -36,6 +46,7 @@ export function useNews(wanted: boolean, filter: RequestFilter): boolean {
     source.addEventListener('request', look);
     source.addEventListener('missed', look);
     return () => {
+      closed = true;
       source.close();
       clearTimeout(waiting);
       setConnected(false);
