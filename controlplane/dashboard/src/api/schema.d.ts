@@ -3844,6 +3844,15 @@ export interface components {
             /** Format: int64 */
             remainingMs: number;
         };
+        /** @description An event of the stream, field by field. */
+        LogEvent: {
+            /** @description JSON: a request as in `/api/usage/call-logs`, or nothing more than `{}`. */
+            data: string;
+            /** @description `request` or `missed`. */
+            event: string;
+            /** @description Of a request. */
+            id?: string | null;
+        };
         LoginBody: {
             password: string;
             /** @description Whose password it is; the first account's without it. */
@@ -16532,7 +16541,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/event-stream": string;
+                    "text/event-stream": components["schemas"]["LogEvent"];
                 };
             };
             400: {

@@ -24,7 +24,7 @@ use tokio::{
     },
     time::{Interval, MissedTickBehavior, interval},
 };
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::{LogQuery, find::Filter, read};
@@ -61,6 +61,18 @@ pub struct StreamQuery {
     api_key: Option<String>,
     combo: Option<String>,
     search: Option<String>,
+}
+
+/// An event of the stream, field by field.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "what is sent is text; this says what it is made of")]
+pub struct LogEvent {
+    /// `request` or `missed`.
+    event: String,
+    /// JSON: a request as in `/api/usage/call-logs`, or nothing more than `{}`.
+    data: String,
+    /// Of a request.
+    id: Option<String>,
 }
 
 /// One reader.
@@ -101,7 +113,7 @@ impl From<StreamQuery> for LogQuery {
 /// when there were some that this reader was not told of.
 #[utoipa::path(get, path = "/api/usage/stream", tag = "usage",
     params(StreamQuery, ("Last-Event-ID" = Option<String>, Header, description = "the id of the last request seen")),
-    responses((status = 200, content_type = "text/event-stream", body = String), (status = 400), (status = 429)))]
+    responses((status = 200, content_type = "text/event-stream", body = LogEvent), (status = 400), (status = 429)))]
 pub async fn stream(
     State(ctx): State<Ctx>,
     _: Reader,
