@@ -34,7 +34,7 @@ mod similar;
 mod storm;
 
 use client::Client;
-use harness::Cluster;
+use harness::{Cluster, Services};
 use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -78,7 +78,15 @@ async fn a_key_is_accepted_and_refused_on_every_data_plane_within_a_second() {
 #[tokio::test(flavor = "multi_thread")]
 async fn on_a_redis_cluster_an_address_is_banned_and_let_in_again_on_every_data_plane_within_a_second() {
     let (provider, redis) = (Simulator::openai().await, RedisCluster::start().await);
-    let mut cluster = Cluster::start_on(redis.url(), 1, 2).await;
+    let mut cluster = Cluster::start_on(
+        Services {
+            redis: redis.url(),
+            ..Services::shared()
+        },
+        1,
+        2,
+    )
+    .await;
     let operator = cluster.operator().await;
     operator.add_provider("sim", &provider.url()).await;
     let created = operator.post("/api/keys", json!({"name": "bans"})).await;

@@ -153,11 +153,13 @@ impl Operator {
     }
 
     /// A compatible endpoint `prefix/…` with one connection, on every data plane when this returns.
-    pub async fn add_provider(&self, prefix: &str, url: &str) {
+    /// The id of the connection.
+    pub async fn add_provider(&self, prefix: &str, url: &str) -> String {
         let node = json!({"name": prefix, "prefix": prefix, "type": "openai-compatible", "apiType": "chat", "baseUrl": url});
         let node = self.post("/api/provider-nodes", node).await;
         let connection = json!({"provider": node["node"]["id"], "name": "main", "apiKey": "sk-upstream"});
-        self.post("/api/providers?wait=applied", connection).await;
+        let made = self.post("/api/providers?wait=applied", connection).await;
+        made["connection"]["id"].as_str().unwrap().to_owned()
     }
 
     pub async fn post(&self, path: &str, body: Value) -> Value {

@@ -5,7 +5,7 @@ use crate::harness::Cluster;
 use crate::text;
 use serde_json::json;
 use std::time::Duration;
-use testkit::{Simulator, service, wait_until};
+use testkit::{Simulator, wait_until};
 
 const SOON: Duration = Duration::from_secs(10);
 
@@ -183,7 +183,7 @@ async fn clearing_the_cache_forgets_requests_that_were_named_too() {
 async fn tools_that_are_elsewhere_leave_no_file_on_the_server() {
     let home = tempfile::tempdir().unwrap();
     let settings = vec![("HOME".to_owned(), home.path().display().to_string())];
-    let mut cluster = Cluster::start_with(service::redis_url(), settings, 1, 0).await;
+    let mut cluster = Cluster::start_with(settings, 1, 0).await;
     let operator = cluster.operator().await;
     let own = json!({"env": {"ANTHROPIC_BASE_URL": "https://gateway.test", "ANTHROPIC_AUTH_TOKEN": "sk-1"}});
     let any = json!({"baseUrl": "https://gateway.test", "apiKey": "sk-1", "model": "smart"});

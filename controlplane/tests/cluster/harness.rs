@@ -23,6 +23,12 @@ pub struct Cluster {
     settings: Vec<(String, String)>,
 }
 
+/// The addresses of two servers.
+pub struct Services {
+    pub postgres: String,
+    pub redis: String,
+}
+
 pub struct ControlPlane {
     pub process: Process,
     http: SocketAddr,
@@ -35,26 +41,47 @@ pub struct DataPlane {
     dir: TempDir,
 }
 
+// === impl Services ===
+
+impl Services {
+    /// Those that all tests use.
+    pub fn shared() -> Self {
+        Self {
+            postgres: service::postgres_url(),
+            redis: service::redis_url(),
+        }
+    }
+}
+
 // === impl Cluster ===
 
 impl Cluster {
     pub async fn start(control_planes: usize, data_planes: usize) -> Self {
-        Self::start_on(service::redis_url(), control_planes, data_planes).await
+        Self::start_on(Services::shared(), control_planes, data_planes).await
     }
 
-    pub async fn start_on(redis: String, control_planes: usize, data_planes: usize) -> Self {
-        Self::start_with(redis, Vec::new(), control_planes, data_planes).await
+    /// With servers of the caller's own.
+    pub async fn start_on(services: Services, control_planes: usize, data_planes: usize) -> Self {
+        Self::start_by(services, Vec::new(), control_planes, data_planes).await
     }
 
     /// `settings` are names and values in the environment of control planes.
     pub async fn start_with(
-        redis: String,
+        settings: Vec<(String, String)>,
+        control_planes: usize,
+        data_planes: usize,
+    ) -> Self {
+        Self::start_by(Services::shared(), settings, control_planes, data_planes).await
+    }
+
+    async fn start_by(
+        Services { postgres, redis }: Services,
         settings: Vec<(String, String)>,
         control_planes: usize,
         data_planes: usize,
     ) -> Self {
         let prefix = service::prefix();
-        let database = create_database(&prefix).await;
+        let database = create_database(&postgres, &prefix).await;
         let mut cluster = Self {
             database,
             control: Vec::new(),
@@ -191,9 +218,8 @@ impl Cluster {
 }
 
 /// A database of its own. It stays behind: the server of `make test` does not outlive the tests.
-async fn create_database(name: &str) -> String {
-    let server = service::postgres_url();
-    let mut connection = PgConnection::connect(&server).await.unwrap();
+async fn create_database(server: &str, name: &str) -> String {
+    let mut connection = PgConnection::connect(server).await.unwrap();
     connection
         .execute(sqlx::AssertSqlSafe(format!("create database {name}")))
         .await

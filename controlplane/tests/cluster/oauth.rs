@@ -5,7 +5,7 @@ use crate::harness::Cluster;
 use serde_json::{Value, json};
 use std::time::Duration;
 use testkit::oauth::CLIENT_ID;
-use testkit::{OAuthServer, Simulator, service, wait_until};
+use testkit::{OAuthServer, Simulator, wait_until};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -21,7 +21,7 @@ async fn cluster(server: &OAuthServer, control_planes: usize, data_planes: usize
         setting("DEVICE_URL", server.url("device")),
         setting("TOKEN_URL", server.url("token")),
     ];
-    Cluster::start_with(service::redis_url(), settings, control_planes, data_planes).await
+    Cluster::start_with(settings, control_planes, data_planes).await
 }
 
 /// An account of provider `openai` whose API is at `server`, on every data plane when this returns. Its connection.

@@ -1,33 +1,37 @@
 //! Money in a storm: whatever is killed, the ledger says what the providers bill.
 //!
 //! Two data planes are asked for a combo of two providers, which fail, break off and dawdle; every tenth client leaves
-//! in the middle. Meanwhile data planes are killed five times and the control plane twice, Redis once, and Postgres
-//! ends every connection and takes none for a while. The providers remember each call and what it costs.
+//! in the middle. Meanwhile data planes are killed five times, the control plane twice, Redis and Postgres once. The
+//! providers remember each call and what it costs.
 //!
 //! `OMNIROUTE_STORM_REQUESTS` says how many requests (2,000 otherwise).
 
 use crate::client::Client;
-use crate::harness::Cluster;
+use crate::harness::{Cluster, Services};
 use crate::text;
 use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use std::collections::HashMap;
 use std::env;
+use std::fmt::{self, Display, Formatter};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-use testkit::service::RedisServer;
-use testkit::{Behaviour, Billed, Received, Simulator, service, wait_until};
+use testkit::service::{PostgresServer, RedisServer};
+use testkit::{Behaviour, Received, Simulator, wait_until};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
 const WORKERS: usize = 20;
 /// Of so many clients one leaves in the middle.
 const LEAVES: usize = 10;
-const MODELS: [&str; 2] = ["one/sim-gap-1", "two/sim-gap-1"];
+const PROVIDERS: [&str; 2] = ["one", "two"];
+const MODEL: &str = "sim-gap-1";
+/// Nano-USD for a token: 3 and 15 USD for a million.
+const PRICE: (i64, i64) = (3_000, 15_000);
 
-/// What a provider saw of one request of a client.
-type Calls = HashMap<String, Vec<Received>>;
+/// What each provider saw of one request of a client, in the order it came.
+type Calls = HashMap<String, HashMap<String, Vec<Received>>>;
 
 /// A request in the ledger.
 #[derive(Debug, sqlx::FromRow)]
@@ -36,9 +40,28 @@ struct Row {
     phase: String,
     outcome: String,
     evidence: String,
+    /// The connection whose answer it is.
+    connection: Option<String>,
     input: i64,
     output: i64,
+    /// Nano-USD.
+    cost: Option<i64>,
     attempts: serde_json::Value,
+}
+
+/// Of many requests.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Sum {
+    input: i64,
+    output: i64,
+    /// Nano-USD.
+    cost: i64,
+}
+
+/// Of this test alone, for it kills them.
+struct Servers {
+    postgres: PostgresServer,
+    redis: RedisServer,
 }
 
 /// What happens when so many per cent of the requests have been sent.
@@ -48,7 +71,7 @@ enum Mishap {
     ControlPlaneKilled,
     ControlPlaneBack,
     RedisRestarted,
-    PostgresAway,
+    PostgresKilled,
     PostgresBack,
 }
 
@@ -58,7 +81,7 @@ const MISHAPS: [(usize, Mishap); 11] = [
     (24, Mishap::ControlPlaneBack),
     (32, Mishap::DataPlaneKilled(1)),
     (40, Mishap::RedisRestarted),
-    (48, Mishap::PostgresAway),
+    (48, Mishap::PostgresKilled),
     (54, Mishap::PostgresBack),
     (62, Mishap::DataPlaneKilled(0)),
     (70, Mishap::ControlPlaneKilled),
@@ -74,10 +97,13 @@ const KILLS: usize = 5;
 #[tokio::test(flavor = "multi_thread")]
 async fn the_ledger_says_what_providers_bill_whatever_is_killed() {
     let count = requests();
-    let mut redis = RedisServer::start().await;
-    let mut cluster = Cluster::start_on(redis.url(), 1, 2).await;
+    let mut servers = Servers {
+        postgres: PostgresServer::start().await,
+        redis: RedisServer::start().await,
+    };
+    let mut cluster = Cluster::start_on(servers.addresses(), 1, 2).await;
     let providers = [Simulator::openai().await, Simulator::openai().await];
-    let key = prepare(&mut cluster, &providers).await;
+    let (key, connections) = prepare(&mut cluster, &providers).await;
     for (number, provider) in providers.iter().enumerate() {
         let faults = faults();
         let faults = faults.iter().cycle().skip(number * 7).take(2 * count);
@@ -89,11 +115,11 @@ async fn the_ledger_says_what_providers_bill_whatever_is_killed() {
     for (percent, mishap) in MISHAPS {
         let due = async || (sent.load(Ordering::Relaxed) >= count * percent / 100).then_some(());
         wait_until(&format!("{percent} % of the requests"), patience(count), due).await;
-        happen(mishap, &mut cluster, &mut redis).await;
+        happen(mishap, &mut cluster, &mut servers).await;
     }
     traffic.await.unwrap();
 
-    let calls = calls(&providers);
+    let calls = calls(&connections, &providers);
     let rows = wait_until("the ledger to be complete", patience(count), async || {
         let rows = rows(&cluster.database).await;
         let known: HashMap<_, _> = rows.iter().map(|row| (row.name.as_str(), ())).collect();
@@ -104,6 +130,8 @@ async fn the_ledger_says_what_providers_bill_whatever_is_killed() {
     })
     .await;
     audit(&calls, &rows, count);
+    let costs: i64 = rows.iter().filter_map(|row| row.cost).sum();
+    assert_eq!(spent(&cluster.database).await, costs, "what the key has spent");
     for table in ["usage_gap", "usage_quarantine"] {
         assert_eq!(count_of(&cluster.database, table).await, 0, "{table}");
     }
@@ -147,11 +175,15 @@ fn faults() -> Vec<Behaviour> {
     faults
 }
 
-/// Returns the key that clients call with.
-async fn prepare(cluster: &mut Cluster, providers: &[Simulator; 2]) -> String {
+/// Returns the key that clients call with, and the connection to each provider.
+async fn prepare(cluster: &mut Cluster, providers: &[Simulator; 2]) -> (String, Vec<String>) {
     let operator = cluster.operator().await;
-    operator.add_provider("one", &providers[0].url()).await;
-    operator.add_provider("two", &providers[1].url()).await;
+    let mut connections = Vec::new();
+    for (name, provider) in PROVIDERS.iter().zip(providers) {
+        connections.push(operator.add_provider(name, &provider.url()).await);
+        let price = json!({ MODEL: { "input": 3, "output": 15 } });
+        operator.patch("/api/pricing", json!({ *name: price })).await;
+    }
     // a provider that failed is asked again at once, or there would soon be nobody to ask
     let profile = json!({ "transientCooldown": 0, "maxBackoffLevel": 0, "circuitBreakerThreshold": 1_000,
         "circuitBreakerReset": 1_000 });
@@ -160,15 +192,15 @@ async fn prepare(cluster: &mut Cluster, providers: &[Simulator; 2]) -> String {
         .await;
     let hedging = json!({ "hedging": { "enabled": true, "maxSharePercent": 5, "minDelayMs": 50 } });
     operator.patch("/api/settings", hedging).await;
-    let combo = json!({ "name": "storm", "models": MODELS, "strategy": "round-robin" });
+    let combo = json!({ "name": "storm", "models": PROVIDERS.map(|name| format!("{name}/{MODEL}")), "strategy": "round-robin" });
     operator.post("/api/combos", combo).await;
     let key = operator
         .post("/api/keys?wait=applied", json!({ "name": "storm" }))
         .await;
-    text(&key["key"])
+    (text(&key["key"]), connections)
 }
 
-async fn happen(mishap: Mishap, cluster: &mut Cluster, redis: &mut RedisServer) {
+async fn happen(mishap: Mishap, cluster: &mut Cluster, servers: &mut Servers) {
     match mishap {
         Mishap::DataPlaneKilled(index) => {
             cluster.data[index].process.kill();
@@ -177,22 +209,42 @@ async fn happen(mishap: Mishap, cluster: &mut Cluster, redis: &mut RedisServer) 
         Mishap::ControlPlaneKilled => cluster.control[0].process.kill(),
         Mishap::ControlPlaneBack => cluster.restart_control_plane(0).await,
         Mishap::RedisRestarted => {
-            redis.kill();
-            redis.restart().await;
+            servers.redis.kill();
+            servers.redis.restart().await;
         }
-        Mishap::PostgresAway => {
-            let name = database_name(&cluster.database);
-            at_the_server(format!("alter database {name} with allow_connections false")).await;
-            at_the_server(format!(
-                "select pg_terminate_backend(pid) from pg_stat_activity where datname = '{name}'"
-            ))
-            .await;
+        Mishap::PostgresKilled => {
+            servers.postgres.kill();
             cluster.data[KILLED_WHILE_POSTGRES_IS_AWAY].process.kill();
             cluster.restart_data_plane(KILLED_WHILE_POSTGRES_IS_AWAY).await;
         }
-        Mishap::PostgresBack => {
-            let name = database_name(&cluster.database);
-            at_the_server(format!("alter database {name} with allow_connections true")).await;
+        Mishap::PostgresBack => servers.postgres.restart().await,
+    }
+}
+
+// === impl Sum ===
+
+impl Sum {
+    fn add(&mut self, input: i64, output: i64, cost: i64) {
+        self.input += input;
+        self.output += output;
+        self.cost += cost;
+    }
+}
+
+impl Display for Sum {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        let Self { input, output, cost } = self;
+        write!(formatter, "{input} tokens in, {output} out, {cost} nano-USD")
+    }
+}
+
+// === impl Servers ===
+
+impl Servers {
+    fn addresses(&self) -> Services {
+        Services {
+            postgres: self.postgres.url(),
+            redis: self.redis.url(),
         }
     }
 }
@@ -238,14 +290,17 @@ async fn send(client: &Client, n: usize) {
 
 // === the two books ===
 
-fn calls(providers: &[Simulator; 2]) -> Calls {
+fn calls(connections: &[String], providers: &[Simulator; 2]) -> Calls {
     let mut calls = Calls::new();
-    for received in providers.iter().flat_map(Simulator::requests) {
-        let prompt = received.body["messages"][0]["content"]
-            .as_str()
-            .unwrap_or_default();
-        let name = prompt.split(' ').nth(1).unwrap_or_default().to_owned();
-        calls.entry(name).or_default().push(received);
+    for (connection, provider) in connections.iter().zip(providers) {
+        for received in provider.requests() {
+            let prompt = received.body["messages"][0]["content"]
+                .as_str()
+                .unwrap_or_default();
+            let name = prompt.split(' ').nth(1).unwrap_or_default().to_owned();
+            let of_request = calls.entry(name).or_default();
+            of_request.entry(connection.clone()).or_default().push(received);
+        }
     }
     calls
 }
@@ -253,7 +308,8 @@ fn calls(providers: &[Simulator; 2]) -> Calls {
 async fn rows(database: &str) -> Vec<Row> {
     let mut connection = PgConnection::connect(database).await.unwrap();
     sqlx::query_as(
-        "select client_request_id as name, phase, outcome, evidence, attempts,
+        "select client_request_id as name, phase, outcome, evidence, attempts, connection_id::text as connection,
+                cost_nano as cost,
                 input_uncached + input_cache_read + input_cache_write as input,
                 output_visible + output_reasoning as output
          from usage_event where reached_provider",
@@ -269,17 +325,11 @@ async fn count_of(database: &str, table: &str) -> i64 {
     counting.fetch_one(&mut connection).await.unwrap()
 }
 
-async fn at_the_server(statement: String) {
-    let mut connection = PgConnection::connect(&service::postgres_url()).await.unwrap();
-    sqlx::raw_sql(AssertSqlSafe(statement))
-        .execute(&mut connection)
-        .await
-        .unwrap();
-}
-
-fn database_name(url: &str) -> &str {
-    let name = url.rsplit('/').next().unwrap();
-    name.split('?').next().unwrap()
+/// By the only key there is, in nano-USD.
+async fn spent(database: &str) -> i64 {
+    let mut connection = PgConnection::connect(database).await.unwrap();
+    let sum = sqlx::query_scalar("select sum(cost_nano)::bigint from spending");
+    sum.fetch_one(&mut connection).await.unwrap()
 }
 
 #[expect(
@@ -288,7 +338,7 @@ fn database_name(url: &str) -> &str {
 )]
 fn audit(calls: &Calls, rows: &[Row], count: usize) {
     let mut seen = HashMap::<&str, usize>::new();
-    let (mut ledger, mut bill) = ((0, 0), (0, 0));
+    let (mut ledger, mut bill) = (Sum::default(), Sum::default());
     let (mut reported, mut estimated, mut lost, mut invented) = (0, 0, 0, 0);
     for row in rows {
         let times = seen.entry(&row.name).or_default();
@@ -311,24 +361,20 @@ fn audit(calls: &Calls, rows: &[Row], count: usize) {
             continue;
         }
         reported += 1;
-        let billed = calls.iter().filter_map(|call| call.billed);
-        let same = |billed: &Billed| (billed.input as i64, billed.output as i64) == (row.input, row.output);
-        let billed = billed.clone().find(same);
-        let billed = billed.unwrap_or_else(|| panic!("no provider bills {row:?}: {calls:?}"));
-        ledger = (ledger.0 + row.input, ledger.1 + row.output);
-        bill = (bill.0 + billed.input as i64, bill.1 + billed.output as i64);
+        let billed = answering(row, calls).and_then(|call| call.billed);
+        let billed = billed.unwrap_or_else(|| panic!("nobody bills {row:?}: {calls:?}"));
+        ledger.add(row.input, row.output, row.cost.unwrap());
+        let (input, output) = (billed.input as i64, billed.output as i64);
+        bill.add(input, output, input * PRICE.0 + output * PRICE.1);
+        assert_eq!((row.input, row.output), (input, output), "{row:?}: {calls:?}");
     }
     println!(
         "{count} requests, {} reached a provider in {} calls; ledger: {} rows, {reported} reported by a provider \
-         ({} tokens in, {} out; billed for them {} and {}), {estimated} counted or estimated, {lost} lost with a data plane, \
+         ({ledger}; billed for them {bill}), {estimated} counted or estimated, {lost} lost with a data plane, \
          {invented} begun and never called",
         calls.len(),
-        calls.values().map(Vec::len).sum::<usize>(),
+        calls.values().map(count_calls).sum::<usize>(),
         rows.len(),
-        ledger.0,
-        ledger.1,
-        bill.0,
-        bill.1,
     );
     assert_eq!(ledger, bill);
     // those under way in a data plane that was killed, or ended there and not written yet
@@ -351,8 +397,31 @@ fn audit(calls: &Calls, rows: &[Row], count: usize) {
     );
 }
 
+fn count_calls(calls: &HashMap<String, Vec<Received>>) -> usize {
+    calls.values().map(Vec::len).sum()
+}
+
+/// The call whose answer the ledger has: the one at the same place among those of its provider.
+fn answering<'a>(row: &Row, calls: &'a HashMap<String, Vec<Received>>) -> Option<&'a Received> {
+    let connection = row.connection.as_deref()?;
+    let received = calls.get(connection)?;
+    let attempts = row.attempts.as_array().unwrap();
+    let mut there: Vec<_> = attempts
+        .iter()
+        .filter(|attempt| attempt["connectionId"] == connection)
+        .collect();
+    there.sort_by_key(|attempt| attempt["startedAfterMs"].as_u64());
+    // a call that was given up before it was sent came to nobody
+    while there.len() > received.len() {
+        let unsent = there.iter().position(|attempt| attempt["httpStatus"] == 0)?;
+        there.remove(unsent);
+    }
+    let answered = there.iter().position(|attempt| attempt["outcome"] == "ok");
+    received.get(answered.unwrap_or(there.len() - 1))
+}
+
 /// Every attempt ended in one way, and of a request that is known whole none is missing.
-fn ended(row: &Row, calls: &[Received]) {
+fn ended(row: &Row, calls: &HashMap<String, Vec<Received>>) {
     let attempts = row.attempts.as_array().unwrap();
     for attempt in attempts {
         assert!(
@@ -367,9 +436,9 @@ fn ended(row: &Row, calls: &[Received]) {
         return;
     }
     assert!(
-        attempts.len() >= calls.len(),
+        attempts.len() >= count_calls(calls),
         "{} calls were received: {row:?}",
-        calls.len()
+        count_calls(calls)
     );
     let answered = attempts
         .iter()

@@ -127,6 +127,10 @@ impl Process {
         self.signal("CONT");
     }
 
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().is_ok_and(|ended| ended.is_some())
+    }
+
     pub fn id(&self) -> u32 {
         self.child.id()
     }

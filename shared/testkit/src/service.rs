@@ -2,6 +2,8 @@
 
 #[cfg(feature = "postgres")]
 mod postgres;
+#[cfg(feature = "postgres")]
+mod postgres_server;
 mod redis_cluster;
 mod redis_server;
 
@@ -10,6 +12,8 @@ use uuid::Uuid;
 
 #[cfg(feature = "postgres")]
 pub use postgres::{Database, postgres};
+#[cfg(feature = "postgres")]
+pub use postgres_server::PostgresServer;
 pub use redis_cluster::RedisCluster;
 pub use redis_server::RedisServer;
 
