@@ -21,6 +21,7 @@ pub struct Contents {
     pub settings: Vec<Setting>,
     pub chains: Vec<Chain>,
     pub policies: Option<Vec<Policy>>,
+    pub price_periods: Option<Vec<PricePeriod>>,
     pub ip_filter: Option<IpFilter>,
     /// Without those that come with the program.
     pub suites: Option<Vec<Suite>>,
@@ -192,6 +193,19 @@ pub struct Proxy {
     pub username: Option<String>,
     #[serde(skip)]
     pub password: Credential,
+}
+
+/// Nano-USD per million tokens from a moment on; `None` is as in the built-in list.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PricePeriod {
+    pub provider: String,
+    pub model: String,
+    pub effective_from: DateTime<Utc>,
+    pub input: Option<i64>,
+    pub output: Option<i64>,
+    pub cached: Option<i64>,
+    pub reasoning: Option<i64>,
+    pub cache_creation: Option<i64>,
 }
 
 #[derive(Clone, Debug, Serialize)]

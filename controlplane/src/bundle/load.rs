@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::contents::{
     Alias, Budget, Case, Chain, Combo, Connection, Contents, Credential, CustomModel, IpFilter, Key, Member,
-    Node, Policy, Price, Proxy, Setting, Suite,
+    Node, Policy, Price, PricePeriod, Proxy, Setting, Suite,
 };
 use crate::{
     proxies,
@@ -50,6 +50,13 @@ pub async fn load(conn: &mut PgConnection, vault: &Vault) -> Result<Contents, sq
     )
     .fetch_all(&mut *conn)
     .await?;
+    let price_periods = sqlx::query_as!(
+        PricePeriod,
+        "select provider, model, effective_from, input, output, cached, reasoning, cache_creation
+         from price_period order by provider, model, effective_from"
+    )
+    .fetch_all(&mut *conn)
+    .await?;
     Ok(Contents {
         nodes: nodes(conn).await?,
         connections: connections(conn, vault).await?,
@@ -78,6 +85,7 @@ pub async fn load(conn: &mut PgConnection, vault: &Vault) -> Result<Contents, sq
             .fetch_all(&mut *conn)
             .await?,
         policies: Some(policies),
+        price_periods: Some(price_periods),
         ip_filter: Some(ip_filter),
         suites: Some(suites(conn).await?),
     })

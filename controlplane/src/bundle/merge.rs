@@ -17,6 +17,7 @@ impl Contents {
         };
         Self {
             policies: incoming.policies.or(self.policies),
+            price_periods: incoming.price_periods.or(self.price_periods),
             ip_filter: incoming.ip_filter.or(self.ip_filter),
             suites: incoming.suites.or(self.suites),
             settings,
@@ -45,6 +46,9 @@ impl Contents {
             settings: settings(self.settings, incoming.settings),
             chains: over(self.chains, incoming.chains, |row| row.model.clone()),
             policies: both(self.policies, incoming.policies, |row| row.id),
+            price_periods: both(self.price_periods, incoming.price_periods, |row| {
+                (row.provider.clone(), row.model.clone(), row.effective_from)
+            }),
             ip_filter: filter(self.ip_filter, incoming.ip_filter),
             suites: both(self.suites, incoming.suites, |suite| suite.id.clone()),
         }
@@ -75,6 +79,8 @@ impl Contents {
             let providers = self.connections.iter_mut().map(|row| &mut row.provider);
             let providers = providers.chain(self.custom_models.iter_mut().map(|row| &mut row.provider));
             let providers = providers.chain(self.prices.iter_mut().map(|row| &mut row.provider));
+            let periods = self.price_periods.iter_mut().flatten();
+            let providers = providers.chain(periods.map(|row| &mut row.provider));
             let of_proxies = self.proxies.iter_mut().filter(|row| row.level == "provider");
             let names = providers.chain(of_proxies.map(|row| &mut row.target_id));
             names

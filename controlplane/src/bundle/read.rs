@@ -4,31 +4,29 @@
 //! row that cannot be what it should be ends the reading: half an import is worse than none. What could be taken only
 //! in part is taken, and told in the warnings.
 
+mod keys;
+mod settings;
+
 use std::collections::{HashMap, HashSet};
 
 use chrono::Utc;
 use llm::providers;
-use runtime::{crypto, secret::Secret};
-use serde_json::{Value, json};
+use runtime::secret::Secret;
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::{
     BundleError, FORMAT, FieldKey,
     contents::{
-        Alias, Budget, Chain, Combo, Connection, Contents, Counts, Credential, IpFilter, Key, Node, Policy,
-        Proxy, Setting, Suite,
+        Chain, Combo, Connection, Contents, Counts, Credential, IpFilter, Node, Policy, PricePeriod, Suite,
     },
     field_key::{is_sealed, unhex},
     file::{File, Record},
     foreign,
-    load::is_portable,
     write::SecretMode,
 };
 use crate::combo_config::DEFAULT_STRATEGY;
 
-const HASHED: &str = "hash:v1:";
-const HASH_BYTES: usize = 32;
-const DEFAULT_WARNING: f64 = 0.8;
 /// Nobody reads a longer list.
 const WARNINGS: usize = 100;
 
@@ -162,6 +160,7 @@ impl Reader {
         let keys = self.api_keys()?;
         let mut contents = Contents {
             policies: self.known("omniroute_policies", |row| row.json::<Policy>("data"))?,
+            price_periods: self.known("omniroute_price_periods", |row| row.json::<PricePeriod>("data"))?,
             ip_filter: self
                 .known("omniroute_ip_filter", |row| row.json::<IpFilter>("data"))?
                 .and_then(|mut rows| rows.pop()),
@@ -366,246 +365,6 @@ impl Reader {
         Ok(combos)
     }
 
-    fn api_keys(&mut self) -> Result<Vec<Key>, BundleError> {
-        let mut budgets: HashMap<String, Budget> = HashMap::new();
-        for row in self.file.rows("domain_budgets")? {
-            if let Some(budget) = budget(&row) {
-                budgets.insert(row.needed("api_key_id")?, budget);
-            }
-        }
-        let mut keys = Vec::new();
-        let mut other_pepper = 0;
-        for row in self.file.rows("api_keys")? {
-            let id = row.needed("id")?;
-            let mut key = self.api_key(&row)?;
-            key.budget = budgets.remove(&id);
-            if matches!(key.whole, Credential::Absent) && row.needed("key")?.starts_with(HASHED) {
-                other_pepper += 1;
-            }
-            keys.push(key);
-        }
-        let fingerprint = super::write::fingerprint(&self.keys.pepper);
-        let theirs = self.manifest.get("keyFingerprint");
-        if other_pepper > 0 && theirs.is_some_and(|theirs| *theirs != fingerprint) {
-            self.warn(format!(
-                "{other_pepper} API keys were hashed under another API_KEY_SECRET and will be refused: make them anew, \
-                 or start with the API_KEY_SECRET of the other installation"
-            ));
-        }
-        unique(&keys, "api_keys", |key| key.id.to_string())?;
-        unique(&keys, "api_keys", |key| key.key_hash.clone())?;
-        Ok(keys)
-    }
-
-    fn api_key(&mut self, row: &Record) -> Result<Key, BundleError> {
-        let stored = row.needed("key")?;
-        let hash = |key: &str| crypto::hash_key(self.keys.pepper.expose().as_bytes(), key).to_vec();
-        let mut whole = Credential::Absent;
-        let (mut key_hash, mut prefix, mut last4) = match stored.strip_prefix(HASHED) {
-            Some(hex) => {
-                let hash = unhex(hex).filter(|hash| hash.len() == HASH_BYTES);
-                let hash = hash.ok_or_else(|| row.wrong("`key` is no hash".to_owned()))?;
-                let ends = (row.text("omniroute_key_prefix"), row.text("omniroute_key_last4"));
-                (hash, ends.0.unwrap_or_default(), ends.1.unwrap_or_default())
-            }
-            None if is_sealed(&stored) => {
-                let opened = self.open(&stored);
-                let key = opened.ok_or_else(|| {
-                    row.wrong(
-                        "`key` is sealed under a key that is not at hand: send it as encryptionKey"
-                            .to_owned(),
-                    )
-                })?;
-                let (prefix, last4) = ends(key.expose());
-                let hashed = hash(key.expose());
-                whole = Credential::Open(key);
-                (hashed, prefix, last4)
-            }
-            None => {
-                let (prefix, last4) = ends(&stored);
-                let hashed = hash(&stored);
-                whole = Credential::Open(Secret::new(stored));
-                (hashed, prefix, last4)
-            }
-        };
-        // a copy of the whole key makes it one of ours, whatever it was hashed under
-        if let Some(key) = row.text("omniroute_key").and_then(|text| self.open(&text)) {
-            let pepper = self.keys.pepper.expose().as_bytes();
-            key_hash = crypto::hash_key(pepper, key.expose()).to_vec();
-            (prefix, last4) = ends(key.expose());
-            whole = Credential::Open(key);
-        }
-        let list = |column: &str| row.json::<Vec<String>>(column).map(Option::unwrap_or_default);
-        let allowed_connections = list("omniroute_allowed_connections")?;
-        let allowed_connections = allowed_connections.iter().map(|id| self.id(id)).collect();
-        let scopes = match list("omniroute_scopes")? {
-            scopes if scopes.is_empty() => vec!["inference".to_owned()],
-            scopes => scopes,
-        };
-        let revoked = row.text("revoked_at").is_some();
-        Ok(Key {
-            id: self.id(&row.needed("id")?),
-            name: row.text("name").unwrap_or_else(|| "API key".to_owned()),
-            key_hash,
-            whole,
-            key_prefix: prefix,
-            key_last4: last4,
-            cluster_id: row
-                .text("machine_id")
-                .unwrap_or_else(|| self.keys.cluster_id.clone()),
-            scopes,
-            allowed_models: list("allowed_models")?,
-            allowed_connections,
-            rate_limits: row.json("omniroute_rate_limits")?,
-            rpm: row.small("omniroute_rpm").filter(|limit| *limit > 0),
-            tpm: row.integer("omniroute_tpm").filter(|limit| *limit > 0),
-            concurrency: row.small("omniroute_concurrency").filter(|limit| *limit > 0),
-            is_active: row
-                .flag("omniroute_is_active")
-                .or_else(|| row.flag("is_active"))
-                .unwrap_or(true)
-                && !revoked,
-            no_log: row.flag("no_log").unwrap_or(false),
-            // later releases of the first version have keys that end
-            expires_at: row
-                .stamp("omniroute_expires_at")
-                .or_else(|| row.stamp("expires_at")),
-            last_used_at: row.stamp("omniroute_last_used_at"),
-            created_at: row.stamp("created_at").unwrap_or_else(Utc::now),
-            budget: None,
-        })
-    }
-
-    fn key_value(&mut self, row: &Record, contents: &mut Contents) -> Result<(), BundleError> {
-        let (namespace, key) = (row.needed("namespace")?, row.needed("key")?);
-        let read = |row: &Record| row.json::<Value>("value").map(Option::unwrap_or_default);
-        match namespace.as_str() {
-            "modelAliases" => match foreign::alias_target(&read(row)?) {
-                Some(target) => contents.aliases.push(Alias { alias: key, target }),
-                None => self.warn(format!("the alias `{key}` leads nowhere")),
-            },
-            "customModels" => {
-                let provider = self.provider(&key, contents);
-                for model in read(row)?.as_array().into_iter().flatten() {
-                    contents
-                        .custom_models
-                        .extend(foreign::custom_model(&provider, model));
-                }
-            }
-            "pricing" => {
-                let provider = self.provider(&key, contents);
-                for (model, price) in read(row)?.as_object().into_iter().flatten() {
-                    contents.prices.extend(foreign::price(&provider, model, price));
-                }
-            }
-            "proxyConfig" => self.proxies(&key, &read(row)?, contents),
-            "settings" => match self.is_ours() {
-                true if is_portable(&key) => contents.settings.push(Setting {
-                    value: read(row)?,
-                    key,
-                }),
-                true => {}
-                false => {
-                    let value = row.json::<Value>("value").ok().flatten().unwrap_or_default();
-                    self.foreign_setting(key, value, contents);
-                }
-            },
-            _ => {}
-        }
-        Ok(())
-    }
-
-    fn foreign_setting(&mut self, key: String, value: Value, contents: &mut Contents) {
-        match foreign::setting(&key, &value) {
-            foreign::Setting::Taken(value) => contents.settings.push(Setting { key, value }),
-            foreign::Setting::Refused => self.warn(format!("the setting `{key}` cannot be taken over")),
-            foreign::Setting::Unknown => {}
-        }
-    }
-
-    /// What the first version keeps in two settings, or in none.
-    fn complete_settings(&mut self, contents: &mut Contents) {
-        let settings = &mut contents.settings;
-        let take = |settings: &mut Vec<Setting>, key: &str| {
-            let at = settings.iter().position(|setting| setting.key == key)?;
-            Some(settings.remove(at).value)
-        };
-        let profiles = take(settings, "providerProfiles");
-        let defaults = take(settings, "rateLimitDefaults");
-        let has_own = settings.iter().any(|setting| setting.key == "resilience");
-        if !has_own && (profiles.is_some() || defaults.is_some()) {
-            let parts = json!({ "profiles": profiles.unwrap_or_else(|| json!({})),
-                "defaults": defaults.unwrap_or_else(|| json!({})) });
-            match foreign::resilience(parts) {
-                Some(value) => settings.push(Setting {
-                    key: "resilience".to_owned(),
-                    value,
-                }),
-                None => self
-                    .warnings
-                    .push("how failures are answered cannot be taken over".to_owned()),
-            }
-        }
-        let has_socks = contents.proxies.iter().any(|proxy| proxy.r#type == "socks5");
-        let says = contents
-            .settings
-            .iter()
-            .any(|setting| setting.key == "enableSocks5Proxy");
-        if has_socks && !says {
-            contents.settings.push(Setting {
-                key: "enableSocks5Proxy".to_owned(),
-                value: json!(true),
-            });
-        }
-    }
-
-    fn proxies(&mut self, key: &str, value: &Value, contents: &mut Contents) {
-        let level = match key {
-            "global" => {
-                self.proxy("global", String::new(), value, contents);
-                return;
-            }
-            "providers" => "provider",
-            "combos" => "combo",
-            "keys" => "connection",
-            _ => return,
-        };
-        for (target, value) in value.as_object().into_iter().flatten() {
-            let target = match level {
-                "provider" => self.provider(target, contents),
-                _ => self.id(target).to_string(),
-            };
-            self.proxy(level, target, value, contents);
-        }
-    }
-
-    fn proxy(&mut self, level: &str, target_id: String, value: &Value, contents: &mut Contents) {
-        if value.is_null() || value == false {
-            return;
-        }
-        let Some(given) = foreign::proxy(value) else {
-            self.warn(format!("the proxy of {level} {target_id} cannot be taken over"));
-            return;
-        };
-        let mut password = self.credential(given.password);
-        if matches!(password, Credential::Absent) && value["hasPassword"] == true {
-            self.undecryptable += 1;
-            password = Credential::Lost;
-        }
-        if matches!(password, Credential::Lost) {
-            self.warn(format!("the proxy of {level} {target_id} has lost its password"));
-        }
-        contents.proxies.push(Proxy {
-            level: level.to_owned(),
-            target_id,
-            r#type: given.r#type,
-            host: given.host,
-            port: given.port,
-            username: given.username,
-            password,
-        });
-    }
-
     fn chains(&mut self) -> Result<Vec<Chain>, BundleError> {
         let mut chains = Vec::new();
         for row in self.file.rows("domain_fallback_chains")? {
@@ -701,35 +460,6 @@ impl Reader {
     fn open(&self, sealed: &str) -> Option<Secret<String>> {
         self.field_keys.iter().find_map(|key| key.open(sealed).ok())
     }
-}
-
-fn budget(row: &Record) -> Option<Budget> {
-    let nano = |column: &str| foreign::nano(row.real(column)?).filter(|nano| *nano > 0);
-    let threshold = row.real("warning_threshold").unwrap_or(DEFAULT_WARNING);
-    let budget = Budget {
-        daily_limit_nano: nano("daily_limit_usd"),
-        weekly_limit_nano: nano("omniroute_weekly_limit_usd").or_else(|| nano("weekly_limit_usd")),
-        monthly_limit_nano: nano("monthly_limit_usd"),
-        warning_threshold: if threshold > 1.0 {
-            threshold / 100.0
-        } else {
-            threshold
-        }
-        .clamp(0.0, 1.0),
-    };
-    let limits = [
-        budget.daily_limit_nano,
-        budget.weekly_limit_nano,
-        budget.monthly_limit_nano,
-    ];
-    limits.iter().any(Option::is_some).then_some(budget)
-}
-
-/// What is shown of a key.
-fn ends(key: &str) -> (String, String) {
-    let chars: Vec<char> = key.chars().collect();
-    let last = chars.len().saturating_sub(4);
-    (chars.iter().take(8).collect(), chars[last..].iter().collect())
 }
 
 fn unique<T, K: Eq + std::hash::Hash>(

@@ -83,6 +83,7 @@ create table _omniroute_migrations (
     version text primary key, name text not null, applied_at text not null default (datetime('now'))
 );
 create table omniroute_policies (id text primary key, data text not null);
+create table omniroute_price_periods (id text primary key, data text not null);
 create table omniroute_ip_filter (id text primary key, data text not null);
 create table omniroute_eval_suites (id text primary key, data text not null);
 create table omniroute_bundle (key text primary key, value text not null);

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use sqlx::PgConnection;
 
 use super::{
-    contents::{Combo, Connection, Contents, Credential, Key, Proxy},
+    contents::{Combo, Connection, Contents, Credential, Key, PricePeriod, Proxy},
     field_key::hex,
     load::is_portable,
 };
@@ -183,6 +183,27 @@ async fn models(conn: &mut PgConnection, contents: &Contents) -> Result<(), sqlx
                                              audio_minute bigint, characters bigint, search bigint)
          order by provider, model",
         json!(contents.prices),
+    )
+    .execute(&mut *conn)
+    .await?;
+    price_periods(conn, contents.price_periods.as_deref()).await
+}
+
+async fn price_periods(conn: &mut PgConnection, periods: Option<&[PricePeriod]>) -> Result<(), sqlx::Error> {
+    let Some(periods) = periods else {
+        return Ok(());
+    };
+    sqlx::query!("delete from price_period")
+        .execute(&mut *conn)
+        .await?;
+    sqlx::query!(
+        "insert into price_period (provider, model, effective_from, input, output, cached, reasoning, cache_creation)
+         select distinct on (provider, model, effective_from)
+                provider, model, effective_from, input, output, cached, reasoning, cache_creation
+         from jsonb_to_recordset($1) as new (provider text, model text, effective_from timestamptz, input bigint,
+                                             output bigint, cached bigint, reasoning bigint, cache_creation bigint)
+         order by provider, model, effective_from",
+        json!(periods),
     )
     .execute(conn)
     .await?;

@@ -201,6 +201,15 @@ impl Writer<'_> {
         for policy in contents.policies.iter().flatten() {
             self.data("omniroute_policies", &policy.id.to_string(), &json!(policy))?;
         }
+        for row in contents.price_periods.iter().flatten() {
+            let id = format!(
+                "{}/{}@{}",
+                row.provider,
+                row.model,
+                row.effective_from.to_rfc3339()
+            );
+            self.data("omniroute_price_periods", &id, &json!(row))?;
+        }
         if let Some(filter) = &contents.ip_filter {
             self.data("omniroute_ip_filter", "ip-filter", &json!(filter))?;
         }

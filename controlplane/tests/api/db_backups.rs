@@ -157,6 +157,9 @@ async fn configure(api: &Api) -> String {
     let price = json!({ "openai": { "gpt-4o": { "input": 1.25, "cached": 0 }, "tts-1": { "characters": 12 },
         "dall-e-3#hd": { "image": 0.07 } } });
     api.patch("/api/pricing", price).await.expect(200);
+    let period = json!({ "provider": "openai", "model": "gpt-4o", "effectiveFrom": "2030-01-01T00:00:00.000Z",
+        "input": 1.5, "cached": 0 });
+    api.put("/api/pricing/periods", period).await.expect(201);
     let proxy = json!({ "type": "socks5", "host": "10.1.2.3", "username": "me", "password": PROXY_PASSWORD });
     let proxies = json!({ "global": { "host": "proxy.test", "port": 3128 }, "providers": { "openai": proxy },
         "combos": { combo.as_str().unwrap(): proxy }, "keys": { connections[1].as_str().unwrap(): proxy } });
@@ -189,6 +192,7 @@ async fn shown(api: &Api) -> Value {
         "/api/keys",
         "/api/usage/budget",
         "/api/pricing",
+        "/api/pricing/periods",
         "/api/settings",
         "/api/settings/combo-defaults",
         "/api/settings/proxy",
