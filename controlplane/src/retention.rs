@@ -74,6 +74,15 @@ pub async fn prepare(pool: &PgPool, now: DateTime<Utc>) -> Result<(), sqlx::Erro
             tracing::info!(%day, "the table of a day is made later: the request log is in use");
         }
     }
+    // whoever keeps bodies today will want to tomorrow, and a batch should not wait for a table
+    let (today, tomorrow) = (now.date_naive(), now.date_naive() + Days::new(1));
+    sqlx::query!(
+        "select usage_body_partition($1) from usage_body_day where day = $2",
+        tomorrow,
+        today,
+    )
+    .fetch_optional(pool)
+    .await?;
     Ok(())
 }
 

@@ -307,6 +307,30 @@ async fn bodies_are_dropped_by_the_day_and_before_the_requests_they_belong_to() 
 }
 
 #[tokio::test]
+async fn the_table_of_tomorrow_is_made_ahead_where_bodies_are_kept_and_goes_with_its_day() {
+    let api = Api::start().await;
+    let tables = async || {
+        sqlx::query_scalar::<_, i64>(
+            "select count(*) from pg_inherits where inhparent = 'usage_body'::regclass",
+        )
+        .fetch_one(api.db.pool())
+        .await
+        .unwrap()
+    };
+    let now = Utc::now();
+    retention::prepare(api.db.pool(), now).await.unwrap();
+    assert_eq!(tables().await, 0, "nobody keeps bodies");
+    store(&api, event(now), "{}", "{}").await;
+    retention::prepare(api.db.pool(), now).await.unwrap();
+    assert_eq!(tables().await, 2, "today's and tomorrow's");
+
+    // bodies are not kept any more, and tomorrow's table stays as empty as it is
+    let later = now + TimeDelta::days(30);
+    assert_eq!(retention::clean_bodies(&api.db, later).await.unwrap(), 1);
+    assert_eq!(tables().await, 0);
+}
+
+#[tokio::test]
 async fn whether_bodies_are_captured_is_a_setting_that_is_off() {
     let api = Api::start().await;
     let before = api.get("/api/settings").await.expect(200).clone();
