@@ -4,9 +4,11 @@
 use std::time::Duration;
 
 use sqlx::{PgPool, postgres::PgListener};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 const RECONNECT: Duration = Duration::from_secs(5);
+/// A connection that says nothing for so long may have lost its other end without a word: it is made anew.
+const SILENCE: Duration = Duration::from_secs(5 * 60);
 
 /// Listens for ever, and calls `heard` with what is announced on `channel`, and with nothing whenever something may have
 /// been announced that was not heard. Returns at once when the pool is too small to give one connection away.
@@ -16,7 +18,9 @@ pub async fn listen(pool: &PgPool, channel: &str, heard: impl Fn(Option<&str>)) 
     }
     let mut failing = false;
     loop {
-        let Err(error) = listen_once(pool, channel, &heard, &mut failing).await;
+        let Err(error) = listen_once(pool, channel, &heard, &mut failing).await else {
+            continue;
+        };
         // once per outage
         if !failing {
             tracing::warn!(channel, %error, "not listening for what is announced, polling only");
@@ -26,19 +30,20 @@ pub async fn listen(pool: &PgPool, channel: &str, heard: impl Fn(Option<&str>)) 
     }
 }
 
+/// Until the connection is silent or fails.
 async fn listen_once(
     pool: &PgPool,
     channel: &str,
     heard: &impl Fn(Option<&str>),
     failing: &mut bool,
-) -> Result<std::convert::Infallible, sqlx::Error> {
+) -> Result<(), sqlx::Error> {
     let mut listener = PgListener::connect_with(pool).await?;
     listener.listen(channel).await?;
     *failing = false;
     // what happened before the first LISTEN, or while the connection was down, was not announced to us
     heard(None);
-    loop {
-        let notification = listener.try_recv().await?;
-        heard(notification.as_ref().map(|notification| notification.payload()));
+    while let Ok(notification) = timeout(SILENCE, listener.try_recv()).await {
+        heard(notification?.as_ref().map(|notification| notification.payload()));
     }
+    Ok(())
 }
