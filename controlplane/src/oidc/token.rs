@@ -3,9 +3,10 @@
 //! Only signatures that need the provider's private key count. A key set may hold shared secrets, and a token may say
 //! `none`; both are refused.
 
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD as BASE64};
 use jsonwebtoken::{
     Algorithm, DecodingKey, Validation,
-    jwk::{Jwk, JwkSet, PublicKeyUse},
+    jwk::{AlgorithmParameters, Jwk, JwkSet, PublicKeyUse},
 };
 use serde_json::{Map, Value};
 use thiserror::Error;
@@ -21,6 +22,9 @@ const ALGORITHMS: [Algorithm; 9] = [
     Algorithm::ES384,
     Algorithm::EdDSA,
 ];
+
+/// RFC 8032 §5.1.5.
+const ED25519_BYTES: usize = 32;
 
 pub struct Expected<'a> {
     pub issuer: &'a str,
@@ -59,7 +63,7 @@ pub fn verify(token: &str, keys: &JwkSet, expected: &Expected<'_>) -> Result<Map
         named && key.common.public_key_use != Some(PublicKeyUse::Encryption)
     };
     let mut error = TokenError::Key;
-    for key in keys.keys.iter().filter(of_token) {
+    for key in keys.keys.iter().filter(of_token).filter(|key| is_whole(key)) {
         let decoded = DecodingKey::from_jwk(key)
             .and_then(|key| jsonwebtoken::decode::<Map<String, Value>>(token, &key, &validation));
         match decoded {
@@ -68,6 +72,16 @@ pub fn verify(token: &str, keys: &JwkSet, expected: &Expected<'_>) -> Result<Map
         }
     }
     Err(error)
+}
+
+/// The verifier would panic over a shorter one.
+fn is_whole(key: &Jwk) -> bool {
+    let AlgorithmParameters::OctetKeyPair(pair) = &key.algorithm else {
+        return true;
+    };
+    BASE64
+        .decode(&pair.x)
+        .is_ok_and(|bytes| bytes.len() == ED25519_BYTES)
 }
 
 pub fn text(claims: &Map<String, Value>, name: &str) -> Option<String> {
@@ -91,7 +105,6 @@ fn check(claims: Map<String, Value>, expected: &Expected<'_>) -> Result<Map<Stri
 
 #[cfg(test)]
 mod tests {
-    use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD as BASE64};
     use chrono::Utc;
     use jsonwebtoken::{EncodingKey, Header, errors::ErrorKind};
     use serde_json::json;
@@ -179,6 +192,19 @@ mod tests {
                 "{change}"
             );
         }
+    }
+
+    #[test]
+    fn a_key_that_is_cut_short_verifies_nothing() {
+        let cut = json!({ "keys": [{ "kty": "OKP", "crv": "Ed25519", "kid": "one", "x": &PUBLIC[..8] }] });
+        let expected = Expected {
+            issuer: "https://id.example",
+            client_id: "gateway",
+            nonce: "n",
+        };
+        let cut = serde_json::from_value(cut).unwrap();
+        let verified = verify(&signed(&header(), json!({})), &cut, &expected);
+        assert_eq!(verified, Err(TokenError::Key));
     }
 
     #[test]
