@@ -7,7 +7,8 @@ use crate::control::ControlPlanes;
 use crate::http;
 use crate::metrics::Metrics;
 use crate::pipeline::{
-    Availability, Embeddings, Gateway, Hedges, Recall, Repetitions, explain, probe, question, try_proxy,
+    Availability, Departures, Embeddings, Gateway, Hedges, Recall, Repetitions, explain, probe, question,
+    try_proxy,
 };
 use crate::routing::{Routing, health};
 use crate::sync::{self, Execute, Identity, Subscription, Vitals};
@@ -105,6 +106,7 @@ pub fn build(config: &Config, deps: Deps) -> anyhow::Result<App> {
         cache_config: config.cache.clone(),
         similar: Similar::new(store.clone(), vault),
         embeddings: Embeddings::default(),
+        departures: Departures::new(&config.upstream),
         captures: Arc::new(Captures::new(deps.keys.captures.clone())),
     });
     let execute = execute(gateway.clone(), identity.id.clone(), deps.telemetry, deps.exit);

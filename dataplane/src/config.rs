@@ -124,6 +124,12 @@ pub struct UpstreamConfig {
     pub total_ms: u64,
     /// Largest whole answer that is read.
     pub max_reply_bytes: usize,
+    /// How long an answer is read on whose client has left, where its account asks for that.
+    pub drain_ms: u64,
+    /// How much of it is read on, at most.
+    pub drain_bytes: usize,
+    /// How many of them are read on at a time; of others the call is ended.
+    pub drain_at_once: usize,
 }
 
 /// What clients name by address and a provider takes only as bytes.
@@ -330,6 +336,9 @@ impl Default for UpstreamConfig {
             unary_ms: 300_000,
             total_ms: 600_000,
             max_reply_bytes: 64 * 1024 * 1024,
+            drain_ms: 120_000,
+            drain_bytes: 16 * 1024 * 1024,
+            drain_at_once: 1024,
         }
     }
 }
@@ -353,6 +362,10 @@ impl UpstreamConfig {
 
     pub fn total(&self) -> Duration {
         Duration::from_millis(self.total_ms)
+    }
+
+    pub fn drain(&self) -> Duration {
+        Duration::from_millis(self.drain_ms)
     }
 }
 

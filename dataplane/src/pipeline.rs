@@ -14,6 +14,7 @@ mod attempt;
 mod authenticate;
 mod choose;
 mod count;
+mod departure;
 mod embed;
 mod exchange;
 mod explain;
@@ -43,6 +44,7 @@ pub use arrival::{Arrival, ArrivalError, Endpoint};
 pub use attempt::MAX_ATTEMPTS;
 pub use authenticate::{AuthError, Caller, caller};
 pub use count::count;
+pub use departure::Departures;
 pub use embed::Embeddings;
 pub use explain::{explain, probe};
 pub use findings::Exhausted;
@@ -68,6 +70,7 @@ use attempt::Served;
 use axum::body::Body;
 use axum::response::Response;
 use choose::{Chosen, Rotation};
+use departure::{Departure, Staying};
 use exchange::Sent;
 use form::Form;
 use futures::FutureExt;
@@ -106,6 +109,7 @@ pub struct Gateway {
     pub cache_config: CacheConfig,
     pub similar: Similar,
     pub embeddings: Embeddings,
+    pub departures: Departures,
     pub captures: Arc<Captures>,
 }
 
@@ -126,8 +130,18 @@ pub struct Availability {
 }
 
 /// Answers one request. Never fails, never panics, and leaves exactly one usage event behind.
-pub async fn serve(gateway: &Arc<Gateway>, mut arrival: Arrival) -> Response {
-    let mut record = Record::open(gateway, &arrival);
+///
+/// Where an account is to be read to the end for clients that leave, the request is put where it can outlive its
+/// client; elsewhere that would be paid for nothing.
+pub async fn serve(gateway: &Arc<Gateway>, arrival: Arrival) -> Response {
+    if gateway.routing.drains() {
+        return Staying::new(gateway, arrival).await;
+    }
+    answer(gateway, arrival, None).await
+}
+
+async fn answer(gateway: &Arc<Gateway>, mut arrival: Arrival, departure: Option<Arc<Departure>>) -> Response {
+    let mut record = Record::open(gateway, &arrival, departure);
     // a panic is a bug of ours: this client still gets an answer it can read, and nobody else notices
     let running = AssertUnwindSafe(run(gateway, &mut arrival, &mut record))
         .catch_unwind()

@@ -115,13 +115,13 @@ async fn configure(api: &Api) -> String {
         "baseUrl": "http://127.0.0.1:9/v1", "allowPrivateAddress": true });
     let node = api.post("/api/provider-nodes", node).await.expect(201)["node"]["id"].clone();
     let mut connections = Vec::new();
-    for (provider, name) in [
-        (json!("openai"), "first"),
-        (json!("openai"), "second"),
-        (node, "lab"),
+    for (provider, name, specific) in [
+        (json!("openai"), "first", json!({ "onDisconnect": "drain" })),
+        (json!("bedrock"), "second", json!({ "region": "eu-central-1" })),
+        (node, "lab", json!({ "thinkTags": true })),
     ] {
         let body = json!({ "provider": provider, "name": name, "apiKey": CREDENTIAL, "defaultModel": "m",
-            "globalPriority": 7, "rateLimitProtection": true });
+            "globalPriority": 7, "rateLimitProtection": true, "providerSpecificData": specific });
         let created = api.post("/api/providers", body).await.expect(201).clone();
         connections.push(created["connection"]["id"].clone());
     }

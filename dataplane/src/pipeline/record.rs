@@ -8,6 +8,7 @@ use super::admit::Allowance;
 use super::again::Again;
 use super::arrival::Arrival;
 use super::authenticate::Caller;
+use super::departure::Departure;
 use super::lease::Lease;
 use super::{Gateway, plan::Plan};
 use crate::admission::Pass;
@@ -54,13 +55,15 @@ pub struct Record {
     allowance: Option<Allowance>,
     /// Absent for most requests, and always while operators do not ask for bodies.
     capture: Option<Box<Capture>>,
+    /// Absent where nothing is read on for a client that leaves.
+    departure: Option<Arc<Departure>>,
     _inflight: Inflight,
 }
 
 // === impl Record ===
 
 impl Record {
-    pub fn open(gateway: &Arc<Gateway>, arrival: &Arrival) -> Self {
+    pub fn open(gateway: &Arc<Gateway>, arrival: &Arrival, departure: Option<Arc<Departure>>) -> Self {
         let now = Instant::now();
         let event = UsageEvent {
             request_id: arrival.id.to_string(),
@@ -89,6 +92,7 @@ impl Record {
             pass: None,
             allowance: None,
             capture: None,
+            departure,
             _inflight: gateway.metrics.begin(),
         }
     }
@@ -128,8 +132,24 @@ impl Record {
         }
     }
 
+    /// The client has left, and the answer is read on without it.
+    pub fn is_abandoned(&self) -> bool {
+        self.left_at().is_some()
+    }
+
+    fn left_at(&self) -> Option<Instant> {
+        self.departure.as_ref()?.at()
+    }
+
+    pub fn departure(&self) -> Option<&Arc<Departure>> {
+        self.departure.as_ref()
+    }
+
     /// The next of what the client gets.
     pub fn sent(&mut self, chunk: &[u8]) {
+        if self.is_abandoned() {
+            return;
+        }
         if let Some(capture) = &mut self.capture {
             capture.sent(chunk);
         }
@@ -189,6 +209,9 @@ impl Record {
     /// Returns the attempt's number.
     pub fn dispatch(&mut self, plan: &Plan, lease: &Lease, hedge: bool) -> usize {
         let (route, connection) = (&lease.route, &lease.connection);
+        if let Some(departure) = &self.departure {
+            departure.waits_for(connection);
+        }
         let event = &mut *self.event;
         let number = event.attempts.len();
         event.attempts.push(Attempt {
@@ -248,6 +271,9 @@ impl Record {
 
     pub fn attempt_failed(&mut self, number: usize, error: &UpstreamError) {
         let (status, outcome) = (error.status.unwrap_or(0), outcome(error));
+        if let Some(departure) = &self.departure {
+            departure.waits_for_nothing();
+        }
         self.close_attempt(number, status, outcome);
         if let Some(trace) = &mut self.trace {
             trace.attempt_failed(number, status, outcome);
@@ -265,6 +291,9 @@ impl Record {
     /// The provider answered; what follows is for the client.
     pub fn attempt_answered(&mut self, number: usize, lease: &Lease, notes: &Notes) {
         self.close_attempt(number, 200, "ok");
+        if let Some(departure) = &self.departure {
+            departure.waits_for(&lease.connection);
+        }
         self.current = number;
         "provider".clone_into(&mut self.event.served_from);
         self.event.upstream_dialect = lease.connection.dialect.name().to_owned();
@@ -407,7 +436,11 @@ impl Record {
         self.gateway.metrics.attempt(provider, outcome);
     }
 
+    /// What a client got that did not stay to the end is that it left; what became of its call, the attempt says.
     fn close(&mut self, outcome: &str, status: StatusCode, code: &str) {
+        if self.is_abandoned() {
+            return;
+        }
         self.event.outcome = outcome.to_owned();
         self.event.http_status = status.as_u16().into();
         self.event.error_code = code.to_owned();
@@ -416,7 +449,8 @@ impl Record {
 
 impl Drop for Record {
     fn drop(&mut self) {
-        let took = self.started.elapsed();
+        let ended = self.left_at().unwrap_or_else(Instant::now);
+        let took = ended.saturating_duration_since(self.started);
         self.event.cost_nano = self.cost_nano();
         if let Some(pass) = &mut self.pass {
             let cost = self.event.cost_nano.and_then(|cost| u64::try_from(cost).ok());
