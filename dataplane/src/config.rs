@@ -4,7 +4,7 @@ use llm::guard::{Guard, InjectionMode, Mode, ReplyMode, Rules};
 use runtime::client_address::TrustedProxies;
 use runtime::egress::ProxyEnvironment;
 use runtime::secret::Secret;
-use runtime::telemetry::{TelemetryConfig, TracesConfig};
+use runtime::telemetry::{MeasuresConfig, TelemetryConfig, TracesConfig};
 use serde::Deserialize;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -23,6 +23,8 @@ pub const FLAT: &[(&str, &str)] = &[
         "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
         "traces.otlp_traces_endpoint",
     ),
+    ("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "metrics.otlp_endpoint"),
+    ("OTEL_METRICS_EXPORTER", "metrics.exporter"),
     ("REQUIRE_API_KEY", "edge.require_api_key"),
     ("CORS_ORIGIN", "edge.cors_origin"),
     ("TRUSTED_PROXIES", "edge.trusted_proxies"),
@@ -73,6 +75,7 @@ pub struct Config {
     pub data_plane_id: String,
     pub log: TelemetryConfig,
     pub traces: TracesConfig,
+    pub metrics: MeasuresConfig,
     /// Between becoming unready and refusing requests: load balancers need a moment to notice.
     pub drain_notice_ms: u64,
     /// How long running requests may take to end after SIGTERM.
@@ -203,6 +206,7 @@ impl Default for Config {
             data_plane_id: String::new(),
             log: TelemetryConfig::default(),
             traces: TracesConfig::default(),
+            metrics: MeasuresConfig::default(),
             drain_notice_ms: 3_000,
             shutdown_timeout_ms: 30_000,
             edge: EdgeConfig::default(),

@@ -192,7 +192,7 @@ async fn serve_until_stopped(
         );
     }
     gateway.departures.end(cut_at).await;
-    gateway.tracing.end().await;
+    gateway.tell_the_rest().await;
     flush.cancel();
     drain.begin();
     let late = drain.wait(BACKGROUND_GRACE).await;

@@ -60,6 +60,7 @@ use crate::admission::Admissions;
 use crate::answers::{Cache, Idempotency, Similar};
 use crate::config::{CacheConfig, EdgeConfig, MediaConfig, UpstreamConfig};
 use crate::error::GatewayError;
+use crate::measure::Measuring;
 use crate::metrics::Metrics;
 use crate::routing::{Routing, Table};
 use crate::tally::Tally;
@@ -92,6 +93,7 @@ pub struct Gateway {
     pub spool: Spool,
     pub metrics: Metrics,
     pub tracing: Tracing,
+    pub measuring: Measuring,
     pub edge: EdgeConfig,
     pub upstream: UpstreamConfig,
     pub media: MediaConfig,
@@ -270,6 +272,11 @@ impl Gateway {
     /// Whoever calls needs a key. What the configuration says comes before what this process was started with.
     pub fn asks_for_keys(&self, table: &Table) -> bool {
         table.require_api_key().unwrap_or(self.edge.require_api_key)
+    }
+
+    /// Tells a collector what it has not heard yet, when no request can end any more.
+    pub async fn tell_the_rest(&self) {
+        join!(self.tracing.end(), self.measuring.end());
     }
 
     /// The state store does not answer, and nobody need try.

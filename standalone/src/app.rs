@@ -149,7 +149,7 @@ pub async fn run(mut settings: Settings) -> anyhow::Result<Ending> {
     }
     gateway.departures.end(cut_at).await;
     // usage of the last requests goes to the database before the control plane ends
-    gateway.tracing.end().await;
+    gateway.tell_the_rest().await;
     flush.cancel();
     drain.begin();
     let late = drain.wait(BACKGROUND_GRACE).await;

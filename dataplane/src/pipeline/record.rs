@@ -4,6 +4,8 @@
 //! panicked, or abandoned by its client in the middle of anything. Until something better is known, the client is
 //! taken to have left.
 
+mod words;
+
 use super::admit::Allowance;
 use super::again::Again;
 use super::arrival::Arrival;
@@ -13,19 +15,21 @@ use super::lease::Lease;
 use super::{Gateway, plan::Plan};
 use crate::admission::Pass;
 use crate::error::GatewayError;
+use crate::measure::Callee;
 use crate::metrics::Inflight;
 use crate::routing::Route;
-use crate::trace::{self, Trace, TraceHeaders};
+use crate::trace::{Trace, TraceHeaders};
 use crate::usage::Capture;
 use chrono::Utc;
 use http::StatusCode;
 use llm::usage::TokenClasses;
-use llm::{Ask, ErrorKind, Grounds, Notes, Progress, ReplySeed, Severity, Units, UpstreamError, Work};
+use llm::{Ask, Grounds, Kind, Notes, Progress, ReplySeed, Severity, Units, UpstreamError, Work};
 use proto::v1::{Attempt, Decision, UsageEvent, usage_event::Evidence, usage_event::Phase};
 use state::{Admission, Rate, Verdict};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
+use words::{kind_name, outcome};
 
 /// What the log shows for a client that did not wait, as nginx writes it.
 const CLIENT_GONE: u32 = 499;
@@ -41,8 +45,11 @@ pub struct Record {
     /// Kept apart until the end: what a lost request would have cost does not depend on it.
     decision: Option<Decision>,
     endpoint: &'static str,
+    kind: Kind,
     /// Of each attempt, as the metrics name it.
     providers: Vec<&'static str>,
+    /// The same, as collectors know it.
+    callees: Vec<Callee>,
     /// The attempt that the reply comes from, or the last one.
     current: usize,
     request_bytes: u64,
@@ -84,7 +91,9 @@ impl Record {
             trace: gateway.tracing.begin(&arrival.endpoint, &arrival.parts),
             decision: None,
             endpoint: arrival.endpoint.route,
+            kind: arrival.endpoint.kind,
             providers: Vec::new(),
+            callees: Vec::new(),
             current: 0,
             request_bytes: 0,
             route: None,
@@ -231,12 +240,14 @@ impl Record {
         } else {
             route.provider.spec.id
         });
+        let callee = self.gateway.measuring.callee(route, connection.dialect);
+        self.callees.push(callee);
         if let Some(trace) = &mut self.trace {
-            let known_as = match route.provider.is_node {
-                true => trace::known_as(connection.dialect),
-                false => route.provider.spec.id,
-            };
-            trace.attempt(known_as, &event.attempts[number], connection.endpoint.base());
+            trace.attempt(
+                callee.known_as,
+                &event.attempts[number],
+                connection.endpoint.base(),
+            );
         }
         // of two at a time the first counts, until one answers
         if !hedge {
@@ -464,6 +475,10 @@ impl Drop for Record {
         event.decision = self.decision.take();
         let metrics = &self.gateway.metrics;
         metrics.request(self.endpoint, &event, took);
+        let (callees, ended_after) = (&self.callees, self.started.elapsed());
+        self.gateway
+            .measuring
+            .ended(self.kind, &event, callees, self.current, ended_after);
         if let Some(trace) = self.trace.take() {
             trace.end(&event, self.current);
         }
@@ -473,30 +488,6 @@ impl Drop for Record {
                 .end(&capture, &event.request_id, &event.key_id);
         }
         self.gateway.spool.end(event);
-    }
-}
-
-fn outcome(error: &UpstreamError) -> &'static str {
-    match error.kind {
-        ErrorKind::RateLimit | ErrorKind::Quota => "rate_limited",
-        ErrorKind::UpstreamAuth | ErrorKind::ClientAuth | ErrorKind::Permission => "auth",
-        ErrorKind::Timeout => "timeout",
-        ErrorKind::Upstream5xx | ErrorKind::Unavailable if error.status.is_none() => "connect",
-        ErrorKind::Cancelled => "cancelled",
-        ErrorKind::StreamIncomplete => "stream_error",
-        ErrorKind::InvalidRequest
-        | ErrorKind::ContextLength
-        | ErrorKind::ModelNotFound
-        | ErrorKind::NotFound
-        | ErrorKind::MethodNotAllowed
-        | ErrorKind::TooLarge
-        | ErrorKind::ContentBlocked
-        | ErrorKind::Unsupported => "client_error",
-        ErrorKind::Overloaded
-        | ErrorKind::Upstream5xx
-        | ErrorKind::MalformedUpstream
-        | ErrorKind::Unavailable
-        | ErrorKind::Internal => "server_error",
     }
 }
 
@@ -522,32 +513,6 @@ fn name_served(event: &mut UsageEvent, number: usize) {
     event.model_served.clone_from(&attempt.model);
     event.provider.clone_from(&attempt.provider);
     event.connection_id.clone_from(&attempt.connection_id);
-}
-
-fn kind_name(kind: ErrorKind) -> &'static str {
-    match kind {
-        ErrorKind::InvalidRequest => "invalid_request",
-        ErrorKind::ContextLength => "context_length",
-        ErrorKind::ClientAuth => "client_auth",
-        ErrorKind::UpstreamAuth => "upstream_auth",
-        ErrorKind::Permission => "permission",
-        ErrorKind::ModelNotFound => "model_not_found",
-        ErrorKind::NotFound => "not_found",
-        ErrorKind::MethodNotAllowed => "method_not_allowed",
-        ErrorKind::TooLarge => "too_large",
-        ErrorKind::RateLimit => "rate_limit",
-        ErrorKind::Quota => "quota",
-        ErrorKind::Overloaded => "overloaded",
-        ErrorKind::Timeout => "timeout",
-        ErrorKind::Upstream5xx => "upstream_5xx",
-        ErrorKind::ContentBlocked => "content_blocked",
-        ErrorKind::Cancelled => "cancelled",
-        ErrorKind::Unsupported => "unsupported",
-        ErrorKind::MalformedUpstream => "malformed_upstream",
-        ErrorKind::StreamIncomplete => "stream_incomplete",
-        ErrorKind::Unavailable => "unavailable",
-        ErrorKind::Internal => "internal",
-    }
 }
 
 fn millis(duration: Duration) -> u32 {

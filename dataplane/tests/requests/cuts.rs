@@ -8,7 +8,6 @@ use proto::v1::UsageEvent;
 use proto::v1::usage_event::Evidence;
 use serde_json::{Value, json};
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::Duration;
 use testkit::{Behaviour, Simulator};
 

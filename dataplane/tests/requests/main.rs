@@ -25,6 +25,7 @@ mod harness;
 mod hedging;
 mod idempotency;
 mod limits;
+mod measures;
 mod media;
 mod memory;
 mod outage;

@@ -15,7 +15,8 @@ fn relayed<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> (Vec<u8>, Progress
 /// Bytes of the model's own in a stream, as they are written there.
 fn said(stream: &str) -> u64 {
     let events = stream.lines().filter_map(|line| line.strip_prefix("data:"));
-    let events = events.map(|data| serde_json::from_str::<serde_json::Value>(data).unwrap());
+    // some servers end with a word that is no event
+    let events = events.filter_map(|data| serde_json::from_str::<serde_json::Value>(data).ok());
     let deltas = events.filter(|event| event["type"] == "content_block_delta");
     let lengths = deltas.filter_map(|event| {
         let delta = &event["delta"];
