@@ -487,7 +487,7 @@ async fn a_merge_keeps_what_is_there_and_takes_the_rest_under_the_ids_it_has_her
         .post("/api/combos", json!({ "name": "mine", "models": ["inner"] }))
         .await
         .expect(201);
-    let own = json!({ "provider": "openai", "name": "second", "apiKey": "sk-mine-0123456789" });
+    let own = json!({ "provider": "bedrock", "name": "second", "apiKey": "sk-mine-0123456789" });
     let own = to.api.post("/api/providers", own).await.expect(201)["connection"]["id"].clone();
     let key = to.api.key(&["manage"]).await;
 

@@ -98,16 +98,18 @@ async fn a_credential_at_rest_is_opened_only_on_the_data_plane() {
 #[tokio::test]
 async fn what_becomes_of_calls_without_clients_travels_with_their_account() {
     let database = Database::new(5).await;
+    let id = Uuid::now_v7();
+    let sealed = vault().seal(Cell::connection_api_key(&id.to_string()), "sk-live");
+    let insert = "insert into provider_connection (id, provider, auth_type, name, priority, api_key)
+                  values ($1, 'openai', 'apikey', 'prod', 1, $2)";
+    let insert = sqlx::query(insert).bind(id).bind(sealed);
+    insert.execute(database.pool()).await.unwrap();
     let control = Control::start(&database).await;
     let data = Data::start("dp", control.address);
     data.wait_for("the first configuration", |standing| standing.applied.is_some())
         .await;
+    assert!(!data.routing.drains());
     let statements = [
-        (
-            "insert into provider_connection (id, provider, auth_type, name, priority)
-             values ('01890000-0000-7000-8000-000000000001', 'openai', 'oauth', 'a', 1)",
-            false,
-        ),
         (
             r#"update provider_connection set provider_specific_data = '{"onDisconnect": "drain"}'"#,
             true,
