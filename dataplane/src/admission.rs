@@ -103,6 +103,19 @@ impl Admissions {
             .for_each(|settlement| self.outbox.push(settlement));
     }
 
+    /// The client of a request has left, and the provider is not done: its place among those of its key is free from
+    /// here on, and what it reserved stays reserved. A request without limits is not known here.
+    pub async fn leave(&self, request: &str) {
+        let Some((request, key)) = self.running.lock().remove_entry(request) else {
+            return;
+        };
+        let left = [Renewal { key, request }];
+        self.share.end_leases(&left);
+        if let Err(error) = self.store.end_leases(&left).await {
+            tracing::debug!(%error, "the place of a client that left is free only when its lease ends");
+        }
+    }
+
     /// Settles and renews. Cancel `stop` when no request can end any more.
     pub async fn run(&self, stop: CancellationToken) {
         join!(self.outbox.settle(&*self.store, &stop), self.renew(&stop));

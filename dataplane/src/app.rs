@@ -5,9 +5,11 @@ use crate::answers::{self, Cache, Idempotency, Similar, Vault};
 use crate::config::Config;
 use crate::control::ControlPlanes;
 use crate::http;
+use crate::measure::Measuring;
 use crate::metrics::Metrics;
 use crate::pipeline::{
-    Availability, Embeddings, Gateway, Hedges, Recall, Repetitions, explain, probe, question, try_proxy,
+    Availability, Departures, Embeddings, Gateway, Hedges, Recall, Repetitions, explain, probe, question,
+    try_proxy,
 };
 use crate::routing::{Routing, health};
 use crate::sync::{self, Execute, Identity, Subscription, Vitals};
@@ -29,7 +31,7 @@ use runtime::egress::{Egress, EgressConfig};
 use runtime::exit::{Ending, Exit, Wish};
 use runtime::metrics::Registry;
 use runtime::readiness::{Latch, Readiness};
-use runtime::telemetry::{Lines, TelemetryGuard, Traces, Wanted};
+use runtime::telemetry::{Lines, Measures, TelemetryGuard, Traces, Wanted};
 use state::{Banned, GuardedStore, Settlement, StateStore};
 use std::sync::Arc;
 use std::time::Duration;
@@ -79,6 +81,12 @@ pub fn build(config: &Config, deps: Deps) -> anyhow::Result<App> {
     });
     let identity = Identity::new(&config.data_plane_id, spool.id(), config.listen().to_string());
     let traces = Traces::new(&config.traces, "omniroute-dataplane", &identity.id)?;
+    let measures = Measures::new(
+        &config.metrics,
+        &config.traces,
+        "omniroute-dataplane",
+        &identity.id,
+    )?;
     let routing = Routing::default();
     let vault = Vault::new(deps.keys.answers.clone());
     let (max_entries, max_bytes) = (config.cache.max_entries, config.cache.max_bytes);
@@ -88,6 +96,7 @@ pub fn build(config: &Config, deps: Deps) -> anyhow::Result<App> {
         spool,
         metrics: Metrics::new(&deps.registry),
         tracing: Tracing::new(traces),
+        measuring: Measuring::new(measures),
         edge: config.edge.clone(),
         upstream: config.upstream.clone(),
         media: config.media.clone(),
@@ -105,6 +114,7 @@ pub fn build(config: &Config, deps: Deps) -> anyhow::Result<App> {
         cache_config: config.cache.clone(),
         similar: Similar::new(store.clone(), vault),
         embeddings: Embeddings::default(),
+        departures: Departures::new(&config.upstream),
         captures: Arc::new(Captures::new(deps.keys.captures.clone())),
     });
     let execute = execute(gateway.clone(), identity.id.clone(), deps.telemetry, deps.exit);

@@ -4,7 +4,7 @@ use llm::guard::{Guard, InjectionMode, Mode, ReplyMode, Rules};
 use runtime::client_address::TrustedProxies;
 use runtime::egress::ProxyEnvironment;
 use runtime::secret::Secret;
-use runtime::telemetry::{TelemetryConfig, TracesConfig};
+use runtime::telemetry::{MeasuresConfig, TelemetryConfig, TracesConfig};
 use serde::Deserialize;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -23,6 +23,8 @@ pub const FLAT: &[(&str, &str)] = &[
         "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
         "traces.otlp_traces_endpoint",
     ),
+    ("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "metrics.otlp_endpoint"),
+    ("OTEL_METRICS_EXPORTER", "metrics.exporter"),
     ("REQUIRE_API_KEY", "edge.require_api_key"),
     ("CORS_ORIGIN", "edge.cors_origin"),
     ("TRUSTED_PROXIES", "edge.trusted_proxies"),
@@ -73,6 +75,7 @@ pub struct Config {
     pub data_plane_id: String,
     pub log: TelemetryConfig,
     pub traces: TracesConfig,
+    pub metrics: MeasuresConfig,
     /// Between becoming unready and refusing requests: load balancers need a moment to notice.
     pub drain_notice_ms: u64,
     /// How long running requests may take to end after SIGTERM.
@@ -124,6 +127,12 @@ pub struct UpstreamConfig {
     pub total_ms: u64,
     /// Largest whole answer that is read.
     pub max_reply_bytes: usize,
+    /// How long an answer is read on whose client has left, where its account asks for that.
+    pub drain_ms: u64,
+    /// How much of it is read on, at most.
+    pub drain_bytes: usize,
+    /// How many of them are read on at a time; of others the call is ended.
+    pub drain_at_once: usize,
 }
 
 /// What clients name by address and a provider takes only as bytes.
@@ -197,6 +206,7 @@ impl Default for Config {
             data_plane_id: String::new(),
             log: TelemetryConfig::default(),
             traces: TracesConfig::default(),
+            metrics: MeasuresConfig::default(),
             drain_notice_ms: 3_000,
             shutdown_timeout_ms: 30_000,
             edge: EdgeConfig::default(),
@@ -330,6 +340,9 @@ impl Default for UpstreamConfig {
             unary_ms: 300_000,
             total_ms: 600_000,
             max_reply_bytes: 64 * 1024 * 1024,
+            drain_ms: 120_000,
+            drain_bytes: 16 * 1024 * 1024,
+            drain_at_once: 1024,
         }
     }
 }
@@ -353,6 +366,10 @@ impl UpstreamConfig {
 
     pub fn total(&self) -> Duration {
         Duration::from_millis(self.total_ms)
+    }
+
+    pub fn drain(&self) -> Duration {
+        Duration::from_millis(self.drain_ms)
     }
 }
 

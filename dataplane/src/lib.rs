@@ -17,6 +17,7 @@ pub mod config;
 pub mod control;
 pub mod error;
 pub mod http;
+pub mod measure;
 pub mod metrics;
 pub mod pipeline;
 pub mod routing;

@@ -23,6 +23,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// A request makes some hundred small allocations, which the C library's allocator is measurably slower at.
@@ -183,13 +184,15 @@ async fn serve_until_stopped(
     }
     gateway.availability.draining.cancel();
     stop.cancel();
+    let cut_at = Instant::now() + grace.get();
     if !serving.await.context("the accept loop failed")? {
         tracing::warn!(
             inflight = gateway.metrics.inflight(),
             "requests were cut off at the end of the grace period"
         );
     }
-    gateway.tracing.end().await;
+    gateway.departures.end(cut_at).await;
+    gateway.tell_the_rest().await;
     flush.cancel();
     drain.begin();
     let late = drain.wait(BACKGROUND_GRACE).await;

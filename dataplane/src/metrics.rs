@@ -24,14 +24,30 @@ pub struct Metrics {
     cache_lookups: Family<LookupLabels, Counter>,
     resemblances: Family<LookupLabels, Counter>,
     replays: Counter,
+    drains: Family<LookupLabels, Counter>,
+    drains_inflight: Gauge,
     inflight: Gauge,
     store_down: Gauge,
 }
 
 type Durations = Family<EndpointLabels, Histogram, fn() -> Histogram>;
 
-/// Counts a request as running until dropped.
+/// Counts something as running until dropped.
 pub struct Inflight(Gauge);
+
+/// What came of reading an answer on whose client has left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Drained {
+    /// All of it was read, or the provider ended it.
+    Read,
+    /// It took too long.
+    Late,
+    TooLarge,
+    /// The process ended first.
+    Stopped,
+    /// As many were read already as may be.
+    Crowded,
+}
 
 /// What came of comparing a question with others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,6 +103,8 @@ impl Metrics {
             cache_lookups: Family::default(),
             resemblances: Family::default(),
             replays: Counter::default(),
+            drains: Family::default(),
+            drains_inflight: Gauge::default(),
             inflight: Gauge::default(),
             store_down: Gauge::default(),
         };
@@ -132,6 +150,16 @@ impl Metrics {
             "Requests that got the answer to an earlier one of the same name",
             self.replays.clone(),
         );
+        registry.register(
+            "drains",
+            "Answers that were read on after their clients had left, by what came of it",
+            self.drains.clone(),
+        );
+        registry.register(
+            "drains_inflight",
+            "Answers that are read on now",
+            self.drains_inflight.clone(),
+        );
         registry.register("requests_inflight", "Requests running now", self.inflight.clone());
         registry.register(
             "state_store_down",
@@ -165,6 +193,20 @@ impl Metrics {
 
     pub fn replayed(&self) {
         self.replays.inc();
+    }
+
+    pub fn drain_begins(&self) -> Inflight {
+        self.drains_inflight.inc();
+        Inflight(self.drains_inflight.clone())
+    }
+
+    pub fn drains_inflight(&self) -> u32 {
+        self.drains_inflight.get().try_into().unwrap_or(0)
+    }
+
+    pub fn drained(&self, drained: Drained) {
+        let result = drained.name();
+        self.drains.get_or_create(&LookupLabels { result }).inc();
     }
 
     pub fn attempt(&self, provider: &'static str, outcome: &'static str) {
@@ -212,6 +254,20 @@ impl Resemblance {
             Self::Late => "late",
             Self::Failed => "failed",
             Self::Resting => "resting",
+        }
+    }
+}
+
+// === impl Drained ===
+
+impl Drained {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Late => "late",
+            Self::TooLarge => "too_large",
+            Self::Stopped => "stopped",
+            Self::Crowded => "crowded",
         }
     }
 }

@@ -14,6 +14,7 @@ mod attempt;
 mod authenticate;
 mod choose;
 mod count;
+mod departure;
 mod embed;
 mod exchange;
 mod explain;
@@ -43,6 +44,7 @@ pub use arrival::{Arrival, ArrivalError, Endpoint};
 pub use attempt::MAX_ATTEMPTS;
 pub use authenticate::{AuthError, Caller, caller};
 pub use count::count;
+pub use departure::Departures;
 pub use embed::Embeddings;
 pub use explain::{explain, probe};
 pub use findings::Exhausted;
@@ -58,6 +60,7 @@ use crate::admission::Admissions;
 use crate::answers::{Cache, Idempotency, Similar};
 use crate::config::{CacheConfig, EdgeConfig, MediaConfig, UpstreamConfig};
 use crate::error::GatewayError;
+use crate::measure::Measuring;
 use crate::metrics::Metrics;
 use crate::routing::{Routing, Table};
 use crate::tally::Tally;
@@ -68,6 +71,7 @@ use attempt::Served;
 use axum::body::Body;
 use axum::response::Response;
 use choose::{Chosen, Rotation};
+use departure::{Departure, Staying};
 use exchange::Sent;
 use form::Form;
 use futures::FutureExt;
@@ -89,6 +93,7 @@ pub struct Gateway {
     pub spool: Spool,
     pub metrics: Metrics,
     pub tracing: Tracing,
+    pub measuring: Measuring,
     pub edge: EdgeConfig,
     pub upstream: UpstreamConfig,
     pub media: MediaConfig,
@@ -106,6 +111,7 @@ pub struct Gateway {
     pub cache_config: CacheConfig,
     pub similar: Similar,
     pub embeddings: Embeddings,
+    pub departures: Departures,
     pub captures: Arc<Captures>,
 }
 
@@ -126,8 +132,18 @@ pub struct Availability {
 }
 
 /// Answers one request. Never fails, never panics, and leaves exactly one usage event behind.
-pub async fn serve(gateway: &Arc<Gateway>, mut arrival: Arrival) -> Response {
-    let mut record = Record::open(gateway, &arrival);
+///
+/// Where an account is to be read to the end for clients that leave, the request is put where it can outlive its
+/// client; elsewhere that would be paid for nothing.
+pub async fn serve(gateway: &Arc<Gateway>, arrival: Arrival) -> Response {
+    if gateway.routing.drains() {
+        return Staying::new(gateway, arrival).await;
+    }
+    answer(gateway, arrival, None).await
+}
+
+async fn answer(gateway: &Arc<Gateway>, mut arrival: Arrival, departure: Option<Arc<Departure>>) -> Response {
+    let mut record = Record::open(gateway, &arrival, departure);
     // a panic is a bug of ours: this client still gets an answer it can read, and nobody else notices
     let running = AssertUnwindSafe(run(gateway, &mut arrival, &mut record))
         .catch_unwind()
@@ -256,6 +272,11 @@ impl Gateway {
     /// Whoever calls needs a key. What the configuration says comes before what this process was started with.
     pub fn asks_for_keys(&self, table: &Table) -> bool {
         table.require_api_key().unwrap_or(self.edge.require_api_key)
+    }
+
+    /// Tells a collector what it has not heard yet, when no request can end any more.
+    pub async fn tell_the_rest(&self) {
+        join!(self.tracing.end(), self.measuring.end());
     }
 
     /// The state store does not answer, and nobody need try.

@@ -67,6 +67,11 @@ impl Routing {
         self.table.load_full()
     }
 
+    /// Whether any account is read to the end for clients that have left. Asked for every request.
+    pub fn drains(&self) -> bool {
+        self.table.load().as_ref().is_some_and(|table| table.drains)
+    }
+
     /// Replaces the running configuration. Requests in flight keep the one they loaded.
     pub fn store(&self, table: Table) {
         self.combos.retain(|combo| table.has_combo(combo));

@@ -4,12 +4,12 @@
 //! Spans are made from what the record of the request knows, so that a trace and the ledger cannot disagree. Bodies
 //! are never part of one.
 
-mod names;
+pub mod names;
 
 use crate::pipeline::Endpoint;
 use http::HeaderMap;
 use http::request::Parts;
-use llm::{Dialect, Kind};
+use llm::Kind;
 use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
 use opentelemetry::trace::{Span, SpanBuilder, SpanKind, Status, TraceContextExt};
 use opentelemetry::{Array, Context, KeyValue, StringValue, Value};
@@ -84,11 +84,11 @@ impl Tracing {
 
 impl Trace {
     /// A call is about to leave. `provider` is what it is known as beyond this installation.
-    pub fn attempt(&mut self, provider: &str, attempt: &Attempt, address: &str) {
+    pub fn attempt(&mut self, provider: &'static str, attempt: &Attempt, address: &str) {
         let operation = names::operation(self.kind);
         let mut attributes = vec![
             KeyValue::new(names::OPERATION, operation),
-            KeyValue::new(names::PROVIDER, names::provider(provider).to_owned()),
+            KeyValue::new(names::PROVIDER, provider),
             KeyValue::new(names::REQUEST_MODEL, attempt.model.clone()),
             KeyValue::new(names::PROVIDER_ID, attempt.provider.clone()),
             KeyValue::new(names::CONNECTION_ID, attempt.connection_id.clone()),
@@ -205,11 +205,6 @@ fn usage(event: &UsageEvent) -> Vec<KeyValue> {
         attributes.push(KeyValue::new(names::TIME_TO_FIRST_CHUNK, seconds));
     }
     attributes
-}
-
-/// What a provider that has no name beyond this installation is known as.
-pub fn known_as(dialect: Dialect) -> &'static str {
-    names::dialect(dialect)
 }
 
 fn integer(count: u64) -> i64 {

@@ -67,6 +67,7 @@ pub const PROXY_TYPES: [&str; 3] = ["http", "https", "socks5"];
 
 const AUTH_TYPES: [&str; 2] = ["apikey", "oauth"];
 const THINK_TAGS: [&str; 3] = ["off", "tagged", "opened-by-prompt"];
+const ON_DISCONNECT: [&str; 2] = ["cancel", "drain"];
 const NAME_CHARS: usize = 200;
 const MODEL_CHARS: usize = 300;
 const URL_CHARS: usize = 2048;
@@ -155,6 +156,9 @@ pub fn connection(id: &str, connection: &Connection) -> Vec<Issue> {
     check.characters("project", &connection.project, ".:_-");
     if !connection.think_tags.is_empty() {
         check.one_of("think_tags", &connection.think_tags, &THINK_TAGS);
+    }
+    if !connection.on_disconnect.is_empty() {
+        check.one_of("on_disconnect", &connection.on_disconnect, &ON_DISCONNECT);
     }
     if let Some(SealedSecret { nonce, .. }) = &connection.credential {
         check.that(
@@ -483,6 +487,25 @@ mod tests {
                 ..Connection::default()
             };
             assert_eq!(fields(&connection("c", &tagged)), expected, "{tags}");
+        }
+    }
+
+    #[test]
+    fn what_becomes_of_a_call_without_a_client_is_one_of_two_things() {
+        for (policy, expected) in [
+            ("", &[][..]),
+            ("cancel", &[]),
+            ("drain", &[]),
+            ("wait", &["on_disconnect"]),
+        ] {
+            let account = Connection {
+                provider: "openai".to_owned(),
+                auth_type: "apikey".to_owned(),
+                priority: 1,
+                on_disconnect: policy.to_owned(),
+                ..Connection::default()
+            };
+            assert_eq!(fields(&connection("c", &account)), expected, "{policy}");
         }
     }
 

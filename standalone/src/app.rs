@@ -27,6 +27,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
 
@@ -139,14 +140,16 @@ pub async fn run(mut settings: Settings) -> anyhow::Result<Ending> {
     tracing::info!(?wish, inflight = gateway.metrics.inflight(), "stopping");
     gateway.availability.draining.cancel();
     stop.cancel();
+    let cut_at = Instant::now() + grace.get();
     if !serving.await.context("the accept loop failed")? {
         tracing::warn!(
             inflight = gateway.metrics.inflight(),
             "requests were cut off at the end of the grace period"
         );
     }
+    gateway.departures.end(cut_at).await;
     // usage of the last requests goes to the database before the control plane ends
-    gateway.tracing.end().await;
+    gateway.tell_the_rest().await;
     flush.cancel();
     drain.begin();
     let late = drain.wait(BACKGROUND_GRACE).await;

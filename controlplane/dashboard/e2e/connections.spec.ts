@@ -3,7 +3,7 @@ import { type Gateway, chat, createKey, expect, expectAccessible, expectApplied,
 import { startLimitedProvider } from './limited-provider';
 import { connect, disconnect, forgiveNothing, manage } from './manage';
 
-type Connection = { id: string; name: string; priority: number; isActive: boolean };
+type Connection = { id: string; name: string; priority: number; isActive: boolean; providerSpecificData: { onDisconnect?: string } };
 type Figures = { totalRequests: number; successRate: number; p50Ms: number; p95Ms: number };
 
 const section = (page: Page) => page.getByRole('region', { name: 'OpenAI', exact: true });
@@ -91,6 +91,30 @@ test('all connections are tested at once, and those that do not work come first 
   // what was found out is on the page behind it
   await expect(section(page).getByRole('row').filter({ hasText: 'into the void' })).toContainText('error');
   for (const id of [good, bad]) await disconnect(gateway, page, id);
+  expect(complaints).toEqual([]);
+});
+
+test('a connection says what becomes of a call whose client leaves', async ({ complaints, gateway, signedIn: page }) => {
+  const id = await connect(gateway, page, 'paid by the token', gateway.demo);
+  await page.setViewportSize({ width: 390, height: 844 });
+  await page.goto('/dashboard/providers');
+  const open = async () => {
+    await section(page).getByRole('button', { name: 'Settings of paid by the token' }).click();
+    return page.getByRole('dialog', { name: 'Settings of paid by the token' });
+  };
+  let dialog = await open();
+  await expect(dialog.getByRole('combobox', { name: 'When a client leaves' })).toHaveValue('End its call');
+  await dialog.getByRole('combobox', { name: 'When a client leaves' }).click();
+  await page.getByRole('option', { name: 'Read the answer to its end' }).click();
+  await expectAccessible(page);
+  await expectFits(page);
+  await dialog.getByRole('button', { name: 'Save' }).click();
+  await expectApplied(page, 'paid by the token saved');
+  expect((await stored(gateway, page)).map(({ providerSpecificData }) => providerSpecificData.onDisconnect)).toEqual(['drain']);
+  dialog = await open();
+  await expect(dialog.getByRole('combobox', { name: 'When a client leaves' })).toHaveValue('Read the answer to its end');
+  await page.keyboard.press('Escape');
+  await disconnect(gateway, page, id);
   expect(complaints).toEqual([]);
 });
 

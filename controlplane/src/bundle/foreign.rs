@@ -16,7 +16,16 @@ use crate::{
 const NANO_PER_USD: f64 = 1e9;
 const MAX_USD: f64 = 1_000_000.0;
 /// Of what a connection has beside its credential; everything else was state of the first version, or a secret.
-const SPECIFIC: [&str; 5] = ["baseUrl", "prefix", "apiType", "nodeName", "thinkTags"];
+const SPECIFIC: [&str; 8] = [
+    "baseUrl",
+    "prefix",
+    "apiType",
+    "nodeName",
+    "thinkTags",
+    "region",
+    "project",
+    "onDisconnect",
+];
 
 pub enum Setting {
     Taken(Value),

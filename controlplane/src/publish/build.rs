@@ -282,6 +282,7 @@ fn connection(row: ConnectionRow, secrets: &Secrets) -> Resource {
         think_tags: think_tags(row.think_tags.as_deref()).to_owned(),
         region: row.region.unwrap_or_default(),
         project: row.project.unwrap_or_default(),
+        on_disconnect: on_disconnect(row.on_disconnect.as_deref()).to_owned(),
     };
     Resource {
         id,
@@ -295,6 +296,14 @@ fn think_tags(stored: Option<&str>) -> &'static str {
         Some("true") => "tagged",
         Some("false") => "off",
         Some("implicit") => "opened-by-prompt",
+        _ => "",
+    }
+}
+
+/// What a restored backup says that nobody knows is as if nothing were said.
+fn on_disconnect(stored: Option<&str>) -> &'static str {
+    match stored {
+        Some("drain") => "drain",
         _ => "",
     }
 }

@@ -67,6 +67,7 @@ pub(super) struct ConnectionRow {
     pub think_tags: Option<String>,
     pub region: Option<String>,
     pub project: Option<String>,
+    pub on_disconnect: Option<String>,
     pub allow_private_address: bool,
     pub rate_limit_protection: bool,
 }
@@ -223,7 +224,8 @@ impl Rows {
                     access_token, token_generation, token_expires_at,
                     refresh_token is not null as \"renewable!\", default_model, provider_specific_data->>'baseUrl' as base_url,
                     provider_specific_data->>'thinkTags' as think_tags, provider_specific_data->>'region' as region,
-                    provider_specific_data->>'project' as project, allow_private_address,
+                    provider_specific_data->>'project' as project,
+                    provider_specific_data->>'onDisconnect' as on_disconnect, allow_private_address,
                     coalesce(rate_limit_protection, false) as \"rate_limit_protection!\"
              from provider_connection order by id"
         )

@@ -115,13 +115,13 @@ async fn configure(api: &Api) -> String {
         "baseUrl": "http://127.0.0.1:9/v1", "allowPrivateAddress": true });
     let node = api.post("/api/provider-nodes", node).await.expect(201)["node"]["id"].clone();
     let mut connections = Vec::new();
-    for (provider, name) in [
-        (json!("openai"), "first"),
-        (json!("openai"), "second"),
-        (node, "lab"),
+    for (provider, name, specific) in [
+        (json!("openai"), "first", json!({ "onDisconnect": "drain" })),
+        (json!("bedrock"), "second", json!({ "region": "eu-central-1" })),
+        (node, "lab", json!({ "thinkTags": true })),
     ] {
         let body = json!({ "provider": provider, "name": name, "apiKey": CREDENTIAL, "defaultModel": "m",
-            "globalPriority": 7, "rateLimitProtection": true });
+            "globalPriority": 7, "rateLimitProtection": true, "providerSpecificData": specific });
         let created = api.post("/api/providers", body).await.expect(201).clone();
         connections.push(created["connection"]["id"].clone());
     }
@@ -491,7 +491,7 @@ async fn a_merge_keeps_what_is_there_and_takes_the_rest_under_the_ids_it_has_her
         .post("/api/combos", json!({ "name": "mine", "models": ["inner"] }))
         .await
         .expect(201);
-    let own = json!({ "provider": "openai", "name": "second", "apiKey": "sk-mine-0123456789" });
+    let own = json!({ "provider": "bedrock", "name": "second", "apiKey": "sk-mine-0123456789" });
     let own = to.api.post("/api/providers", own).await.expect(201)["connection"]["id"].clone();
     let key = to.api.key(&["manage"]).await;
 

@@ -162,6 +162,10 @@ async fn what_a_connection_may_be_is_checked() {
             json!({ "providerSpecificData": { "thinkTags": "yes" } }),
             "VALIDATION_001",
         ),
+        (
+            json!({ "providerSpecificData": { "onDisconnect": "wait" } }),
+            "VALIDATION_001",
+        ),
     ] {
         let mut body = json!({ "provider": "openai", "apiKey": "sk-1", "name": "n" });
         body.as_object_mut()
@@ -232,6 +236,21 @@ async fn a_connection_says_how_its_server_marks_thinking() {
         (json!(null), json!({})),
     ] {
         let change = json!({ "providerSpecificData": { "thinkTags": said } });
+        let changed = api.patch(&path(&created), change).await;
+        assert_eq!(changed.expect(200)["connection"]["providerSpecificData"], kept);
+    }
+}
+
+#[tokio::test]
+async fn a_connection_says_what_becomes_of_a_call_whose_client_has_left() {
+    let api = Api::start().await;
+    let created = create(&api, "billed to the token").await;
+    for (said, kept) in [
+        (json!("drain"), json!({ "onDisconnect": "drain" })),
+        (json!("cancel"), json!({ "onDisconnect": "cancel" })),
+        (json!(null), json!({})),
+    ] {
+        let change = json!({ "providerSpecificData": { "onDisconnect": said } });
         let changed = api.patch(&path(&created), change).await;
         assert_eq!(changed.expect(200)["connection"]["providerSpecificData"], kept);
     }

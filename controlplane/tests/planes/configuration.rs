@@ -96,6 +96,38 @@ async fn a_credential_at_rest_is_opened_only_on_the_data_plane() {
 }
 
 #[tokio::test]
+async fn what_becomes_of_calls_without_clients_travels_with_their_account() {
+    let database = Database::new(5).await;
+    let id = Uuid::now_v7();
+    let sealed = vault().seal(Cell::connection_api_key(&id.to_string()), "sk-live");
+    let insert = "insert into provider_connection (id, provider, auth_type, name, priority, api_key)
+                  values ($1, 'openai', 'apikey', 'prod', 1, $2)";
+    let insert = sqlx::query(insert).bind(id).bind(sealed);
+    insert.execute(database.pool()).await.unwrap();
+    let control = Control::start(&database).await;
+    let data = Data::start("dp", control.address);
+    data.wait_for("the first configuration", |standing| standing.applied.is_some())
+        .await;
+    assert!(!data.routing.drains());
+    let statements = [
+        (
+            r#"update provider_connection set provider_specific_data = '{"onDisconnect": "drain"}'"#,
+            true,
+        ),
+        (
+            r#"update provider_connection set provider_specific_data = '{"onDisconnect": "cancel"}'"#,
+            false,
+        ),
+    ];
+    for (statement, expected) in statements {
+        let revision = database.commit(statement).await;
+        control.wait_applied(revision).await;
+        assert_eq!(data.routing.drains(), expected, "{statement}");
+    }
+    assert_eq!(list_one(&control).await.errors.as_array().unwrap().len(), 0);
+}
+
+#[tokio::test]
 async fn what_rewrites_requests_travels_only_while_it_does_something() {
     let database = Database::new(5).await;
     let control = Control::start(&database).await;

@@ -62,6 +62,10 @@ impl Share {
         self.admissions.renew(renewals, lease);
     }
 
+    pub(super) fn end_leases(&self, requests: &[Renewal]) {
+        self.admissions.end_leases(requests);
+    }
+
     fn of(&self, asked: &Admission, data_planes: u64) -> Admission {
         let known = self.left.lock();
         let known = known.get(&asked.key);

@@ -291,7 +291,7 @@ impl Search<'_> {
                 Ok(reply) => return Ok(Some(self.answered(*ready, reply, record))),
                 Err(error) => error,
             };
-            let again = repetitions > 0 && self.may_repeat(&error);
+            let again = repetitions > 0 && !record.is_abandoned() && self.may_repeat(&error);
             if !again {
                 self.failed(&ready, error, record)?;
                 return Ok(None);
@@ -332,7 +332,8 @@ impl Search<'_> {
                 Some(ended) = running.next() => ended,
                 () = sleep_until(hedge_at.unwrap_or(exchange.until)), if hedge_at.is_some() => {
                     hedge_at = None;
-                    if exchange.gateway.hedges.spend(&route)
+                    if !record.is_abandoned()
+                        && exchange.gateway.hedges.spend(&route)
                         && let Some(mut second) = self.next(steps, Patience::Now).await?
                     {
                         self.dispatch(&mut second, record, true).await;
@@ -441,7 +442,9 @@ impl Search<'_> {
     ) -> Result<(), GatewayError> {
         record.attempt_failed(ready.number, &error);
         let lease = &ready.lease;
-        if lease.fail(self.exchange.gateway, &error) == Penalty::Final {
+        let penalty = lease.fail(self.exchange.gateway, &error);
+        // nobody waits for the answer of another one
+        if penalty == Penalty::Final || record.is_abandoned() {
             return Err(error.into());
         }
         if blames_provider(&error) {

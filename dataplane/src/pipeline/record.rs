@@ -4,27 +4,32 @@
 //! panicked, or abandoned by its client in the middle of anything. Until something better is known, the client is
 //! taken to have left.
 
+mod words;
+
 use super::admit::Allowance;
 use super::again::Again;
 use super::arrival::Arrival;
 use super::authenticate::Caller;
+use super::departure::Departure;
 use super::lease::Lease;
 use super::{Gateway, plan::Plan};
 use crate::admission::Pass;
 use crate::error::GatewayError;
+use crate::measure::Callee;
 use crate::metrics::Inflight;
 use crate::routing::Route;
-use crate::trace::{self, Trace, TraceHeaders};
+use crate::trace::{Trace, TraceHeaders};
 use crate::usage::Capture;
 use chrono::Utc;
 use http::StatusCode;
 use llm::usage::TokenClasses;
-use llm::{Ask, ErrorKind, Grounds, Notes, Progress, ReplySeed, Severity, Units, UpstreamError, Work};
+use llm::{Ask, Grounds, Kind, Notes, Progress, ReplySeed, Severity, Units, UpstreamError, Work};
 use proto::v1::{Attempt, Decision, UsageEvent, usage_event::Evidence, usage_event::Phase};
 use state::{Admission, Rate, Verdict};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
+use words::{kind_name, outcome};
 
 /// What the log shows for a client that did not wait, as nginx writes it.
 const CLIENT_GONE: u32 = 499;
@@ -40,8 +45,11 @@ pub struct Record {
     /// Kept apart until the end: what a lost request would have cost does not depend on it.
     decision: Option<Decision>,
     endpoint: &'static str,
+    kind: Kind,
     /// Of each attempt, as the metrics name it.
     providers: Vec<&'static str>,
+    /// The same, as collectors know it.
+    callees: Vec<Callee>,
     /// The attempt that the reply comes from, or the last one.
     current: usize,
     request_bytes: u64,
@@ -54,13 +62,15 @@ pub struct Record {
     allowance: Option<Allowance>,
     /// Absent for most requests, and always while operators do not ask for bodies.
     capture: Option<Box<Capture>>,
+    /// Absent where nothing is read on for a client that leaves.
+    departure: Option<Arc<Departure>>,
     _inflight: Inflight,
 }
 
 // === impl Record ===
 
 impl Record {
-    pub fn open(gateway: &Arc<Gateway>, arrival: &Arrival) -> Self {
+    pub fn open(gateway: &Arc<Gateway>, arrival: &Arrival, departure: Option<Arc<Departure>>) -> Self {
         let now = Instant::now();
         let event = UsageEvent {
             request_id: arrival.id.to_string(),
@@ -81,7 +91,9 @@ impl Record {
             trace: gateway.tracing.begin(&arrival.endpoint, &arrival.parts),
             decision: None,
             endpoint: arrival.endpoint.route,
+            kind: arrival.endpoint.kind,
             providers: Vec::new(),
+            callees: Vec::new(),
             current: 0,
             request_bytes: 0,
             route: None,
@@ -89,6 +101,7 @@ impl Record {
             pass: None,
             allowance: None,
             capture: None,
+            departure,
             _inflight: gateway.metrics.begin(),
         }
     }
@@ -128,8 +141,24 @@ impl Record {
         }
     }
 
+    /// The client has left, and the answer is read on without it.
+    pub fn is_abandoned(&self) -> bool {
+        self.left_at().is_some()
+    }
+
+    fn left_at(&self) -> Option<Instant> {
+        self.departure.as_ref()?.at()
+    }
+
+    pub fn departure(&self) -> Option<&Arc<Departure>> {
+        self.departure.as_ref()
+    }
+
     /// The next of what the client gets.
     pub fn sent(&mut self, chunk: &[u8]) {
+        if self.is_abandoned() {
+            return;
+        }
         if let Some(capture) = &mut self.capture {
             capture.sent(chunk);
         }
@@ -189,6 +218,9 @@ impl Record {
     /// Returns the attempt's number.
     pub fn dispatch(&mut self, plan: &Plan, lease: &Lease, hedge: bool) -> usize {
         let (route, connection) = (&lease.route, &lease.connection);
+        if let Some(departure) = &self.departure {
+            departure.waits_for(connection);
+        }
         let event = &mut *self.event;
         let number = event.attempts.len();
         event.attempts.push(Attempt {
@@ -208,12 +240,14 @@ impl Record {
         } else {
             route.provider.spec.id
         });
+        let callee = self.gateway.measuring.callee(route, connection.dialect);
+        self.callees.push(callee);
         if let Some(trace) = &mut self.trace {
-            let known_as = match route.provider.is_node {
-                true => trace::known_as(connection.dialect),
-                false => route.provider.spec.id,
-            };
-            trace.attempt(known_as, &event.attempts[number], connection.endpoint.base());
+            trace.attempt(
+                callee.known_as,
+                &event.attempts[number],
+                connection.endpoint.base(),
+            );
         }
         // of two at a time the first counts, until one answers
         if !hedge {
@@ -248,6 +282,9 @@ impl Record {
 
     pub fn attempt_failed(&mut self, number: usize, error: &UpstreamError) {
         let (status, outcome) = (error.status.unwrap_or(0), outcome(error));
+        if let Some(departure) = &self.departure {
+            departure.waits_for_nothing();
+        }
         self.close_attempt(number, status, outcome);
         if let Some(trace) = &mut self.trace {
             trace.attempt_failed(number, status, outcome);
@@ -265,6 +302,9 @@ impl Record {
     /// The provider answered; what follows is for the client.
     pub fn attempt_answered(&mut self, number: usize, lease: &Lease, notes: &Notes) {
         self.close_attempt(number, 200, "ok");
+        if let Some(departure) = &self.departure {
+            departure.waits_for(&lease.connection);
+        }
         self.current = number;
         "provider".clone_into(&mut self.event.served_from);
         self.event.upstream_dialect = lease.connection.dialect.name().to_owned();
@@ -407,7 +447,11 @@ impl Record {
         self.gateway.metrics.attempt(provider, outcome);
     }
 
+    /// What a client got that did not stay to the end is that it left; what became of its call, the attempt says.
     fn close(&mut self, outcome: &str, status: StatusCode, code: &str) {
+        if self.is_abandoned() {
+            return;
+        }
         self.event.outcome = outcome.to_owned();
         self.event.http_status = status.as_u16().into();
         self.event.error_code = code.to_owned();
@@ -416,7 +460,8 @@ impl Record {
 
 impl Drop for Record {
     fn drop(&mut self) {
-        let took = self.started.elapsed();
+        let ended = self.left_at().unwrap_or_else(Instant::now);
+        let took = ended.saturating_duration_since(self.started);
         self.event.cost_nano = self.cost_nano();
         if let Some(pass) = &mut self.pass {
             let cost = self.event.cost_nano.and_then(|cost| u64::try_from(cost).ok());
@@ -430,6 +475,10 @@ impl Drop for Record {
         event.decision = self.decision.take();
         let metrics = &self.gateway.metrics;
         metrics.request(self.endpoint, &event, took);
+        let (callees, ended_after) = (&self.callees, self.started.elapsed());
+        self.gateway
+            .measuring
+            .ended(self.kind, &event, callees, self.current, ended_after);
         if let Some(trace) = self.trace.take() {
             trace.end(&event, self.current);
         }
@@ -439,30 +488,6 @@ impl Drop for Record {
                 .end(&capture, &event.request_id, &event.key_id);
         }
         self.gateway.spool.end(event);
-    }
-}
-
-fn outcome(error: &UpstreamError) -> &'static str {
-    match error.kind {
-        ErrorKind::RateLimit | ErrorKind::Quota => "rate_limited",
-        ErrorKind::UpstreamAuth | ErrorKind::ClientAuth | ErrorKind::Permission => "auth",
-        ErrorKind::Timeout => "timeout",
-        ErrorKind::Upstream5xx | ErrorKind::Unavailable if error.status.is_none() => "connect",
-        ErrorKind::Cancelled => "cancelled",
-        ErrorKind::StreamIncomplete => "stream_error",
-        ErrorKind::InvalidRequest
-        | ErrorKind::ContextLength
-        | ErrorKind::ModelNotFound
-        | ErrorKind::NotFound
-        | ErrorKind::MethodNotAllowed
-        | ErrorKind::TooLarge
-        | ErrorKind::ContentBlocked
-        | ErrorKind::Unsupported => "client_error",
-        ErrorKind::Overloaded
-        | ErrorKind::Upstream5xx
-        | ErrorKind::MalformedUpstream
-        | ErrorKind::Unavailable
-        | ErrorKind::Internal => "server_error",
     }
 }
 
@@ -488,32 +513,6 @@ fn name_served(event: &mut UsageEvent, number: usize) {
     event.model_served.clone_from(&attempt.model);
     event.provider.clone_from(&attempt.provider);
     event.connection_id.clone_from(&attempt.connection_id);
-}
-
-fn kind_name(kind: ErrorKind) -> &'static str {
-    match kind {
-        ErrorKind::InvalidRequest => "invalid_request",
-        ErrorKind::ContextLength => "context_length",
-        ErrorKind::ClientAuth => "client_auth",
-        ErrorKind::UpstreamAuth => "upstream_auth",
-        ErrorKind::Permission => "permission",
-        ErrorKind::ModelNotFound => "model_not_found",
-        ErrorKind::NotFound => "not_found",
-        ErrorKind::MethodNotAllowed => "method_not_allowed",
-        ErrorKind::TooLarge => "too_large",
-        ErrorKind::RateLimit => "rate_limit",
-        ErrorKind::Quota => "quota",
-        ErrorKind::Overloaded => "overloaded",
-        ErrorKind::Timeout => "timeout",
-        ErrorKind::Upstream5xx => "upstream_5xx",
-        ErrorKind::ContentBlocked => "content_blocked",
-        ErrorKind::Cancelled => "cancelled",
-        ErrorKind::Unsupported => "unsupported",
-        ErrorKind::MalformedUpstream => "malformed_upstream",
-        ErrorKind::StreamIncomplete => "stream_incomplete",
-        ErrorKind::Unavailable => "unavailable",
-        ErrorKind::Internal => "internal",
-    }
 }
 
 fn millis(duration: Duration) -> u32 {

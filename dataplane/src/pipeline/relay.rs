@@ -1,6 +1,7 @@
 //! The body of a streamed answer: a state machine that the client's connection polls, and that polls the
 //! provider's. No task and no channel stand between them, so a slow client slows the provider down, and a client
-//! that leaves drops this body and with it the provider's connection, at once.
+//! that leaves drops this body and with it the provider's connection, at once; or, where the account asks for that,
+//! leaves it to be read to its end: see [`super::departure`].
 
 use super::Gateway;
 use super::lease::Lease;
@@ -106,6 +107,20 @@ impl Relay {
         self.tape = tape;
         self.record_end();
         self
+    }
+
+    pub fn gateway(&self) -> &Arc<Gateway> {
+        &self.gateway
+    }
+
+    pub fn record(&self) -> &Record {
+        &self.record
+    }
+
+    /// The provider has not said yet what all of it costs, and may.
+    pub fn has_more(&self) -> bool {
+        let progress = self.pump.progress();
+        self.body.is_some() && !(progress.ended && progress.usage.output_total.is_some())
     }
 
     fn push(&mut self, chunk: Bytes) {

@@ -4,6 +4,7 @@ use super::Gateway;
 use super::again::{Again, Deposit};
 use super::arrival::Arrival;
 use super::attempt::Served;
+use super::departure::Attended;
 use super::exchange::{Labels, Reply};
 use super::record::Record;
 use super::relay::Relay;
@@ -99,7 +100,7 @@ pub fn success(
                 arrival.request_id(),
                 record,
             );
-            Body::new(relay.recording(tape))
+            Body::new(Attended::new(relay.recording(tape)))
         }
     };
     let mut response = Response::new(body);

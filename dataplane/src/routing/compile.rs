@@ -137,6 +137,10 @@ impl Table {
             pepper: settings.pepper,
             budget_zone: settings.budget_zone,
             capture_percent: settings.capture_percent,
+            drains: distinct
+                .iter()
+                .flat_map(|provider| &provider.connections)
+                .any(|connection| connection.drains),
             keys: compile_keys(&sorted, &mut errors),
             rewrite: compile_rewrite(&sorted),
             ip_filter: compile_ip_filter(&sorted, &mut errors),
@@ -457,6 +461,7 @@ fn compile_connection(
         rate_limit_protection: connection.rate_limit_protection,
         default_model: Some(connection.default_model.clone()).filter(|model| !model.is_empty()),
         think_tags: ThinkTags::named(&connection.think_tags),
+        drains: connection.on_disconnect == "drain",
         own_outlet: None,
         shared_outlet: None,
     })

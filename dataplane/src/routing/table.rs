@@ -48,6 +48,8 @@ pub struct Table {
     /// Where days begin for budgets.
     pub(super) budget_zone: Tz,
     pub(super) capture_percent: u32,
+    /// Some account is read to the end for clients that have left.
+    pub(super) drains: bool,
     /// Absent when it could not be opened: then no key is accepted.
     pub(super) pepper: Option<Zeroizing<Vec<u8>>>,
     pub(super) keys: HashMap<[u8; 32], Arc<ApiKey>>,
@@ -144,6 +146,8 @@ pub struct Connection {
     pub default_model: Option<String>,
     /// What the operator said about the server's thinking, against what the registry knows of its models.
     pub think_tags: Option<ThinkTags>,
+    /// A call whose client has left is read to its end, so that what it costs is known; else it is ended at once.
+    pub drains: bool,
     /// A proxy for this account alone.
     pub(super) own_outlet: Option<Outlet>,
     /// The provider's proxy, or everybody's.

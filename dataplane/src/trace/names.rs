@@ -1,4 +1,4 @@
-//! What spans and their attributes are called: OpenTelemetry's semantic conventions 1.38, those for generative AI among
+//! What spans, metrics and their attributes are called: OpenTelemetry's semantic conventions 1.38, those for generative AI among
 //! them, and ours where there are none. <https://opentelemetry.io/docs/specs/semconv/gen-ai/>
 
 use llm::{Dialect, Kind};
@@ -14,6 +14,7 @@ pub const ERROR_TYPE: &str = "error.type";
 pub const OPERATION: &str = "gen_ai.operation.name";
 pub const PROVIDER: &str = "gen_ai.provider.name";
 pub const REQUEST_MODEL: &str = "gen_ai.request.model";
+pub const RESPONSE_MODEL: &str = "gen_ai.response.model";
 pub const REQUEST_STREAM: &str = "gen_ai.request.stream";
 pub const FINISH_REASONS: &str = "gen_ai.response.finish_reasons";
 /// In seconds.
@@ -25,6 +26,12 @@ pub const CACHE_WRITE_TOKENS: &str = "gen_ai.usage.cache_creation.input_tokens";
 /// With reasoning.
 pub const OUTPUT_TOKENS: &str = "gen_ai.usage.output_tokens";
 pub const REASONING_TOKENS: &str = "gen_ai.usage.reasoning.output_tokens";
+
+/// A histogram in seconds.
+pub const OPERATION_DURATION: &str = "gen_ai.client.operation.duration";
+/// A histogram of tokens, by their type.
+pub const TOKEN_USAGE: &str = "gen_ai.client.token.usage";
+pub const TOKEN_TYPE: &str = "gen_ai.token.type";
 
 pub const REQUEST_ID: &str = "omniroute.request.id";
 pub const KEY_ID: &str = "omniroute.key.id";
@@ -42,7 +49,7 @@ pub const HEDGE: &str = "omniroute.hedge";
 pub const COST_NANO: &str = "omniroute.cost_nano_usd";
 
 /// What the convention calls a provider; one that it does not know keeps its name.
-pub fn provider(id: &str) -> &str {
+pub fn provider(id: &'static str) -> &'static str {
     match id {
         "azure" => "azure.ai.openai",
         "bedrock" => "aws.bedrock",

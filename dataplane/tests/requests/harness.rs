@@ -129,7 +129,17 @@ impl Setup {
     }
 
     /// A node of the operator's own, called `name/model`, with one account.
-    pub fn node(mut self, name: &str, node_type: &str, api_type: &str, simulator: &Simulator) -> Self {
+    pub fn node(self, name: &str, node_type: &str, api_type: &str, simulator: &Simulator) -> Self {
+        self.node_with(name, (node_type, api_type), simulator, |_| {})
+    }
+
+    pub fn node_with(
+        mut self,
+        name: &str,
+        (node_type, api_type): (&str, &str),
+        simulator: &Simulator,
+        change: impl FnOnce(&mut v1::Connection),
+    ) -> Self {
         let node = v1::ProviderNode {
             name: name.to_owned(),
             r#type: node_type.to_owned(),
@@ -141,7 +151,7 @@ impl Setup {
         self.snapshot = self
             .snapshot
             .with(&format!("node-{name}"), v1::resource::Body::ProviderNode(node))
-            .account(name, &format!("{name}-1"), 1);
+            .account_with(name, &format!("{name}-1"), 1, change);
         self
     }
 

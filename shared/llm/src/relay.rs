@@ -12,6 +12,7 @@ use crate::format::Relay;
 use crate::frame::{Cut, Frame, FrameScan, FrameTooLong, LineScan, MAX_FRAME_BYTES};
 use crate::translate::Progress;
 use bytes::{Bytes, BytesMut};
+use memchr::memmem::Finder;
 
 /// What a dialect knows about its own stream.
 pub trait Tap: Send {
@@ -166,6 +167,26 @@ fn emit(bytes: Bytes, out: &mut Vec<Bytes>) {
     if !bytes.is_empty() {
         out.push(bytes);
     }
+}
+
+/// The length of the member's string, as escaped.
+pub fn string_after(raw: &[u8], member: &Finder<'_>) -> usize {
+    let Some(at) = member.find(raw) else { return 0 };
+    let Some(value) = raw[at + member.needle().len()..]
+        .trim_ascii_start()
+        .strip_prefix(b"\"")
+    else {
+        return 0;
+    };
+    let mut from = 0;
+    while let Some(found) = memchr::memchr2(b'"', b'\\', &value[from..]) {
+        let at = from + found;
+        if value[at] == b'"' {
+            return at;
+        }
+        from = (at + 2).min(value.len());
+    }
+    value.len()
 }
 
 #[cfg(test)]

@@ -74,7 +74,7 @@ impl Grace {
         *self.0.lock() = grace;
     }
 
-    fn get(&self) -> Duration {
+    pub fn get(&self) -> Duration {
         *self.0.lock()
     }
 }

@@ -1,10 +1,12 @@
-//! Logs: one subscriber per process, to standard error, with a filter that can be changed while it runs. Traces: to a
-//! collector, if there is one.
+//! Logs: one subscriber per process, to standard error, with a filter that can be changed while it runs. Traces and
+//! metrics: to a collector, if there is one.
 
 mod lines;
+mod measures;
 mod traces;
 
 pub use lines::{LEVELS, Line, Lines, Wanted};
+pub use measures::{Measures, MeasuresConfig, MeasuresError};
 pub use traces::{Traces, TracesConfig, TracesError};
 
 use serde::Deserialize;

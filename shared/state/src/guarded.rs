@@ -283,6 +283,10 @@ impl StateStore for GuardedStore {
         self.store.renew(renewals, lease).await
     }
 
+    async fn end_leases(&self, requests: &[Renewal]) -> Result<(), StoreError> {
+        self.store.end_leases(requests).await
+    }
+
     async fn raise_spending(&self, known: &[Spending]) -> Result<(), StoreError> {
         self.store.raise_spending(known).await
     }

@@ -250,6 +250,10 @@ pub trait StateStore: Send + Sync + 'static {
     /// Lets requests run for another `lease` from now. What is not known as running stays so.
     async fn renew(&self, renewals: &[Renewal], lease: Duration) -> Result<(), StoreError>;
 
+    /// Ends the leases of requests whose clients are gone before the provider is done: their places are free, and
+    /// what they reserved stays theirs until they are settled. What is not known as running stays so.
+    async fn end_leases(&self, requests: &[Renewal]) -> Result<(), StoreError>;
+
     /// Raises what is counted as spent to what is known to be; never lowers it. What running requests have reserved
     /// counts as known already, because a source may hear of the end of a request before this store does.
     async fn raise_spending(&self, known: &[Spending]) -> Result<(), StoreError>;

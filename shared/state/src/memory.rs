@@ -366,6 +366,11 @@ impl StateStore for MemoryStore {
         Ok(())
     }
 
+    async fn end_leases(&self, requests: &[Renewal]) -> Result<(), StoreError> {
+        self.admissions.end_leases(requests);
+        Ok(())
+    }
+
     async fn raise_spending(&self, known: &[Spending]) -> Result<(), StoreError> {
         self.admissions.raise_spending(known);
         Ok(())

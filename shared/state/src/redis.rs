@@ -339,6 +339,10 @@ impl StateStore for RedisStore {
         admission::renew(self, renewals, lease).await
     }
 
+    async fn end_leases(&self, requests: &[Renewal]) -> Result<(), StoreError> {
+        admission::end_leases(self, requests).await
+    }
+
     async fn raise_spending(&self, known: &[Spending]) -> Result<(), StoreError> {
         admission::raise_spending(self, known).await
     }

@@ -603,8 +603,8 @@ fn check_form(spec: Option<&ProviderSpec>, key: &Secret<String>) -> Result<(), A
     }
 }
 
-/// Applies a patch of `providerSpecificData`. Only `baseUrl`, `thinkTags`, and where an account is are an operator's to
-/// set; what a node contributes may be sent back unchanged.
+/// Applies a patch of `providerSpecificData`. Only `baseUrl`, `thinkTags`, `onDisconnect`, and where an account is are an
+/// operator's to set; what a node contributes may be sent back unchanged.
 fn merge_data(row: &mut Row, spec: Option<&ProviderSpec>, patch: Map<String, Value>) -> Result<(), ApiError> {
     let field = |key: &str| format!("providerSpecificData.{key}");
     let is_node = row.provider_specific_data.get("prefix").is_some();
@@ -676,10 +676,23 @@ fn merge_data(row: &mut Row, spec: Option<&ProviderSpec>, patch: Map<String, Val
                      `implicit` (it sends only the closing tag), or null (as the provider is known)",
                 ));
             }
+            ("onDisconnect", Value::Null) => {
+                data.remove("onDisconnect");
+            }
+            ("onDisconnect", value) if value == "cancel" || value == "drain" => {
+                data.insert(key, value);
+            }
+            ("onDisconnect", _) => {
+                return Err(ApiError::invalid(
+                    field(&key),
+                    "must be `cancel` (a call whose client has left is ended), `drain` (its answer is read to the \
+                     end, so that what it costs is known), or null (as `cancel`)",
+                ));
+            }
             _ => {
                 return Err(ApiError::invalid(
                     field(&key),
-                    "is not known: baseUrl, region, project and thinkTags are",
+                    "is not known: baseUrl, region, project, thinkTags and onDisconnect are",
                 ));
             }
         }

@@ -87,7 +87,7 @@ impl Format for OllamaChat {
     }
 
     fn relay(&self, _seed: &ReplySeed) -> Box<dyn Relay> {
-        Box::new(FrameRelay::lines(LineTap))
+        Box::new(FrameRelay::lines(LineTap::default()))
     }
 
     fn encode_error(&self, error: &PublicError) -> (u16, Vec<u8>) {

@@ -67,16 +67,8 @@ impl Traces {
                 endpoint: endpoint.to_owned(),
                 source,
             })?;
-        let mut resource = Resource::builder().with_attributes([
-            opentelemetry::KeyValue::new("service.instance.id", instance.to_owned()),
-            opentelemetry::KeyValue::new("service.version", env!("CARGO_PKG_VERSION")),
-        ]);
-        // what is said here would win over the environment
-        if env::var_os("OTEL_SERVICE_NAME").is_none() {
-            resource = resource.with_service_name(service);
-        }
         let provider = SdkTracerProvider::builder()
-            .with_resource(resource.build())
+            .with_resource(resource(service, instance))
             .with_batch_exporter(exporter)
             .build();
         Ok(Self(Some(provider)))
@@ -97,6 +89,21 @@ impl Traces {
             Err(error) => tracing::warn!(%error, "the last traces were not sent"),
         }
     }
+}
+
+// === functions ===
+
+/// Who sends it: the name under which a collector shows this process, unless the environment has another.
+pub(super) fn resource(service: &'static str, instance: &str) -> Resource {
+    let mut resource = Resource::builder().with_attributes([
+        opentelemetry::KeyValue::new("service.instance.id", instance.to_owned()),
+        opentelemetry::KeyValue::new("service.version", env!("CARGO_PKG_VERSION")),
+    ]);
+    // what is said here would win over the environment
+    if env::var_os("OTEL_SERVICE_NAME").is_none() {
+        resource = resource.with_service_name(service);
+    }
+    resource.build()
 }
 
 #[cfg(test)]

@@ -108,6 +108,19 @@ impl LocalAdmissions {
         }
     }
 
+    pub fn end_leases(&self, requests: &[Renewal]) {
+        let (now, mut keys) = (self.clock.now_us(), self.keys.lock());
+        for Renewal { key, request } in requests {
+            let running = keys
+                .by_id
+                .get_mut(key)
+                .and_then(|key| key.running.get_mut(request));
+            if let Some(running) = running {
+                running.lease_ends = running.lease_ends.min(now);
+            }
+        }
+    }
+
     pub fn raise_spending(&self, known: &[Spending]) {
         let (now, mut keys) = (self.clock.now_us(), self.keys.lock());
         for spending in known {

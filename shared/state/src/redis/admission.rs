@@ -16,6 +16,7 @@ static SETTLE: LazyLock<Script> = LazyLock::new(|| script(include_str!("settle.l
 static RAISE: LazyLock<Script> = LazyLock::new(|| script(include_str!("raise_spending.lua")));
 static SPENDING: LazyLock<Script> = LazyLock::new(|| script(include_str!("spending.lua")));
 static RENEW: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("renew.lua")));
+static END_LEASES: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("end_leases.lua")));
 
 /// Before what is said of each rate and each budget.
 const HEAD: usize = 4;
@@ -93,6 +94,20 @@ pub(super) async fn renew(
             call.arg(milliseconds(lease));
             for position in positions {
                 call.arg(&*renewals[position].request);
+            }
+            store.invoke::<()>(call)
+        });
+    try_join_all(calls).await?;
+    Ok(())
+}
+
+pub(super) async fn end_leases(store: &RedisStore, requests: &[Renewal]) -> Result<(), StoreError> {
+    let calls = by_key(requests, |request| &request.key)
+        .into_iter()
+        .map(|(key, positions)| {
+            let mut call = END_LEASES.key(leases(store, key));
+            for position in positions {
+                call.arg(&*requests[position].request);
             }
             store.invoke::<()>(call)
         });

@@ -129,6 +129,7 @@ pub const SCENARIOS: &[Scenario] = &[
         async move {
             assert_eq!(store.settle(&[]).await.unwrap(), []);
             store.renew(&[], WINDOW).await.unwrap();
+            store.end_leases(&[]).await.unwrap();
             store.raise_spending(&[]).await.unwrap();
             assert_eq!(store.spending("k", &[]).await.unwrap(), []);
             store.forget_key("k").await.unwrap();
@@ -190,6 +191,31 @@ pub const SCENARIOS: &[Scenario] = &[
                 .unwrap();
             assert_eq!(settle(&store, "k", "r1").await, Settled::Unknown);
             assert_eq!(admitted(&store, &parallel("k", "r3", 1)).await.running, 1);
+        }
+        .boxed()
+    }),
+    (
+        "a lease that its holder ends gives its place away, and is settled all the same",
+        |store| {
+            async move {
+                admitted(&store, &parallel("k", "r1", 1)).await;
+                store.end_leases(&[renewal("k", "r1")]).await.unwrap();
+                admitted(&store, &parallel("k", "r2", 1)).await;
+                denied(&store, &parallel("k", "r3", 1), Limit::Concurrency).await;
+                assert_eq!(settle(&store, "k", "r1").await, Settled::Lapsed);
+                assert_eq!(settle(&store, "k", "r2").await, Settled::Running);
+            }
+            .boxed()
+        },
+    ),
+    ("the lease of what does not run cannot be ended", |store| {
+        async move {
+            store
+                .end_leases(&[renewal("k", "r1"), renewal("other", "r1")])
+                .await
+                .unwrap();
+            assert_eq!(settle(&store, "k", "r1").await, Settled::Unknown);
+            assert_eq!(admitted(&store, &parallel("k", "r1", 1)).await.running, 1);
         }
         .boxed()
     }),

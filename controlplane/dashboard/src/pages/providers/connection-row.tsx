@@ -11,6 +11,7 @@ import { DeleteButton } from '../../parts/delete-button';
 import { showApplied } from '../../parts/failure';
 import { milliseconds, span, when } from '../../parts/numbers';
 import { Handle, useMovable } from '../../parts/sorted';
+import { ConnectionSettings } from './disconnect';
 import { type Connection, nameOf } from './groups';
 import { QuotaBars } from './quota';
 import { SignIn } from './sign-in';
@@ -29,6 +30,7 @@ export function ConnectionRow({ connection, movable, standing, onChanged }: Prop
   const [verdict, setVerdict] = useState<Verdict | null>(null);
   const [signingIn, signIn] = useDisclosure();
   const [detailed, { toggle: toggleDetails }] = useDisclosure();
+  const [changing, change] = useDisclosure();
   const { ref, style, handle } = useMovable(id);
   const isAccount = connection.authType === 'oauth';
   const columns = movable ? 6 : 5;
@@ -89,6 +91,9 @@ export function ConnectionRow({ connection, movable, standing, onChanged }: Prop
             <Button size="compact-sm" variant="default" aria-expanded={detailed} onClick={toggleDetails} aria-label={t('Quota of {name}', { name })}>
               {t('Quota')}
             </Button>
+            <Button size="compact-sm" variant="default" onClick={change.open} aria-label={t('Settings of {name}', { name })}>
+              {t('Settings')}
+            </Button>
             <Button
               size="compact-sm"
               variant="default"
@@ -112,6 +117,7 @@ export function ConnectionRow({ connection, movable, standing, onChanged }: Prop
         </Table.Td>
       </Table.Tr>
       {isAccount && <SignIn opened={signingIn} again={connection} onClose={signIn.close} onSaved={onChanged} />}
+      <ConnectionSettings connection={connection} opened={changing} onClose={change.close} onSaved={onChanged} />
       {verdict && (
         <Table.Tr>
           <Table.Td colSpan={columns}>

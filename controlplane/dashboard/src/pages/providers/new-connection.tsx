@@ -5,13 +5,22 @@ import { t } from '../../i18n';
 import { api, settle } from '../../api/client';
 import { showApplied } from '../../parts/failure';
 import { CredentialFields, nowhere, whereaboutsOf } from './credential-fields';
+import { DisconnectField, type OnDisconnect } from './disconnect';
 import { choices, find, type Catalog } from './groups';
 
 type Props = { opened: boolean; catalog: Catalog; onClose: () => void; onSaved: () => void };
 
 export function NewConnection({ opened, catalog, onClose, onSaved }: Props) {
   const form = useForm({
-    initialValues: { provider: '', name: '', apiKey: '', ...nowhere, baseUrl: '', allowPrivateAddress: false },
+    initialValues: {
+      provider: '',
+      name: '',
+      apiKey: '',
+      ...nowhere,
+      baseUrl: '',
+      allowPrivateAddress: false,
+      onDisconnect: 'cancel' as OnDisconnect,
+    },
     validate: {
       provider: isNotEmpty(t('Choose who the key belongs to')),
       name: isNotEmpty(t('A name tells this key from others of the same provider')),
@@ -19,9 +28,10 @@ export function NewConnection({ opened, catalog, onClose, onSaved }: Props) {
     },
   });
   const save = useMutation({
-    mutationFn: ({ baseUrl, allowPrivateAddress, region, project, ...body }: typeof form.values) => {
+    mutationFn: ({ baseUrl, allowPrivateAddress, region, project, onDisconnect, ...body }: typeof form.values) => {
       const address = baseUrl.trim() ? { baseUrl: baseUrl.trim() } : {};
-      const providerSpecificData = { ...address, ...whereaboutsOf(find(catalog, body.provider), { region, project }) };
+      const whereabouts = whereaboutsOf(find(catalog, body.provider), { region, project });
+      const providerSpecificData = { ...address, ...whereabouts, ...(onDisconnect === 'drain' ? { onDisconnect } : {}) };
       return settle(
         api.POST('/api/providers', {
           params: { query: { wait: 'applied' } },
@@ -68,6 +78,7 @@ export function NewConnection({ opened, catalog, onClose, onSaved }: Props) {
           {!custom && form.values.baseUrl && (
             <Switch label={t('Allow a private address')} {...form.getInputProps('allowPrivateAddress', { type: 'checkbox' })} />
           )}
+          <DisconnectField form={form} />
           <Button type="submit" loading={save.isPending}>
             {t('Save')}
           </Button>

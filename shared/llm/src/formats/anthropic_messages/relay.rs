@@ -7,9 +7,9 @@ use super::tokens::WireUsage;
 use super::{error, stop};
 use crate::error::{ErrorKind, PublicError, UpstreamError};
 use crate::finish::Finish;
-use crate::relay::{Fate, Glance, Tap};
+use crate::relay::{Fate, Glance, Tap, string_after};
 use crate::translate::Progress;
-use memchr::memmem;
+use memchr::memmem::{self, Finder};
 
 /// How a block event begins, in what the vendor and the common servers write. Any other spelling is parsed.
 const BLOCK_EVENTS: [&[u8]; 4] = [
@@ -19,16 +19,31 @@ const BLOCK_EVENTS: [&[u8]; 4] = [
     b"data: {\"type\": \"content_block_",
 ];
 
-/// The length of a text delta's frame without its text.
-const DELTA_FRAME: usize = 128;
+/// How far into a frame its kind is looked for.
+const HEAD: usize = 128;
 
-#[derive(Debug, Default)]
+/// Members whose string is output of the model. A delta has one of them.
+const OUTPUT: [&str; 3] = ["\"text\":", "\"partial_json\":", "\"thinking\":"];
+
+#[derive(Debug)]
 pub struct StreamTap {
     usage: WireUsage,
     stopped: bool,
+    /// Compiled once per stream.
+    output: [Finder<'static>; 3],
 }
 
 // === impl StreamTap ===
+
+impl Default for StreamTap {
+    fn default() -> Self {
+        Self {
+            usage: WireUsage::default(),
+            stopped: false,
+            output: OUTPUT.map(Finder::new),
+        }
+    }
+}
 
 impl Tap for StreamTap {
     fn glance(&mut self, raw: &[u8], progress: &mut Progress) -> Glance {
@@ -36,9 +51,8 @@ impl Tap for StreamTap {
             return Glance::Read;
         }
         progress.started = true;
-        let head = &raw[..raw.len().min(DELTA_FRAME)];
-        if memmem::find(head, b"_delta").is_some() && memmem::find(head, b"signature_delta").is_none() {
-            progress.output_bytes += raw.len().saturating_sub(DELTA_FRAME).max(1) as u64;
+        if memmem::find(&raw[..raw.len().min(HEAD)], b"_delta").is_some() {
+            progress.output_bytes += self.output_in(raw);
         }
         Glance::Pass
     }
@@ -67,7 +81,7 @@ impl Tap for StreamTap {
             "message_stop" => progress.ended = true,
             "content_block_start" | "content_block_delta" | "content_block_stop" => {
                 progress.started = true;
-                progress.output_bytes += 1;
+                progress.output_bytes += self.output_in(data.as_bytes());
             }
             "ping" => {}
             _ => {
@@ -95,6 +109,12 @@ impl Tap for StreamTap {
 }
 
 impl StreamTap {
+    /// Bytes of output in a block event, as escaped; none in a signature.
+    fn output_in(&self, raw: &[u8]) -> u64 {
+        let mut lengths = self.output.iter().map(|member| string_after(raw, member));
+        lengths.find(|length| *length > 0).unwrap_or(0) as u64
+    }
+
     fn count(&mut self, usage: Option<WireUsage>, progress: &mut Progress) {
         if let Some(usage) = usage {
             self.usage.merge(usage);

@@ -4,24 +4,42 @@
 use super::wire::{Line, Message};
 use super::{error, finish};
 use crate::error::{ErrorKind, PublicError, UpstreamError, classify_in_band};
-use crate::relay::{Fate, Glance, Tap};
+use crate::relay::{Fate, Glance, Tap, string_after};
 use crate::translate::Progress;
 use crate::usage::Usage;
-use memchr::memmem;
+use memchr::memmem::{self, Finder};
 
-/// The length of a line without its text.
+/// The length of a line without its calls.
 const LINE_OVERHEAD: usize = 128;
 
+/// Members whose string is output of the model.
+const OUTPUT: [&str; 2] = ["\"content\":", "\"thinking\":"];
+
 #[derive(Debug)]
-pub struct LineTap;
+pub struct LineTap {
+    /// Compiled once per stream.
+    output: [Finder<'static>; 2],
+}
 
 // === impl LineTap ===
 
+impl Default for LineTap {
+    fn default() -> Self {
+        Self {
+            output: OUTPUT.map(Finder::new),
+        }
+    }
+}
+
 impl Tap for LineTap {
     fn glance(&mut self, raw: &[u8], progress: &mut Progress) -> Glance {
-        if raw.len() > 2 {
-            progress.output_bytes += raw.len().saturating_sub(LINE_OVERHEAD).max(1) as u64;
-        }
+        let said: usize = self.output.iter().map(|member| string_after(raw, member)).sum();
+        // arguments are no string but an object of any depth
+        let called = match memmem::find(raw, b"\"tool_calls\"") {
+            Some(_) => raw.len().saturating_sub(LINE_OVERHEAD),
+            None => 0,
+        };
+        progress.output_bytes += (said + called) as u64;
         // a quote inside a JSON string is escaped, so text of the model never looks like a member
         if !progress.started || is_done(raw) || memmem::find(raw, b"\"error\"").is_some() {
             Glance::Read

@@ -8,7 +8,7 @@ use super::wire::{Choice, Chunk, Delta};
 use crate::caps::StreamUsage;
 use crate::error::{DecodeError, ErrorKind, PublicError, UpstreamError, classify_in_band};
 use crate::head::Head;
-use crate::relay::{Fate, Glance, Tap};
+use crate::relay::{Fate, Glance, Tap, string_after};
 use crate::translate::{Progress, Target};
 use bytes::Bytes;
 use memchr::memmem::Finder;
@@ -216,26 +216,6 @@ fn is_set(raw: &[u8], member: &Finder<'_>) -> bool {
         let value = raw[at + member.needle().len()..].trim_ascii_start();
         !value.starts_with(b"null")
     })
-}
-
-/// The length of the member's string, as escaped.
-fn string_after(raw: &[u8], member: &Finder<'_>) -> usize {
-    let Some(at) = member.find(raw) else { return 0 };
-    let Some(value) = raw[at + member.needle().len()..]
-        .trim_ascii_start()
-        .strip_prefix(b"\"")
-    else {
-        return 0;
-    };
-    let mut from = 0;
-    while let Some(found) = memchr::memchr2(b'"', b'\\', &value[from..]) {
-        let at = from + found;
-        if value[at] == b'"' {
-            return at;
-        }
-        from = (at + 2).min(value.len());
-    }
-    value.len()
 }
 
 #[cfg(test)]
