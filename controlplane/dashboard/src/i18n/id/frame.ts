@@ -96,6 +96,7 @@ export const frame: Record<string, string> = {
   'That did not work': 'Itu tidak berhasil',
   Save: 'Simpan',
   Undo: 'Urungkan',
+  '{name} is back': '{name} kembali',
   '{title} saved': '{title} tersimpan',
   Actions: 'Tindakan',
   'Leave it': 'Jangan',

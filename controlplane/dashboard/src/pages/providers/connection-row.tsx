@@ -1,4 +1,4 @@
-import { Alert, Badge, Button, Code, Group, Stack, Switch, Table, Text } from '@mantine/core';
+import { Alert, Badge, Button, Code, Group, Stack, Table, Text } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { useMutation } from '@tanstack/react-query';
 import { useState } from 'react';
@@ -6,6 +6,7 @@ import { t } from '../../i18n';
 import { api, settle, unwrap } from '../../api/client';
 import type { components } from '../../api/schema';
 import { apiWord } from '../../parts/api-words';
+import { AppliedSwitch } from '../../parts/applied-switch';
 import { confirmDelete } from '../../parts/confirm';
 import { DeleteButton } from '../../parts/delete-button';
 import { showApplied } from '../../parts/failure';
@@ -22,7 +23,7 @@ type Verdict = components['schemas']['TestView'];
 const wait = { query: { wait: 'applied' } } as const;
 const colors: Record<string, string> = { active: 'teal', error: 'red', expired: 'red' };
 
-type Props = { connection: Connection; movable: boolean; standing: Standing | undefined; onChanged: () => void };
+type Props = { connection: Connection; movable: boolean; standing: Standing | undefined; onChanged: () => Promise<void> };
 
 export function ConnectionRow({ connection, movable, standing, onChanged }: Props) {
   const { id } = connection;
@@ -39,11 +40,6 @@ export function ConnectionRow({ connection, movable, standing, onChanged }: Prop
     mutationFn: () => unwrap(api.POST('/api/providers/{id}/test', { params: { path: { id } } })),
     onMutate: () => setVerdict(null),
     onSuccess: setVerdict,
-    onSettled: onChanged,
-  });
-  const toggle = useMutation({
-    mutationFn: (isActive: boolean) => settle(api.PATCH('/api/providers/{id}', { params: { path: { id }, ...wait }, body: { isActive } })),
-    onSuccess: ({ applied }, isActive) => showApplied(isActive ? t('{name} enabled', { name }) : t('{name} disabled', { name }), applied),
     onSettled: onChanged,
   });
   const remove = useMutation({
@@ -74,11 +70,12 @@ export function ConnectionRow({ connection, movable, standing, onChanged }: Prop
           {standing && <Rests connectionId={id} standing={standing} />}
         </Table.Td>
         <Table.Td>
-          <Switch
+          <AppliedSwitch
+            label={t('{name} enabled', { name })}
             checked={connection.isActive}
-            disabled={toggle.isPending}
-            onChange={(event) => toggle.mutate(event.currentTarget.checked)}
-            aria-label={t('{name} enabled', { name })}
+            change={(isActive) => settle(api.PATCH('/api/providers/{id}', { params: { path: { id }, ...wait }, body: { isActive } }))}
+            done={(isActive) => (isActive ? t('{name} enabled', { name }) : t('{name} disabled', { name }))}
+            onChanged={onChanged}
           />
         </Table.Td>
         <Table.Td>
@@ -116,8 +113,8 @@ export function ConnectionRow({ connection, movable, standing, onChanged }: Prop
           </Group>
         </Table.Td>
       </Table.Tr>
-      {isAccount && <SignIn opened={signingIn} again={connection} onClose={signIn.close} onSaved={onChanged} />}
-      <ConnectionSettings connection={connection} opened={changing} onClose={change.close} onSaved={onChanged} />
+      {isAccount && <SignIn opened={signingIn} again={connection} onClose={signIn.close} onSaved={() => void onChanged()} />}
+      <ConnectionSettings connection={connection} opened={changing} onClose={change.close} onSaved={() => void onChanged()} />
       {verdict && (
         <Table.Tr>
           <Table.Td colSpan={columns}>

@@ -62,7 +62,7 @@ export function Connections({ provider, connections, standing, onChanged }: Prop
           </Table.Thead>
           <Table.Tbody>
             {shown.map((connection) => (
-              <ConnectionRow key={connection.id} connection={connection} movable={several} standing={standing} onChanged={() => void onChanged()} />
+              <ConnectionRow key={connection.id} connection={connection} movable={several} standing={standing} onChanged={onChanged} />
             ))}
           </Table.Tbody>
         </Table>

@@ -34,8 +34,14 @@ export function Models({ provider, known, onClose }: Props) {
   // what can be called changed, which many pages offer
   const refresh = () => client.invalidateQueries();
   const remove = useMutation({
-    mutationFn: (model: string) => settle(api.DELETE('/api/provider-models', { params: { query: { provider: id, model, ...wait } } })),
-    onSuccess: ({ applied }, model) => showApplied(t('{name} deleted', { name: model }), applied),
+    mutationFn: ({ id: model }: CustomModel) => settle(api.DELETE('/api/provider-models', { params: { query: { provider: id, model, ...wait } } })),
+    onSuccess: ({ applied }, { id: modelId, name: modelName, type, source, contextWindow }) => {
+      const body = { provider: id, modelId, modelName, type, source, ...(contextWindow != null && { contextWindow }) };
+      showApplied(t('{name} deleted', { name: modelId }), applied, {
+        act: () => settle(api.POST('/api/provider-models', { params: { query: wait }, body })),
+        done: t('{name} is back', { name: modelId }),
+      });
+    },
     onSettled: refresh,
   });
   return (
@@ -78,7 +84,7 @@ export function Models({ provider, known, onClose }: Props) {
                         <DeleteButton
                           what={model.id}
                           onClick={() =>
-                            confirmDelete(model.id, t('It is no longer listed. Requests that name it are still passed on.'), () => remove.mutate(model.id))
+                            confirmDelete(model.id, t('It is no longer listed. Requests that name it are still passed on.'), () => remove.mutate(model))
                           }
                         />
                       </Table.Td>
