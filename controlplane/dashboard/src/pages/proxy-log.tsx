@@ -12,6 +12,7 @@ import { confirmAct } from '../parts/confirm';
 import { FilterChoice, FilterForm } from '../parts/filter-form';
 import { useProviderName } from '../parts/names';
 import { amount, milliseconds, moment } from '../parts/numbers';
+import { WAYS } from '../parts/proxies';
 import { Empty, Loaded, PageHeader } from '../parts/states';
 import { LEVELS, type ProxyLogFilter, STATUSES, TYPES, readProxyLogFilter } from './proxy-log-filter';
 
@@ -19,13 +20,6 @@ type Call = components['schemas']['ProxyCall'];
 
 const SHOWN = 200;
 const EVERY_MS = 5_000;
-const WAYS: Record<string, string> = {
-  global: t('the proxy for everything'),
-  provider: t('the provider’s proxy'),
-  combo: t('the combo’s proxy'),
-  key: t('the account’s proxy'),
-  direct: t('no proxy'),
-};
 
 const read = ({ status, type, level, provider, text: search }: ProxyLogFilter) =>
   unwrap(api.GET('/api/usage/proxy-logs', { params: { query: { status, type, level, provider, search, limit: SHOWN } } }));

@@ -11,6 +11,7 @@ import { Empty, Loaded, PageHeader } from '../parts/states';
 import { useProviderName } from '../parts/names';
 import { amount, dollars, exactPercent } from '../parts/numbers';
 import { Figure, Section } from '../parts/section';
+import { ExportMenu } from './usage/export-menu';
 import { type Range, RANGES } from './usage-range';
 
 type Analytics = components['schemas']['AnalyticsView'];
@@ -43,14 +44,17 @@ export function UsagePage() {
         title={t('Usage')}
         hint={t('What was used, and what it cost.')}
         action={
-          <SegmentedControl
-            aria-label={t('Range')}
-            // all six in the width of a phone
-            size={narrow ? 'xs' : 'sm'}
-            value={range}
-            onChange={(next) => void navigate({ to: '/usage', search: { range: next as Range } })}
-            data={RANGES.map((value) => ({ value, label: NAMES[value] }))}
-          />
+          <Group gap="sm">
+            <SegmentedControl
+              aria-label={t('Range')}
+              // all six in the width of a phone
+              size={narrow ? 'xs' : 'sm'}
+              value={range}
+              onChange={(next) => void navigate({ to: '/usage', search: { range: next as Range } })}
+              data={RANGES.map((value) => ({ value, label: NAMES[value] }))}
+            />
+            <ExportMenu usage={query.data} />
+          </Group>
         }
       />
       <Loaded

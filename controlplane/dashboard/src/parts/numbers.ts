@@ -23,6 +23,13 @@ export function dollars(usd: number): string {
   return (usd !== 0 && Math.abs(usd) < 1 ? smallSum : sum).format(usd);
 }
 
+const wholeSum = new Intl.NumberFormat(locale, { style: 'currency', currency: 'USD', minimumFractionDigits: 2, maximumFractionDigits: 9 });
+
+/** Dollars with every digit that is billed. */
+export function exactDollars(usd: number): string {
+  return wholeSum.format(usd);
+}
+
 const part = new Intl.NumberFormat(locale, { style: 'percent' });
 const finePart = new Intl.NumberFormat(locale, { style: 'percent', minimumFractionDigits: 1, maximumFractionDigits: 1 });
 

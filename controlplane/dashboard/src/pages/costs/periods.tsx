@@ -26,13 +26,11 @@ export function Periods() {
   const remove = useMutation({
     mutationFn: ({ provider, model, effectiveFrom }: Period) =>
       settle(api.DELETE(path, { params: { query: { provider, model, effectiveFrom, ...wait } } })),
-    onSuccess: ({ applied }, { provider, model, effectiveFrom, input, output }) => {
-      const body = { provider, model, effectiveFrom, ...(input != null && { input }), ...(output != null && { output }) };
+    onSuccess: ({ applied }, period) =>
       showApplied(t('Price change taken back'), applied, {
-        act: () => settle(api.PUT(path, { params: { query: wait }, body })),
-        done: t('Price change of {provider}/{model} is back', { provider, model }),
-      });
-    },
+        act: () => settle(api.PUT(path, { params: { query: wait }, body: period })),
+        done: t('Price change of {provider}/{model} is back', { provider: period.provider, model: period.model }),
+      }),
     onError: showFailure,
     onSettled: () => client.invalidateQueries({ queryKey: ['pricing'] }),
   });

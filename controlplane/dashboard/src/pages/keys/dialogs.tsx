@@ -1,9 +1,11 @@
 import { Alert, Button, Modal, Stack } from '@mantine/core';
 import { type UseFormReturnType, useForm } from '@mantine/form';
-import { useMutation } from '@tanstack/react-query';
+import { useMutation, useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { t } from '../../i18n';
 import { ApiFailure, api, settle } from '../../api/client';
+import { callableModelsQuery } from '../../parts/callable-models';
+import { ClientSnippets } from '../../parts/client-snippets';
 import { FailureText, showApplied } from '../../parts/failure';
 import { fieldErrors } from '../../parts/field-errors';
 import { Snippet } from '../../parts/snippet';
@@ -97,19 +99,21 @@ export function EditKey({ stored, onClose, onSaved }: { stored: Key; onClose: ()
 /** A key that can be copied. `kept`: it can be looked at again. */
 export function ShownKey({ title, text, kept = false, onClose }: { title: string; text: string; kept?: boolean; onClose: () => void }) {
   return (
-    <Modal opened onClose={onClose} title={title}>
+    <Modal opened onClose={onClose} title={title} size="lg">
       <Shown text={text} kept={kept} onClose={onClose} />
     </Modal>
   );
 }
 
 function Shown({ text, kept = false, onClose }: { text: string; kept?: boolean; onClose: () => void }) {
+  const models = useQuery(callableModelsQuery);
   return (
     <Stack>
       <Alert color="yellow">
         {kept ? t('Whoever has it can do what it may. That it was shown is in the audit log.') : t('Copy it now. It is not stored and cannot be shown again.')}
       </Alert>
       <Snippet text={text} label={t('API key')} />
+      <ClientSnippets origin={window.location.origin} apiKey={text} model={models.data?.[0] ?? 'demo/demo'} />
       <Button onClick={onClose}>{t('Done')}</Button>
     </Stack>
   );

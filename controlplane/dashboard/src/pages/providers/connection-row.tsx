@@ -1,5 +1,6 @@
-import { Alert, Badge, Button, Code, Group, Stack, Table, Text } from '@mantine/core';
+import { ActionIcon, Alert, Badge, Button, Code, Group, Stack, Table, Text, Tooltip } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
+import { IconPencil } from '@tabler/icons-react';
 import { useMutation } from '@tanstack/react-query';
 import { useState } from 'react';
 import { t } from '../../i18n';
@@ -11,9 +12,11 @@ import { confirmDelete } from '../../parts/confirm';
 import { DeleteButton } from '../../parts/delete-button';
 import { showApplied } from '../../parts/failure';
 import { milliseconds, span, when } from '../../parts/numbers';
+import { type Proxy, addressOf } from '../../parts/proxies';
 import { Handle, useMovable } from '../../parts/sorted';
 import { ConnectionSettings } from './disconnect';
-import { type Connection, nameOf } from './groups';
+import { EditConnection } from './edit-connection';
+import { type Catalog, type Connection, nameOf } from './groups';
 import { QuotaBars } from './quota';
 import { SignIn } from './sign-in';
 import { type Standing, restOf } from './standing';
@@ -23,13 +26,23 @@ type Verdict = components['schemas']['TestView'];
 const wait = { query: { wait: 'applied' } } as const;
 const colors: Record<string, string> = { active: 'teal', error: 'red', expired: 'red' };
 
-type Props = { connection: Connection; movable: boolean; standing: Standing | undefined; onChanged: () => Promise<void> };
+type Props = {
+  connection: Connection;
+  /** What the catalogue says of its provider. */
+  entry: Catalog[string] | undefined;
+  /** The proxy of its own that its calls go through. */
+  proxy: Proxy | undefined;
+  movable: boolean;
+  standing: Standing | undefined;
+  onChanged: () => Promise<void>;
+};
 
-export function ConnectionRow({ connection, movable, standing, onChanged }: Props) {
+export function ConnectionRow({ connection, entry, proxy, movable, standing, onChanged }: Props) {
   const { id } = connection;
   const name = nameOf(connection);
   const [verdict, setVerdict] = useState<Verdict | null>(null);
   const [signingIn, signIn] = useDisclosure();
+  const [editing, edit] = useDisclosure();
   const [detailed, { toggle: toggleDetails }] = useDisclosure();
   const [changing, change] = useDisclosure();
   const { ref, style, handle } = useMovable(id);
@@ -56,7 +69,14 @@ export function ConnectionRow({ connection, movable, standing, onChanged }: Prop
             <Handle of={handle} label={t('Move {name}', { name })} />
           </Table.Td>
         )}
-        <Table.Td>{name}</Table.Td>
+        <Table.Td>
+          {name}
+          {proxy && (
+            <Text size="xs" c="dimmed">
+              {t('through {address}', { address: addressOf(proxy) })}
+            </Text>
+          )}
+        </Table.Td>
         <Table.Td>{isAccount ? <Text size="sm">{t('signed in')}</Text> : <Code>{connection.maskedApiKey ?? '–'}</Code>}</Table.Td>
         <Table.Td>
           <Badge variant="light" color={colors[connection.testStatus] ?? 'gray'}>
@@ -100,6 +120,11 @@ export function ConnectionRow({ connection, movable, standing, onChanged }: Prop
             >
               {t('Test')}
             </Button>
+            <Tooltip label={t('Edit')}>
+              <ActionIcon variant="subtle" aria-label={t('Edit {name}', { name })} onClick={edit.open}>
+                <IconPencil size={16} />
+              </ActionIcon>
+            </Tooltip>
             <DeleteButton
               what={name}
               onClick={() =>
@@ -113,6 +138,7 @@ export function ConnectionRow({ connection, movable, standing, onChanged }: Prop
           </Group>
         </Table.Td>
       </Table.Tr>
+      {editing && <EditConnection connection={connection} entry={entry} onClose={edit.close} onSaved={onChanged} />}
       {isAccount && <SignIn opened={signingIn} again={connection} onClose={signIn.close} onSaved={() => void onChanged()} />}
       <ConnectionSettings connection={connection} opened={changing} onClose={change.close} onSaved={() => void onChanged()} />
       {verdict && (

@@ -4,7 +4,8 @@ import { t } from '../../i18n';
 import { api, settle, unwrap } from '../../api/client';
 import type { components } from '../../api/schema';
 import { Loaded } from '../../parts/states';
-import { Section, SettingForm } from './group';
+import { SettingForm } from '../../parts/setting-form';
+import { Section } from './group';
 import { Rows } from '../../parts/rows';
 
 type Settings = components['schemas']['SettingsView'];
