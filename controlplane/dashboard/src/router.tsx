@@ -11,7 +11,7 @@ import { readStep, type Step } from './pages/setup/state';
 import { type Range, readRange } from './pages/usage-range';
 import { Needs } from './parts/authority';
 import { sessionBegan } from './parts/signed-out';
-import { NotFound } from './parts/states';
+import { Broken, NotFound } from './parts/states';
 
 const rootRoute = createRootRoute({ notFoundComponent: NotFound });
 
@@ -35,6 +35,8 @@ const frameRoute = createRoute({
   getParentRoute: () => rootRoute,
   id: 'frame',
   component: Frame,
+  // what it is asked before there is a frame
+  errorComponent: (failed) => <main><Broken {...failed} /></main>,
   beforeLoad: async ({ location }) => {
     const status = await unwrap(api.GET('/api/auth/status'));
     if (!status.authenticated && status.requireLogin !== false) {
@@ -214,6 +216,7 @@ export const router = createRouter({
   routeTree: rootRoute.addChildren([loginRoute, frameRoute.addChildren([...pages])]),
   basepath: '/dashboard',
   defaultPreload: 'intent',
+  defaultErrorComponent: Broken,
 });
 
 declare module '@tanstack/react-router' {

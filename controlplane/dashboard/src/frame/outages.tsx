@@ -11,7 +11,7 @@ import { gatewayOutages } from '../parts/outages';
 export function Outages() {
   const { data, error } = useQuery(healthQuery);
   // an answer, whatever it says, is from somebody who can be reached
-  const unreachable = error !== null && !(error instanceof ApiFailure);
+  const unreachable = error !== null && !(error instanceof ApiFailure && error.status > 0);
   const outages = gatewayOutages(data, unreachable);
   if (outages.length === 0) return null;
   return (

@@ -1,6 +1,6 @@
 import { Alert, Button, Center, Group, Loader, Stack, Text, Title } from '@mantine/core';
 import type { UseQueryResult } from '@tanstack/react-query';
-import { Link } from '@tanstack/react-router';
+import { type ErrorComponentProps, Link, useRouter } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 import { t } from '../i18n';
 import { FailureText } from './failure';
@@ -77,6 +77,27 @@ export function PageHeader({ title, hint, action }: { title: string; hint: strin
       </div>
       {action}
     </Group>
+  );
+}
+
+/** Instead of a page that could not be begun, or that broke. */
+export function Broken({ error, reset }: ErrorComponentProps) {
+  const router = useRouter();
+  function again() {
+    reset();
+    void router.invalidate();
+  }
+  return (
+    <Center p="xl">
+      <Alert color="red" title={t('This page could not be shown')}>
+        <Stack gap="xs" align="flex-start">
+          <FailureText error={error} />
+          <Button size="xs" variant="light" onClick={again}>
+            {t('Try again')}
+          </Button>
+        </Stack>
+      </Alert>
+    </Center>
   );
 }
 

@@ -82,6 +82,7 @@ export const frame: Record<string, string> = {
   'The address may be from an older version.': 'Alamatnya mungkin dari versi lama.',
   'There is no such page': 'Halaman ini tidak ada',
   'This could not be loaded': 'Ini tidak dapat dimuat',
+  'This page could not be shown': 'Halaman ini tidak dapat ditampilkan',
   'To the overview': 'Ke ikhtisar',
   'Try again': 'Coba lagi',
   'This could not be loaded again, and may be old': 'Ini tidak dapat dimuat lagi, dan mungkin sudah usang',
