@@ -13,7 +13,7 @@ const logged = (gateway: Gateway, page: Page, key: string) =>
 test('the numbers of the last 24 hours on the overview are those of the management API', async ({ gateway, signedIn: page }) => {
   const key = await createKey(page, 'numbers of the day');
   for (let sent = 0; sent < 3; sent += 1) expect((await chat(gateway, key, 'demo/demo')).status).toBe(200);
-  expect((await chat(gateway, key, 'demo/sim-status-500')).ok).toBe(false);
+  expect((await chat(gateway, key, 'demo/sim-fail-400')).ok).toBe(false);
   await expect.poll(async () => (await logged(gateway, page, 'numbers of the day')).length).toBe(4);
   type Usage = { summary: { totalRequests: number; totalTokens: number; totalCost: number; unpricedRequests: number }; dailyTrend: { errors: number }[] };
   await page.goto('/dashboard/');

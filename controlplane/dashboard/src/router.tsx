@@ -8,7 +8,7 @@ import { OverviewPage } from './pages/overview';
 import { readProxyLogFilter } from './pages/proxy-log-filter';
 import { readRequestFilter } from './pages/request-filter';
 import { readStep, type Step } from './pages/setup/state';
-import { type Range, readRange } from './pages/usage-range';
+import { readUsageFilter } from './pages/usage-filter';
 import { Needs } from './parts/authority';
 import { sessionBegan } from './parts/signed-out';
 import { Broken, NotFound } from './parts/states';
@@ -51,10 +51,7 @@ const frameRoute = createRoute({
 const usageRoute = createRoute({
   getParentRoute: () => frameRoute,
   path: '/usage',
-  validateSearch: (search): { range?: Range } => {
-    const range = readRange(search.range);
-    return range ? { range } : {};
-  },
+  validateSearch: readUsageFilter,
   component: lazyRouteComponent(() => import('./pages/usage'), 'UsagePage'),
 });
 

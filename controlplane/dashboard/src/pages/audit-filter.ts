@@ -1,4 +1,4 @@
-import { searchText } from '../parts/search-text';
+import { isMoment, searchText } from '../parts/search-text';
 
 /** What of the audit log is shown, as the address has it. */
 export type AuditFilter = { action?: string; actor?: string; outcome?: Outcome; from?: string; to?: string };
@@ -18,6 +18,3 @@ export function readAuditFilter(search: Record<string, unknown>): AuditFilter {
     ...(isMoment(to) && { to }),
   };
 }
-
-/** As an input of the type `datetime-local` gives it: in the reader's own time. */
-export const isMoment = (value: string) => /^\d{4}-\d\d-\d\dT\d\d:\d\d/.test(value) && !Number.isNaN(Date.parse(value));
