@@ -27,7 +27,7 @@ test('the numbers of the last 24 hours on the overview are those of the manageme
   await expect(day.getByRole('group', { name: 'Failed' })).toContainText(`Failed${number(errors)}${Math.round((100 * errors) / summary.totalRequests)}% of them`);
   await expect(day.getByRole('group', { name: 'Spent' })).toContainText(`Spent${dollars(summary.totalCost)}`);
   await expect(day.getByRole('group', { name: 'Answers began within' })).toContainText(`${number(p95)} ms95 of 100; half within ${number(p50)} ms`);
-  await day.getByRole('link', { name: 'Usage' }).click();
+  await day.getByRole('link', { name: 'All of it' }).click();
   await expect(page).toHaveURL(/usage\?range=1d$/);
   await expect(figure(page, 'Requests')).toContainText(number(summary.totalRequests));
 });

@@ -1,6 +1,7 @@
 /** Signing in, setting up, the overview. */
 export const start: Record<string, string> = {
   'Open {what}': 'Buka {what}',
+  'All of it': 'Semuanya',
   'The last 24 hours': '24 jam terakhir',
   'Requests that reached a provider, or were answered without one.': 'Permintaan yang sampai ke penyedia, atau dijawab tanpanya.',
   '{tokens} tokens': '{tokens} token',

@@ -29,7 +29,7 @@ export function Day() {
       hint={t('Requests that reached a provider, or were answered without one.')}
       action={
         <Anchor size="sm" underline="always" renderRoot={(props) => <Link {...props} to="/usage" search={{ range: '1d' }} />}>
-          {t('Usage')}
+          {t('All of it')}
         </Anchor>
       }
     >
