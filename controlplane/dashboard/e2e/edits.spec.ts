@@ -1,7 +1,7 @@
 import { chat, createKey, expect, expectAccessible, expectApplied, expectFits, test } from './gateway';
 import { connect, disconnect, manage } from './manage';
 
-type Connection = { id: string; name: string; maskedApiKey: string; defaultModel: string | null; providerSpecificData: { baseUrl?: string } };
+type Connection = { id: string; name: string; maskedApiKey: string; defaultModel?: string | null; providerSpecificData: { baseUrl?: string } };
 type Node = { id: string; name: string; prefix: string; baseUrl: string };
 
 test('a connection is given another name, key, model and address, and requests go by them at once', async ({ complaints, gateway, signedIn: page }) => {
@@ -40,7 +40,7 @@ test('a connection is given another name, key, model and address, and requests g
   await expectApplied(page, 'after saved');
   const rotated = await stored();
   expect(rotated.maskedApiKey).not.toBe(maskedApiKey);
-  expect(rotated.defaultModel).toBeNull();
+  expect(rotated.defaultModel ?? null).toBeNull();
   await expect(page.getByRole('row').filter({ hasText: 'after' })).toContainText(rotated.maskedApiKey);
   await disconnect(gateway, page, id);
   // refusals that were asked for are what the browser complains about

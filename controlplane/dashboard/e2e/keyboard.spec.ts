@@ -31,13 +31,15 @@ async function tab(page: Page): Promise<Stop & { unseen: string | null }> {
         .join(' | ');
     };
     const before = store.kept;
-    const unseen = before && before.element.isConnected && look(before.element) === before.look ? name(before.element) : null;
     const focused = document.activeElement;
+    // a field for a time has several stops inside
+    const same = before !== null && before?.element === focused;
+    const unseen = before && !same && before.element.isConnected && look(before.element) === before.look ? name(before.element) : null;
     if (!focused || focused === document.body) {
       store.kept = null;
       return { where: 'the page', again: false, end: true, unseen };
     }
-    const again = focused.hasAttribute('data-reached');
+    const again = !same && focused.hasAttribute('data-reached');
     focused.setAttribute('data-reached', '');
     store.kept = { element: focused, look: look(focused) };
     return { where: name(focused), again, end: false, unseen };

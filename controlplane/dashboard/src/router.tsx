@@ -1,5 +1,6 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirect } from '@tanstack/react-router';
-import { api, unwrap } from './api/client';
+import { ApiFailure, api, unwrap } from './api/client';
+import type { components } from './api/schema';
 import { Frame } from './frame';
 import { readAuditFilter } from './pages/audit-filter';
 import { readConsoleFilter } from './pages/console-filter';
@@ -31,6 +32,15 @@ const loginRoute = createRoute({
   component: LoginPage,
 });
 
+/** Whoever was signed in when somebody last could say so. */
+let known: components['schemas']['StatusView'] | undefined;
+
+/** A control plane that is away for a moment signs nobody out: pages say themselves what they cannot load. */
+function lastKnown(error: unknown) {
+  if (known && error instanceof ApiFailure && (error.status === 0 || error.status >= 500)) return known;
+  throw error;
+}
+
 const frameRoute = createRoute({
   getParentRoute: () => rootRoute,
   id: 'frame',
@@ -38,10 +48,12 @@ const frameRoute = createRoute({
   // what it is asked before there is a frame
   errorComponent: (failed) => <main><Broken {...failed} /></main>,
   beforeLoad: async ({ location }) => {
-    const status = await unwrap(api.GET('/api/auth/status'));
+    const status = await unwrap(api.GET('/api/auth/status')).catch(lastKnown);
     if (!status.authenticated && status.requireLogin !== false) {
+      known = undefined;
       throw redirect({ to: '/login', search: { next: location.pathname } });
     }
+    known = status;
     // what was refused on the way out is over
     sessionBegan();
     return { session: status };

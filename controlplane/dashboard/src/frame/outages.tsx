@@ -21,7 +21,7 @@ export function Outages() {
           {outage}
         </Text>
       ))}
-      <Anchor component={Link} to="/health" size="sm" underline="always">
+      <Anchor component={Link} to="/health" size="sm" underline="always" c="var(--mantine-color-text)">
         {t('Health')}
       </Anchor>
     </Alert>

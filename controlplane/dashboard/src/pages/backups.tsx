@@ -116,7 +116,7 @@ export function BackupsPage() {
                     <Table.Tr key={backup.id}>
                       <Table.Td>{made}</Table.Td>
                       <Table.Td>
-                        <Badge variant="light" tt="none">
+                        <Badge variant="light" tt="none" miw="fit-content" style={{ overflow: 'visible' }}>
                           {apiWord(backup.reason)}
                         </Badge>
                       </Table.Td>

@@ -35,7 +35,7 @@ export function Day() {
     >
       <Loaded query={query}>
         {({ summary, errors, latency }) => (
-          <SimpleGrid cols={{ base: 1, xs: 2, md: 4 }}>
+          <SimpleGrid cols={{ base: 2, md: 4 }}>
             <Figure label={t('Requests')} value={amount(summary.totalRequests)}>
               {t('{tokens} tokens', { tokens: amount(summary.totalTokens) })}
             </Figure>

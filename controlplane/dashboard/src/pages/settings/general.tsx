@@ -164,7 +164,8 @@ function Bodies({ settings: { captureBodies, captureBodiesPercent, bodyRetention
         {(form) => (
           <>
             <Switch label={t('Keep bodies')} {...form.getInputProps('captureBodies', { type: 'checkbox' })} />
-            <SimpleGrid cols={{ base: 1, xs: 2 }}>
+            {/* one of them has a line more above it */}
+            <SimpleGrid cols={{ base: 1, xs: 2 }} style={{ alignItems: 'end' }}>
               <NumberInput label={t('Of % of requests')} allowDecimal={false} {...form.getInputProps('captureBodiesPercent')} />
               <NumberInput
                 label={t('For so many days')}
