@@ -1,10 +1,11 @@
-import { Alert, Button, Modal, Stack, Switch, TextInput } from '@mantine/core';
+import { Alert, Button, Stack, Switch, TextInput } from '@mantine/core';
 import { isNotEmpty, useForm } from '@mantine/form';
 import { useMutation } from '@tanstack/react-query';
 import { useState } from 'react';
 import { t } from '../../i18n';
 import { ApiFailure, api, settle } from '../../api/client';
 import { mayAct, useRole } from '../../parts/authority';
+import { Dialog } from '../../parts/dialog';
 import { FailureText, showApplied } from '../../parts/failure';
 import { fieldErrors } from '../../parts/field-errors';
 import { changesOf, valuesOf } from './connection-changes';
@@ -48,7 +49,7 @@ export function EditConnection({ connection, entry, onClose, onSaved }: Props) {
     onSettled: onSaved,
   });
   return (
-    <Modal opened onClose={onClose} title={t('Edit {name}', { name: nameOf(connection) })}>
+    <Dialog onClose={onClose} title={t('Edit {name}', { name: nameOf(connection) })}>
       <form onSubmit={form.onSubmit((values) => save.mutate(values))}>
         <Stack>
           <TextInput label={t('Name')} data-autofocus {...form.getInputProps('name')} />
@@ -80,6 +81,6 @@ export function EditConnection({ connection, entry, onClose, onSaved }: Props) {
           </Button>
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   );
 }

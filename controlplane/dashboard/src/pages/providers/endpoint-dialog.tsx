@@ -1,10 +1,11 @@
-import { Alert, Button, Modal, Select, Stack, Switch, TextInput } from '@mantine/core';
+import { Alert, Button, Select, Stack, Switch, TextInput } from '@mantine/core';
 import { isNotEmpty, matches, useForm } from '@mantine/form';
 import { useMutation } from '@tanstack/react-query';
 import { useState } from 'react';
 import { t } from '../../i18n';
 import { ApiFailure, api, settle } from '../../api/client';
 import type { components } from '../../api/schema';
+import { Dialog } from '../../parts/dialog';
 import { FailureText, showApplied } from '../../parts/failure';
 import { fieldErrors } from '../../parts/field-errors';
 
@@ -79,7 +80,7 @@ export function EndpointDialog({ node, onClose, onSaved }: Props) {
   const choices = node ? dialects.filter(({ value }) => typeOf(value) === node.type) : dialects;
 
   return (
-    <Modal opened onClose={onClose} title={node ? t('Edit {name}', { name: node.name }) : t('Add endpoint')}>
+    <Dialog onClose={onClose} title={node ? t('Edit {name}', { name: node.name }) : t('Add endpoint')}>
       <form onSubmit={form.onSubmit((values) => save.mutate(values))}>
         <Stack>
           <TextInput label={t('Name')} placeholder={t('GPU server')} data-autofocus {...form.getInputProps('name')} />
@@ -114,6 +115,6 @@ export function EndpointDialog({ node, onClose, onSaved }: Props) {
           </Button>
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   );
 }

@@ -1,10 +1,11 @@
-import { Button, Code, Group, Modal, NumberInput, Select, Stack, Table, Text, TextInput, Title, VisuallyHidden } from '@mantine/core';
+import { Button, Code, Group, NumberInput, Select, Stack, Table, Text, TextInput, Title, VisuallyHidden } from '@mantine/core';
 import { isNotEmpty, useForm } from '@mantine/form';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { t } from '../../i18n';
 import { api, settle, unwrap } from '../../api/client';
 import { confirmDelete } from '../../parts/confirm';
 import { DeleteButton } from '../../parts/delete-button';
+import { Dialog } from '../../parts/dialog';
 import { showApplied } from '../../parts/failure';
 import { amount } from '../../parts/numbers';
 import { Empty, Loaded } from '../../parts/states';
@@ -45,7 +46,7 @@ export function Models({ provider, known, onClose }: Props) {
     onSettled: refresh,
   });
   return (
-    <Modal opened onClose={onClose} title={t('Models of {name}', { name })} size="xl">
+    <Dialog onClose={onClose} title={t('Models of {name}', { name })} size="xl">
       <Stack>
         <Text size="sm" c="dimmed">
           {t('Known beforehand or listed here: {count}. Any other can be called as well, and is passed on as it is written.', { count: amount(known.length) })}
@@ -98,7 +99,7 @@ export function Models({ provider, known, onClose }: Props) {
         <AddModel provider={id} onSaved={refresh} />
         <ImportModels provider={provider} own={query.data ?? []} known={known} onImported={refresh} />
       </Stack>
-    </Modal>
+    </Dialog>
   );
 }
 

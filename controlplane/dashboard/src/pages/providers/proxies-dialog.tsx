@@ -1,6 +1,7 @@
-import { Modal, Stack, Text } from '@mantine/core';
+import { Stack, Text } from '@mantine/core';
 import { t } from '../../i18n';
 import { Needs } from '../../parts/authority';
+import { Dialog } from '../../parts/dialog';
 import type { Place } from '../../parts/proxies';
 import { ProxyList } from '../../parts/proxy-list';
 import { type Provider, nameOf } from './groups';
@@ -12,7 +13,7 @@ export function ProxiesDialog({ provider: { id, name, connections }, onClose }: 
     ...connections.map((connection) => ({ level: 'key' as const, id: connection.id, name: t('connection {name}', { name: nameOf(connection) }) })),
   ];
   return (
-    <Modal opened onClose={onClose} title={t('Proxies of {name}', { name })} size="lg">
+    <Dialog onClose={onClose} title={t('Proxies of {name}', { name })} size="lg">
       <Stack>
         <Text size="sm" c="dimmed">
           {t('A connection without a proxy of its own goes through that of a combo it is asked for, of its provider, or of everything, whichever comes first.')}
@@ -21,6 +22,6 @@ export function ProxiesDialog({ provider: { id, name, connections }, onClose }: 
           <ProxyList places={places} none={t('Neither it nor its connections have a proxy of their own yet.')} />
         </Needs>
       </Stack>
-    </Modal>
+    </Dialog>
   );
 }
