@@ -37,7 +37,7 @@ test('a connection is given another name, key, model and address, and requests g
   await again.getByRole('textbox', { name: 'Key', exact: true }).fill('another key than before');
   await again.getByLabel('Default model').fill('');
   await again.getByRole('button', { name: 'Save' }).click();
-  await expectApplied(page, 'after saved');
+  await expect(again).toBeHidden();
   const rotated = await stored();
   expect(rotated.maskedApiKey).not.toBe(maskedApiKey);
   expect(rotated.defaultModel ?? null).toBeNull();

@@ -23,7 +23,7 @@ export async function seed(gateway: Gateway, api: APIRequestContext): Promise<Se
   await manage('PUT', '/api/pricing', { demo: { demo: { input: 0.15, output: 0.6 } }, gpu: { demo: { input: 0.05, output: 0.2 } } });
   await manage('POST', '/api/providers/test-batch', { mode: 'all' });
   await manage('POST', '/api/accounts', { username: 'vera', role: 'operator', password: 'correct horse battery staple' });
-  await manage('POST', '/api/policies', { name: 'Short answers at night', type: 'budget', priority: 20, conditions: { model_pattern: 'gpu/*' }, actions: { max_tokens: 2_048 } });
+  await manage('POST', '/api/policies', { name: 'Short answers of the GPU server', type: 'budget', priority: 20, conditions: { model_pattern: 'gpu/*' }, actions: { max_tokens: 2_048 } });
   await manage('PUT', '/api/pricing/periods', { provider: 'demo', model: 'demo', effectiveFrom: '2027-01-01T00:00:00Z', input: 0.12, output: 0.5 });
   await manage('PUT', '/api/db-backups');
   const keys: string[] = [];

@@ -89,14 +89,19 @@ export function Broken({ error, reset }: ErrorComponentProps) {
   }
   return (
     <Center p="xl">
-      <Alert color="red" title={t('This page could not be shown')}>
-        <Stack gap="xs" align="flex-start">
-          <FailureText error={error} />
-          <Button size="xs" variant="light" onClick={again}>
-            {t('Try again')}
-          </Button>
-        </Stack>
-      </Alert>
+      <Stack gap="sm" maw={460}>
+        <Title order={1} size="h3">
+          {t('This page could not be shown')}
+        </Title>
+        <Alert color="red">
+          <Stack gap="xs" align="flex-start">
+            <FailureText error={error} />
+            <Button size="xs" variant="light" onClick={again}>
+              {t('Try again')}
+            </Button>
+          </Stack>
+        </Alert>
+      </Stack>
     </Center>
   );
 }

@@ -148,6 +148,7 @@ export const traffic: Record<string, string> = {
   Searches: 'Pencarian',
   ', priced anew: {sum}': ', dihitung ulang: {sum}',
   'A plain model.': 'Model biasa.',
+  'One model, at several providers:': 'Satu model, pada beberapa penyedia:',
   Account: 'Akun',
   'Among the accounts of one model: {strategy}, and a conversation stays where it began.':
     'Di antara akun satu model: {strategy}, dan percakapan tetap di tempat ia dimulai.',

@@ -108,12 +108,18 @@ function facts({ until, inFlight, lastUsed, failureRate, preference }: Candidate
 
 /** What the name of the model stood for. A model has no name of its own there: it is where it leads. */
 function Tree({ group: { name, strategy, entries } }: { group: Group }) {
+  const several = entries.length > 1;
   return (
     <div>
-      <Text size="sm">{name ? t('Combo {name}: {strategy}', { name, strategy }) : t('A plain model.')}</Text>
-      {(name || entries.length > 1) && <Entries entries={entries} />}
+      <Text size="sm">{titleOf(name, strategy, several)}</Text>
+      {(name || several) && <Entries entries={entries} />}
     </div>
   );
+}
+
+function titleOf(name: string | null | undefined, strategy: string, several: boolean): string {
+  if (name) return t('Combo {name}: {strategy}', { name, strategy });
+  return several ? t('One model, at several providers:') : t('A plain model.');
 }
 
 function Entries({ entries }: { entries: Entry[] }) {
