@@ -50,11 +50,11 @@ export function Loaded<T>({
 }
 
 /** A page or list with nothing in it yet says what to do next. */
-export function Empty({ title, hint, action }: { title: string; hint: string; action?: ReactNode }) {
+export function Empty({ title, hint, action, order = 2 }: { title: string; hint: string; action?: ReactNode; order?: 1 | 2 }) {
   return (
     <Center p="xl">
       <Stack align="center" gap="xs" maw={460}>
-        <Title order={2} size="h4">
+        <Title order={order} size="h4">
           {title}
         </Title>
         <Text c="dimmed" ta="center">
@@ -106,16 +106,20 @@ export function Broken({ error, reset }: ErrorComponentProps) {
   );
 }
 
+/** Stands alone: no frame is around it. */
 export function NotFound() {
   return (
-    <Empty
-      title={t('There is no such page')}
-      hint={t('The address may be from an older version.')}
-      action={
-        <Button component={Link} to="/">
-          {t('To the overview')}
-        </Button>
-      }
-    />
+    <main>
+      <Empty
+        order={1}
+        title={t('There is no such page')}
+        hint={t('The address may be from an older version.')}
+        action={
+          <Button component={Link} to="/">
+            {t('To the overview')}
+          </Button>
+        }
+      />
+    </main>
   );
 }
