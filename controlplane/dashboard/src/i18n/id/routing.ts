@@ -252,7 +252,6 @@ export const routing: Record<string, string> = {
   "Instead of the provider's, for a proxy or a regional endpoint.": 'Sebagai ganti alamat penyedia, untuk proksi atau endpoint regional.',
   'Leave it empty if the server asks for none.': 'Kosongkan bila server tidak memintanya.',
   'Own address': 'Alamat sendiri',
-  'Settings of {name}': 'Pengaturan {name}',
   'When a client leaves': 'Ketika klien pergi',
   'Ending the call saves tokens, and what it cost is an estimate. Reading on pays for the whole answer, knows its cost from the provider, and keeps the account busy meanwhile.':
     'Mengakhiri panggilan menghemat token, dan biayanya hanya perkiraan. Membaca terus berarti membayar seluruh jawaban, mengetahui biayanya dari penyedia, dan membuat akun tetap sibuk selama itu.',

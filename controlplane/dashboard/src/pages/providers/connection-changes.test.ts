@@ -20,11 +20,11 @@ test('what nobody changed is not sent, and a key that is not written stays', () 
 
 test('what was emptied is taken back, and only what the provider knows is said', () => {
   const before = valuesOf(stored);
-  const after = { ...before, name: ' other ', defaultModel: ' ', baseUrl: '', region: 'us-east-1', project: 'p', allowPrivateAddress: false };
+  const after = { ...before, name: ' other ', defaultModel: ' ', baseUrl: '', region: 'us-east-1', project: 'p', allowPrivateAddress: false, onDisconnect: 'drain' as const };
   expect(changesOf(after, before, entry(['region']))).toEqual({
     name: 'other',
     defaultModel: null,
     allowPrivateAddress: false,
-    providerSpecificData: { baseUrl: null, region: 'us-east-1' },
+    providerSpecificData: { baseUrl: null, region: 'us-east-1', onDisconnect: 'drain' },
   });
 });

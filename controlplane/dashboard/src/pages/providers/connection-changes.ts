@@ -1,11 +1,12 @@
 import type { components } from '../../api/schema';
 import { type Whereabouts, nowhere } from './credential-fields';
+import { type OnDisconnect, policyOf } from './disconnect';
 import { type Catalog, type Connection, nameOf } from './groups';
 
 type Body = components['schemas']['ConnectionUpdate'];
 
 /** What a form says about a stored connection. Its key is never shown: an empty one stays what it is. */
-export type ConnectionValues = Whereabouts & { name: string; apiKey: string; defaultModel: string; baseUrl: string; allowPrivateAddress: boolean };
+export type ConnectionValues = Whereabouts & { name: string; apiKey: string; defaultModel: string; baseUrl: string; allowPrivateAddress: boolean; onDisconnect: OnDisconnect };
 
 const text = (value: unknown) => (typeof value === 'string' ? value : '');
 
@@ -20,6 +21,7 @@ export function valuesOf(connection: Connection): ConnectionValues {
     region: text(data.region),
     project: text(data.project),
     allowPrivateAddress: connection.allowPrivateAddress,
+    onDisconnect: policyOf(connection),
   };
 }
 
@@ -27,7 +29,10 @@ export function valuesOf(connection: Connection): ConnectionValues {
 export function changesOf(values: ConnectionValues, before: ConnectionValues, entry: Catalog[string] | undefined): Body {
   const changed = (name: keyof ConnectionValues) => values[name] !== before[name];
   const places = ['baseUrl', ...(entry?.fields ?? [])].filter((name): name is 'baseUrl' | keyof Whereabouts => name in values);
-  const data = Object.fromEntries(places.filter(changed).map((name) => [name, values[name].trim() || null]));
+  const data = {
+    ...Object.fromEntries(places.filter(changed).map((name) => [name, values[name].trim() || null])),
+    ...(changed('onDisconnect') && { onDisconnect: values.onDisconnect }),
+  };
   return {
     ...(changed('name') && { name: values.name.trim() }),
     ...(values.apiKey && { apiKey: values.apiKey }),

@@ -14,7 +14,6 @@ import { showApplied } from '../../parts/failure';
 import { milliseconds, span, when } from '../../parts/numbers';
 import { type Proxy, addressOf } from '../../parts/proxies';
 import { Handle, useMovable } from '../../parts/sorted';
-import { ConnectionSettings } from './disconnect';
 import { EditConnection } from './edit-connection';
 import { type Catalog, type Connection, nameOf } from './groups';
 import { QuotaBars } from './quota';
@@ -44,7 +43,6 @@ export function ConnectionRow({ connection, entry, proxy, movable, standing, onC
   const [signingIn, signIn] = useDisclosure();
   const [editing, edit] = useDisclosure();
   const [detailed, { toggle: toggleDetails }] = useDisclosure();
-  const [changing, change] = useDisclosure();
   const { ref, style, handle } = useMovable(id);
   const isAccount = connection.authType === 'oauth';
   const columns = movable ? 6 : 5;
@@ -108,9 +106,6 @@ export function ConnectionRow({ connection, entry, proxy, movable, standing, onC
             <Button size="compact-sm" variant="default" aria-expanded={detailed} onClick={toggleDetails} aria-label={t('Quota of {name}', { name })}>
               {t('Quota')}
             </Button>
-            <Button size="compact-sm" variant="default" onClick={change.open} aria-label={t('Settings of {name}', { name })}>
-              {t('Settings')}
-            </Button>
             <Button
               size="compact-sm"
               variant="default"
@@ -140,7 +135,6 @@ export function ConnectionRow({ connection, entry, proxy, movable, standing, onC
       </Table.Tr>
       {editing && <EditConnection connection={connection} entry={entry} onClose={edit.close} onSaved={onChanged} />}
       {isAccount && <SignIn opened={signingIn} again={connection} onClose={signIn.close} onSaved={() => void onChanged()} />}
-      <ConnectionSettings connection={connection} opened={changing} onClose={change.close} onSaved={() => void onChanged()} />
       {verdict && (
         <Table.Tr>
           <Table.Td colSpan={columns}>

@@ -10,6 +10,7 @@ import { FailureText, showApplied } from '../../parts/failure';
 import { fieldErrors } from '../../parts/field-errors';
 import { changesOf, valuesOf } from './connection-changes';
 import { CredentialFields } from './credential-fields';
+import { DisconnectField } from './disconnect';
 import { type Catalog, type Connection, nameOf } from './groups';
 
 type Props = { connection: Connection; entry: Catalog[string] | undefined; onClose: () => void; onSaved: () => Promise<void> };
@@ -71,6 +72,7 @@ export function EditConnection({ connection, entry, onClose, onSaved }: Props) {
           {hasAddress && form.values.baseUrl && (
             <Switch label={t('Allow a private address')} disabled={!mayAllow} {...form.getInputProps('allowPrivateAddress', { type: 'checkbox' })} />
           )}
+          <DisconnectField form={form} />
           {left !== null && (
             <Alert color="red" title={t('That did not work')}>
               <FailureText error={left} />
