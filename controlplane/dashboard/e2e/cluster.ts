@@ -5,9 +5,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import postgres from 'postgres';
 import { PASSWORD, freePort, stop } from './gateway';
+import { type TcpProxy, startTcpProxy } from './tcp-proxy';
 
 /** A control plane and data planes, each a process, on a database and below a prefix of their own. */
-export type Cluster = { address: string; planes: { address: string; process: ChildProcess }[]; stop: () => Promise<void> };
+export type Cluster = {
+  address: string;
+  planes: { address: string; process: ChildProcess }[];
+  /** The control plane's ways to its services, where they can be cut. */
+  postgres: TcpProxy | undefined;
+  redis: TcpProxy | undefined;
+  stop: () => Promise<void>;
+};
 
 const START_TIMEOUT_MS = 60_000;
 const SECRETS = {
@@ -17,7 +25,8 @@ const SECRETS = {
   STORAGE_ENCRYPTION_KEY: 'zX8cVb6nMq4wEr2tYu0iOp9aSd7fGh5j',
 };
 
-export async function startCluster(dataPlanes: number): Promise<Cluster> {
+/** `breakable`: the control plane reaches its database and its state store through proxies that can be cut. */
+export async function startCluster(dataPlanes: number, { breakable = false } = {}): Promise<Cluster> {
   const { DATABASE_URL, REDIS_URL, OMNIROUTE_BIN_DIR } = process.env;
   if (!DATABASE_URL || !REDIS_URL || !OMNIROUTE_BIN_DIR)
     throw new Error('a cluster needs DATABASE_URL, REDIS_URL and OMNIROUTE_BIN_DIR: run `make test`, or inside scripts/with-services');
@@ -29,6 +38,12 @@ export async function startCluster(dataPlanes: number): Promise<Cluster> {
   const dir = await mkdtemp(join(tmpdir(), 'omniroute-cluster-'));
   const [http, grpc] = [`127.0.0.1:${await freePort()}`, `127.0.0.1:${await freePort()}`];
   const started: ChildProcess[] = [];
+
+  const database = Object.assign(new URL(DATABASE_URL), { pathname: `/${name}` });
+  const store = new URL(REDIS_URL);
+  const way = (to: URL, port: number) => (breakable ? startTcpProxy(to.hostname, Number(to.port) || port) : undefined);
+  const [toPostgres, toRedis] = [await way(database, 5432), await way(store, 6379)];
+  const through = (to: URL, proxy: TcpProxy | undefined) => (proxy ? Object.assign(new URL(to), { host: proxy.address }) : to).href;
 
   async function start(program: string, listen: string, args: string[], env: Record<string, string>): Promise<ChildProcess> {
     const child = spawn(join(OMNIROUTE_BIN_DIR ?? '', program), ['--listen', listen, ...args], {
@@ -49,7 +64,8 @@ export async function startCluster(dataPlanes: number): Promise<Cluster> {
 
   await start('omniroute-controlplane', http, ['--grpc-listen', grpc], {
     ...SECRETS,
-    DATABASE_URL: Object.assign(new URL(DATABASE_URL), { pathname: `/${name}` }).href,
+    DATABASE_URL: through(database, toPostgres),
+    REDIS_URL: through(store, toRedis),
     OMNIROUTE_CONTROLPLANE__REDIS_PREFIX: name,
     INITIAL_PASSWORD: PASSWORD,
   });
@@ -68,8 +84,12 @@ export async function startCluster(dataPlanes: number): Promise<Cluster> {
   return {
     address: `http://${http}`,
     planes,
+    postgres: toPostgres,
+    redis: toRedis,
     stop: async () => {
       await Promise.all(started.map(stop));
+      await toPostgres?.stop();
+      await toRedis?.stop();
       await rm(dir, { recursive: true, force: true });
     },
   };

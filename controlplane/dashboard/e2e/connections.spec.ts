@@ -99,8 +99,8 @@ test('a connection says what becomes of a call whose client leaves', async ({ co
   await page.setViewportSize({ width: 390, height: 844 });
   await page.goto('/dashboard/providers');
   const open = async () => {
-    await section(page).getByRole('button', { name: 'Settings of paid by the token' }).click();
-    return page.getByRole('dialog', { name: 'Settings of paid by the token' });
+    await section(page).getByRole('button', { name: 'Edit paid by the token' }).click();
+    return page.getByRole('dialog', { name: 'Edit paid by the token' });
   };
   let dialog = await open();
   await expect(dialog.getByRole('combobox', { name: 'When a client leaves' })).toHaveValue('End its call');

@@ -91,6 +91,11 @@ test('a key is replaced: the old one is refused, and the new one is shown once',
   await expectApplied(page, 'Key replaced');
   const dialog = page.getByRole('dialog', { name: 'The new key of to be replaced' });
   const fresh = (await dialog.getByLabel('API key', { exact: true }).textContent()) ?? '';
+  // what to paste where comes with it
+  await expect(dialog.getByLabel('curl command', { exact: true })).toContainText(fresh);
+  await dialog.getByRole('tab', { name: 'Claude Code' }).click();
+  await expect(dialog.getByLabel('Claude Code snippet', { exact: true })).toContainText(fresh);
+  await expect(dialog.getByLabel('Claude Code snippet', { exact: true })).toContainText(gateway.address);
   await expectAccessible(page);
   await dialog.getByRole('button', { name: 'Done' }).click();
   await expect(dialog).toBeHidden();

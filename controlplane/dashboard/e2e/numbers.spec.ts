@@ -50,7 +50,8 @@ test('the numbers of backups, limits and of the list of requests are those of th
   await expect(rows).toHaveCount(backups.length);
   for (const { id, connectionCount, comboCount, apiKeyCount, reason } of backups.slice(0, 3)) {
     const row = rows.filter({ has: page.getByRole('button', { name: `Restore ${id}` }) });
-    await expect(row).toContainText(`${connectionCount} connections, ${comboCount} combos, ${apiKeyCount} keys`);
+    const counted = (count: number, what: string) => `${count} ${what}${count === 1 ? '' : 's'}`;
+    await expect(row).toContainText([counted(connectionCount, 'connection'), counted(comboCount, 'combo'), counted(apiKeyCount, 'key')].join(', '));
     await expect(row).toContainText(reason);
   }
 

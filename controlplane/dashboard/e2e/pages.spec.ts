@@ -1,3 +1,4 @@
+import { groups } from '../src/navigation';
 import { expect, expectAccessible, test } from './gateway';
 
 const pages = [
@@ -32,6 +33,9 @@ const dialogs = [
   { path: '/dashboard/providers', button: 'Add endpoint' },
   { path: '/dashboard/providers', button: 'Test all' },
   { path: '/dashboard/providers', button: 'Models of Demo provider' },
+  { path: '/dashboard/providers', button: 'Proxies of Demo provider' },
+  { path: '/dashboard/providers', button: 'Edit demo' },
+  { path: '/dashboard/providers', button: 'Sign in' },
   { path: '/dashboard/combos', button: 'New combo' },
   { path: '/dashboard/keys', button: 'New key' },
   { path: '/dashboard/aliases', button: 'New chain' },
@@ -41,12 +45,19 @@ const dialogs = [
   { path: '/dashboard/backups', button: 'Export' },
   { path: '/dashboard/backups', button: 'Import' },
   { path: '/dashboard/costs', button: 'Set a price' },
+  { path: '/dashboard/costs', button: 'Add a price change' },
+  { path: '/dashboard/costs', button: 'Price the past anew' },
   { path: '/dashboard/policies', button: 'New policy' },
   { path: '/dashboard/evals', button: 'New suite' },
   { path: '/dashboard/cli-tools', button: 'Set up Claude Code' },
   { path: '/dashboard/nodes', button: 'Restart' },
   { path: '/dashboard/nodes', button: 'Shut down' },
 ];
+
+test('no page of the menu is left out here', () => {
+  const menu = groups.flatMap(({ pages }) => pages.map(({ to }) => `/dashboard${to}`));
+  expect(menu.filter((path) => !pages.some((page) => page.path === path))).toEqual([]);
+});
 
 for (const { path, title } of pages) {
   test(`${title} is accessible in either colours and breaks no rule of the browser`, async ({ complaints, signedIn: page }) => {
@@ -72,6 +83,13 @@ for (const { path, button } of dialogs) {
     expect(complaints).toEqual([]);
   });
 }
+
+test('an address that is no page says so, and is accessible in either colours', async ({ complaints, signedIn: page }) => {
+  await page.goto('/dashboard/no-such-page');
+  await expect(page.getByRole('heading', { name: 'There is no such page' })).toBeVisible();
+  await expectAccessible(page);
+  expect(complaints).toEqual([]);
+});
 
 test('the sign-in page is accessible in either colours and breaks no rule of the browser', async ({ complaints, page }) => {
   await page.goto('/dashboard/login');

@@ -1,7 +1,7 @@
 import type { Page } from '@playwright/test';
 import { createKey, expect, expectAccessible, test } from './gateway';
 
-type Logged = { requestedModel: string; status: number; tokens: { in: number; out: number } };
+type Logged = { requestedModel: string; path: string; status: number; tokens: { in: number; out: number } };
 
 /** The request as the gateway accounted it, found by the id that the page shows. */
 async function logged(page: Page, model: string): Promise<Logged> {
@@ -18,7 +18,7 @@ async function ask(page: Page, { key, model, message }: { key: string; model: st
   await page.getByRole('button', { name: 'Send' }).click();
 }
 
-test('two models answer side by side, in both dialects, with the tokens that are accounted', async ({ complaints, signedIn: page }) => {
+test('two models answer side by side, in every dialect, with the tokens that are accounted', async ({ complaints, signedIn: page }) => {
   const key = await createKey(page, 'playground');
   await page.getByRole('link', { name: 'Playground' }).click();
   await page.getByRole('button', { name: 'Send' }).click();
@@ -40,15 +40,26 @@ test('two models answer side by side, in both dialects, with the tokens that are
     await expect(answer).toContainText(`Tokens out${tokens.out}`);
   }
 
-  await page.getByRole('radiogroup', { name: 'API' }).getByText('Anthropic messages').click();
   await page.getByRole('combobox', { name: 'Compare with' }).fill('');
-  await ask(page, { key, model: 'demo/demo', message: 'In another dialect' });
-  const answer = page.getByRole('region', { name: 'Answer of demo/demo' });
-  await expect(answer).toContainText('You wrote: "In another dialect"');
-  await expect(answer.getByRole('status')).toHaveText('complete');
-  await expect(page.getByRole('region', { name: 'Answer of demo/other' })).toHaveCount(0);
-  await expect.poll(async () => (await logged(page, 'demo/demo').catch(() => null))?.status).toBe(200);
-  await expect(answer).toContainText(`Tokens out${(await logged(page, 'demo/demo')).tokens.out}`);
+  for (const [dialect = '', path = ''] of [
+    ['OpenAI responses', '/v1/responses'],
+    ['Anthropic messages', '/v1/messages'],
+    ['Gemini', ':streamGenerateContent'],
+    ['Ollama', '/api/chat'],
+  ]) {
+    await page.getByRole('combobox', { name: 'API', exact: true }).click();
+    await page.getByRole('option', { name: dialect }).click();
+    await ask(page, { key, model: 'demo/demo', message: `In ${dialect}` });
+    const answer = page.getByRole('region', { name: 'Answer of demo/demo' });
+    await expect(answer).toContainText(`You wrote: "In ${dialect}"`);
+    await expect(answer.getByRole('status')).toHaveText('complete');
+    await expect(page.getByRole('region', { name: 'Answer of demo/other' })).toHaveCount(0);
+    await expect.poll(async () => (await logged(page, 'demo/demo').catch(() => null))?.status, dialect).toBe(200);
+    const { tokens, path: sentTo } = await logged(page, 'demo/demo');
+    expect(sentTo).toContain(path);
+    await expect(answer).toContainText(`Tokens in${tokens.in}`);
+    await expect(answer).toContainText(`Tokens out${tokens.out}`);
+  }
   await expectAccessible(page);
 
   const kept = await page.evaluate(() => JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie]));

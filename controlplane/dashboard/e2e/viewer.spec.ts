@@ -6,7 +6,7 @@ import { letIn, signInAs } from './people';
 /** A chat is a client's request with a client's key, and no change of the gateway; the other one only has words to open. */
 const NOT_PRESSED = ['/dashboard/playground', '/dashboard/api'];
 /** Their forms are filters: what they send is a part of the address. */
-const FILTER_PAGES = ['/dashboard/requests', '/dashboard/audit', '/dashboard/proxy-log'];
+const FILTER_PAGES = ['/dashboard/requests', '/dashboard/audit', '/dashboard/proxy-log', '/dashboard/usage'];
 /** Where nobody can write anything. */
 const READING_PAGES = ['/dashboard/', '/dashboard/playground', '/dashboard/requests', '/dashboard/usage', '/dashboard/api', '/dashboard/audit'];
 

@@ -23,8 +23,15 @@ export async function seed(gateway: Gateway, api: APIRequestContext): Promise<Se
   await manage('PUT', '/api/pricing', { demo: { demo: { input: 0.15, output: 0.6 } }, gpu: { demo: { input: 0.05, output: 0.2 } } });
   await manage('POST', '/api/providers/test-batch', { mode: 'all' });
   await manage('POST', '/api/accounts', { username: 'vera', role: 'operator', password: 'correct horse battery staple' });
+  await manage('POST', '/api/policies', { name: 'Short answers of the GPU server', type: 'budget', priority: 20, conditions: { model_pattern: 'gpu/*' }, actions: { max_tokens: 2_048 } });
+  await manage('PUT', '/api/pricing/periods', { provider: 'demo', model: 'demo', effectiveFrom: '2027-01-01T00:00:00Z', input: 0.12, output: 0.5 });
+  await manage('PUT', '/api/db-backups');
   const keys: string[] = [];
-  for (const name of KEYS) keys.push((await manage<{ key: string }>('POST', '/api/keys?wait=applied', { name })).key);
+  for (const name of KEYS) {
+    const { id, key } = await manage<{ id: string; key: string }>('POST', '/api/keys?wait=applied', { name });
+    keys.push(key);
+    await manage('POST', '/api/usage/budget', { apiKeyId: id, monthlyLimitUsd: 40 });
+  }
 
   const models = ['demo/demo', 'smart', 'fast', 'gpu/demo'];
   let sent = 0;

@@ -9,11 +9,12 @@ const FOLDER = join(import.meta.dirname, '../../../docs/screenshots');
 const SIZES = { desktop: { width: 1280, height: 800 }, phone: { width: 390, height: 844 } };
 /** Pictures are for reading text, not for admiring it. */
 const QUALITY = 72;
-/** Of a long page the beginning says enough. */
+/** Of a long page the beginning says enough, but where each part is another one. */
 const LONGEST = 1_600;
+const LONGER: Record<string, number> = { settings: 6_600, request: 2_400, health: 2_400 };
 
 /** Dialogs stand in the middle of the window. */
-const overlaid = ['cli-tools-script', 'palette', 'providers-test', 'keys-edit'];
+const overlaid = ['cli-tools-script', 'palette', 'providers-test', 'providers-edit', 'providers-proxies', 'keys-edit', 'keys-new', 'aliases-chain'];
 
 type Shot = [name: string, path: string, prepare?: (page: Page) => Promise<void>];
 
@@ -25,9 +26,13 @@ test('every page, in both colours, on a desk and on a phone', async ({ browser, 
     ['request', `/requests/${requestId}`],
     ['setup', '/setup?step=provider', testDemo],
     ['providers-test', '/providers', testProviders],
+    ['providers-edit', '/providers', editConnection],
+    ['providers-proxies', '/providers', openProxies],
     ['keys-edit', '/keys', editKey],
+    ['aliases-chain', '/aliases', editChain],
     ['cli-tools-script', '/cli-tools', makeScript],
     ['palette', '/', openPalette],
+    ['keys-new', '/keys', makeKey],
   ];
   const only = process.env.ONLY?.split(',');
   for (const [name, path, prepare] of shots) {
@@ -41,7 +46,7 @@ test('every page, in both colours, on a desk and on a phone', async ({ browser, 
         await expect(page.getByLabel('Loading')).toHaveCount(0);
         await prepare?.(page);
         await expectFits(page);
-        await take(page, join(FOLDER, `${name}-${device}-${colorScheme}.webp`), !overlaid.includes(name));
+        await take(page, join(FOLDER, `${name}-${device}-${colorScheme}.webp`), overlaid.includes(name) ? 0 : (LONGER[name] ?? LONGEST));
       }
     }
   }
@@ -49,16 +54,16 @@ test('every page, in both colours, on a desk and on a phone', async ({ browser, 
   const guest = await (await browser.newContext({ baseURL: gateway.address, viewport: SIZES.desktop, colorScheme: 'light' })).newPage();
   await guest.goto('/dashboard/login');
   await expect(guest.getByRole('heading', { level: 1 })).toBeVisible();
-  await take(guest, join(FOLDER, 'login-desktop-light.webp'), false);
+  await take(guest, join(FOLDER, 'login-desktop-light.webp'), 0);
 });
 
-/** The picture, of the page to its end or of the window. Chromium writes WebP; Playwright's own call does not. */
-async function take(page: Page, file: string, whole: boolean): Promise<void> {
+/** The picture, of the page down to `longest` or, where that is 0, of the window. Chromium writes WebP; Playwright's own call does not. */
+async function take(page: Page, file: string, longest: number): Promise<void> {
   await page.waitForLoadState('networkidle', { timeout: 5_000 }).catch(() => undefined);
-  if (whole) {
+  if (longest > 0) {
     const { width, height } = page.viewportSize() ?? SIZES.desktop;
     const full = await page.evaluate(() => document.documentElement.scrollHeight);
-    await page.setViewportSize({ width, height: Math.min(Math.max(full, height), LONGEST) });
+    await page.setViewportSize({ width, height: Math.min(Math.max(full, height), longest) });
   }
   // a frame after the last change of size, with nothing that still moves
   await page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))));
@@ -84,6 +89,34 @@ async function testProviders(page: Page) {
 async function editKey(page: Page) {
   await page.getByRole('button', { name: 'Edit checkout-service' }).click();
   await expect(page.getByRole('dialog').getByLabel('Requests per minute')).toBeVisible();
+}
+
+let made = 0;
+
+async function makeKey(page: Page) {
+  made += 1;
+  await page.getByRole('button', { name: 'New key' }).first().click();
+  const dialog = page.getByRole('dialog', { name: 'New API key' });
+  await dialog.getByLabel('Name').fill(`ci-${made}`);
+  await dialog.getByRole('button', { name: 'Create' }).click();
+  await expect(dialog.getByLabel('curl command', { exact: true })).toBeVisible();
+  await page.getByRole('alert').filter({ hasText: 'Key created' }).getByRole('button', { name: 'Dismiss' }).click();
+  await expect(page.getByRole('alert').filter({ hasText: 'Key created' })).toHaveCount(0);
+}
+
+async function editConnection(page: Page) {
+  await page.getByRole('button', { name: 'Edit rack 3' }).click();
+  await expect(page.getByRole('dialog').getByLabel('Default model')).toBeVisible();
+}
+
+async function openProxies(page: Page) {
+  await page.getByRole('button', { name: 'Proxies of GPU server' }).click();
+  await expect(page.getByRole('dialog').getByLabel('Host')).toBeVisible();
+}
+
+async function editChain(page: Page) {
+  await page.getByRole('button', { name: 'Edit demo' }).click();
+  await expect(page.getByRole('dialog').getByRole('combobox', { name: 'Provider 2' })).toBeVisible();
 }
 
 async function makeScript(page: Page) {

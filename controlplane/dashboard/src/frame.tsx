@@ -18,6 +18,7 @@ import { useQuery } from '@tanstack/react-query';
 import { Link, Outlet, useRouteContext, useRouterState } from '@tanstack/react-router';
 import { Fragment, Suspense, lazy } from 'react';
 import { t } from './i18n';
+import { Outages } from './frame/outages';
 import { groups } from './navigation';
 import { sessionQuery } from './parts/authority';
 import { SignInAgain } from './parts/sign-in-again';
@@ -106,6 +107,7 @@ export function Frame() {
         </AppShell.Section>
       </AppShell.Navbar>
       <AppShell.Main>
+        <Outages />
         <Outlet />
       </AppShell.Main>
       <SignInAgain session={session} />

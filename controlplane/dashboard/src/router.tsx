@@ -1,5 +1,6 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirect } from '@tanstack/react-router';
-import { api, unwrap } from './api/client';
+import { ApiFailure, api, unwrap } from './api/client';
+import type { components } from './api/schema';
 import { Frame } from './frame';
 import { readAuditFilter } from './pages/audit-filter';
 import { readConsoleFilter } from './pages/console-filter';
@@ -8,10 +9,10 @@ import { OverviewPage } from './pages/overview';
 import { readProxyLogFilter } from './pages/proxy-log-filter';
 import { readRequestFilter } from './pages/request-filter';
 import { readStep, type Step } from './pages/setup/state';
-import { type Range, readRange } from './pages/usage-range';
+import { readUsageFilter } from './pages/usage-filter';
 import { Needs } from './parts/authority';
 import { sessionBegan } from './parts/signed-out';
-import { NotFound } from './parts/states';
+import { Broken, NotFound } from './parts/states';
 
 const rootRoute = createRootRoute({ notFoundComponent: NotFound });
 
@@ -31,15 +32,28 @@ const loginRoute = createRoute({
   component: LoginPage,
 });
 
+/** Whoever was signed in when somebody last could say so. */
+let known: components['schemas']['StatusView'] | undefined;
+
+/** A control plane that is away for a moment signs nobody out: pages say themselves what they cannot load. */
+function lastKnown(error: unknown) {
+  if (known && error instanceof ApiFailure && (error.status === 0 || error.status >= 500)) return known;
+  throw error;
+}
+
 const frameRoute = createRoute({
   getParentRoute: () => rootRoute,
   id: 'frame',
   component: Frame,
+  // what it is asked before there is a frame
+  errorComponent: (failed) => <main><Broken {...failed} /></main>,
   beforeLoad: async ({ location }) => {
-    const status = await unwrap(api.GET('/api/auth/status'));
+    const status = await unwrap(api.GET('/api/auth/status')).catch(lastKnown);
     if (!status.authenticated && status.requireLogin !== false) {
+      known = undefined;
       throw redirect({ to: '/login', search: { next: location.pathname } });
     }
+    known = status;
     // what was refused on the way out is over
     sessionBegan();
     return { session: status };
@@ -49,10 +63,7 @@ const frameRoute = createRoute({
 const usageRoute = createRoute({
   getParentRoute: () => frameRoute,
   path: '/usage',
-  validateSearch: (search): { range?: Range } => {
-    const range = readRange(search.range);
-    return range ? { range } : {};
-  },
+  validateSearch: readUsageFilter,
   component: lazyRouteComponent(() => import('./pages/usage'), 'UsagePage'),
 });
 
@@ -214,6 +225,7 @@ export const router = createRouter({
   routeTree: rootRoute.addChildren([loginRoute, frameRoute.addChildren([...pages])]),
   basepath: '/dashboard',
   defaultPreload: 'intent',
+  defaultErrorComponent: Broken,
 });
 
 declare module '@tanstack/react-router' {

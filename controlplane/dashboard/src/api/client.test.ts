@@ -22,3 +22,10 @@ test('a write tells how many data planes run it', async () => {
   const response = new Response(null, { status: 201, headers: { 'x-config-applied': '1/2' } });
   expect(await settle(Promise.resolve({ data: { id: 7 }, response }))).toEqual({ data: { id: 7 }, applied: '1/2' });
 });
+
+test('whoever does not answer at all is said to in words, and what was broken off is no failure of theirs', async () => {
+  const failure = await unwrap(Promise.reject(new TypeError('Failed to fetch'))).catch((error: unknown) => error);
+  expect(failure).toMatchObject({ status: 0, code: 'NETWORK', message: 'The control plane cannot be reached.' });
+  const aborted = new DOMException('aborted', 'AbortError');
+  expect(await unwrap(Promise.reject(aborted)).catch((error: unknown) => error)).toBe(aborted);
+});

@@ -8,6 +8,7 @@ export const api = createClient<paths>({ baseUrl: '/', credentials: 'same-origin
 /** A refusal of the management API: what a person can read, and what support can search for. */
 export class ApiFailure extends Error {
   constructor(
+    /** 0 where nobody answered. */
     readonly status: number,
     readonly code: string,
     message: string,
@@ -31,7 +32,7 @@ export async function unwrap<T>(answer: Promise<Answer<T>>): Promise<T> {
 
 /** Like `unwrap`, with how far a configuration change has got: "2/2" data planes. */
 export async function settle<T>(answer: Promise<Answer<T>>): Promise<{ data: T; applied: string | null }> {
-  const { data, error, response } = await answer;
+  const { data, error, response } = await answer.catch(unreached);
   if (!response.ok) {
     const body = (error as Envelope | undefined)?.error;
     throw new ApiFailure(
@@ -43,4 +44,9 @@ export async function settle<T>(answer: Promise<Answer<T>>): Promise<{ data: T; 
     );
   }
   return { data: data as T, applied: response.headers.get('x-config-applied') };
+}
+
+/** A browser says of every address that it does not reach only that it does not, in its own words. */
+function unreached(cause: unknown): never {
+  throw cause instanceof TypeError ? new ApiFailure(0, 'NETWORK', t('The control plane cannot be reached.'), undefined, []) : cause;
 }

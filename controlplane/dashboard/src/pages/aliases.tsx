@@ -1,4 +1,4 @@
-import { Button, Card, Code, Group, Space, Table, TextInput, VisuallyHidden } from '@mantine/core';
+import { Button, Card, Code, Group, Space, TextInput } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { t } from '../i18n';
@@ -8,8 +8,13 @@ import { DeleteButton } from '../parts/delete-button';
 import { showApplied } from '../parts/failure';
 import { Empty, Loaded, PageHeader } from '../parts/states';
 import { FallbackChains } from './aliases/chains';
+import { NamesTable } from './aliases/names-table';
 
 const wait = { wait: 'applied' } as const;
+
+type Alias = { alias: string; model: string };
+
+const set = (body: Alias) => settle(api.PUT('/api/models/alias', { params: { query: wait }, body }));
 
 /** All of them, which is what a question without a name is answered with. */
 async function listAliases() {
@@ -24,7 +29,7 @@ export function AliasesPage() {
   const form = useForm({ initialValues: { alias: '', model: '' } });
 
   const save = useMutation({
-    mutationFn: (body: { alias: string; model: string }) => settle(api.PUT('/api/models/alias', { params: { query: wait }, body })),
+    mutationFn: set,
     onSuccess: ({ applied }, { alias }) => {
       showApplied(t('{alias} saved', { alias }), applied);
       form.reset();
@@ -32,8 +37,11 @@ export function AliasesPage() {
     onSettled: refresh,
   });
   const remove = useMutation({
-    mutationFn: (alias: string) => settle(api.DELETE('/api/models/alias', { params: { query: { alias, ...wait } } })),
-    onSuccess: ({ applied }, alias) => showApplied(t('{alias} deleted', { alias }), applied),
+    mutationFn: ({ alias }: Alias) => settle(api.DELETE('/api/models/alias', { params: { query: { alias, ...wait } } })),
+    onSuccess: ({ applied }, removed) => {
+      const { alias } = removed;
+      showApplied(t('{alias} deleted', { alias }), applied, { act: () => set(removed), done: t('{name} is back', { name: alias }) });
+    },
     onSettled: refresh,
   });
 
@@ -58,32 +66,20 @@ export function AliasesPage() {
         }
       >
         {({ aliases }) => (
-          <Table verticalSpacing="sm">
-            <Table.Thead>
-              <Table.Tr>
-                <Table.Th>{t('Alias')}</Table.Th>
-                <Table.Th>{t('Target')}</Table.Th>
-                <Table.Th>
-                  <VisuallyHidden>{t('Actions')}</VisuallyHidden>
-                </Table.Th>
-              </Table.Tr>
-            </Table.Thead>
-            <Table.Tbody>
-              {Object.entries(aliases).map(([alias, target]) => (
-                <Table.Tr key={alias}>
-                  <Table.Td>
-                    <Code>{alias}</Code>
-                  </Table.Td>
-                  <Table.Td>
-                    <Code>{target}</Code>
-                  </Table.Td>
-                  <Table.Td ta="right">
-                    <DeleteButton what={alias} onClick={() => confirmDelete(alias, t('Requests that name it are refused from now on.'), () => remove.mutate(alias))} />
-                  </Table.Td>
-                </Table.Tr>
-              ))}
-            </Table.Tbody>
-          </Table>
+          <NamesTable
+            of={t('Alias')}
+            leads={t('Target')}
+            rows={Object.entries(aliases).map(([alias, model]) => ({
+              name: alias,
+              target: <Code>{model}</Code>,
+              actions: (
+                <DeleteButton
+                  what={alias}
+                  onClick={() => confirmDelete(alias, t('Requests that name it are refused from now on.'), () => remove.mutate({ alias, model }))}
+                />
+              ),
+            }))}
+          />
         )}
       </Loaded>
       <Space h="lg" />

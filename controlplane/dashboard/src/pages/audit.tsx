@@ -1,4 +1,4 @@
-import { Badge, Button, Center, Code, Group, Select, Stack, Table, Text, TextInput, VisuallyHidden } from '@mantine/core';
+import { Badge, Button, Center, Code, Stack, Table, Text, TextInput, VisuallyHidden } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { useNavigate, useSearch } from '@tanstack/react-router';
@@ -6,9 +6,10 @@ import { t } from '../i18n';
 import { api, unwrap } from '../api/client';
 import type { components } from '../api/schema';
 import { apiWord } from '../parts/api-words';
+import { FilterChoice, FilterForm } from '../parts/filter-form';
 import { when } from '../parts/numbers';
 import { Empty, Loaded, PageHeader } from '../parts/states';
-import { type AuditFilter, OUTCOMES, type Outcome } from './audit-filter';
+import { type AuditFilter, OUTCOMES, readAuditFilter } from './audit-filter';
 
 type Entry = components['schemas']['EntryView'];
 
@@ -90,49 +91,19 @@ export function AuditPage() {
   );
 }
 
-/** Texts take effect with Enter or Apply: half a name finds nothing. */
-function Filter({ filter }: { filter: AuditFilter }) {
+function Filter({ filter: { action, actor, outcome, from, to } }: { filter: AuditFilter }) {
   const navigate = useNavigate();
-  function apply(form: FormData) {
-    const said = (name: string) => `${form.get(name)}`.trim() || undefined;
-    const outcome = OUTCOMES.find((known) => known === form.get('outcome')) satisfies Outcome | undefined;
-    void navigate({
-      to: '/audit',
-      search: { action: said('action'), actor: said('actor'), outcome, from: said('from'), to: said('to') },
-    });
-  }
   return (
-    <form
-      role="search"
-      aria-label={t('Filter')}
-      onSubmit={(event) => {
-        event.preventDefault();
-        apply(new FormData(event.currentTarget));
-      }}
+    <FilterForm
+      onApply={(said) => void navigate({ to: '/audit', search: readAuditFilter(said) })}
+      onClear={() => void navigate({ to: '/audit', search: {} })}
     >
-      <Group align="flex-end" mb="lg" gap="sm">
-        <TextInput name="action" label={t('Action')} placeholder={t('apiKey.created')} defaultValue={filter.action} />
-        <TextInput name="actor" label={t('Actor')} placeholder={t('admin')} defaultValue={filter.actor} />
-        <Select
-          name="outcome"
-          label={t('Outcome')}
-          placeholder={t('any')}
-          clearable
-          clearButtonProps={{ 'aria-label': t('Any outcome') }}
-          data={OUTCOMES.map((value) => ({ value, label: apiWord(value) }))}
-          defaultValue={filter.outcome ?? null}
-          w={130}
-        />
-        <TextInput name="from" type="datetime-local" label={t('From')} defaultValue={filter.from} />
-        <TextInput name="to" type="datetime-local" label={t('Before')} defaultValue={filter.to} />
-        <Button type="submit" variant="light">
-          {t('Apply')}
-        </Button>
-        <Button variant="default" onClick={() => void navigate({ to: '/audit', search: {} })}>
-          {t('Clear')}
-        </Button>
-      </Group>
-    </form>
+      <TextInput name="action" label={t('Action')} placeholder={t('apiKey.created')} defaultValue={action} />
+      <TextInput name="actor" label={t('Actor')} placeholder={t('admin')} defaultValue={actor} />
+      <FilterChoice name="outcome" label={t('Outcome')} any={t('Any outcome')} value={outcome} data={OUTCOMES.map((value) => ({ value, label: apiWord(value) }))} />
+      <TextInput name="from" type="datetime-local" label={t('From')} defaultValue={from} />
+      <TextInput name="to" type="datetime-local" label={t('Before')} defaultValue={to} />
+    </FilterForm>
   );
 }
 

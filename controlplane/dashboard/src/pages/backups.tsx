@@ -116,14 +116,14 @@ export function BackupsPage() {
                     <Table.Tr key={backup.id}>
                       <Table.Td>{made}</Table.Td>
                       <Table.Td>
-                        <Badge variant="light" tt="none">
+                        <Badge variant="light" tt="none" miw="max-content">
                           {apiWord(backup.reason)}
                         </Badge>
                       </Table.Td>
                       <Table.Td>
                         {backup.connectionCount == null
                           ? t('cannot be read')
-                          : t('{connectionCount} connections, {comboCount} combos, {apiKeyCount} keys', {
+                          : t('{connectionCount, plural, one {# connection} other {# connections}}, {comboCount, plural, one {# combo} other {# combos}}, {apiKeyCount, plural, one {# key} other {# keys}}', {
                               connectionCount: backup.connectionCount,
                               comboCount: backup.comboCount ?? 0,
                               apiKeyCount: backup.apiKeyCount ?? 0,

@@ -1,4 +1,4 @@
-import { Alert, Badge, Button, Code, Group, Select, Stack, Switch, Table, Text, TextInput } from '@mantine/core';
+import { Alert, Badge, Code, Group, Select, Stack, Switch, Table, Text, TextInput } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { useNavigate, useSearch } from '@tanstack/react-router';
@@ -6,6 +6,7 @@ import { t } from '../i18n';
 import { api, unwrap } from '../api/client';
 import type { components } from '../api/schema';
 import { mayAct, useRole } from '../parts/authority';
+import { FilterChoice, FilterForm } from '../parts/filter-form';
 import { amount, moment, span } from '../parts/numbers';
 import { Empty, Loaded, PageHeader } from '../parts/states';
 import { type ConsoleFilter, LEVELS, readConsoleFilter } from './console-filter';
@@ -82,52 +83,28 @@ function Log() {
   );
 }
 
-/** Takes effect with Enter or Apply, and is in the address. */
 function Filter({ filter }: { filter: ConsoleFilter }) {
   const navigate = useNavigate();
   const fleet = useQuery({ queryKey: ['dataplanes'], queryFn: () => unwrap(api.GET('/api/dataplanes')) });
   const planes = (fleet.data?.dataPlanes ?? []).filter(({ connected }) => connected).map(({ id }) => id);
   const nodes = [...new Set([...planes, ...(filter.node ? [filter.node] : [])])];
+  function apply(said: Record<string, unknown>) {
+    const { node, ...rest } = readConsoleFilter(said);
+    void navigate({ to: '/console', search: { ...rest, ...(node && node !== OWN && { node }) } });
+  }
   return (
-    <form
-      role="search"
-      aria-label={t('Filter')}
-      onSubmit={(event) => {
-        event.preventDefault();
-        const { node, ...said } = readConsoleFilter(Object.fromEntries(new FormData(event.currentTarget)));
-        void navigate({ to: '/console', search: { ...said, ...(node && node !== OWN && { node }) } });
-      }}
-    >
-      <Group align="flex-end" mb="lg" gap="sm">
-        <Select
-          name="node"
-          label={t('Process')}
-          allowDeselect={false}
-          data={[{ value: OWN, label: t('This control plane') }, ...nodes.map((id) => ({ value: id, label: id }))]}
-          defaultValue={filter.node ?? OWN}
-          w={240}
-        />
-        <Select
-          name="level"
-          label={t('Level, or worse')}
-          placeholder={t('any')}
-          clearable
-          clearButtonProps={{ 'aria-label': t('Any level') }}
-          // words of the API, which are made when they are looked at
-          comboboxProps={{ keepMounted: false }}
-          data={[...LEVELS]}
-          defaultValue={filter.level ?? null}
-          w={140}
-        />
-        <TextInput name="component" label={t('Component')} placeholder={t('controlplane::publish')} defaultValue={filter.component} />
-        <Button type="submit" variant="light">
-          {t('Apply')}
-        </Button>
-        <Button variant="default" onClick={() => void navigate({ to: '/console', search: {} })}>
-          {t('Clear')}
-        </Button>
-      </Group>
-    </form>
+    <FilterForm onApply={apply} onClear={() => void navigate({ to: '/console', search: {} })}>
+      <Select
+        name="node"
+        label={t('Process')}
+        allowDeselect={false}
+        data={[{ value: OWN, label: t('This control plane') }, ...nodes.map((id) => ({ value: id, label: id }))]}
+        defaultValue={filter.node ?? OWN}
+        w={240}
+      />
+      <FilterChoice name="level" label={t('Level, or worse')} any={t('Any level')} value={filter.level} data={[...LEVELS]} />
+      <TextInput name="component" label={t('Component')} placeholder={t('controlplane::publish')} defaultValue={filter.component} />
+    </FilterForm>
   );
 }
 

@@ -2,9 +2,9 @@ import { Alert, Anchor, SimpleGrid, Stack } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { Link, useNavigate } from '@tanstack/react-router';
 import { t } from '../i18n';
-import { api, unwrap } from '../api/client';
 import type { components } from '../api/schema';
 import { Needs } from '../parts/authority';
+import { type Health, type HealthReport, healthQuery } from '../parts/health';
 import { span } from '../parts/numbers';
 import { Figure } from '../parts/section';
 import { useSingleProcess } from '../parts/single-process';
@@ -13,25 +13,16 @@ import { Latency } from './health/latency';
 import { Providers } from './health/providers';
 import { Processes } from './nodes/processes';
 
-type Health = components['schemas']['HealthView'];
-type Report = components['schemas']['HealthReport'];
 type Check = components['schemas']['DependencyCheck'];
 
-const WORDS: Record<Report['status'], { value: string; meaning: string }> = {
+const WORDS: Record<HealthReport['status'], { value: string; meaning: string }> = {
   healthy: { value: t('Healthy'), meaning: t('Everything works.') },
   degraded: { value: t('Degraded'), meaning: t('Requests are served, and something below does not work.') },
   unhealthy: { value: t('Unhealthy'), meaning: t('The database does not answer. Data planes go on with what they know.') },
 };
 
-/** Without its database the gateway answers 503, and still says what works. */
-async function health(): Promise<Health> {
-  const answer = await api.GET('/api/monitoring/health');
-  if (answer.error && 'status' in answer.error) return answer.error;
-  return unwrap(Promise.resolve(answer));
-}
-
 export function HealthPage() {
-  const query = useQuery({ queryKey: ['health'], queryFn: health, refetchInterval: 5_000 });
+  const query = useQuery(healthQuery);
   return (
     <>
       <PageHeader title={t('Health')} hint={t('Whether the gateway works, and what does not.')} />

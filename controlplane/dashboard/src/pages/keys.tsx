@@ -1,9 +1,10 @@
-import { ActionIcon, Badge, Button, Code, Group, Switch, Table, Text, Tooltip, VisuallyHidden } from '@mantine/core';
+import { ActionIcon, Badge, Button, Code, Group, Table, Text, Tooltip, VisuallyHidden } from '@mantine/core';
 import { IconEye, IconPencil, IconPlus, IconRefresh } from '@tabler/icons-react';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { t } from '../i18n';
 import { api, settle, unwrap } from '../api/client';
+import { AppliedSwitch } from '../parts/applied-switch';
 import { confirmAct, confirmDelete } from '../parts/confirm';
 import { DeleteButton } from '../parts/delete-button';
 import { showApplied } from '../parts/failure';
@@ -67,13 +68,8 @@ export function KeysPage() {
   );
 }
 
-function KeyRow({ stored, onEdit, onChanged }: { stored: Key; onEdit: () => void; onChanged: () => void }) {
+function KeyRow({ stored, onEdit, onChanged }: { stored: Key; onEdit: () => void; onChanged: () => Promise<void> }) {
   const { id, name } = stored;
-  const toggle = useMutation({
-    mutationFn: (isActive: boolean) => settle(api.PATCH('/api/keys/{id}', { params: { path: { id }, ...wait }, body: { isActive } })),
-    onSuccess: ({ applied }, isActive) => showApplied(isActive ? t('Key enabled') : t('Key disabled'), applied),
-    onSettled: onChanged,
-  });
   const remove = useMutation({
     mutationFn: () => settle(api.DELETE('/api/keys/{id}', { params: { path: { id }, ...wait } })),
     onSuccess: ({ applied }) => showApplied(t('Key deleted'), applied),
@@ -105,7 +101,13 @@ function KeyRow({ stored, onEdit, onChanged }: { stored: Key; onEdit: () => void
         ))}
       </Table.Td>
       <Table.Td>
-        <Switch checked={stored.isActive} onChange={(event) => toggle.mutate(event.currentTarget.checked)} aria-label={t('{name} enabled', { name })} />
+        <AppliedSwitch
+          label={t('{name} enabled', { name })}
+          checked={stored.isActive}
+          change={(isActive) => settle(api.PATCH('/api/keys/{id}', { params: { path: { id }, ...wait }, body: { isActive } }))}
+          done={(isActive) => (isActive ? t('Key enabled') : t('Key disabled'))}
+          onChanged={onChanged}
+        />
       </Table.Td>
       <Table.Td>
         <Group gap={4} justify="flex-end" wrap="nowrap">

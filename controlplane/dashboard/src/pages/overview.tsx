@@ -4,22 +4,21 @@ import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { t } from '../i18n';
 import { api, unwrap } from '../api/client';
+import type { Path } from '../navigation';
 import { apiWord } from '../parts/api-words';
 import { mayAct, useRole } from '../parts/authority';
 import { callableModelsQuery } from '../parts/callable-models';
 import { ClientSnippets } from '../parts/client-snippets';
 import { SOME_KEY } from '../parts/clients';
+import { healthQuery } from '../parts/health';
+import { amount } from '../parts/numbers';
+import { Figure } from '../parts/section';
 import { Empty, Loaded, PageHeader } from '../parts/states';
+import { Day } from './overview/day';
 import { isNew, setupQuery } from './setup/state';
 
-const health = {
-  queryKey: ['health'],
-  queryFn: () => unwrap(api.GET('/api/monitoring/health')),
-  refetchInterval: 5_000,
-};
-
 export function OverviewPage() {
-  const query = useQuery(health);
+  const query = useQuery(healthQuery);
   const connections = useQuery({ queryKey: ['providers'], queryFn: () => unwrap(api.GET('/api/providers')) });
   const keys = useQuery({ queryKey: ['keys'], queryFn: () => unwrap(api.GET('/api/keys')) });
 
@@ -31,10 +30,17 @@ export function OverviewPage() {
           <Stack gap="lg">
             <Begin />
             <SimpleGrid cols={{ base: 1, sm: 3 }}>
-              <Figure label={t('Gateway')} value={apiWord(data.status)} color={data.status === 'healthy' ? 'teal' : 'yellow'} />
-              <Figure label={t('Connections')} value={connections.data?.connections.length} to="/providers" />
-              <Figure label={t('API keys')} value={keys.data?.keys.length} to="/keys" />
+              <Figure label={t('Gateway')} value={<Standing status={data.status} />}>
+                <Open to="/health" what={t('Health')} />
+              </Figure>
+              <Figure label={t('Connections')} value={connections.data ? amount(connections.data.connections.length) : '–'}>
+                <Open to="/providers" what={t('Providers')} />
+              </Figure>
+              <Figure label={t('API keys')} value={keys.data ? amount(keys.data.keys.length) : '–'}>
+                <Open to="/keys" what={t('API keys')} />
+              </Figure>
             </SimpleGrid>
+            <Day />
             <DataPlanes planes={'dataPlanes' in data ? data.dataPlanes : []} />
             <FirstRequest />
           </Stack>
@@ -44,24 +50,20 @@ export function OverviewPage() {
   );
 }
 
-function Figure({ label, value, color, to }: { label: string; value: string | number | undefined; color?: string; to?: '/providers' | '/keys' }) {
+function Standing({ status }: { status: string }) {
   return (
-    <Card withBorder>
-      <Text size="sm" c="dimmed">
-        {label}
-      </Text>
-      <Group justify="space-between">
-        <Text size="xl" fw={600}>
-          {value ?? '–'}
-        </Text>
-        {color && <Badge color={color} circle aria-hidden />}
-        {to && (
-          <Anchor component={Link} to={to} size="sm">
-            {t('Open')}
-          </Anchor>
-        )}
-      </Group>
-    </Card>
+    <Group gap="xs">
+      {apiWord(status)}
+      <Badge color={status === 'healthy' ? 'teal' : 'yellow'} circle aria-hidden />
+    </Group>
+  );
+}
+
+function Open({ to, what }: { to: Path; what: string }) {
+  return (
+    <Anchor component={Link} to={to} size="xs" underline="always" aria-label={t('Open {what}', { what })}>
+      {t('Open')}
+    </Anchor>
   );
 }
 

@@ -1,4 +1,4 @@
-import { Autocomplete, Button, Card, Group, PasswordInput, SegmentedControl, SimpleGrid, Stack, Text, Textarea } from '@mantine/core';
+import { Autocomplete, Button, Card, Group, PasswordInput, Select, SimpleGrid, Stack, Textarea } from '@mantine/core';
 import { isNotEmpty, useForm } from '@mantine/form';
 import { IconPlayerStop, IconSend } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
@@ -6,7 +6,7 @@ import { t } from '../i18n';
 import { callableModelsQuery } from '../parts/callable-models';
 import { PageHeader } from '../parts/states';
 import { AnswerCard } from './playground/answer';
-import type { Dialect } from './playground/ask';
+import { type Dialect, dialects } from './playground/dialects';
 import { useAnswers } from './playground/use-answers';
 
 /** Asks one model, or two side by side, as a client of the gateway would. */
@@ -35,19 +35,13 @@ export function PlaygroundPage() {
           <form onSubmit={form.onSubmit(submit)}>
             <Stack>
               <SimpleGrid cols={{ base: 1, sm: 2 }}>
-                <Stack gap={4}>
-                  <Text size="sm" fw={500}>
-                    {t('API')}
-                  </Text>
-                  <SegmentedControl
-                    aria-label={t('API')}
-                    data={[
-                      { value: 'openai', label: t('OpenAI chat') },
-                      { value: 'anthropic', label: t('Anthropic messages') },
-                    ]}
-                    {...form.getInputProps('dialect')}
-                  />
-                </Stack>
+                <Select
+                  label={t('API')}
+                  description={t('The dialect that the request is written in, whatever the model’s provider speaks.')}
+                  allowDeselect={false}
+                  data={Object.entries(dialects).map(([value, { label }]) => ({ value, label }))}
+                  {...form.getInputProps('dialect')}
+                />
                 <PasswordInput
                   label={t('API key')}
                   description={t('Used for these requests only, and forgotten when you leave the page.')}

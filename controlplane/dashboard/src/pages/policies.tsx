@@ -1,10 +1,11 @@
-import { ActionIcon, Badge, Button, Code, Group, Stack, Switch, Table, Text, Title, Tooltip, VisuallyHidden } from '@mantine/core';
+import { ActionIcon, Badge, Button, Code, Group, Stack, Table, Text, Title, Tooltip, VisuallyHidden } from '@mantine/core';
 import { IconPencil, IconPlus } from '@tabler/icons-react';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { type ReactNode, useState } from 'react';
 import { t } from '../i18n';
 import { api, settle, unwrap } from '../api/client';
 import type { components } from '../api/schema';
+import { AppliedSwitch } from '../parts/applied-switch';
 import { Needs } from '../parts/authority';
 import { confirmDelete } from '../parts/confirm';
 import { DeleteButton } from '../parts/delete-button';
@@ -26,14 +27,14 @@ export function PoliciesPage() {
   const query = useQuery({ queryKey: ['policies'], queryFn: () => unwrap(api.GET('/api/policies')), refetchInterval: 10_000 });
   const keys = useQuery({ queryKey: ['keys'], queryFn: () => unwrap(api.GET('/api/keys')) });
   const refresh = () => client.invalidateQueries({ queryKey: ['policies'] });
-  const toggle = useMutation({
-    mutationFn: ({ id, enabled }: { id: string; enabled: boolean }) => settle(api.POST('/api/policies', { params: { query: wait }, body: { id, enabled } })),
-    onSuccess: ({ applied }, { enabled }) => showApplied(enabled ? t('Policy enabled') : t('Policy disabled'), applied),
-    onSettled: refresh,
-  });
+  const post = (body: components['schemas']['PolicyBody']) => settle(api.POST('/api/policies', { params: { query: wait }, body }));
   const remove = useMutation({
-    mutationFn: (id: string) => settle(api.DELETE('/api/policies', { params: { query: { id, ...wait } } })),
-    onSuccess: ({ applied }) => showApplied(t('Policy deleted'), applied),
+    mutationFn: ({ id }: Policy) => settle(api.DELETE('/api/policies', { params: { query: { id, ...wait } } })),
+    onSuccess: ({ applied }, { name, type, priority, enabled, conditions, actions }) =>
+      showApplied(t('Policy deleted'), applied, {
+        act: () => post({ name, type, priority, enabled, conditions, actions }),
+        done: t('{name} is back', { name }),
+      }),
     onSettled: refresh,
   });
   const unlock = useMutation({
@@ -78,10 +79,12 @@ export function PoliciesPage() {
                         <Table.Td>{whichRequests(policy.conditions, keyName)}</Table.Td>
                         <Table.Td>{whatHappens(policy.actions)}</Table.Td>
                         <Table.Td>
-                          <Switch
+                          <AppliedSwitch
+                            label={t('{name} enabled', { name: policy.name })}
                             checked={policy.enabled}
-                            onChange={(event) => toggle.mutate({ id: policy.id, enabled: event.currentTarget.checked })}
-                            aria-label={t('{name} enabled', { name: policy.name })}
+                            change={(enabled) => post({ id: policy.id, enabled })}
+                            done={(enabled) => (enabled ? t('Policy enabled') : t('Policy disabled'))}
+                            onChanged={refresh}
                           />
                         </Table.Td>
                         <Table.Td>
@@ -93,7 +96,7 @@ export function PoliciesPage() {
                             </Tooltip>
                             <DeleteButton
                               what={policy.name}
-                              onClick={() => confirmDelete(policy.name, t('Requests are no longer held to it.'), () => remove.mutate(policy.id))}
+                              onClick={() => confirmDelete(policy.name, t('Requests are no longer held to it.'), () => remove.mutate(policy))}
                             />
                           </Group>
                         </Table.Td>

@@ -7,13 +7,15 @@ import { t } from '../i18n';
 import { api, settle, unwrap } from '../api/client';
 import { confirmDelete } from '../parts/confirm';
 import { FailureText, showApplied } from '../parts/failure';
+import { proxiesQuery } from '../parts/proxies';
 import { Empty, Loaded, PageHeader } from '../parts/states';
 import { Connections } from './providers/connections';
-import { groupByProvider } from './providers/groups';
+import { EndpointDialog, type Node } from './providers/endpoint-dialog';
+import { find, groupByProvider } from './providers/groups';
 import { ProviderHeader } from './providers/header';
 import { Models } from './providers/models';
 import { NewConnection } from './providers/new-connection';
-import { NewEndpoint } from './providers/new-endpoint';
+import { ProxiesDialog } from './providers/proxies-dialog';
 import { SignIn } from './providers/sign-in';
 import { standingQuery } from './providers/standing';
 import { TestBatch } from './providers/test-batch';
@@ -34,13 +36,15 @@ export function ProvidersPage() {
   const client = useQueryClient();
   const query = useQuery(lists);
   const standing = useQuery(standingQuery);
+  const proxies = useQuery(proxiesQuery);
   const refresh = () => client.invalidateQueries({ queryKey: ['providers'] });
   const [connecting, connection] = useDisclosure();
-  const [adding, endpoint] = useDisclosure();
   const [signingIn, account] = useDisclosure();
   // what is chosen when the dialog opens: a kind of connections, or a provider
   const [tested, test] = useState<string | null>(null);
   const [listed, list] = useState<string | null>(null);
+  const [routed, route] = useState<string | null>(null);
+  const [endpoint, editEndpoint] = useState<Node | 'new' | null>(null);
 
   const removeNode = useMutation({
     mutationFn: (id: string) =>
@@ -49,7 +53,8 @@ export function ProvidersPage() {
     onSettled: refresh,
   });
 
-  const models = query.data?.groups.find(({ id }) => id === listed);
+  const group = (wanted: string | null) => query.data?.groups.find(({ id }) => id === wanted);
+  const [models, ways] = [group(listed), group(routed)];
   const knownModels = (prefix: string) => (query.data?.catalog[prefix]?.models ?? []).map(({ id }) => id);
   const add = (
     <Group gap="xs">
@@ -59,7 +64,7 @@ export function ProvidersPage() {
       <Button variant="default" leftSection={<IconUserPlus size={16} />} onClick={account.open}>
         {t('Sign in')}
       </Button>
-      <Button variant="default" leftSection={<IconServerBolt size={16} />} onClick={endpoint.open}>
+      <Button variant="default" leftSection={<IconServerBolt size={16} />} onClick={() => editEndpoint('new')}>
         {t('Add endpoint')}
       </Button>
       {(query.data?.groups.length ?? 0) > 0 && (
@@ -84,7 +89,7 @@ export function ProvidersPage() {
           )
         }
       >
-        {({ groups, nodes }) => (
+        {({ groups, nodes, catalog }) => (
           <Stack>
             {standing.isError && (
               <Alert color="red" title={t('How providers do could not be loaded')}>
@@ -97,8 +102,11 @@ export function ProvidersPage() {
                   provider={group}
                   node={nodes.find((node) => node.id === group.id)}
                   standing={standing.data}
+                  proxies={proxies.data}
                   onTest={() => test(group.id)}
                   onModels={() => list(group.id)}
+                  onProxies={() => route(group.id)}
+                  onEdit={() => editEndpoint(nodes.find((node) => node.id === group.id) ?? null)}
                   onChanged={() => void refresh()}
                   onDelete={() =>
                     confirmDelete(group.name, t('Its connections go with it, and requests to it are refused from now on.'), () =>
@@ -106,7 +114,14 @@ export function ProvidersPage() {
                     )
                   }
                 />
-                <Connections provider={group.name} connections={group.connections} standing={standing.data} onChanged={refresh} />
+                <Connections
+                  provider={group.name}
+                  entry={find(catalog, group.id)}
+                  connections={group.connections}
+                  proxies={proxies.data?.keys ?? {}}
+                  standing={standing.data}
+                  onChanged={refresh}
+                />
               </Card>
             ))}
           </Stack>
@@ -116,7 +131,8 @@ export function ProvidersPage() {
       <SignIn opened={signingIn} onClose={account.close} onSaved={refresh} />
       {tested && <TestBatch providers={query.data?.groups ?? []} first={tested} onClose={() => test(null)} onTested={() => void refresh()} />}
       {models && <Models provider={models} known={knownModels(models.prefix)} onClose={() => list(null)} />}
-      <NewEndpoint opened={adding} onClose={endpoint.close} onSaved={refresh} />
+      {ways && <ProxiesDialog provider={ways} onClose={() => route(null)} />}
+      {endpoint && <EndpointDialog {...(endpoint !== 'new' && { node: endpoint })} onClose={() => editEndpoint(null)} onSaved={() => void refresh()} />}
     </>
   );
 }

@@ -1,3 +1,5 @@
+import { searchText } from '../parts/search-text';
+
 /** Which calls to providers are shown, as the address has it. */
 export type ProxyLogFilter = { status?: Status; type?: Type; level?: Level; provider?: string; text?: string };
 
@@ -10,14 +12,12 @@ export type Status = (typeof STATUSES)[number];
 export type Type = (typeof TYPES)[number];
 export type Level = (typeof LEVELS)[number];
 
-const text = (value: unknown) => (typeof value === 'string' || typeof value === 'number' ? `${value}` : '');
-
 /** What an address or a form says; whatever else it says is left out. */
 export function readProxyLogFilter(search: Record<string, unknown>): ProxyLogFilter {
   const status = STATUSES.find((known) => known === search.status);
   const type = TYPES.find((known) => known === search.type);
   const level = LEVELS.find((known) => known === search.level);
-  const [provider, part] = [text(search.provider).trim(), text(search.text).trim()];
+  const [provider, part] = [searchText(search.provider), searchText(search.text)];
   return {
     ...(status && { status }),
     ...(type && { type }),

@@ -1,4 +1,4 @@
-import { Badge, Button, Code, Group, Select, Stack, Table, Text, TextInput } from '@mantine/core';
+import { Badge, Button, Code, Stack, Table, Text, TextInput } from '@mantine/core';
 import { notifications } from '@mantine/notifications';
 import { IconEraser } from '@tabler/icons-react';
 import { keepPreviousData, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
@@ -9,8 +9,10 @@ import type { components } from '../api/schema';
 import { apiWord } from '../parts/api-words';
 import { mayAct, useRole } from '../parts/authority';
 import { confirmAct } from '../parts/confirm';
+import { FilterChoice, FilterForm } from '../parts/filter-form';
 import { useProviderName } from '../parts/names';
 import { amount, milliseconds, moment } from '../parts/numbers';
+import { WAYS } from '../parts/proxies';
 import { Empty, Loaded, PageHeader } from '../parts/states';
 import { LEVELS, type ProxyLogFilter, STATUSES, TYPES, readProxyLogFilter } from './proxy-log-filter';
 
@@ -18,13 +20,6 @@ type Call = components['schemas']['ProxyCall'];
 
 const SHOWN = 200;
 const EVERY_MS = 5_000;
-const WAYS: Record<string, string> = {
-  global: t('the proxy for everything'),
-  provider: t('the provider’s proxy'),
-  combo: t('the combo’s proxy'),
-  key: t('the account’s proxy'),
-  direct: t('no proxy'),
-};
 
 const read = ({ status, type, level, provider, text: search }: ProxyLogFilter) =>
   unwrap(api.GET('/api/usage/proxy-logs', { params: { query: { status, type, level, provider, search, limit: SHOWN } } }));
@@ -111,7 +106,6 @@ function ClearLog({ empty }: { empty: boolean }) {
   );
 }
 
-/** Takes effect with Enter or Apply, and is in the address. */
 function Filter({ filter }: { filter: ProxyLogFilter }) {
   const navigate = useNavigate();
   const name = useProviderName();
@@ -121,45 +115,23 @@ function Filter({ filter }: { filter: ProxyLogFilter }) {
   });
   const providers = [...new Set([...(known.data ?? []), ...(filter.provider ? [filter.provider] : [])])];
   return (
-    <form
-      role="search"
-      aria-label={t('Filter')}
-      onSubmit={(event) => {
-        event.preventDefault();
-        void navigate({ to: '/proxy-log', search: readProxyLogFilter(Object.fromEntries(new FormData(event.currentTarget))) });
-      }}
+    <FilterForm
+      onApply={(said) => void navigate({ to: '/proxy-log', search: readProxyLogFilter(said) })}
+      onClear={() => void navigate({ to: '/proxy-log', search: {} })}
     >
-      <Group align="flex-end" mb="lg" gap="sm">
-        <Choice name="status" label={t('Outcome')} any={t('Any outcome')} value={filter.status} data={STATUSES.map((value) => ({ value, label: apiWord(value) }))} />
-        <Choice name="level" label={t('Went through')} any={t('Any way')} value={filter.level} data={LEVELS.map((value) => ({ value, label: WAYS[value] ?? value }))} wide />
-        <Choice name="type" label={t('Kind of proxy')} any={t('Any kind of proxy')} value={filter.type} data={TYPES.map((value) => ({ value, label: value }))} />
-        <Choice name="provider" label={t('Provider')} any={t('Any provider')} value={filter.provider} data={providers.map((value) => ({ value, label: name(value) }))} />
-        <TextInput name="text" label={t('Has in it')} placeholder={t('account, model, address')} defaultValue={filter.text} />
-        <Button type="submit" variant="light">
-          {t('Apply')}
-        </Button>
-        <Button variant="default" onClick={() => void navigate({ to: '/proxy-log', search: {} })}>
-          {t('Clear')}
-        </Button>
-      </Group>
-    </form>
-  );
-}
-
-type ChoiceProps = { name: string; label: string; any: string; value: string | undefined; data: { value: string; label: string }[]; wide?: boolean };
-
-function Choice({ name, label, any, value, data, wide = false }: ChoiceProps) {
-  return (
-    <Select
-      name={name}
-      label={label}
-      placeholder={t('any')}
-      clearable
-      clearButtonProps={{ 'aria-label': any }}
-      data={data}
-      defaultValue={value ?? null}
-      w={wide ? 210 : 140}
-    />
+      <FilterChoice name="status" label={t('Outcome')} any={t('Any outcome')} value={filter.status} data={STATUSES.map((value) => ({ value, label: apiWord(value) }))} />
+      <FilterChoice
+        name="level"
+        label={t('Went through')}
+        any={t('Any way')}
+        value={filter.level}
+        data={LEVELS.map((value) => ({ value, label: WAYS[value] ?? value }))}
+        width={210}
+      />
+      <FilterChoice name="type" label={t('Kind of proxy')} any={t('Any kind of proxy')} value={filter.type} data={[...TYPES]} />
+      <FilterChoice name="provider" label={t('Provider')} any={t('Any provider')} value={filter.provider} data={providers.map((value) => ({ value, label: name(value) }))} />
+      <TextInput name="text" label={t('Has in it')} placeholder={t('account, model, address')} defaultValue={filter.text} />
+    </FilterForm>
   );
 }
 

@@ -7,12 +7,13 @@ import { api, unwrap } from '../api/client';
 import type { components } from '../api/schema';
 import { apiWord } from '../parts/api-words';
 import { useProviderName } from '../parts/names';
-import { amount, dollars, milliseconds, precisely, span } from '../parts/numbers';
+import { amount, dollars, exactDollars, milliseconds, precisely, span } from '../parts/numbers';
 import { Figure, Section } from '../parts/section';
 import { Loaded, PageHeader } from '../parts/states';
 import { StatusBadge } from '../parts/status';
 import { Attempts } from './requests/attempts';
 import { Bodies } from './requests/bodies';
+import { type Price, classesOf, costsOf } from './requests/cost-by-class';
 import { Decision } from './requests/decision';
 
 type Request = components['schemas']['RequestView'];
@@ -104,9 +105,27 @@ function used({ images, audioMs, characters, searches }: Request['units']): [str
   return counts.flatMap(([label, count, shown]): [string, ReactNode][] => (count ? [[label, shown(count)]] : []));
 }
 
+/** What the model costs now, by the provider's tokens; null where nobody knows. */
+function usePrice({ provider, model }: Request) {
+  return useQuery({
+    queryKey: ['pricing', 'of', provider, model],
+    enabled: provider != null && model != null,
+    staleTime: Infinity,
+    queryFn: async (): Promise<Price | null> => {
+      const [pricing, known] = await Promise.all([unwrap(api.GET('/api/pricing')), unwrap(api.GET('/api/pricing/models'))]);
+      const alias = Object.values(known).find(({ id }) => id === provider)?.alias ?? provider ?? '';
+      return (pricing[alias]?.[model ?? ''] as Price | undefined) ?? null;
+    },
+  });
+}
+
 function Facts({ request }: { request: Request }) {
   const provider = useProviderName();
-  const { tokens } = request;
+  const price = usePrice(request);
+  const classes = classesOf(request.tokens);
+  const costs = request.cost == null ? null : costsOf(request.tokens, price.data ?? undefined, request.cost);
+  const counted = (kind: keyof typeof classes) =>
+    costs && classes[kind] > 0 ? t('{count}, for {cost}', { count: amount(classes[kind]), cost: exactDollars(costs[kind]) }) : amount(classes[kind]);
   const facts: [string, ReactNode][] = [
     [t('When'), <time dateTime={request.timestamp}>{precisely(request.timestamp)}</time>],
     [t('Sent to'), <Code>{`${request.method} ${request.path}`}</Code>],
@@ -122,11 +141,14 @@ function Facts({ request }: { request: Request }) {
         ? t('from {from} to {to}', { from: request.sourceFormat, to: request.targetFormat })
         : t('no'),
     ],
-    [t('Input, not from a cache'), amount(tokens.in - tokens.cacheRead - tokens.cacheCreation)],
-    [t('Input, read from the provider’s cache'), amount(tokens.cacheRead)],
-    [t('Input, written to the provider’s cache'), amount(tokens.cacheCreation)],
-    [t('Output, visible'), amount(tokens.out - tokens.reasoning)],
-    [t('Output, reasoning'), amount(tokens.reasoning)],
+    [t('Input, not from a cache'), counted('uncached')],
+    [t('Input, read from the provider’s cache'), counted('cacheRead')],
+    [t('Input, written to the provider’s cache'), counted('cacheCreation')],
+    [t('Output, visible'), counted('visible')],
+    [t('Output, reasoning'), counted('reasoning')],
+    ...(request.cost && price.isSuccess && !costs && request.tokens.in + request.tokens.out > 0
+      ? [[t('Cost of each kind'), t('cannot be told: the prices known now make another sum than was billed')] as [string, ReactNode]]
+      : []),
     ...used(request.units),
     [t('Tokens are'), EVIDENCE[request.evidence] ?? request.evidence],
     [

@@ -1,4 +1,4 @@
-import { Anchor, Button, Code, Group, Select, Stack, Switch, Table, Text, TextInput } from '@mantine/core';
+import { Anchor, Button, Code, Group, Stack, Switch, Table, Text, TextInput } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { IconArrowDown, IconArrowUp } from '@tabler/icons-react';
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
@@ -6,10 +6,11 @@ import { Link, useNavigate, useSearch } from '@tanstack/react-router';
 import { t } from '../i18n';
 import { api, unwrap } from '../api/client';
 import type { components } from '../api/schema';
-import { amount, clock, milliseconds, span, when } from '../parts/numbers';
+import { FilterChoice, FilterForm } from '../parts/filter-form';
+import { amount, milliseconds, moment, span } from '../parts/numbers';
 import { Empty, Loaded, PageHeader } from '../parts/states';
 import { StatusBadge } from '../parts/status';
-import type { RequestFilter } from './request-filter';
+import { type RequestFilter, readRequestFilter } from './request-filter';
 import { ExportMenu } from './requests/export-menu';
 import { useNews } from './requests/news';
 
@@ -157,50 +158,18 @@ function Requests({ requests }: { requests: Request[] }) {
   );
 }
 
-/** Texts take effect with Enter or Apply, and are in the address. */
-function Filter({ filter }: { filter: RequestFilter }) {
+function Filter({ filter: { status, model, key } }: { filter: RequestFilter }) {
   const navigate = useNavigate();
-  const apply = (form: FormData) => {
-    const said = (name: string) => `${form.get(name)}`.trim() || undefined;
-    void navigate({ to: '/requests', search: { status: said('status'), model: said('model'), key: said('key') } });
-  };
   return (
-    <form
-      role="search"
-      aria-label={t('Filter')}
-      onSubmit={(event) => {
-        event.preventDefault();
-        apply(new FormData(event.currentTarget));
-      }}
+    <FilterForm
+      onApply={(said) => void navigate({ to: '/requests', search: readRequestFilter(said) })}
+      onClear={() => void navigate({ to: '/requests', search: {} })}
     >
-      <Group align="flex-end" mb="lg" gap="sm">
-        <Select
-          name="status"
-          label={t('Status')}
-          placeholder={t('any')}
-          clearable
-          clearButtonProps={{ 'aria-label': t('Any status') }}
-          data={STATUSES}
-          defaultValue={filter.status ?? null}
-          w={130}
-        />
-        <TextInput name="model" label={t('Model')} placeholder={t('part of its name')} defaultValue={filter.model} />
-        <TextInput name="key" label={t('API key')} placeholder={t('part of its name')} defaultValue={filter.key} />
-        <Button type="submit" variant="light">
-          {t('Apply')}
-        </Button>
-        <Button variant="default" onClick={() => void navigate({ to: '/requests', search: {} })}>
-          {t('Clear')}
-        </Button>
-      </Group>
-    </form>
+      <FilterChoice name="status" label={t('Status')} any={t('Any status')} value={status} data={STATUSES} />
+      <TextInput name="model" label={t('Model')} placeholder={t('part of its name')} defaultValue={model} />
+      <TextInput name="key" label={t('API key')} placeholder={t('part of its name')} defaultValue={key} />
+    </FilterForm>
   );
-}
-
-/** The time, and of another day the day as well. */
-function moment(timestamp: string): string {
-  const date = new Date(timestamp);
-  return date.toDateString() === new Date().toDateString() ? clock(timestamp) : when(timestamp);
 }
 
 function RequestRow({ request }: { request: Request }) {

@@ -1,17 +1,19 @@
 import '@mantine/charts/styles.css';
 import { BarChart, Heatmap } from '@mantine/charts';
-import { Code, Group, ScrollArea, SegmentedControl, SimpleGrid, Stack, Table, Text } from '@mantine/core';
+import { Code, Group, ScrollArea, SegmentedControl, SimpleGrid, Stack, Table, Text, TextInput } from '@mantine/core';
 import { useMediaQuery } from '@mantine/hooks';
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { useNavigate, useSearch } from '@tanstack/react-router';
 import { t } from '../i18n';
 import { api, unwrap } from '../api/client';
 import type { components } from '../api/schema';
+import { FilterChoice, FilterForm } from '../parts/filter-form';
 import { Empty, Loaded, PageHeader } from '../parts/states';
 import { useProviderName } from '../parts/names';
 import { amount, dollars, exactPercent } from '../parts/numbers';
 import { Figure, Section } from '../parts/section';
-import { type Range, RANGES } from './usage-range';
+import { ExportMenu } from './usage/export-menu';
+import { type Range, RANGES, type UsageFilter, readUsageFilter, usageQuery } from './usage-filter';
 
 type Analytics = components['schemas']['AnalyticsView'];
 type Part = components['schemas']['PartView'];
@@ -25,14 +27,16 @@ const NAMES: Record<Range, string> = {
   all: t('Ever'),
 };
 
-/** What was used and what it cost. The range is part of the address, so that a picture can be passed on. */
+/** What was used and what it cost. The filter is part of the address, so that a picture can be passed on. */
 export function UsagePage() {
   const narrow = useMediaQuery('(max-width: 36em)', false, { getInitialValueInEffect: false });
-  const { range = '30d' } = useSearch({ from: '/frame/usage' });
+  const filter = useSearch({ from: '/frame/usage' });
+  const { range, from, to, ...part } = filter;
+  const chosen = from || to ? null : (range ?? '30d');
   const navigate = useNavigate();
   const query = useQuery({
-    queryKey: ['analytics', range],
-    queryFn: () => unwrap(api.GET('/api/usage/analytics', { params: { query: { range } } })),
+    queryKey: ['analytics', filter],
+    queryFn: () => unwrap(api.GET('/api/usage/analytics', { params: { query: usageQuery(filter) } })),
     placeholderData: keepPreviousData,
     refetchInterval: 30_000,
   });
@@ -43,25 +47,58 @@ export function UsagePage() {
         title={t('Usage')}
         hint={t('What was used, and what it cost.')}
         action={
-          <SegmentedControl
-            aria-label={t('Range')}
-            // all six in the width of a phone
-            size={narrow ? 'xs' : 'sm'}
-            value={range}
-            onChange={(next) => void navigate({ to: '/usage', search: { range: next as Range } })}
-            data={RANGES.map((value) => ({ value, label: NAMES[value] }))}
-          />
+          <Group gap="sm">
+            <SegmentedControl
+              aria-label={t('Range')}
+              // all six in the width of a phone
+              size={narrow ? 'xs' : 'sm'}
+              // none of them while there is a time of one's own
+              value={chosen ?? ''}
+              onChange={(next) => void navigate({ to: '/usage', search: { ...part, range: next as Range } })}
+              data={RANGES.map((value) => ({ value, label: NAMES[value] }))}
+            />
+            <ExportMenu usage={query.data} />
+          </Group>
         }
       />
+      <Filter key={JSON.stringify(filter)} filter={filter} />
       <Loaded
         query={query}
         empty={({ summary }) =>
-          summary.totalRequests === 0 && <Empty title={t('Nothing was used in this time')} hint={t('Send a request, or choose a longer range.')} />
+          summary.totalRequests === 0 && <Empty title={t('Nothing was used in this time')} hint={t('Send a request, or choose a longer range or more of it.')} />
         }
       >
         {(usage) => <Pictures usage={usage} provider={provider} />}
       </Loaded>
     </>
+  );
+}
+
+/** Which part, and since when: beside the ranges, for what they do not say. */
+function Filter({ filter: { range, from, to, provider, model, key } }: { filter: UsageFilter }) {
+  const navigate = useNavigate();
+  const name = useProviderName();
+  const connections = useQuery({ queryKey: ['providers'], queryFn: () => unwrap(api.GET('/api/providers')) });
+  const keys = useQuery({ queryKey: ['keys'], queryFn: () => unwrap(api.GET('/api/keys')) });
+  const providers = [...new Set([...(connections.data?.connections ?? []).map((connection) => connection.provider), ...(provider ? [provider] : [])])];
+  return (
+    <FilterForm
+      onApply={(said) => void navigate({ to: '/usage', search: readUsageFilter({ range, ...said }) })}
+      onClear={() => void navigate({ to: '/usage', search: {} })}
+    >
+      <FilterChoice name="provider" label={t('Provider')} any={t('Any provider')} value={provider} data={providers.map((value) => ({ value, label: name(value) }))} />
+      <TextInput name="model" label={t('Model')} placeholder={t('as the provider calls it')} defaultValue={model} />
+      <FilterChoice
+        name="key"
+        label={t('API key')}
+        any={t('Any API key')}
+        value={key}
+        data={(keys.data?.keys ?? []).map((known) => ({ value: known.id, label: known.name }))}
+        width={180}
+      />
+      <TextInput name="from" type="datetime-local" label={t('From')} defaultValue={from} />
+      <TextInput name="to" type="datetime-local" label={t('Before')} defaultValue={to} />
+    </FilterForm>
   );
 }
 

@@ -18,9 +18,20 @@ const money = (digits: number) =>
 const sum = money(2);
 const smallSum = money(4);
 
-/** Dollars: small sums keep the digits that tell them apart. */
+const smallest = new Intl.NumberFormat(locale, { style: 'currency', currency: 'USD', maximumSignificantDigits: 2 });
+
+/** Dollars: small sums keep the digits that tell them apart, from each other and from nothing. */
 export function dollars(usd: number): string {
-  return (usd !== 0 && Math.abs(usd) < 1 ? smallSum : sum).format(usd);
+  const size = Math.abs(usd);
+  if (size === 0 || size >= 1) return sum.format(usd);
+  return (size < 0.0001 ? smallest : smallSum).format(usd);
+}
+
+const wholeSum = new Intl.NumberFormat(locale, { style: 'currency', currency: 'USD', minimumFractionDigits: 2, maximumFractionDigits: 9 });
+
+/** Dollars with every digit that is billed. */
+export function exactDollars(usd: number): string {
+  return wholeSum.format(usd);
 }
 
 const part = new Intl.NumberFormat(locale, { style: 'percent' });

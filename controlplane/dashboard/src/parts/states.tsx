@@ -1,6 +1,6 @@
 import { Alert, Button, Center, Group, Loader, Stack, Text, Title } from '@mantine/core';
 import type { UseQueryResult } from '@tanstack/react-query';
-import { Link } from '@tanstack/react-router';
+import { type ErrorComponentProps, Link, useRouter } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 import { t } from '../i18n';
 import { FailureText } from './failure';
@@ -50,11 +50,11 @@ export function Loaded<T>({
 }
 
 /** A page or list with nothing in it yet says what to do next. */
-export function Empty({ title, hint, action }: { title: string; hint: string; action?: ReactNode }) {
+export function Empty({ title, hint, action, order = 2 }: { title: string; hint: string; action?: ReactNode; order?: 1 | 2 }) {
   return (
     <Center p="xl">
       <Stack align="center" gap="xs" maw={460}>
-        <Title order={2} size="h4">
+        <Title order={order} size="h4">
           {title}
         </Title>
         <Text c="dimmed" ta="center">
@@ -80,16 +80,46 @@ export function PageHeader({ title, hint, action }: { title: string; hint: strin
   );
 }
 
+/** Instead of a page that could not be begun, or that broke. */
+export function Broken({ error, reset }: ErrorComponentProps) {
+  const router = useRouter();
+  function again() {
+    reset();
+    void router.invalidate();
+  }
+  return (
+    <Center p="xl">
+      <Stack gap="sm" maw={460}>
+        <Title order={1} size="h3">
+          {t('This page could not be shown')}
+        </Title>
+        <Alert color="red">
+          <Stack gap="xs" align="flex-start">
+            <FailureText error={error} />
+            <Button size="xs" variant="light" onClick={again}>
+              {t('Try again')}
+            </Button>
+          </Stack>
+        </Alert>
+      </Stack>
+    </Center>
+  );
+}
+
+/** Stands alone: no frame is around it. */
 export function NotFound() {
   return (
-    <Empty
-      title={t('There is no such page')}
-      hint={t('The address may be from an older version.')}
-      action={
-        <Button component={Link} to="/">
-          {t('To the overview')}
-        </Button>
-      }
-    />
+    <main>
+      <Empty
+        order={1}
+        title={t('There is no such page')}
+        hint={t('The address may be from an older version.')}
+        action={
+          <Button component={Link} to="/">
+            {t('To the overview')}
+          </Button>
+        }
+      />
+    </main>
   );
 }

@@ -68,6 +68,7 @@ export const access: Record<string, string> = {
   'Read out': 'Dibacakan',
   'Not by tokens': 'Bukan menurut token',
   'Price change taken back': 'Perubahan harga ditarik kembali',
+  'Price change of {provider}/{model} is back': 'Perubahan harga {provider}/{model} kembali',
   'Price changes': 'Perubahan harga',
   'Prices that begin at a moment, in the past or to come. Each request costs what its model cost when it began.':
     'Harga yang mulai berlaku pada suatu saat, lampau atau mendatang. Tiap permintaan berbiaya menurut harga modelnya saat ia dimulai.',

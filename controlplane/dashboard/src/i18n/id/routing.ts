@@ -131,6 +131,15 @@ export const routing: Record<string, string> = {
   "Add a connection with the key of a provider, or an endpoint that speaks a provider's API.":
     'Tambahkan koneksi dengan kunci penyedia, atau endpoint yang memakai API penyedia.',
   'Endpoint deleted': 'Endpoint dihapus',
+  'through {address}': 'melalui {address}',
+  'Empty: it stays {stored}.': 'Kosong: tetap {stored}.',
+  'Default model': 'Model bawaan',
+  'What it is tested with, and offered first where a model is chosen.': 'Yang dipakai untuk mengujinya, dan ditawarkan lebih dulu saat model dipilih.',
+  'Proxies of {name}': 'Proksi {name}',
+  'Edit endpoint {name}': 'Ubah endpoint {name}',
+  'Calls go through {address} ({whose}).': 'Panggilan melalui {address} ({whose}).',
+  'A connection without a proxy of its own goes through that of a combo it is asked for, of its provider, or of everything, whichever comes first.': 'Koneksi tanpa proksinya sendiri melalui proksi combo yang memintanya, penyedianya, atau segalanya, mana yang ada lebih dulu.',
+  'Neither it nor its connections have a proxy of their own yet.': 'Ia dan koneksinya belum mempunyai proksi sendiri.',
   'Its connections go with it, and requests to it are refused from now on.':
     'Koneksinya ikut terhapus, dan permintaan kepadanya ditolak mulai sekarang.',
   'Models begin with {prefix}': 'Nama model diawali {prefix}',
@@ -243,7 +252,6 @@ export const routing: Record<string, string> = {
   "Instead of the provider's, for a proxy or a regional endpoint.": 'Sebagai ganti alamat penyedia, untuk proksi atau endpoint regional.',
   'Leave it empty if the server asks for none.': 'Kosongkan bila server tidak memintanya.',
   'Own address': 'Alamat sendiri',
-  'Settings of {name}': 'Pengaturan {name}',
   'When a client leaves': 'Ketika klien pergi',
   'Ending the call saves tokens, and what it cost is an estimate. Reading on pays for the whole answer, knows its cost from the provider, and keeps the account busy meanwhile.':
     'Mengakhiri panggilan menghemat token, dan biayanya hanya perkiraan. Membaca terus berarti membayar seluruh jawaban, mengetahui biayanya dari penyedia, dan membuat akun tetap sibuk selama itu.',

@@ -1,5 +1,17 @@
 /** Signing in, setting up, the overview. */
 export const start: Record<string, string> = {
+  'Open {what}': 'Buka {what}',
+  'All of it': 'Semuanya',
+  'The last 24 hours': '24 jam terakhir',
+  'Requests that reached a provider, or were answered without one.': 'Permintaan yang sampai ke penyedia, atau dijawab tanpanya.',
+  '{tokens} tokens': '{tokens} token',
+  Failed: 'Gagal',
+  'of none': 'dari nol',
+  '{share} of them': '{share} di antaranya',
+  Spent: 'Dibelanjakan',
+  'Answers began within': 'Jawaban dimulai dalam',
+  'no request in this time': 'tidak ada permintaan pada waktu ini',
+  '95 of 100; half within {p50}': '95 dari 100; separuhnya dalam {p50}',
   'First start': 'Mulai pertama kali',
   'Lost the password of admin? Stop the gateway and run omniroute reset-password, which makes a new one.':
     'Kata sandi admin hilang? Hentikan gateway dan jalankan omniroute reset-password, yang membuat kata sandi baru.',

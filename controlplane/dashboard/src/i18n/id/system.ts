@@ -56,7 +56,7 @@ export const system: Record<string, string> = {
   'The configuration becomes what it was on {when}. What was added since then goes; a backup of it is made first. Password, audit log and usage stay as they are.':
     'Konfigurasi menjadi seperti pada {when}. Yang ditambahkan sejak itu hilang; cadangannya dibuat lebih dulu. Kata sandi, log audit, dan pemakaian tetap.',
   'cannot be read': 'tidak dapat dibaca',
-  '{connectionCount} connections, {comboCount} combos, {apiKeyCount} keys': '{connectionCount} koneksi, {comboCount} combo, {apiKeyCount} kunci',
+  '{connectionCount, plural, one {# connection} other {# connections}}, {comboCount, plural, one {# combo} other {# combos}}, {apiKeyCount, plural, one {# key} other {# keys}}': '{connectionCount} koneksi, {comboCount} combo, {apiKeyCount} kunci',
   'At least 12 characters: it is all that protects the credentials': 'Sedikitnya 12 karakter: hanya itu yang melindungi kredensial',
   'Credentials of providers and proxies': 'Kredensial penyedia dan proksi',
   Download: 'Unduh',

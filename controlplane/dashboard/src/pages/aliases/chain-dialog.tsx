@@ -1,4 +1,4 @@
-import { ActionIcon, Alert, Button, Group, Input, Modal, Select, Stack, Switch, TextInput } from '@mantine/core';
+import { ActionIcon, Alert, Button, Group, Input, Select, Stack, Switch, TextInput } from '@mantine/core';
 import { type UseFormReturnType, useForm } from '@mantine/form';
 import { IconPlus, IconX } from '@tabler/icons-react';
 import { useMutation, useQuery } from '@tanstack/react-query';
@@ -6,6 +6,7 @@ import { useState } from 'react';
 import { t } from '../../i18n';
 import { ApiFailure, api, settle, unwrap } from '../../api/client';
 import type { components } from '../../api/schema';
+import { Dialog } from '../../parts/dialog';
 import { FailureText, showApplied } from '../../parts/failure';
 import { fieldErrors } from '../../parts/field-errors';
 import { Handle, Sorted, useMovable } from '../../parts/sorted';
@@ -63,7 +64,7 @@ export function ChainDialog({ chain: stored, onClose, onSaved }: { chain: Chain;
   const links = form.values.chain;
   const label = (id: string) => providers.data?.find(({ value }) => value === id)?.label ?? id;
   return (
-    <Modal opened onClose={onClose} title={isNew ? t('New chain') : t('Edit {name}', { name: stored.model })} size="lg">
+    <Dialog onClose={onClose} title={isNew ? t('New chain') : t('Edit {name}', { name: stored.model })} size="lg">
       <form onSubmit={form.onSubmit((values) => save.mutate(values))}>
         <Stack>
           <TextInput
@@ -102,7 +103,7 @@ export function ChainDialog({ chain: stored, onClose, onSaved }: { chain: Chain;
           </Button>
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   );
 }
 

@@ -1,4 +1,4 @@
-import { Badge, Button, Code, Group, Table, Text, VisuallyHidden } from '@mantine/core';
+import { Badge, Button, Group, Text } from '@mantine/core';
 import { IconPlus } from '@tabler/icons-react';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
@@ -11,6 +11,9 @@ import { useProviderName } from '../../parts/names';
 import { Section } from '../../parts/section';
 import { Empty, Loaded } from '../../parts/states';
 import { ChainDialog, type Chain } from './chain-dialog';
+import { NamesTable } from './names-table';
+
+const wait = { wait: 'applied' } as const;
 
 /** Who is asked for a model that a client names without a provider. */
 export function FallbackChains() {
@@ -20,8 +23,12 @@ export function FallbackChains() {
   const query = useQuery({ queryKey: ['fallback-chains'], queryFn: () => unwrap(api.GET('/api/fallback/chains')) });
   const refresh = () => client.invalidateQueries({ queryKey: ['fallback-chains'] });
   const remove = useMutation({
-    mutationFn: (model: string) => settle(api.DELETE('/api/fallback/chains', { params: { query: { model, wait: 'applied' } } })),
-    onSuccess: ({ applied }, model) => showApplied(t('{name} deleted', { name: model }), applied),
+    mutationFn: ({ model }: Chain) => settle(api.DELETE('/api/fallback/chains', { params: { query: { model, ...wait } } })),
+    onSuccess: ({ applied }, removed) =>
+      showApplied(t('{name} deleted', { name: removed.model }), applied, {
+        act: () => settle(api.PUT('/api/fallback/chains', { params: { query: wait }, body: removed })),
+        done: t('{name} is back', { name: removed.model }),
+      }),
     onSettled: refresh,
   });
   return (
@@ -43,50 +50,37 @@ export function FallbackChains() {
         }
       >
         {({ chains }) => (
-          <Table.ScrollContainer minWidth={520}>
-            <Table verticalSpacing="sm">
-              <Table.Thead>
-                <Table.Tr>
-                  <Table.Th>{t('Model')}</Table.Th>
-                  <Table.Th>{t('Asked in this order')}</Table.Th>
-                  <Table.Th>
-                    <VisuallyHidden>{t('Actions')}</VisuallyHidden>
-                  </Table.Th>
-                </Table.Tr>
-              </Table.Thead>
-              <Table.Tbody>
-                {Object.entries(chains).map(([model, chain]) => (
-                  <Table.Tr key={model}>
-                    <Table.Td>
-                      <Code>{model}</Code>
-                    </Table.Td>
-                    <Table.Td>
-                      <Group gap={4}>
-                        {chain.map(({ provider, enabled }) => (
-                          <Badge key={provider} variant={enabled ? 'light' : 'default'} tt="none">
-                            {enabled ? name(provider) : t('{name}: left out', { name: name(provider) })}
-                          </Badge>
-                        ))}
-                      </Group>
-                    </Table.Td>
-                    <Table.Td>
-                      <Group gap="xs" justify="flex-end" wrap="nowrap">
-                        <Button size="compact-sm" variant="default" onClick={() => edit({ model, chain })} aria-label={t('Edit {name}', { name: model })}>
-                          {t('Edit')}
-                        </Button>
-                        <DeleteButton
-                          what={model}
-                          onClick={() =>
-                            confirmDelete(model, t('Requests that name it go to the provider it is known from, or are refused.'), () => remove.mutate(model))
-                          }
-                        />
-                      </Group>
-                    </Table.Td>
-                  </Table.Tr>
-                ))}
-              </Table.Tbody>
-            </Table>
-          </Table.ScrollContainer>
+          <NamesTable
+            of={t('Model')}
+            leads={t('Asked in this order')}
+            rows={Object.entries(chains).map(([model, chain]) => ({
+              name: model,
+              target: (
+                <Group gap={4}>
+                  {chain.map(({ provider, enabled }) => (
+                    <Badge key={provider} variant={enabled ? 'light' : 'default'} tt="none">
+                      {enabled ? name(provider) : t('{name}: left out', { name: name(provider) })}
+                    </Badge>
+                  ))}
+                </Group>
+              ),
+              actions: (
+                <Group gap="xs" justify="flex-end" wrap="nowrap">
+                  <Button size="compact-sm" variant="default" onClick={() => edit({ model, chain })} aria-label={t('Edit {name}', { name: model })}>
+                    {t('Edit')}
+                  </Button>
+                  <DeleteButton
+                    what={model}
+                    onClick={() =>
+                      confirmDelete(model, t('Requests that name it go to the provider it is known from, or are refused.'), () =>
+                        remove.mutate({ model, chain }),
+                      )
+                    }
+                  />
+                </Group>
+              ),
+            }))}
+          />
         )}
       </Loaded>
       <Text size="xs" c="dimmed" mt="sm">

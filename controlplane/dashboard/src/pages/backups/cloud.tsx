@@ -1,9 +1,10 @@
-import { Alert, Badge, Button, Checkbox, Code, Group, Modal, Stack, Text } from '@mantine/core';
+import { Alert, Badge, Button, Checkbox, Code, Group, Stack, Text } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { t } from '../../i18n';
 import { api, unwrap } from '../../api/client';
 import type { components } from '../../api/schema';
+import { Dialog } from '../../parts/dialog';
 import { FailureText } from '../../parts/failure';
 import { when } from '../../parts/numbers';
 import { Section } from '../../parts/section';
@@ -107,7 +108,7 @@ function CloudDialog({ action, onClose }: { action: Action; onClose: () => void 
     },
   });
   return (
-    <Modal opened onClose={onClose} title={run.data ? done : title}>
+    <Dialog onClose={onClose} title={run.data ? done : title}>
       {run.data ? (
         <Outcome done={run.data} onClose={onClose} />
       ) : (
@@ -136,7 +137,7 @@ function CloudDialog({ action, onClose }: { action: Action; onClose: () => void 
           </Group>
         </Stack>
       )}
-    </Modal>
+    </Dialog>
   );
 }
 

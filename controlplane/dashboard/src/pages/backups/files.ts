@@ -1,5 +1,6 @@
 import { t } from '../../i18n';
 import { ApiFailure } from '../../api/client';
+import { saveFile } from '../../parts/save-file';
 
 type Envelope = {
   error?: { code?: string; message?: string; correlation_id?: string; details?: { field: string; message: string }[] };
@@ -10,12 +11,7 @@ export async function download(path: string, fallback: string, headers?: Record<
   const response = await fetch(path, { credentials: 'same-origin', headers });
   if (!response.ok) throw failure(response.status, await response.text(), response.headers.get('x-request-id'));
   const name = /filename="([^"]+)"/.exec(response.headers.get('content-disposition') ?? '')?.[1] ?? fallback;
-  const address = URL.createObjectURL(await response.blob());
-  const link = document.createElement('a');
-  link.href = address;
-  link.download = name;
-  link.click();
-  URL.revokeObjectURL(address);
+  saveFile(name, await response.blob());
 }
 
 /** Sends a form, which `fetch` cannot say the progress of. Answers with the body and how far the change has got. */

@@ -1,4 +1,4 @@
-import { Alert, Autocomplete, Button, Group, Modal, Stack, Text, TextInput } from '@mantine/core';
+import { Alert, Autocomplete, Button, Group, Stack, Text, TextInput } from '@mantine/core';
 import { isNotEmpty, matches, useForm } from '@mantine/form';
 import { useMutation, useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
@@ -6,6 +6,7 @@ import { t } from '../../i18n';
 import { ApiFailure, api, unwrap } from '../../api/client';
 import type { components } from '../../api/schema';
 import { callableModelsQuery } from '../../parts/callable-models';
+import { Dialog } from '../../parts/dialog';
 import { FailureText } from '../../parts/failure';
 import { Snippet } from '../../parts/snippet';
 import { KeyField } from './key-field';
@@ -57,7 +58,7 @@ export function ToolDialog({ tool, onClose }: { tool: Tool; onClose: () => void 
 
   const choices = { data: models.data ?? [], limit: 50, placeholder: t('provider/model, a combo or an alias') };
   return (
-    <Modal opened onClose={onClose} title={t('Set up {name}', { name })} size="lg">
+    <Dialog onClose={onClose} title={t('Set up {name}', { name })} size="lg">
       {files && <Result files={files} onAgain={again} />}
       {byHand && <ByHand name={name} wanted={byHand} onAgain={again} />}
       {!files && !byHand && (
@@ -85,7 +86,7 @@ export function ToolDialog({ tool, onClose }: { tool: Tool; onClose: () => void 
           </Stack>
         </form>
       )}
-    </Modal>
+    </Dialog>
   );
 }
 

@@ -1,9 +1,10 @@
-import { ActionIcon, Badge, Button, Card, Code, Group, Switch, Table, Text, Title, Tooltip } from '@mantine/core';
+import { ActionIcon, Badge, Button, Card, Code, Group, Table, Text, Title, Tooltip } from '@mantine/core';
 import { IconCopy, IconPencil } from '@tabler/icons-react';
 import { useMutation } from '@tanstack/react-query';
 import { t } from '../../i18n';
 import { api, settle, unwrap } from '../../api/client';
 import type { components } from '../../api/schema';
+import { AppliedSwitch } from '../../parts/applied-switch';
 import { confirmDelete } from '../../parts/confirm';
 import { DeleteButton } from '../../parts/delete-button';
 import { showApplied } from '../../parts/failure';
@@ -19,19 +20,18 @@ type Counts = components['schemas']['ComboModelMetrics'];
 
 const wait = { query: { wait: 'applied' } } as const;
 
-type Props = { combo: Combo; health: Health | undefined; onEdit: (edited: Edited) => void; onChanged: () => void };
+type Props = { combo: Combo; health: Health | undefined; onEdit: (edited: Edited) => void; onChanged: () => Promise<void> };
 
 /** One combo: its members in their order, how they do, and what they say when they are asked now. */
 export function ComboCard({ combo, health, onEdit, onChanged }: Props) {
-  const { id, name, models, strategy, isActive } = combo;
-  const toggle = useMutation({
-    mutationFn: (isActive: boolean) => settle(api.PATCH('/api/combos/{id}', { params: { path: { id }, ...wait }, body: { isActive } })),
-    onSuccess: ({ applied }, isActive) => showApplied(isActive ? t('Combo enabled') : t('Combo disabled'), applied),
-    onSettled: onChanged,
-  });
+  const { id, name, models, strategy, config, isActive } = combo;
   const remove = useMutation({
     mutationFn: () => settle(api.DELETE('/api/combos/{id}', { params: { path: { id }, ...wait } })),
-    onSuccess: ({ applied }) => showApplied(t('Combo deleted'), applied),
+    onSuccess: ({ applied }) =>
+      showApplied(t('Combo deleted'), applied, {
+        act: () => settle(api.POST('/api/combos', { params: wait, body: { name, models, strategy, config, isActive } })),
+        done: t('{name} is back', { name }),
+      }),
     onSettled: onChanged,
   });
   const test = useMutation({ mutationFn: () => unwrap(api.POST('/api/combos/test', { body: { comboName: name } })) });
@@ -48,7 +48,13 @@ export function ComboCard({ combo, health, onEdit, onChanged }: Props) {
           </Badge>
         </Group>
         <Group gap="xs">
-          <Switch checked={isActive} onChange={(event) => toggle.mutate(event.currentTarget.checked)} aria-label={t('{name} enabled', { name })} />
+          <AppliedSwitch
+            label={t('{name} enabled', { name })}
+            checked={isActive}
+            change={(next) => settle(api.PATCH('/api/combos/{id}', { params: { path: { id }, ...wait }, body: { isActive: next } }))}
+            done={(next) => (next ? t('Combo enabled') : t('Combo disabled'))}
+            onChanged={onChanged}
+          />
           <Button size="compact-sm" variant="default" loading={test.isPending} onClick={() => test.mutate()} aria-label={t('Test {name}', { name })}>
             {t('Test')}
           </Button>

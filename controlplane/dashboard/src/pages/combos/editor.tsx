@@ -1,10 +1,11 @@
-import { Accordion, Alert, Button, Modal, NumberInput, Select, SimpleGrid, Stack, TextInput } from '@mantine/core';
+import { Accordion, Alert, Button, NumberInput, Select, SimpleGrid, Stack, TextInput } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { useMutation } from '@tanstack/react-query';
 import { useState } from 'react';
 import { t } from '../../i18n';
 import { ApiFailure, api, settle } from '../../api/client';
 import type { components } from '../../api/schema';
+import { Dialog } from '../../parts/dialog';
 import { FailureText, showApplied } from '../../parts/failure';
 import { fieldErrors } from '../../parts/field-errors';
 import { choices, configOf, numbers, switches, valuesOf } from './config';
@@ -58,7 +59,7 @@ export function ComboEditor({ edited, onClose, onSaved }: { edited: Edited; onCl
     },
   });
   return (
-    <Modal opened onClose={onClose} title={edited.id ? t('Edit {name}', { name: edited.name }) : t('New combo')} size="lg">
+    <Dialog onClose={onClose} title={edited.id ? t('Edit {name}', { name: edited.name }) : t('New combo')} size="lg">
       <form onSubmit={form.onSubmit((values) => save.mutate(values))}>
         <Stack>
           <TextInput label={t('Name')} placeholder={t('smart')} required data-autofocus {...form.getInputProps('name')} />
@@ -95,6 +96,6 @@ export function ComboEditor({ edited, onClose, onSaved }: { edited: Edited; onCl
           </Button>
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   );
 }

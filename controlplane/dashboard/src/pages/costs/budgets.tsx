@@ -1,4 +1,4 @@
-import { Badge, Button, Modal, NumberInput, Progress, Stack, Table, Text, Title, VisuallyHidden } from '@mantine/core';
+import { Badge, Button, NumberInput, Progress, Stack, Table, Text, Title, VisuallyHidden } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
@@ -6,6 +6,7 @@ import { t } from '../../i18n';
 import { ApiFailure, api, settle, unwrap } from '../../api/client';
 import type { components } from '../../api/schema';
 import { Needs } from '../../parts/authority';
+import { Dialog } from '../../parts/dialog';
 import { showApplied, showFailure } from '../../parts/failure';
 import { fieldErrors } from '../../parts/field-errors';
 import { dollars } from '../../parts/numbers';
@@ -150,7 +151,7 @@ function BudgetDialog({ status: { apiKeyId, apiKeyName, budget }, onClose }: { s
     },
   });
   return (
-    <Modal opened onClose={onClose} title={t('Budget of {apiKeyName}', { apiKeyName })}>
+    <Dialog onClose={onClose} title={t('Budget of {apiKeyName}', { apiKeyName })}>
       <form onSubmit={form.onSubmit((values) => save.mutate(values))}>
         <Stack>
           <NumberInput label={t('A day, USD')} description={t('Empty is no limit.')} data-autofocus {...form.getInputProps('dailyLimitUsd')} />
@@ -162,6 +163,6 @@ function BudgetDialog({ status: { apiKeyId, apiKeyName, budget }, onClose }: { s
           </Button>
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   );
 }

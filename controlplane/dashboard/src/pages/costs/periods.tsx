@@ -1,4 +1,4 @@
-import { ActionIcon, Button, Code, Group, Modal, NumberInput, Select, Stack, Table, Text, TextInput, Title, VisuallyHidden } from '@mantine/core';
+import { ActionIcon, Button, Code, Group, NumberInput, Select, Stack, Table, Text, TextInput, Title, VisuallyHidden } from '@mantine/core';
 import { isNotEmpty, useForm } from '@mantine/form';
 import { IconCalendarPlus, IconTrash } from '@tabler/icons-react';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
@@ -8,6 +8,7 @@ import { api, settle, unwrap } from '../../api/client';
 import type { components } from '../../api/schema';
 import { Needs } from '../../parts/authority';
 import { confirmDelete } from '../../parts/confirm';
+import { Dialog } from '../../parts/dialog';
 import { showApplied, showFailure } from '../../parts/failure';
 import { dollars, when } from '../../parts/numbers';
 import { Empty, Loaded } from '../../parts/states';
@@ -26,7 +27,11 @@ export function Periods() {
   const remove = useMutation({
     mutationFn: ({ provider, model, effectiveFrom }: Period) =>
       settle(api.DELETE(path, { params: { query: { provider, model, effectiveFrom, ...wait } } })),
-    onSuccess: ({ applied }) => showApplied(t('Price change taken back'), applied),
+    onSuccess: ({ applied }, period) =>
+      showApplied(t('Price change taken back'), applied, {
+        act: () => settle(api.PUT(path, { params: { query: wait }, body: period })),
+        done: t('Price change of {provider}/{model} is back', { provider: period.provider, model: period.model }),
+      }),
     onError: showFailure,
     onSettled: () => client.invalidateQueries({ queryKey: ['pricing'] }),
   });
@@ -135,7 +140,7 @@ function PeriodDialog({ onClose }: { onClose: () => void }) {
     onError: showFailure,
   });
   return (
-    <Modal opened onClose={onClose} title={t('Add a price change')}>
+    <Dialog onClose={onClose} title={t('Add a price change')}>
       <form onSubmit={form.onSubmit((values) => save.mutate(values))}>
         <Stack>
           <Select
@@ -159,6 +164,6 @@ function PeriodDialog({ onClose }: { onClose: () => void }) {
           </Button>
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   );
 }

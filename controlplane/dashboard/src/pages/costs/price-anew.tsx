@@ -1,4 +1,4 @@
-import { Button, Group, Modal, Stack, Table, Text, TextInput } from '@mantine/core';
+import { Button, Group, Stack, Table, Text, TextInput } from '@mantine/core';
 import { isNotEmpty, useForm } from '@mantine/form';
 import { notifications } from '@mantine/notifications';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
@@ -6,6 +6,7 @@ import { useState } from 'react';
 import { t } from '../../i18n';
 import { api, unwrap } from '../../api/client';
 import { confirmAct } from '../../parts/confirm';
+import { Dialog } from '../../parts/dialog';
 import { showFailure } from '../../parts/failure';
 import { amount, dollars } from '../../parts/numbers';
 
@@ -17,12 +18,12 @@ export function PriceAnew() {
       <Button variant="default" onClick={() => setOpen(true)}>
         {t('Price the past anew')}
       </Button>
-      {open && <Dialog onClose={() => setOpen(false)} />}
+      {open && <Anew onClose={() => setOpen(false)} />}
     </>
   );
 }
 
-function Dialog({ onClose }: { onClose: () => void }) {
+function Anew({ onClose }: { onClose: () => void }) {
   const client = useQueryClient();
   const form = useForm({
     initialValues: { from: '', to: '' },
@@ -54,7 +55,7 @@ function Dialog({ onClose }: { onClose: () => void }) {
       onConfirm: () => book.mutate(form.values),
     });
   return (
-    <Modal opened onClose={onClose} title={t('Price the past anew')} size="lg">
+    <Dialog onClose={onClose} title={t('Price the past anew')} size="lg">
       <form onSubmit={form.onSubmit((values) => preview.mutate(values))}>
         <Stack>
           <Text size="sm">{t('What requests that are still in the log would cost by the prices known now, each at its own time.')}</Text>
@@ -97,7 +98,7 @@ function Dialog({ onClose }: { onClose: () => void }) {
           )}
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   );
 }
 

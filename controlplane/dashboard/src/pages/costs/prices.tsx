@@ -4,7 +4,6 @@ import {
   Button,
   Code,
   Group,
-  Modal,
   NumberInput,
   Select,
   Stack,
@@ -24,6 +23,7 @@ import { useState } from 'react';
 import { rich, t } from '../../i18n';
 import { ApiFailure, api, settle, unwrap } from '../../api/client';
 import { Needs, mayAct, useRole } from '../../parts/authority';
+import { Dialog } from '../../parts/dialog';
 import { showApplied, showFailure } from '../../parts/failure';
 import { fieldErrors } from '../../parts/field-errors';
 import { dollars } from '../../parts/numbers';
@@ -259,7 +259,7 @@ function PriceDialog({ row, onClose }: { row: PriceRow; onClose: () => void }) {
     },
   });
   return (
-    <Modal opened onClose={onClose} title={isNew ? t('Set a price') : t('Price of {provider}/{model}', { provider: row.provider, model: row.model })}>
+    <Dialog onClose={onClose} title={isNew ? t('Set a price') : t('Price of {provider}/{model}', { provider: row.provider, model: row.model })}>
       <form onSubmit={form.onSubmit((values) => save.mutate(values))}>
         <Stack>
           {isNew && (
@@ -287,6 +287,6 @@ function PriceDialog({ row, onClose }: { row: PriceRow; onClose: () => void }) {
           </Button>
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   );
 }

@@ -1,4 +1,4 @@
-import { Accordion, Button, Group, Modal, Stack, Table, Text, TextInput, Title } from '@mantine/core';
+import { Accordion, Button, Group, Stack, Table, Text, TextInput, Title } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { IconPlus } from '@tabler/icons-react';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
@@ -7,6 +7,7 @@ import { t } from '../../i18n';
 import { ApiFailure, api, settle, unwrap } from '../../api/client';
 import type { components } from '../../api/schema';
 import { confirmDelete } from '../../parts/confirm';
+import { Dialog } from '../../parts/dialog';
 import { showApplied, showFailure } from '../../parts/failure';
 import { fieldErrors } from '../../parts/field-errors';
 import { Rows } from '../../parts/rows';
@@ -133,7 +134,7 @@ function NewSuite({ taken, onClose }: { taken: string[]; onClose: () => void }) 
     },
   });
   return (
-    <Modal opened onClose={onClose} title={t('New suite')} size="lg">
+    <Dialog onClose={onClose} title={t('New suite')} size="lg">
       <form onSubmit={form.onSubmit((values) => save.mutate(values))}>
         <Stack>
           <TextInput label={t('Name')} data-autofocus {...form.getInputProps('name')} />
@@ -155,6 +156,6 @@ function NewSuite({ taken, onClose }: { taken: string[]; onClose: () => void }) 
           </Button>
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   );
 }

@@ -1,9 +1,12 @@
-import { Alert, Button, Modal, Stack } from '@mantine/core';
+import { Alert, Button, Stack } from '@mantine/core';
 import { type UseFormReturnType, useForm } from '@mantine/form';
-import { useMutation } from '@tanstack/react-query';
+import { useMutation, useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { t } from '../../i18n';
 import { ApiFailure, api, settle } from '../../api/client';
+import { callableModelsQuery } from '../../parts/callable-models';
+import { ClientSnippets } from '../../parts/client-snippets';
+import { Dialog } from '../../parts/dialog';
 import { FailureText, showApplied } from '../../parts/failure';
 import { fieldErrors } from '../../parts/field-errors';
 import { Snippet } from '../../parts/snippet';
@@ -62,13 +65,13 @@ export function NewKey({ onClose, onCreated }: { onClose: () => void; onCreated:
     onError: refused,
   });
   return (
-    <Modal opened onClose={onClose} title={t('New API key')} size="lg">
+    <Dialog onClose={onClose} title={t('New API key')} size="lg">
       {create.data ? (
         <Shown text={create.data.data.key} onClose={onClose} />
       ) : (
         <KeyForm form={form} left={left} act={t('Create')} pending={create.isPending} onSubmit={create.mutate} />
       )}
-    </Modal>
+    </Dialog>
   );
 }
 
@@ -88,28 +91,30 @@ export function EditKey({ stored, onClose, onSaved }: { stored: Key; onClose: ()
     onSettled: onSaved,
   });
   return (
-    <Modal opened onClose={onClose} title={t('Edit {name}', { name: stored.name })} size="lg">
+    <Dialog onClose={onClose} title={t('Edit {name}', { name: stored.name })} size="lg">
       <KeyForm form={form} left={left} act={t('Save')} pending={save.isPending} unfolded onSubmit={save.mutate} />
-    </Modal>
+    </Dialog>
   );
 }
 
 /** A key that can be copied. `kept`: it can be looked at again. */
 export function ShownKey({ title, text, kept = false, onClose }: { title: string; text: string; kept?: boolean; onClose: () => void }) {
   return (
-    <Modal opened onClose={onClose} title={title}>
+    <Dialog onClose={onClose} title={title} size="lg">
       <Shown text={text} kept={kept} onClose={onClose} />
-    </Modal>
+    </Dialog>
   );
 }
 
 function Shown({ text, kept = false, onClose }: { text: string; kept?: boolean; onClose: () => void }) {
+  const models = useQuery(callableModelsQuery);
   return (
     <Stack>
       <Alert color="yellow">
         {kept ? t('Whoever has it can do what it may. That it was shown is in the audit log.') : t('Copy it now. It is not stored and cannot be shown again.')}
       </Alert>
       <Snippet text={text} label={t('API key')} />
+      <ClientSnippets origin={window.location.origin} apiKey={text} model={models.data?.[0] ?? 'demo/demo'} />
       <Button onClick={onClose}>{t('Done')}</Button>
     </Stack>
   );

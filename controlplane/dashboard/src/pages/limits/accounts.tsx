@@ -1,9 +1,9 @@
-import { Code, Switch, Table, Text } from '@mantine/core';
-import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { Code, Table, Text } from '@mantine/core';
+import { useQueryClient } from '@tanstack/react-query';
 import { t } from '../../i18n';
 import { api, settle } from '../../api/client';
 import type { components } from '../../api/schema';
-import { showApplied } from '../../parts/failure';
+import { AppliedSwitch } from '../../parts/applied-switch';
 import { useProviderName } from '../../parts/names';
 import { amount, when } from '../../parts/numbers';
 import { Section } from '../../parts/section';
@@ -15,15 +15,10 @@ type Account = components['schemas']['ConnectionLimits'];
 export function Accounts({ accounts }: { accounts: Account[] }) {
   const client = useQueryClient();
   const provider = useProviderName();
-  const protect = useMutation({
-    mutationFn: ({ connectionId, enabled }: Pick<Account, 'connectionId' | 'name' | 'enabled'>) =>
-      settle(api.PUT('/api/rate-limits', { params: { query: { wait: 'applied' } }, body: { connectionId, enabled } })),
-    onSuccess: ({ applied }, { name, enabled }) => showApplied(enabled ? t('{name} protected', { name }) : t('{name} no longer protected', { name }), applied),
-    onSettled: async () => {
-      await client.invalidateQueries({ queryKey: ['rate-limits'] });
-      await client.invalidateQueries({ queryKey: ['rate-limit'] });
-    },
-  });
+  async function refresh() {
+    await client.invalidateQueries({ queryKey: ['rate-limits'] });
+    await client.invalidateQueries({ queryKey: ['rate-limit'] });
+  }
   return (
     <Section title={t('Accounts')} hint={t('Calls to a protected account are paced, and wait for their turn.')}>
       {accounts.length === 0 ? (
@@ -49,10 +44,14 @@ export function Accounts({ accounts }: { accounts: Account[] }) {
                     <Code>{provider(account.provider)}</Code>
                   </Table.Td>
                   <Table.Td>
-                    <Switch
+                    <AppliedSwitch
+                      label={t('{name} protected', { name: account.name })}
                       checked={account.enabled}
-                      onChange={(event) => protect.mutate({ ...account, enabled: event.currentTarget.checked })}
-                      aria-label={t('{name} protected', { name: account.name })}
+                      change={(enabled) =>
+                        settle(api.PUT('/api/rate-limits', { params: { query: { wait: 'applied' } }, body: { connectionId: account.connectionId, enabled } }))
+                      }
+                      done={(enabled) => (enabled ? t('{name} protected', { name: account.name }) : t('{name} no longer protected', { name: account.name }))}
+                      onChanged={refresh}
                     />
                   </Table.Td>
                   <Table.Td>

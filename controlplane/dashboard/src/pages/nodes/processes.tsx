@@ -1,4 +1,4 @@
-import { Button, Group, Modal, NumberInput, Select, Stack, Text } from '@mantine/core';
+import { Button, Group, NumberInput, Select, Stack, Text } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { IconPower, IconReload } from '@tabler/icons-react';
 import { useMutation } from '@tanstack/react-query';
@@ -6,6 +6,7 @@ import { useState } from 'react';
 import { t } from '../../i18n';
 import { api, unwrap } from '../../api/client';
 import type { components } from '../../api/schema';
+import { Dialog } from '../../parts/dialog';
 import { Section } from '../../parts/section';
 
 type DataPlane = components['schemas']['DataPlaneView'];
@@ -72,7 +73,7 @@ function Ending({ kind, planes, single, onBegun, onClose }: Props & { kind: Kind
     ...planes.filter((plane) => plane.connected).map(({ id }) => ({ value: id, label: id })),
   ];
   return (
-    <Modal opened onClose={onClose} title={asks}>
+    <Dialog onClose={onClose} title={asks}>
       <form onSubmit={form.onSubmit((values) => begin.mutate(values))}>
         <Stack>
           <Text size="sm">{single ? together : apart}</Text>
@@ -97,6 +98,6 @@ function Ending({ kind, planes, single, onBegun, onClose }: Props & { kind: Kind
           </Group>
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   );
 }

@@ -19,3 +19,9 @@ test.each([1, 2, 7, 1_000])('events are read whole from pieces of %d bytes', asy
   for await (const event of events(inPieces(STREAM, length))) read.push(event);
   expect(read).toEqual([{ n: 1 }, { n: 'ü' }, { n: 3 }]);
 });
+
+test('lines that are data themselves are read as such', async () => {
+  const read: unknown[] = [];
+  for await (const event of events(inPieces('{"n":1}\n{"n":2,"done":true}\n', 5))) read.push(event);
+  expect(read).toEqual([{ n: 1 }, { n: 2, done: true }]);
+});

@@ -1,8 +1,9 @@
-import { Button, Group, Modal, MultiSelect, NumberInput, Select, Stack, TagsInput, TextInput } from '@mantine/core';
+import { Button, Group, MultiSelect, NumberInput, Select, Stack, TagsInput, TextInput } from '@mantine/core';
 import { isNotEmpty, useForm } from '@mantine/form';
 import { useMutation } from '@tanstack/react-query';
 import { t } from '../../i18n';
 import { ApiFailure, api, settle } from '../../api/client';
+import { Dialog } from '../../parts/dialog';
 import { showApplied, showFailure } from '../../parts/failure';
 import { fieldErrors, fieldPaths } from '../../parts/field-errors';
 import { type Policy, weekdays } from './words';
@@ -73,7 +74,7 @@ export function PolicyDialog({ policy, keys, onClose, onSaved }: Props) {
   });
   const { type } = form.values;
   return (
-    <Modal opened onClose={onClose} title={policy ? t('Policy {name}', { name: policy.name }) : t('New policy')}>
+    <Dialog onClose={onClose} title={policy ? t('Policy {name}', { name: policy.name }) : t('New policy')}>
       <form onSubmit={form.onSubmit((values) => save.mutate(values))}>
         <Stack>
           <TextInput label={t('Name')} data-autofocus {...form.getInputProps('name')} />
@@ -110,6 +111,6 @@ export function PolicyDialog({ policy, keys, onClose, onSaved }: Props) {
           </Button>
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   );
 }

@@ -1,18 +1,21 @@
-import { Alert, Badge, Button, Code, Group, Stack, Switch, Table, Text } from '@mantine/core';
+import { ActionIcon, Alert, Badge, Button, Code, Group, Stack, Table, Text, Tooltip } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
+import { IconPencil } from '@tabler/icons-react';
 import { useMutation } from '@tanstack/react-query';
 import { useState } from 'react';
 import { t } from '../../i18n';
 import { api, settle, unwrap } from '../../api/client';
 import type { components } from '../../api/schema';
 import { apiWord } from '../../parts/api-words';
+import { AppliedSwitch } from '../../parts/applied-switch';
 import { confirmDelete } from '../../parts/confirm';
 import { DeleteButton } from '../../parts/delete-button';
 import { showApplied } from '../../parts/failure';
 import { milliseconds, span, when } from '../../parts/numbers';
+import { type Proxy, addressOf } from '../../parts/proxies';
 import { Handle, useMovable } from '../../parts/sorted';
-import { ConnectionSettings } from './disconnect';
-import { type Connection, nameOf } from './groups';
+import { EditConnection } from './edit-connection';
+import { type Catalog, type Connection, nameOf } from './groups';
 import { QuotaBars } from './quota';
 import { SignIn } from './sign-in';
 import { type Standing, restOf } from './standing';
@@ -22,15 +25,24 @@ type Verdict = components['schemas']['TestView'];
 const wait = { query: { wait: 'applied' } } as const;
 const colors: Record<string, string> = { active: 'teal', error: 'red', expired: 'red' };
 
-type Props = { connection: Connection; movable: boolean; standing: Standing | undefined; onChanged: () => void };
+type Props = {
+  connection: Connection;
+  /** What the catalogue says of its provider. */
+  entry: Catalog[string] | undefined;
+  /** The proxy of its own that its calls go through. */
+  proxy: Proxy | undefined;
+  movable: boolean;
+  standing: Standing | undefined;
+  onChanged: () => Promise<void>;
+};
 
-export function ConnectionRow({ connection, movable, standing, onChanged }: Props) {
+export function ConnectionRow({ connection, entry, proxy, movable, standing, onChanged }: Props) {
   const { id } = connection;
   const name = nameOf(connection);
   const [verdict, setVerdict] = useState<Verdict | null>(null);
   const [signingIn, signIn] = useDisclosure();
+  const [editing, edit] = useDisclosure();
   const [detailed, { toggle: toggleDetails }] = useDisclosure();
-  const [changing, change] = useDisclosure();
   const { ref, style, handle } = useMovable(id);
   const isAccount = connection.authType === 'oauth';
   const columns = movable ? 6 : 5;
@@ -39,11 +51,6 @@ export function ConnectionRow({ connection, movable, standing, onChanged }: Prop
     mutationFn: () => unwrap(api.POST('/api/providers/{id}/test', { params: { path: { id } } })),
     onMutate: () => setVerdict(null),
     onSuccess: setVerdict,
-    onSettled: onChanged,
-  });
-  const toggle = useMutation({
-    mutationFn: (isActive: boolean) => settle(api.PATCH('/api/providers/{id}', { params: { path: { id }, ...wait }, body: { isActive } })),
-    onSuccess: ({ applied }, isActive) => showApplied(isActive ? t('{name} enabled', { name }) : t('{name} disabled', { name }), applied),
     onSettled: onChanged,
   });
   const remove = useMutation({
@@ -60,7 +67,14 @@ export function ConnectionRow({ connection, movable, standing, onChanged }: Prop
             <Handle of={handle} label={t('Move {name}', { name })} />
           </Table.Td>
         )}
-        <Table.Td>{name}</Table.Td>
+        <Table.Td>
+          {name}
+          {proxy && (
+            <Text size="xs" c="dimmed">
+              {t('through {address}', { address: addressOf(proxy) })}
+            </Text>
+          )}
+        </Table.Td>
         <Table.Td>{isAccount ? <Text size="sm">{t('signed in')}</Text> : <Code>{connection.maskedApiKey ?? '–'}</Code>}</Table.Td>
         <Table.Td>
           <Badge variant="light" color={colors[connection.testStatus] ?? 'gray'}>
@@ -74,11 +88,12 @@ export function ConnectionRow({ connection, movable, standing, onChanged }: Prop
           {standing && <Rests connectionId={id} standing={standing} />}
         </Table.Td>
         <Table.Td>
-          <Switch
+          <AppliedSwitch
+            label={t('{name} enabled', { name })}
             checked={connection.isActive}
-            disabled={toggle.isPending}
-            onChange={(event) => toggle.mutate(event.currentTarget.checked)}
-            aria-label={t('{name} enabled', { name })}
+            change={(isActive) => settle(api.PATCH('/api/providers/{id}', { params: { path: { id }, ...wait }, body: { isActive } }))}
+            done={(isActive) => (isActive ? t('{name} enabled', { name }) : t('{name} disabled', { name }))}
+            onChanged={onChanged}
           />
         </Table.Td>
         <Table.Td>
@@ -91,9 +106,6 @@ export function ConnectionRow({ connection, movable, standing, onChanged }: Prop
             <Button size="compact-sm" variant="default" aria-expanded={detailed} onClick={toggleDetails} aria-label={t('Quota of {name}', { name })}>
               {t('Quota')}
             </Button>
-            <Button size="compact-sm" variant="default" onClick={change.open} aria-label={t('Settings of {name}', { name })}>
-              {t('Settings')}
-            </Button>
             <Button
               size="compact-sm"
               variant="default"
@@ -103,6 +115,11 @@ export function ConnectionRow({ connection, movable, standing, onChanged }: Prop
             >
               {t('Test')}
             </Button>
+            <Tooltip label={t('Edit')}>
+              <ActionIcon variant="subtle" aria-label={t('Edit {name}', { name })} onClick={edit.open}>
+                <IconPencil size={16} />
+              </ActionIcon>
+            </Tooltip>
             <DeleteButton
               what={name}
               onClick={() =>
@@ -116,8 +133,8 @@ export function ConnectionRow({ connection, movable, standing, onChanged }: Prop
           </Group>
         </Table.Td>
       </Table.Tr>
-      {isAccount && <SignIn opened={signingIn} again={connection} onClose={signIn.close} onSaved={onChanged} />}
-      <ConnectionSettings connection={connection} opened={changing} onClose={change.close} onSaved={onChanged} />
+      {editing && <EditConnection connection={connection} entry={entry} onClose={edit.close} onSaved={onChanged} />}
+      {isAccount && <SignIn opened={signingIn} again={connection} onClose={signIn.close} onSaved={() => void onChanged()} />}
       {verdict && (
         <Table.Tr>
           <Table.Td colSpan={columns}>

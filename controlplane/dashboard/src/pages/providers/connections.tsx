@@ -4,15 +4,24 @@ import { useState } from 'react';
 import { t } from '../../i18n';
 import { api, settle } from '../../api/client';
 import { showApplied } from '../../parts/failure';
+import type { Proxy } from '../../parts/proxies';
 import { Sorted } from '../../parts/sorted';
 import { ConnectionRow } from './connection-row';
-import { type Connection, moved, nameOf, ordered } from './groups';
+import { type Catalog, type Connection, moved, nameOf, ordered } from './groups';
 import type { Standing } from './standing';
 
-type Props = { provider: string; connections: Connection[]; standing: Standing | undefined; onChanged: () => Promise<void> };
+type Props = {
+  provider: string;
+  entry: Catalog[string] | undefined;
+  connections: Connection[];
+  /** Those of connections, by their ids. */
+  proxies: Record<string, Proxy>;
+  standing: Standing | undefined;
+  onChanged: () => Promise<void>;
+};
 
 /** The connections of one provider in the order they are tried, moved by a pointer or by the keyboard. */
-export function Connections({ provider, connections, standing, onChanged }: Props) {
+export function Connections({ provider, entry, connections, proxies, standing, onChanged }: Props) {
   // as it was dropped, until the API says the same
   const [order, setOrder] = useState<string[] | null>(null);
   const move = useMutation({
@@ -62,7 +71,15 @@ export function Connections({ provider, connections, standing, onChanged }: Prop
           </Table.Thead>
           <Table.Tbody>
             {shown.map((connection) => (
-              <ConnectionRow key={connection.id} connection={connection} movable={several} standing={standing} onChanged={() => void onChanged()} />
+              <ConnectionRow
+                key={connection.id}
+                connection={connection}
+                entry={entry}
+                proxy={proxies[connection.id]}
+                movable={several}
+                standing={standing}
+                onChanged={onChanged}
+              />
             ))}
           </Table.Tbody>
         </Table>

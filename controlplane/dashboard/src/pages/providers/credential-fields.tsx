@@ -11,10 +11,18 @@ export const nowhere: Whereabouts = { region: '', project: '' };
 
 const isAccount = (entry: Catalog[string] | undefined) => entry?.credential === 'service-account';
 
+type Props<T> = {
+  entry: Catalog[string] | undefined;
+  form: UseFormReturnType<T>;
+  /** The end of a key that is there already, and stays where no other is written. */
+  stored?: string | undefined;
+};
+
 /** The fields a provider wants from whoever connects it, each as the provider names it. */
-export function CredentialFields<T extends Values>({ entry, form }: { entry: Catalog[string] | undefined; form: UseFormReturnType<T> }) {
+export function CredentialFields<T extends Values>({ entry, form, stored }: Props<T>) {
   const fields = entry?.fields ?? [];
-  const description = entry?.keyless ? t('Leave it empty if the server asks for none.') : entry?.credentialHint;
+  const hint = entry?.keyless ? t('Leave it empty if the server asks for none.') : entry?.credentialHint;
+  const description = stored ? t('Empty: it stays {stored}.', { stored }) : hint;
   return (
     <>
       {isAccount(entry) ? (

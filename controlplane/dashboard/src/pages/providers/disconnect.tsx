@@ -1,15 +1,12 @@
-import { Button, Modal, Select, Stack } from '@mantine/core';
-import { useForm, type UseFormReturnType } from '@mantine/form';
-import { useMutation } from '@tanstack/react-query';
+import { Select } from '@mantine/core';
+import type { UseFormReturnType } from '@mantine/form';
 import { t } from '../../i18n';
-import { api, settle } from '../../api/client';
-import { showApplied } from '../../parts/failure';
-import { type Connection, nameOf } from './groups';
+import type { Connection } from './groups';
 
 /** What becomes of a call whose client has left. */
 export type OnDisconnect = 'cancel' | 'drain';
 
-const policyOf = (connection: Connection): OnDisconnect => (connection.providerSpecificData.onDisconnect === 'drain' ? 'drain' : 'cancel');
+export const policyOf = (connection: Connection): OnDisconnect => (connection.providerSpecificData.onDisconnect === 'drain' ? 'drain' : 'cancel');
 
 export function DisconnectField<T extends { onDisconnect: OnDisconnect }>({ form }: { form: UseFormReturnType<T> }) {
   return (
@@ -25,44 +22,5 @@ export function DisconnectField<T extends { onDisconnect: OnDisconnect }>({ form
       allowDeselect={false}
       {...form.getInputProps('onDisconnect')}
     />
-  );
-}
-
-type Props = { connection: Connection; opened: boolean; onClose: () => void; onSaved: () => void };
-
-/** What of a connection may be changed while it is used. */
-export function ConnectionSettings({ connection, opened, onClose, onSaved }: Props) {
-  const name = nameOf(connection);
-  return (
-    <Modal opened={opened} onClose={onClose} title={t('Settings of {name}', { name })}>
-      <Fields connection={connection} onClose={onClose} onSaved={onSaved} />
-    </Modal>
-  );
-}
-
-/** Made anew whenever the dialog opens, so that it shows what is stored. */
-function Fields({ connection, onClose, onSaved }: Omit<Props, 'opened'>) {
-  const { id } = connection;
-  const form = useForm({ initialValues: { onDisconnect: policyOf(connection) } });
-  const save = useMutation({
-    mutationFn: (providerSpecificData: typeof form.values) =>
-      settle(
-        api.PATCH('/api/providers/{id}', { params: { path: { id }, query: { wait: 'applied' } }, body: { providerSpecificData } }),
-      ),
-    onSuccess: ({ applied }) => {
-      showApplied(t('{name} saved', { name: nameOf(connection) }), applied);
-      onSaved();
-      onClose();
-    },
-  });
-  return (
-    <form onSubmit={form.onSubmit((values) => save.mutate(values))}>
-      <Stack>
-        <DisconnectField form={form} />
-        <Button type="submit" loading={save.isPending}>
-          {t('Save')}
-        </Button>
-      </Stack>
-    </form>
   );
 }

@@ -1,4 +1,5 @@
-import { Badge, Button, Code, Group, Text, Title } from '@mantine/core';
+import { ActionIcon, Badge, Button, Code, Group, Text, Title, Tooltip } from '@mantine/core';
+import { IconPencil } from '@tabler/icons-react';
 import { useMutation } from '@tanstack/react-query';
 import { rich, t } from '../../i18n';
 import { api, settle } from '../../api/client';
@@ -7,10 +8,11 @@ import { confirmAct } from '../../parts/confirm';
 import { DeleteButton } from '../../parts/delete-button';
 import { showApplied } from '../../parts/failure';
 import { amount, milliseconds, percent } from '../../parts/numbers';
+import { type ProxyConfig, WAYS, addressOf, wayOf } from '../../parts/proxies';
+import type { Node } from './endpoint-dialog';
 import type { Connection, Provider } from './groups';
 import type { Standing } from './standing';
 
-type Node = components['schemas']['NodeView'];
 type Breaker = components['schemas']['BreakerStanding'];
 
 const STATES: Record<Breaker['state'], { label: string; color: string }> = {
@@ -23,14 +25,17 @@ type Props = {
   provider: Provider;
   node: Node | undefined;
   standing: Standing | undefined;
+  proxies: ProxyConfig | undefined;
   onTest: () => void;
   onModels: () => void;
+  onProxies: () => void;
+  onEdit: () => void;
   onDelete: () => void;
   onChanged: () => void;
 };
 
 /** A provider with what holds for all of its connections. */
-export function ProviderHeader({ provider, node, standing, onTest, onModels, onDelete, onChanged }: Props) {
+export function ProviderHeader({ provider, node, standing, proxies, onTest, onModels, onProxies, onEdit, onDelete, onChanged }: Props) {
   const { id, name, prefix, connections } = provider;
   const breaker = standing?.breakers[id];
   return (
@@ -57,10 +62,14 @@ export function ProviderHeader({ provider, node, standing, onTest, onModels, onD
             : rich('Models begin with {prefix}', { prefix: <Code>{prefix}/</Code> })}
         </Text>
         {standing && <Figures figures={standing.figures[id]} />}
+        {proxies && <Way proxies={proxies} provider={id} />}
       </div>
       <Group gap="xs">
         <Button size="compact-sm" variant="default" onClick={onModels} aria-label={t('Models of {name}', { name })}>
           {t('Models')}
+        </Button>
+        <Button size="compact-sm" variant="default" onClick={onProxies} aria-label={t('Proxies of {name}', { name })}>
+          {t('Proxies')}
         </Button>
         {connections.some(({ isActive }) => isActive) && (
           <Button size="compact-sm" variant="default" onClick={onTest} aria-label={t('Test all of {name}', { name })}>
@@ -68,6 +77,13 @@ export function ProviderHeader({ provider, node, standing, onTest, onModels, onD
           </Button>
         )}
         {connections.length > 1 && <All name={name} connections={connections} onChanged={onChanged} />}
+        {node && (
+          <Tooltip label={t('Edit')}>
+            <ActionIcon variant="subtle" aria-label={t('Edit endpoint {name}', { name })} onClick={onEdit}>
+              <IconPencil size={16} />
+            </ActionIcon>
+          </Tooltip>
+        )}
         {node && <DeleteButton what={t('endpoint {name}', { name })} onClick={onDelete} />}
       </Group>
     </Group>
@@ -85,6 +101,17 @@ function Figures({ figures }: { figures: Standing['figures'][string] | undefined
             most: milliseconds(figures.p95Ms),
           })
         : t('No request in 30 days.')}
+    </Text>
+  );
+}
+
+/** Nothing is said where calls go out directly, as most do. */
+function Way({ proxies, provider }: { proxies: ProxyConfig; provider: string }) {
+  const way = wayOf(proxies, provider);
+  if (!way) return null;
+  return (
+    <Text size="sm" c="dimmed">
+      {t('Calls go through {address} ({whose}).', { address: addressOf(way.proxy), whose: WAYS[way.level] ?? way.level })}
     </Text>
   );
 }

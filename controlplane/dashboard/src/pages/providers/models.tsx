@@ -1,10 +1,11 @@
-import { Button, Code, Group, Modal, NumberInput, Select, Stack, Table, Text, TextInput, Title, VisuallyHidden } from '@mantine/core';
+import { Button, Code, Group, NumberInput, Select, Stack, Table, Text, TextInput, Title, VisuallyHidden } from '@mantine/core';
 import { isNotEmpty, useForm } from '@mantine/form';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { t } from '../../i18n';
 import { api, settle, unwrap } from '../../api/client';
 import { confirmDelete } from '../../parts/confirm';
 import { DeleteButton } from '../../parts/delete-button';
+import { Dialog } from '../../parts/dialog';
 import { showApplied } from '../../parts/failure';
 import { amount } from '../../parts/numbers';
 import { Empty, Loaded } from '../../parts/states';
@@ -34,12 +35,18 @@ export function Models({ provider, known, onClose }: Props) {
   // what can be called changed, which many pages offer
   const refresh = () => client.invalidateQueries();
   const remove = useMutation({
-    mutationFn: (model: string) => settle(api.DELETE('/api/provider-models', { params: { query: { provider: id, model, ...wait } } })),
-    onSuccess: ({ applied }, model) => showApplied(t('{name} deleted', { name: model }), applied),
+    mutationFn: ({ id: model }: CustomModel) => settle(api.DELETE('/api/provider-models', { params: { query: { provider: id, model, ...wait } } })),
+    onSuccess: ({ applied }, { id: modelId, name: modelName, type, source, contextWindow }) => {
+      const body = { provider: id, modelId, modelName, type, source, ...(contextWindow != null && { contextWindow }) };
+      showApplied(t('{name} deleted', { name: modelId }), applied, {
+        act: () => settle(api.POST('/api/provider-models', { params: { query: wait }, body })),
+        done: t('{name} is back', { name: modelId }),
+      });
+    },
     onSettled: refresh,
   });
   return (
-    <Modal opened onClose={onClose} title={t('Models of {name}', { name })} size="xl">
+    <Dialog onClose={onClose} title={t('Models of {name}', { name })} size="xl">
       <Stack>
         <Text size="sm" c="dimmed">
           {t('Known beforehand or listed here: {count}. Any other can be called as well, and is passed on as it is written.', { count: amount(known.length) })}
@@ -78,7 +85,7 @@ export function Models({ provider, known, onClose }: Props) {
                         <DeleteButton
                           what={model.id}
                           onClick={() =>
-                            confirmDelete(model.id, t('It is no longer listed. Requests that name it are still passed on.'), () => remove.mutate(model.id))
+                            confirmDelete(model.id, t('It is no longer listed. Requests that name it are still passed on.'), () => remove.mutate(model))
                           }
                         />
                       </Table.Td>
@@ -92,7 +99,7 @@ export function Models({ provider, known, onClose }: Props) {
         <AddModel provider={id} onSaved={refresh} />
         <ImportModels provider={provider} own={query.data ?? []} known={known} onImported={refresh} />
       </Stack>
-    </Modal>
+    </Dialog>
   );
 }
 

@@ -1,9 +1,10 @@
-import { Alert, Badge, Button, Code, Modal, Select, Stack, Table, Text } from '@mantine/core';
+import { Alert, Badge, Button, Code, Select, Stack, Table, Text } from '@mantine/core';
 import { useMutation } from '@tanstack/react-query';
 import { useState } from 'react';
 import { t } from '../../i18n';
 import { api, unwrap } from '../../api/client';
 import type { components } from '../../api/schema';
+import { Dialog } from '../../parts/dialog';
 import { FailureText } from '../../parts/failure';
 import { useProviderName } from '../../parts/names';
 import { amount, milliseconds } from '../../parts/numbers';
@@ -38,7 +39,7 @@ export function TestBatch({ providers, first, onClose, onTested }: { providers: 
     },
   ];
   return (
-    <Modal opened onClose={onClose} title={t('Test connections')} size="lg">
+    <Dialog onClose={onClose} title={t('Test connections')} size="lg">
       <Stack>
         <Select
           label={t('Which')}
@@ -62,7 +63,7 @@ export function TestBatch({ providers, first, onClose, onTested }: { providers: 
         )}
         {test.data && <Results batch={test.data} />}
       </Stack>
-    </Modal>
+    </Dialog>
   );
 }
 

@@ -106,22 +106,39 @@ function facts({ until, inFlight, lastUsed, failureRate, preference }: Candidate
   ];
 }
 
-/** What the name of the model stood for. */
-function Tree({ group }: { group: Group }) {
+/** What the name of the model stood for. A model has no name of its own there: it is where it leads. */
+function Tree({ group: { name, strategy, entries } }: { group: Group }) {
+  const several = entries.length > 1;
   return (
     <div>
-      <Text size="sm">{group.name ? t('Combo {name}: {strategy}', { name: group.name, strategy: group.strategy }) : t('A plain model.')}</Text>
-      {group.name && (
-        <List size="sm" type="ordered">
-          {group.entries.map((entry, index) => (
-            <List.Item key={index}>
-              {entry.group ? <Tree group={entry.group} /> : <Target entry={entry} />}
-            </List.Item>
-          ))}
-        </List>
-      )}
+      <Text size="sm">{titleOf(name, strategy, several)}</Text>
+      {(name || several) && <Entries entries={entries} />}
     </div>
   );
+}
+
+function titleOf(name: string | null | undefined, strategy: string, several: boolean): string {
+  if (name) return t('Combo {name}: {strategy}', { name, strategy });
+  return several ? t('One model, at several providers:') : t('A plain model.');
+}
+
+function Entries({ entries }: { entries: Entry[] }) {
+  return (
+    <List size="sm" type="ordered">
+      {entries.map((entry, index) => (
+        <List.Item key={index}>
+          <Member entry={entry} />
+        </List.Item>
+      ))}
+    </List>
+  );
+}
+
+function Member({ entry }: { entry: Entry }) {
+  const { group } = entry;
+  if (!group) return <Target entry={entry} />;
+  const [only, ...others] = group.entries;
+  return !group.name && only && others.length === 0 ? <Member entry={only} /> : <Tree group={group} />;
 }
 
 function Target({ entry: { target, weight, uses, price } }: { entry: Entry }) {

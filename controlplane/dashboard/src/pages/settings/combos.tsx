@@ -7,7 +7,8 @@ import type { components } from '../../api/schema';
 import { Loaded } from '../../parts/states';
 import { type Values as ConfigValues, choices, configOf, numbers, switches, valuesOf as configValues } from '../combos/config';
 import { strategies } from '../combos/strategies';
-import { Section, SettingForm } from './group';
+import { SettingForm } from '../../parts/setting-form';
+import { Section } from './group';
 
 type Defaults = components['schemas']['DefaultsView'];
 

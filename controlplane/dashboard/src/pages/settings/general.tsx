@@ -4,7 +4,8 @@ import { t } from '../../i18n';
 import { api, settle, unwrap } from '../../api/client';
 import type { components } from '../../api/schema';
 import { Loaded } from '../../parts/states';
-import { Section, SettingForm } from './group';
+import { SettingForm } from '../../parts/setting-form';
+import { Section } from './group';
 import { Rows } from '../../parts/rows';
 
 type Settings = components['schemas']['SettingsView'];
@@ -163,7 +164,8 @@ function Bodies({ settings: { captureBodies, captureBodiesPercent, bodyRetention
         {(form) => (
           <>
             <Switch label={t('Keep bodies')} {...form.getInputProps('captureBodies', { type: 'checkbox' })} />
-            <SimpleGrid cols={{ base: 1, xs: 2 }}>
+            {/* one of them has a line more above it */}
+            <SimpleGrid cols={{ base: 1, xs: 2 }} style={{ alignItems: 'end' }}>
               <NumberInput label={t('Of % of requests')} allowDecimal={false} {...form.getInputProps('captureBodiesPercent')} />
               <NumberInput
                 label={t('For so many days')}

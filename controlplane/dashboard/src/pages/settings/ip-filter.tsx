@@ -9,7 +9,8 @@ import { showApplied, showFailure } from '../../parts/failure';
 import { when } from '../../parts/numbers';
 import { Loaded } from '../../parts/states';
 import { fieldErrors } from '../../parts/field-errors';
-import { Section, SettingForm } from './group';
+import { SettingForm } from '../../parts/setting-form';
+import { Section } from './group';
 
 type Body = components['schemas']['IpFilterBody'];
 type Ban = components['schemas']['BanView'];

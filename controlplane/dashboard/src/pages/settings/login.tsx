@@ -4,7 +4,8 @@ import { useState } from 'react';
 import { t } from '../../i18n';
 import { api, settle, unwrap } from '../../api/client';
 import { Loaded } from '../../parts/states';
-import { Section, SettingForm } from './group';
+import { SettingForm } from '../../parts/setting-form';
+import { Section } from './group';
 
 type Values = { requireLogin: boolean; password: string; currentPassword: string };
 

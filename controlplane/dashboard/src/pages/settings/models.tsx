@@ -3,7 +3,8 @@ import { useQuery } from '@tanstack/react-query';
 import { t } from '../../i18n';
 import { api, settle, unwrap } from '../../api/client';
 import { Loaded } from '../../parts/states';
-import { Section, SettingForm } from './group';
+import { SettingForm } from '../../parts/setting-form';
+import { Section } from './group';
 
 const wait = { query: { wait: 'applied' } } as const;
 const modes = [

@@ -1,11 +1,18 @@
-import { Button, Modal, Select, Stack, Switch, TextInput } from '@mantine/core';
+import { Alert, Button, Select, Stack, Switch, TextInput } from '@mantine/core';
 import { isNotEmpty, matches, useForm } from '@mantine/form';
 import { useMutation } from '@tanstack/react-query';
+import { useState } from 'react';
 import { t } from '../../i18n';
-import { api, settle } from '../../api/client';
-import { showApplied } from '../../parts/failure';
+import { ApiFailure, api, settle } from '../../api/client';
+import type { components } from '../../api/schema';
+import { Dialog } from '../../parts/dialog';
+import { FailureText, showApplied } from '../../parts/failure';
+import { fieldErrors } from '../../parts/field-errors';
 
-type Props = { opened: boolean; onClose: () => void; onSaved: () => void };
+export type Node = components['schemas']['NodeView'];
+
+/** `node` is the one that is changed; without it, a new one is made. */
+type Props = { node?: Node; onClose: () => void; onSaved: () => void };
 
 /** The dialects an endpoint may speak. The API takes OpenAI's two as one type with a kind. */
 const dialects = [
@@ -20,6 +27,7 @@ const dialects = [
   { value: 'bedrock-compatible', label: 'Amazon Bedrock' },
 ];
 
+const typeOf = (dialect: string) => dialect.split(' ')[0];
 const isAzure = (dialect: string) => dialect.startsWith('azure');
 
 /** What an address of a type looks like. */
@@ -28,9 +36,17 @@ const example = (dialect: string) => {
   return dialect === 'bedrock-compatible' ? 'https://bedrock.example.com' : 'https://example.com/v1';
 };
 
-export function NewEndpoint({ opened, onClose, onSaved }: Props) {
+export function EndpointDialog({ node, onClose, onSaved }: Props) {
+  const [left, setLeft] = useState<unknown>(null);
   const form = useForm({
-    initialValues: { name: '', prefix: '', dialect: 'openai-compatible chat', baseUrl: '', apiVersion: '', allowPrivateAddress: false },
+    initialValues: {
+      name: node?.name ?? '',
+      prefix: node?.prefix ?? '',
+      dialect: node ? [node.type, node.apiType].filter(Boolean).join(' ') : 'openai-compatible chat',
+      baseUrl: node?.baseUrl ?? '',
+      apiVersion: node?.apiVersion ?? '',
+      allowPrivateAddress: node?.allowPrivateAddress ?? false,
+    },
     validate: {
       name: isNotEmpty(t('Give it a name')),
       prefix: matches(/^[a-z0-9][a-z0-9._-]{0,63}$/, t('Lower-case letters, digits and . _ - only')),
@@ -40,22 +56,31 @@ export function NewEndpoint({ opened, onClose, onSaved }: Props) {
   const save = useMutation({
     mutationFn: ({ dialect, apiVersion, ...rest }: typeof form.values) => {
       const [type, apiType] = dialect.split(' ');
-      const version = isAzure(dialect) && apiVersion.trim() ? { apiVersion: apiVersion.trim() } : {};
-      return settle(api.POST('/api/provider-nodes', { params: { query: { wait: 'applied' } }, body: { ...rest, ...version, type, apiType } }));
+      const written = apiVersion.trim();
+      const version = isAzure(dialect) && (written || node?.apiVersion) ? { apiVersion: written } : {};
+      const body = { ...rest, ...version, type, apiType };
+      const query = { wait: 'applied' } as const;
+      return node
+        ? settle<unknown>(api.PATCH('/api/provider-nodes/{id}', { params: { path: { id: node.id }, query }, body }))
+        : settle<unknown>(api.POST('/api/provider-nodes', { params: { query }, body }));
     },
+    onMutate: () => setLeft(null),
     onSuccess: ({ applied }, { name }) => {
       showApplied(t('{name} saved', { name }), applied);
       onSaved();
-      dismiss();
+      onClose();
+    },
+    onError: (error) => {
+      const { errors, rest } = fieldErrors(error instanceof ApiFailure ? error.details : [], Object.keys(form.values));
+      form.setErrors(errors);
+      if (Object.keys(errors).length === 0 || rest.length > 0) setLeft(error);
     },
   });
-  function dismiss() {
-    form.reset();
-    onClose();
-  }
+  // a stored one stays of its type: what its connections say was said in it
+  const choices = node ? dialects.filter(({ value }) => typeOf(value) === node.type) : dialects;
 
   return (
-    <Modal opened={opened} onClose={dismiss} title={t('Add endpoint')}>
+    <Dialog onClose={onClose} title={node ? t('Edit {name}', { name: node.name }) : t('Add endpoint')}>
       <form onSubmit={form.onSubmit((values) => save.mutate(values))}>
         <Stack>
           <TextInput label={t('Name')} placeholder={t('GPU server')} data-autofocus {...form.getInputProps('name')} />
@@ -65,7 +90,7 @@ export function NewEndpoint({ opened, onClose, onSaved }: Props) {
             placeholder={t('gpu')}
             {...form.getInputProps('prefix')}
           />
-          <Select label={t('Type')} data={dialects} allowDeselect={false} {...form.getInputProps('dialect')} />
+          <Select label={t('Type')} data={choices} allowDeselect={false} disabled={choices.length < 2} {...form.getInputProps('dialect')} />
           <TextInput label={t('Address')} placeholder={example(form.values.dialect)} {...form.getInputProps('baseUrl')} />
           {isAzure(form.values.dialect) && (
             <TextInput
@@ -80,11 +105,16 @@ export function NewEndpoint({ opened, onClose, onSaved }: Props) {
             description={t('For servers in your own network.')}
             {...form.getInputProps('allowPrivateAddress', { type: 'checkbox' })}
           />
+          {left !== null && (
+            <Alert color="red" title={t('That did not work')}>
+              <FailureText error={left} />
+            </Alert>
+          )}
           <Button type="submit" loading={save.isPending}>
             {t('Save')}
           </Button>
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   );
 }

@@ -1,0 +1,8 @@
+import { expect, test } from 'vitest';
+import { searchText } from './search-text';
+
+test('a text is read without what is around it, and what is none is empty', () => {
+  expect(searchText(' gpt-4o ')).toBe('gpt-4o');
+  expect(searchText(4)).toBe('4');
+  for (const none of [undefined, null, true, ['a'], { a: 1 }]) expect(searchText(none)).toBe('');
+});
