@@ -159,7 +159,7 @@ async fn configure(api: &Api) -> String {
     api.patch("/api/pricing", price).await.expect(200);
     let period = json!({ "provider": "openai", "model": "gpt-4o", "effectiveFrom": "2030-01-01T00:00:00.000Z",
         "input": 1.5, "cached": 0 });
-    api.put("/api/pricing/periods", period).await.expect(201);
+    api.put("/api/pricing/periods", period).await.expect(200);
     let proxy = json!({ "type": "socks5", "host": "10.1.2.3", "username": "me", "password": PROXY_PASSWORD });
     let proxies = json!({ "global": { "host": "proxy.test", "port": 3128 }, "providers": { "openai": proxy },
         "combos": { combo.as_str().unwrap(): proxy }, "keys": { connections[1].as_str().unwrap(): proxy } });
