@@ -17,9 +17,13 @@ fn said(stream: &str) -> u64 {
     let events = stream.lines().filter_map(|line| line.strip_prefix("data:"));
     // some servers end with a word that is no event
     let events = events.filter_map(|data| serde_json::from_str::<serde_json::Value>(data).ok());
-    let deltas = events.filter(|event| event["type"] == "content_block_delta");
-    let lengths = deltas.filter_map(|event| {
-        let delta = &event["delta"];
+    let lengths = events.filter_map(|event| {
+        // some begin a block with the first of its text
+        let delta = match event["type"].as_str() {
+            Some("content_block_start") => &event["content_block"],
+            Some("content_block_delta") => &event["delta"],
+            _ => return None,
+        };
         let members = ["text", "thinking", "partial_json"];
         let text = members.iter().find_map(|member| delta[*member].as_str())?;
         // without its quotes
