@@ -5,7 +5,7 @@ type Entry = { id: number; action: string; actor: string; target: string; status
 
 test('what was done is found by its action, opened, and the finding can be passed on', async ({ complaints, gateway, signedIn: page }) => {
   await createKey(page, 'to be audited');
-  await page.getByRole('link', { name: 'Audit log' }).click();
+  await page.getByRole('link', { name: 'Audit log', exact: true }).click();
   const filter = page.getByRole('search', { name: 'Filter' });
   await filter.getByLabel('Action').fill('apiKey.created');
   await filter.getByLabel('Actor').fill('admin');

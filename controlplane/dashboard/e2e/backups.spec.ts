@@ -3,23 +3,23 @@ import { createKey, expect, expectAccessible, expectApplied, test } from './gate
 
 test('what was deleted comes back with a restore', async ({ signedIn: page }) => {
   await createKey(page, 'to be restored');
-  await page.getByRole('link', { name: 'Backups' }).click();
+  await page.getByRole('link', { name: 'Backups', exact: true }).click();
   await page.getByRole('button', { name: 'Back up now' }).click();
   await expect(page.getByRole('alert').filter({ hasText: 'Backup made' })).toBeVisible();
   const newest = page.getByRole('row').nth(1);
   await expect(newest).toContainText('manual');
 
-  await page.getByRole('link', { name: 'API keys' }).click();
+  await page.getByRole('link', { name: 'API keys', exact: true }).click();
   await page.getByRole('button', { name: 'Delete to be restored' }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
   await expectApplied(page, 'Key deleted');
 
-  await page.getByRole('link', { name: 'Backups' }).click();
+  await page.getByRole('link', { name: 'Backups', exact: true }).click();
   await newest.getByRole('button', { name: /Restore/ }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Restore' }).click();
   await expectApplied(page, 'Backup restored');
   await expect(newest).toContainText('pre-restore');
-  await page.getByRole('link', { name: 'API keys' }).click();
+  await page.getByRole('link', { name: 'API keys', exact: true }).click();
   await expect(page.getByRole('row').filter({ hasText: 'to be restored' })).toBeVisible();
 });
 
@@ -35,12 +35,12 @@ test('an export is imported after a look at it', async ({ complaints, signedIn: 
   const buffer = await readFile(await file.path());
   await expect(dialog).toBeHidden();
 
-  await page.getByRole('link', { name: 'API keys' }).click();
+  await page.getByRole('link', { name: 'API keys', exact: true }).click();
   await page.getByRole('button', { name: 'Delete exported' }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
   await expectApplied(page, 'Key deleted');
 
-  await page.getByRole('link', { name: 'Backups' }).click();
+  await page.getByRole('link', { name: 'Backups', exact: true }).click();
   await page.getByRole('button', { name: 'Import' }).click();
   const importing = page.getByRole('dialog', { name: 'Import a configuration' });
   const choose = (name: string, content: Buffer) =>
@@ -56,7 +56,7 @@ test('an export is imported after a look at it', async ({ complaints, signedIn: 
   await expectAccessible(page);
   await importing.getByRole('button', { name: 'Import', exact: true }).click();
   await expectApplied(page, 'Imported');
-  await page.getByRole('link', { name: 'API keys' }).click();
+  await page.getByRole('link', { name: 'API keys', exact: true }).click();
   await expect(page.getByRole('row').filter({ hasText: 'exported' })).toBeVisible();
   // the broken file was refused on purpose
   expect(complaints.filter((complaint) => !complaint.includes('status of 400'))).toEqual([]);

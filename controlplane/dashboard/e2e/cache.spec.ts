@@ -18,7 +18,7 @@ test('an answer that is given again is counted, and gone once the cache is clear
   expect([await ask(), await ask()]).toEqual(['MISS', 'HIT']);
   await expect.poll(async () => (await cache()).hits).toBeGreaterThan(0);
 
-  await page.getByRole('link', { name: 'Cache' }).click();
+  await page.getByRole('link', { name: 'Cache', exact: true }).click();
   const figure = (name: string) => page.getByRole('group', { name, exact: true });
   const { hits, misses, dbEntries, tokensSaved } = await cache();
   await expect(figure('Hits')).toContainText(`${hits}`);

@@ -9,7 +9,7 @@ test('a chain is made, put into another order and taken away, and requests follo
   const stored = async () => (await manage<Chains>(gateway, page, 'GET', '/api/fallback/chains')).chains['chained-model'];
   expect((await chat(gateway, key, 'chained-model')).ok).toBe(false);
 
-  await page.getByRole('link', { name: 'Aliases' }).click();
+  await page.getByRole('link', { name: 'Aliases', exact: true }).click();
   const section = page.getByRole('region', { name: 'Fallback chains' });
   await expect(section.getByText('No chain yet')).toBeVisible();
   await page.setViewportSize({ width: 390, height: 844 });

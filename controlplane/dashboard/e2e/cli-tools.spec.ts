@@ -10,7 +10,7 @@ type Tool = { toolId: string; command: string | null; configPath: string | null;
 
 test('every tool that the management API knows is there, with what is known of it', async ({ complaints, gateway, signedIn: page }) => {
   await page.goto('/dashboard/');
-  await page.getByRole('link', { name: 'CLI tools' }).click();
+  await page.getByRole('link', { name: 'CLI tools', exact: true }).click();
   const { tools } = await manage<{ tools: Record<string, Tool> }>(gateway, page, 'GET', '/api/cli-tools/status');
   const cards = page.getByRole('button', { name: /^Set up / });
   await expect(cards).toHaveCount(Object.keys(tools).length);

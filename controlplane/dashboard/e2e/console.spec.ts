@@ -9,7 +9,7 @@ test('the log of a process is read by level, component and process, and stands s
   const [first] = await lines('');
   if (!first) throw new Error('the gateway logged nothing');
   await page.goto('/dashboard/');
-  await page.getByRole('link', { name: 'Console' }).click();
+  await page.getByRole('link', { name: 'Console', exact: true }).click();
   const rows = page.getByRole('main').locator('tbody').getByRole('row');
   await page.getByRole('switch', { name: 'Live' }).press('Space');
   await expect(page.getByRole('status').filter({ hasText: 'Stands still.' })).toBeVisible();

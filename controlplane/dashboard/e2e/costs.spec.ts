@@ -3,7 +3,7 @@ import { chat, createKey, expect, expectAccessible, expectApplied, test } from '
 
 test('a model of one\'s own gets a price, its requests are counted, and a spent budget stops the key', async ({ gateway, signedIn: page }) => {
   const key = await createKey(page, 'spender');
-  await page.getByRole('link', { name: 'Costs' }).click();
+  await page.getByRole('link', { name: 'Costs', exact: true }).click();
   await page.getByRole('button', { name: 'Set a price', exact: true }).click();
   const price = page.getByRole('dialog', { name: 'Set a price' });
   await price.getByRole('combobox', { name: 'Provider' }).fill('Demo');

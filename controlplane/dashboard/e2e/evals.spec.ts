@@ -2,7 +2,7 @@ import { expect, expectAccessible, test } from './gateway';
 
 test('a suite of one\'s own is run with two models, followed, compared, and deleted', async ({ complaints, signedIn: page }) => {
   await page.goto('/dashboard/');
-  await page.getByRole('link', { name: 'Evals' }).click();
+  await page.getByRole('link', { name: 'Evals', exact: true }).click();
   await page.getByRole('button', { name: 'New suite' }).click();
   const dialog = page.getByRole('dialog', { name: 'New suite' });
   await dialog.getByLabel('Name').fill('Golden set');

@@ -11,7 +11,7 @@ test('the page of health says what the management API says', async ({ complaints
   const latency = () => manage<Latency>(gateway, page, 'GET', '/api/telemetry/summary?windowMs=86400000');
   await expect.poll(async () => (await latency()).count).toBeGreaterThan(0);
 
-  await page.getByRole('link', { name: 'Health' }).click();
+  await page.getByRole('link', { name: 'Health', exact: true }).click();
   const { version } = await manage<Health>(gateway, page, 'GET', '/api/monitoring/health');
   await expect(page.getByRole('group', { name: 'Gateway' })).toContainText('Healthy');
   await expect(page.getByRole('group', { name: 'Control plane' })).toContainText(version);
@@ -37,7 +37,7 @@ test('a provider that failed is left alone until somebody resets it', async ({ c
   expect((await chat(gateway, key, 'openai/gpt-4o')).status).toBe(502);
   await expect.poll(async () => (await breaker())?.state).toBe('OPEN');
 
-  await page.getByRole('link', { name: 'Health' }).click();
+  await page.getByRole('link', { name: 'Health', exact: true }).click();
   await expect(page.getByRole('group', { name: 'Gateway' })).toContainText('Degraded');
   const row = page.getByRole('region', { name: 'Providers' }).getByRole('row').filter({ hasText: 'openai' });
   await expect(row).toContainText('left alone');

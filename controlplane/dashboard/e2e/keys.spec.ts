@@ -5,12 +5,12 @@ test('a key works at once, its requests are listed, and a disabled key is refuse
   const key = await createKey(page, 'browser test');
   expect((await chat(gateway, key, 'demo/demo')).status).toBe(200);
 
-  await page.getByRole('link', { name: 'Requests' }).click();
+  await page.getByRole('link', { name: 'Requests', exact: true }).click();
   const request = page.getByRole('row').filter({ hasText: 'browser test' });
   await expect(request).toContainText('demo/demo');
   await expect(request).toContainText('200');
 
-  await page.getByRole('link', { name: 'API keys' }).click();
+  await page.getByRole('link', { name: 'API keys', exact: true }).click();
   await page.getByRole('switch', { name: 'browser test enabled' }).press('Space');
   await expectApplied(page, 'Key disabled');
   expect((await chat(gateway, key, 'demo/demo')).status).toBe(401);

@@ -10,7 +10,7 @@ test('an account is protected, and its requests are counted', async ({ complaint
     const { connections } = await manage<Limits>(gateway, page, 'GET', '/api/rate-limits');
     return connections.find(({ name }) => name === 'demo');
   };
-  await page.getByRole('link', { name: 'Limits' }).click();
+  await page.getByRole('link', { name: 'Limits', exact: true }).click();
   const row = page.getByRole('region', { name: 'Accounts' }).getByRole('row').filter({ hasText: 'demo' });
   await expect(row).toContainText('not paced');
   await row.getByRole('switch', { name: 'demo protected' }).press('Space');
@@ -39,7 +39,7 @@ test('an account that failed rests until a moment that the page names', async ({
   };
   await expect.poll(until).toBeTruthy();
 
-  await page.getByRole('link', { name: 'Limits' }).click();
+  await page.getByRole('link', { name: 'Limits', exact: true }).click();
   const row = page.getByRole('region', { name: 'Accounts' }).getByRole('row').filter({ hasText: 'exhausted' });
   const moment = await page.evaluate(
     (timestamp) => new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' }).format(new Date(timestamp)),
@@ -66,7 +66,7 @@ test('a conversation that its client names is listed with its key', async ({ com
   const sessions = () => manage<Sessions>(gateway, page, 'GET', '/api/sessions');
   await expect.poll(async () => (await sessions()).sessions[0]?.requestCount).toBe(2);
 
-  await page.getByRole('link', { name: 'Limits' }).click();
+  await page.getByRole('link', { name: 'Limits', exact: true }).click();
   const { count, sessions: listed } = await sessions();
   const section = page.getByRole('region', { name: 'Conversations' });
   const row = section.getByRole('row').filter({ hasText: listed[0]?.sessionId });

@@ -6,7 +6,7 @@ type Fleet = { configRevision: number; dataPlanes: { id: string; version: string
 
 test('the page of nodes says what the management API says, and that there is one process', async ({ complaints, gateway, signedIn: page }) => {
   await page.goto('/dashboard/');
-  await page.getByRole('link', { name: 'Nodes' }).click();
+  await page.getByRole('link', { name: 'Nodes', exact: true }).click();
   await expect(page.getByText('There is one process')).toBeVisible();
   const fleet = await manage<Fleet>(gateway, page, 'GET', '/api/dataplanes');
   const planes = page.getByRole('region', { name: 'Data planes' });

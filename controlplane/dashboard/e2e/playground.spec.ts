@@ -20,7 +20,7 @@ async function ask(page: Page, { key, model, message }: { key: string; model: st
 
 test('two models answer side by side, in every dialect, with the tokens that are accounted', async ({ complaints, signedIn: page }) => {
   const key = await createKey(page, 'playground');
-  await page.getByRole('link', { name: 'Playground' }).click();
+  await page.getByRole('link', { name: 'Playground', exact: true }).click();
   await page.getByRole('button', { name: 'Send' }).click();
   await expect(page.getByText('Paste an API key of this gateway')).toBeVisible();
 

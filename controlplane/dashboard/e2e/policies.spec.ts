@@ -3,7 +3,7 @@ import { chat, createKey, expect, expectAccessible, expectApplied, test } from '
 test('a policy refuses models to a key, is paused, becomes another one, and is deleted', async ({ complaints, gateway, signedIn: page }) => {
   const key = await createKey(page, 'ruled');
   const free = await createKey(page, 'not ruled');
-  await page.getByRole('link', { name: 'Policies' }).click();
+  await page.getByRole('link', { name: 'Policies', exact: true }).click();
   await page.getByRole('button', { name: 'New policy' }).first().click();
   const dialog = page.getByRole('dialog', { name: 'New policy' });
   await dialog.getByLabel('Name', { exact: true }).fill('no secrets');

@@ -27,7 +27,7 @@ test('an endpoint of one\'s own is added, connected, tested, called and deleted'
   const key = await createKey(page, 'for the endpoint');
   expect((await chat(gateway, key, 'gpu/demo')).status).toBe(200);
 
-  await page.getByRole('link', { name: 'Providers' }).click();
+  await page.getByRole('link', { name: 'Providers', exact: true }).click();
   await section.getByRole('switch', { name: 'lab enabled' }).press('Space');
   await expectApplied(page, 'lab disabled');
   expect((await chat(gateway, key, 'gpu/demo')).ok).toBe(false);

@@ -14,7 +14,7 @@ test('calls are found by the way they went, say what the management API says, an
   expect((await chat(gateway, key, 'openai/gpt-4o')).ok).toBe(false);
   await expect.poll(async () => (await calls('&level=provider')).length).toBeGreaterThan(0);
 
-  await page.getByRole('link', { name: 'Proxy log' }).click();
+  await page.getByRole('link', { name: 'Proxy log', exact: true }).click();
   const rows = page.getByRole('main').locator('tbody').getByRole('row');
   await expect(rows).toHaveCount((await calls()).length);
   await expect(rows.filter({ hasText: 'no proxy' }).first()).toContainText('ok');

@@ -14,7 +14,7 @@ test('a request is opened from its row and says what it took, as the management 
   await expect.poll(async () => (await requests()).length).toBe(1);
   const [request] = await requests();
 
-  await page.getByRole('link', { name: 'Requests' }).click();
+  await page.getByRole('link', { name: 'Requests', exact: true }).click();
   await page.getByRole('row').filter({ hasText: 'one request' }).getByRole('link').click();
   await expect(page).toHaveURL(new RegExp(`/requests/${request?.id}$`));
   await expect(page.getByRole('group', { name: 'Status' })).toContainText('200');
@@ -67,7 +67,7 @@ test('requests are found by status, model and key, and the finding can be passed
   expect((await chat(gateway, key, 'nobody/has-this')).status).toBe(400);
   await expect.poll(async () => (await manage<Request[]>(gateway, page, 'GET', logged('filtered'))).length).toBe(2);
 
-  await page.getByRole('link', { name: 'Requests' }).click();
+  await page.getByRole('link', { name: 'Requests', exact: true }).click();
   const filter = page.getByRole('search', { name: 'Filter' });
   await filter.getByLabel('API key').fill('filtered');
   await page.keyboard.press('Enter');

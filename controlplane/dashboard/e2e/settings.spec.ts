@@ -18,7 +18,7 @@ async function choose(page: Page, select: Locator, name: string) {
 
 test('each group is read, changed and changed back, and what is wrong is said at its field', async ({ complaints, signedIn: page }) => {
   await page.goto('/dashboard/');
-  await page.getByRole('link', { name: 'Settings' }).click();
+  await page.getByRole('link', { name: 'Settings', exact: true }).click();
 
   const general = group(page, 'General');
   const zone = general.getByLabel('Time zone of budgets');

@@ -17,7 +17,7 @@ test('whom the identity provider calls a viewer sees everything and changes noth
   await signInAs(theirs, 'vera');
   await expect(theirs.getByText('vera, viewer')).toBeVisible();
 
-  await theirs.getByRole('link', { name: 'API keys' }).click();
+  await theirs.getByRole('link', { name: 'API keys', exact: true }).click();
   await expect(theirs.getByText('Changing something here takes the role admin.')).toBeVisible();
   await expect(theirs.getByRole('cell', { name: 'looked at', exact: true })).toBeVisible();
   for (const button of await theirs.getByRole('main').getByRole('button').all()) await expect(button).toBeDisabled();
@@ -56,7 +56,7 @@ test('an owner lets somebody in, changes what they may do, and shows them out', 
   await theirs.getByRole('textbox', { name: 'Password' }).fill(PASSWORD);
   await theirs.getByRole('button', { name: 'Sign in', exact: true }).click();
   await expect(theirs.getByRole('button', { name: 'New combo' }).first()).toBeEnabled();
-  await theirs.getByRole('link', { name: 'API keys' }).click();
+  await theirs.getByRole('link', { name: 'API keys', exact: true }).click();
   await expect(theirs.getByRole('button', { name: 'New key' }).first()).toBeDisabled();
 
   const row = page.getByRole('row').filter({ hasText: 'otto' });

@@ -10,7 +10,7 @@ const REQUEST = {
 
 test('a request is recognised, said in the other dialects with what is lost, and sent', async ({ complaints, signedIn: page }) => {
   await page.goto('/dashboard/');
-  await page.getByRole('link', { name: 'Translator' }).click();
+  await page.getByRole('link', { name: 'Translator', exact: true }).click();
   const text = page.getByRole('textbox', { name: 'Request' });
   await text.fill('{ "model": ');
   await page.getByRole('button', { name: 'Translate' }).click();
