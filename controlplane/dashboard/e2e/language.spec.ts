@@ -113,6 +113,8 @@ test('every page speaks Indonesian to a browser that prefers it, and leaves noth
   const requests = () => manage<{ id: string; comboName: string | null }[]>(gateway, page, 'GET', '/api/usage/request-logs?format=json&limit=50');
   await expect.poll(async () => (await requests()).some(({ comboName }) => comboName === 'campuran')).toBe(true);
   const request = (await requests()).find(({ comboName }) => comboName === 'campuran');
+  // a name is what somebody gave, in whatever language
+  const names = await namesGiven(gateway, page);
 
   await page.goto('/dashboard/');
   const links = page.getByRole('navigation', { name: say('Sections') }).getByRole('link');
@@ -122,19 +124,19 @@ test('every page speaks Indonesian to a browser that prefers it, and leaves noth
   for (const path of [...paths, '/dashboard/setup', `/dashboard/requests/${request?.id}`]) {
     await page.goto(path ?? '');
     await expect(page.getByRole('main').getByRole('heading', { level: 1 })).toBeVisible();
-    await expectIndonesian(page, path ?? '');
+    await expectIndonesian(page, path ?? '', names);
   }
   for (const [path, button] of dialogs) {
     await page.goto(`/dashboard${path}`);
     await page.getByRole('main').getByRole('button', { name: button, exact: true }).first().click();
     await expect(page.getByRole('dialog')).toBeVisible();
-    await expectIndonesian(page, `${button} on ${path}`);
+    await expectIndonesian(page, `${button} on ${path}`, names);
     await page.keyboard.press('Escape');
     await expect(page.getByRole('dialog')).toBeHidden();
   }
   await page.keyboard.press('Control+k');
   await expect(page.getByRole('dialog', { name: say('Go to') })).toBeVisible();
-  await expectIndonesian(page, 'palette', await namesGiven(gateway, page));
+  await expectIndonesian(page, 'palette', names);
   await manage(gateway, page, 'DELETE', `/api/combos/${combo.id}`);
   expect(complaints).toEqual([]);
 });
