@@ -73,8 +73,13 @@ impl Measuring {
         }
     }
 
+    /// There is somebody to send it to.
+    pub fn is_on(&self) -> bool {
+        self.instruments.is_some()
+    }
+
     pub fn callee(&self, route: &Route, dialect: Dialect) -> Callee {
-        let is_listed = self.instruments.is_some() && is_listed(route);
+        let is_listed = self.is_on() && is_listed(route);
         let known_as = match route.provider.is_node {
             true => names::dialect(dialect),
             false => names::provider(route.provider.spec.id),

@@ -48,7 +48,7 @@ pub struct Record {
     kind: Kind,
     /// Of each attempt, as the metrics name it.
     providers: Vec<&'static str>,
-    /// The same, as collectors know it.
+    /// The same, as collectors know it; empty where there is none.
     callees: Vec<Callee>,
     /// The attempt that the reply comes from, or the last one.
     current: usize,
@@ -241,7 +241,10 @@ impl Record {
             route.provider.spec.id
         });
         let callee = self.gateway.measuring.callee(route, connection.dialect);
-        self.callees.push(callee);
+        // most have no collector, and a list of its own costs each request an allocation
+        if self.gateway.measuring.is_on() {
+            self.callees.push(callee);
+        }
         if let Some(trace) = &mut self.trace {
             trace.attempt(
                 callee.known_as,
