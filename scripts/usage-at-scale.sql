@@ -31,7 +31,7 @@ begin
              key_id, key_name, endpoint, client_dialect, upstream_dialect, model_requested, model_served, provider,
              connection_id, combo, stream, http_status, outcome, error_code, input_uncached, input_cache_read,
              input_cache_write, output_visible, output_reasoning, evidence, finish_reason, config_revision, attempts,
-             translation_losses, reached_provider, cost_nano, served_from)
+             reached_provider, cost_nano, served_from)
         select r.id, '00000000-0000-7000-8000-000000000000', r.n, 'dp-' || r.n %% 4, r.id::text, 'final', r.at,
                400 + (8000 * r.c ^ 3)::int, 100 + (900 * r.c)::int, k.id, k.name,
                case when r.d < 0.7 then '/v1/chat/completions' when r.d < 0.9 then '/v1/messages' else '/v1/responses' end,
@@ -49,7 +49,7 @@ begin
                    'connectionId', a.id, 'provider', p.id, 'model', 'model-' || r.model, 'httpStatus', r.status,
                    'outcome', case when r.status = 200 then 'ok' else 'http_error' end, 'durationMs', 100 + (900 * r.c)::int,
                    'startedAfterMs', 1 + (4 * r.a)::int, 'hedge', false)),
-               0, true, (3000 * r.a ^ 2)::bigint * 2500 + (800 * r.c)::bigint * 10000, 'provider'
+               true, (3000 * r.a ^ 2)::bigint * 2500 + (800 * r.c)::bigint * 10000, 'provider'
         from (select gen_random_uuid() as id, n, a, b, c, d, e, at, model, provider,
                      case when n = 79 then 199 else k end as k,
                      case when n = 80 then 418 when f < 0.96 then 200 when f < 0.98 then 429 when f < 0.987 then 500

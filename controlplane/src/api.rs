@@ -52,6 +52,7 @@ pub mod system_prompt;
 pub mod telemetry;
 pub mod thinking_budget;
 pub mod tokens;
+pub mod translation_note;
 pub mod translator;
 pub mod usage;
 

@@ -191,13 +191,18 @@ async fn drop_oldest(pool: &PgPool, kept_from: NaiveDate) -> Result<Option<u64>,
     let day = sqlx::query_scalar!("select min(day) from usage_partitions where day < $1", kept_from)
         .fetch_one(&mut *tx)
         .await?;
-    let Some(day) = day else { return Ok(None) };
+    let Some(day) = day else {
+        // not left to the drop, which rolls back at some later time: what comes next needs the lock
+        tx.rollback().await?;
+        return Ok(None);
+    };
     let dropped = sqlx::query_scalar!(r#"select usage_partition_drop($1) as "held!""#, day)
         .fetch_one(&mut *tx)
         .await;
     let held = match dropped {
         Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(LOCK_NOT_AVAILABLE) => {
             tracing::info!(%day, "a day of the request log is dropped later: it is in use");
+            tx.rollback().await?;
             return Ok(None);
         }
         held => held?,

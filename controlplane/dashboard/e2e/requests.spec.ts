@@ -34,6 +34,33 @@ test('a request is opened from its row and says what it took, as the management 
   expect(complaints).toEqual([]);
 });
 
+test('a translated request says what its provider got otherwise, as the translator does', async ({ gateway, signedIn: page }) => {
+  const key = await createKey(page, 'translated');
+  const said = { model: 'demo/demo', max_tokens: 64, top_k: 5, messages: [{ role: 'user', content: 'Hello' }] };
+  const answer = await fetch(`${gateway.address}/v1/messages`, {
+    method: 'POST',
+    headers: { 'x-api-key': key, 'anthropic-version': '2023-06-01', 'content-type': 'application/json' },
+    body: JSON.stringify(said),
+  });
+  expect(answer.status).toBe(200);
+  await answer.text();
+  const requests = () => manage<Request[]>(gateway, page, 'GET', logged('translated'));
+  await expect.poll(async () => (await requests()).length).toBe(1);
+  const [request] = await requests();
+  const { notes } = await manage<{ notes: { severity: string; field: string; detail: string }[] }>(gateway, page, 'POST', '/api/translator/translate', {
+    body: said,
+    sourceFormat: 'anthropic_messages',
+    targetFormat: 'openai_chat',
+  });
+  expect(notes).toContainEqual(expect.objectContaining({ severity: 'loss', field: 'top_k' }));
+
+  await page.goto(`/dashboard/requests/${request?.id}`);
+  const translation = page.getByRole('region', { name: 'Translation' });
+  for (const { field, detail } of notes) await expect(translation).toContainText(`${field}: ${detail}`);
+  await expect(translation).toContainText('lost');
+  await expectAccessible(page);
+});
+
 test('a request that nobody answered says who was passed over and why', async ({ complaints, gateway, signedIn: page }) => {
   const key = await createKey(page, 'passed over');
   const forgive = await forgiveNothing(gateway, page);

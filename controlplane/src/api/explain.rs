@@ -23,7 +23,7 @@ use uuid::Uuid;
 
 use self::view::{DecisionView, ReplayView};
 use crate::{
-    api::{Ctx, attempt::Attempt},
+    api::{Ctx, attempt::Attempt, translation_note::TranslationNote},
     error::ApiError,
     http::{Body, Json as JsonBody, Operator, Reader, Stamp, Violations, uuid_or_missing},
 };
@@ -54,6 +54,8 @@ struct ExplanationView {
     decision: Option<DecisionView>,
     replay: Option<ReplayView>,
     attempts: Vec<Attempt>,
+    /// What the provider that answered got other than it was said; at most 32.
+    translation_notes: Vec<TranslationNote>,
 }
 
 /// A request that was not sent.
@@ -114,7 +116,8 @@ async fn explain(
     let row = sqlx::query!(
         r#"select request_id, client_request_id, started_at, data_plane_id, config_revision, model_requested,
                   model_served, provider, combo, http_status, outcome, error_code,
-                  attempts as "attempts: SqlJson<Vec<Attempt>>", decision
+                  attempts as "attempts: SqlJson<Vec<Attempt>>", decision,
+                  translation_notes as "translation_notes: SqlJson<Vec<TranslationNote>>"
            from usage_event
            where (request_id = $1 or (client_request_id = $2 and client_request_id <> request_id::text))
              and no_log is not true
@@ -144,6 +147,7 @@ async fn explain(
         decision,
         replay,
         attempts: row.attempts.0,
+        translation_notes: row.translation_notes.map(|notes| notes.0).unwrap_or_default(),
     }))
 }
 

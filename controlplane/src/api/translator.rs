@@ -11,7 +11,7 @@ mod history;
 use std::time::Duration;
 
 use axum::{Json, extract::State};
-use llm::{Address, Ask, Dialect, Framing, ModelCaps, Severity, Target, providers, translate::CallError};
+use llm::{Address, Ask, Dialect, Framing, ModelCaps, Target, providers, translate::CallError};
 use proto::v1;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -20,7 +20,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::history::Event;
 use crate::{
-    api::Ctx,
+    api::{Ctx, translation_note::TranslationNote},
     db::{Audit, Outcome},
     error::ApiError,
     http::{Body, Json as JsonBody, Operator, Query, Reader, Violations},
@@ -75,16 +75,7 @@ struct Translated {
     #[schema(value_type = Object)]
     result: Value,
     /// What was lost, changed or made up.
-    notes: Vec<NoteView>,
-}
-
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = TranslationNote)]
-struct NoteView {
-    /// `info`, `loss` or `synth`.
-    severity: &'static str,
-    field: String,
-    detail: String,
+    notes: Vec<TranslationNote>,
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -239,15 +230,6 @@ async fn translate(
         CallError::Decode(error) => ApiError::invalid("body", error.to_string()),
         CallError::Encode(error) => ApiError::invalid("body", error.to_string()),
     })?;
-    let notes = call.notes().iter().map(|note| NoteView {
-        severity: match note.severity {
-            Severity::Info => "info",
-            Severity::Loss => "loss",
-            Severity::Synth => "synth",
-        },
-        field: note.field.clone(),
-        detail: note.detail.clone(),
-    });
     let event = Event::new("translate", source, &model).to(target);
     history::remember(ctx.db.pool(), event).await?;
     Ok(Json(Translated {
@@ -255,7 +237,7 @@ async fn translate(
         source_format: source.name(),
         target_format: target.name(),
         result: serde_json::from_slice(&call.body()).map_err(ApiError::internal)?,
-        notes: notes.collect(),
+        notes: call.notes().iter().map(TranslationNote::from).collect(),
     }))
 }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use prost::Message;
 use proto::v1::{
-    Attempt,
+    Attempt, TranslationNote, translation_note,
     usage_event::{Evidence, Phase},
 };
 use serde_json::{Value, json};
@@ -73,6 +73,10 @@ pub(super) async fn insert(
         .iter()
         .map(|event| event.event.attempts.iter().map(describe).collect())
         .collect();
+    let notes: Vec<Option<Value>> = events
+        .iter()
+        .map(|event| noted(&event.event.translation_notes))
+        .collect();
     let decisions: Vec<Option<Vec<u8>>> = events
         .iter()
         .map(|event| event.event.decision.as_ref().map(Message::encode_to_vec))
@@ -85,14 +89,14 @@ pub(super) async fn insert(
                 key_id, key_name, endpoint, client_dialect, upstream_dialect, model_requested, model_served, provider,
                 connection_id, combo, stream, http_status, outcome, error_code, input_uncached, input_cache_read,
                 input_cache_write, output_visible, output_reasoning, evidence, finish_reason, config_revision,
-                attempts, translation_losses, reached_provider, decision, served_from, cost_nano,
+                attempts, translation_notes, reached_provider, decision, served_from, cost_nano,
                 input_cache_write_1h, images, audio_ms, characters, searches, no_log)
            select $1, $2, request_id, seq, client_request_id, phase,
                   timestamptz 'epoch' + started_at_ms * interval '1 millisecond', duration_ms, ttft_ms,
                   key_id, key_name, endpoint, client_dialect, upstream_dialect, model_requested, model_served, provider,
                   connection_id, combo, stream, http_status, outcome, error_code, input_uncached, input_cache_read,
                   input_cache_write, output_visible, output_reasoning, evidence, finish_reason, config_revision,
-                  attempts, translation_losses, reached_provider, decision, served_from, cost_nano,
+                  attempts, translation_notes, reached_provider, decision, served_from, cost_nano,
                   input_cache_write_1h, images, audio_ms, characters, searches,
                   -- as the key is now: a row stays what it was when somebody changes their mind
                   nullif(exists (select from api_key k where k.id = key_id and k.no_log), false)
@@ -100,13 +104,13 @@ pub(super) async fn insert(
                        $10::uuid[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[],
                        $17::text[], $18::uuid[], $19::text[], $20::bool[], $21::int[], $22::text[], $23::text[],
                        $24::bigint[], $25::bigint[], $26::bigint[], $27::bigint[], $28::bigint[], $29::text[],
-                       $30::text[], $31::bigint[], $32::jsonb[], $33::int[], $34::bool[], $35::bytea[], $36::text[],
+                       $30::text[], $31::bigint[], $32::jsonb[], $33::jsonb[], $34::bool[], $35::bytea[], $36::text[],
                        $37::bigint[], $38::bigint[], $39::bigint[], $40::bigint[], $41::bigint[], $42::bigint[])
                 as event (request_id, seq, client_request_id, phase, started_at_ms, duration_ms, ttft_ms,
                           key_id, key_name, endpoint, client_dialect, upstream_dialect, model_requested, model_served,
                           provider, connection_id, combo, stream, http_status, outcome, error_code,
                           input_uncached, input_cache_read, input_cache_write, output_visible, output_reasoning,
-                          evidence, finish_reason, config_revision, attempts, translation_losses, reached_provider,
+                          evidence, finish_reason, config_revision, attempts, translation_notes, reached_provider,
                           decision, served_from, cost_nano, input_cache_write_1h, images, audio_ms, characters,
                           searches)
            on conflict do nothing
@@ -238,7 +242,7 @@ pub(super) async fn insert(
         &optional(|event| &event.event.finish_reason) as &[Option<String>],
         &bigints(|event| event.event.config_revision),
         &attempts,
-        &ints(|event| event.event.translation_losses),
+        &notes as &[Option<Value>],
         &bools(|event| event.event.reached_provider),
         &decisions as &[Option<Vec<u8>>],
         &optional(|event| &event.event.served_from) as &[Option<String>],
@@ -277,6 +281,18 @@ fn describe(attempt: &Attempt) -> Value {
     described
 }
 
+/// Of most requests there is nothing to say.
+fn noted(notes: &[TranslationNote]) -> Option<Value> {
+    let described = notes.iter().map(|note| {
+        json!({
+            "severity": severity(note.severity()),
+            "field": text(&note.field),
+            "detail": text(&note.detail),
+        })
+    });
+    (!notes.is_empty()).then(|| described.collect())
+}
+
 fn text(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
 }
@@ -293,6 +309,14 @@ fn phase(phase: Phase) -> &'static str {
     match phase {
         Phase::Lost => "lost",
         Phase::Final | Phase::Unspecified => "final",
+    }
+}
+
+fn severity(severity: translation_note::Severity) -> &'static str {
+    match severity {
+        translation_note::Severity::Info | translation_note::Severity::Unspecified => "info",
+        translation_note::Severity::Loss => "loss",
+        translation_note::Severity::Synth => "synth",
     }
 }
 

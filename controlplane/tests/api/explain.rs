@@ -3,7 +3,8 @@ use controlplane::ingest::Ingest;
 use decision::{Account, Decision, Entry, Group, LeadsTo, Target, Verdict};
 use prost::Message;
 use proto::v1::{
-    Attempt, Explained, UsageBatch, UsageEvent, UsageEvents, command::Op, command_result::Answer,
+    Attempt, Explained, TranslationNote, UsageBatch, UsageEvent, UsageEvents, command::Op,
+    command_result::Answer, translation_note::Severity,
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -75,6 +76,11 @@ async fn request(api: &Api, client_request_id: &str, decision: Option<Decision>)
             started_after_ms: 40,
             ..Attempt::default()
         }],
+        translation_notes: vec![TranslationNote {
+            severity: Severity::Loss.into(),
+            field: "logit_bias".to_owned(),
+            detail: "no equivalent".to_owned(),
+        }],
         decision,
         ..UsageEvent::default()
     };
@@ -120,6 +126,10 @@ async fn a_request_is_explained_by_its_id_and_by_the_one_its_client_saw() {
             &attempt["startedAfterMs"]
         ),
         (&json!(529), &json!(true), &json!(40))
+    );
+    assert_eq!(
+        explained["translationNotes"],
+        json!([{ "severity": "loss", "field": "logit_bias", "detail": "no equivalent" }])
     );
     let shown = &explained["decision"];
     assert_eq!(

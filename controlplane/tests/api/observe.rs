@@ -112,7 +112,7 @@ async fn insert_request(api: &Api, started_at: DateTime<Utc>, model: &str) {
         "input_uncached": 3, "input_cache_read": 2, "input_cache_write": 1, "input_cache_write_1h": 0,
         "output_visible": 4, "images": 0, "audio_ms": 0, "characters": 0, "searches": 0,
         "output_reasoning": 6, "evidence": "provider_reported", "config_revision": 1, "attempts": [],
-        "translation_losses": 0, "reached_provider": true,
+        "reached_provider": true,
     }))
     .execute(api.db.pool())
     .await

@@ -20,9 +20,9 @@ async fn store(api: &Api, days_ago: i32, requests: i32) {
              (request_id, spool_id, seq, data_plane_id, client_request_id, phase, started_at, duration_ms, ttft_ms,
               endpoint, client_dialect, model_requested, provider, stream, http_status, outcome, input_uncached,
               input_cache_read, input_cache_write, output_visible, output_reasoning, evidence, config_revision,
-              attempts, translation_losses, reached_provider)
+              attempts, reached_provider)
          select gen_random_uuid(), $3, n, 'dp', 'r', 'final', now() - make_interval(days => $1), 1, 1, '/v1',
-                'openai_chat', 'm', 'openai', false, 200, 'ok', 0, 0, 0, 0, 0, 'none', 1, '[]', 0, true
+                'openai_chat', 'm', 'openai', false, 200, 'ok', 0, 0, 0, 0, 0, 'none', 1, '[]', true
          from generate_series(1, $2) as n",
     )
     .bind(days_ago)

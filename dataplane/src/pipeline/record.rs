@@ -23,13 +23,13 @@ use crate::usage::Capture;
 use chrono::Utc;
 use http::StatusCode;
 use llm::usage::TokenClasses;
-use llm::{Ask, Grounds, Kind, Notes, Progress, ReplySeed, Severity, Units, UpstreamError, Work};
+use llm::{Ask, Grounds, Kind, Notes, Progress, ReplySeed, Units, UpstreamError, Work};
 use proto::v1::{Attempt, Decision, UsageEvent, usage_event::Evidence, usage_event::Phase};
 use state::{Admission, Rate, Verdict};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
-use words::{kind_name, outcome};
+use words::{in_log, kind_name, outcome};
 
 /// What the log shows for a client that did not wait, as nginx writes it.
 const CLIENT_GONE: u32 = 499;
@@ -313,7 +313,7 @@ impl Record {
         self.event.upstream_dialect = lease.connection.dialect.name().to_owned();
         name_served(&mut self.event, number);
         self.route = Some(lease.route.clone());
-        self.event.translation_losses = notes.count(Severity::Loss).try_into().unwrap_or(u32::MAX);
+        self.event.translation_notes = notes.iter().map(in_log).collect();
     }
 
     /// The answer is one that was given before: nothing is consumed.

@@ -7,6 +7,8 @@ use std::borrow::Cow;
 /// What a client or a provider may put into one field of an event.
 pub(super) const TEXT_BYTES: usize = 512;
 pub(super) const ATTEMPTS: usize = 32;
+/// A request can lose the same thing in each of a thousand messages.
+pub(super) const NOTES: usize = 32;
 /// Why a request went where it went is worth so much; of a combo of everything with accounts by the hundred only the
 /// accounts that come first are.
 pub(super) const DECISION_BYTES: usize = 24 * 1024;
@@ -49,10 +51,14 @@ fn fits(event: &UsageEvent) -> bool {
         ];
         texts.into_iter().all(is_short)
     });
+    let mut notes = event.translation_notes.iter();
+    let are_notes_short = notes.all(|note| is_short(&note.field) && is_short(&note.detail));
     let decision = event.decision.as_ref();
     texts.into_iter().all(is_short)
         && event.attempts.len() <= ATTEMPTS
         && are_attempts_short
+        && event.translation_notes.len() <= NOTES
+        && are_notes_short
         && decision.is_none_or(|decision| decision.encoded_len() <= DECISION_BYTES)
 }
 
@@ -76,6 +82,11 @@ fn cut(event: &mut UsageEvent) {
     ];
     texts.into_iter().for_each(shorten);
     event.attempts.truncate(ATTEMPTS);
+    event.translation_notes.truncate(NOTES);
+    for note in &mut event.translation_notes {
+        shorten(&mut note.field);
+        shorten(&mut note.detail);
+    }
     if let Some(decision) = &mut event.decision {
         decision::shorten(decision, DECISION_BYTES);
     }
@@ -98,7 +109,26 @@ fn shorten(text: &mut String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proto::v1::{Account, Decision, Entry, Group, Target, Verdict, entry::LeadsTo};
+    use proto::v1::{Account, Decision, Entry, Group, Target, TranslationNote, Verdict, entry::LeadsTo};
+
+    #[test]
+    fn of_many_notes_the_first_are_kept() {
+        let note = |number: usize| TranslationNote {
+            field: format!("messages[{number}]"),
+            detail: "x".repeat(2 * TEXT_BYTES),
+            ..TranslationNote::default()
+        };
+        let event = UsageEvent {
+            translation_notes: (0..1_000).map(note).collect(),
+            ..UsageEvent::default()
+        };
+        let kept = bounded(&event).into_owned().translation_notes;
+        assert_eq!(kept.len(), NOTES);
+        assert_eq!(
+            (kept[31].field.as_str(), kept[31].detail.len()),
+            ("messages[31]", TEXT_BYTES)
+        );
+    }
 
     #[test]
     fn a_decision_among_more_than_fits_is_kept_in_part() {

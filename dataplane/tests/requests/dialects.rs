@@ -1,6 +1,7 @@
 //! Both dialects on both sides, whole and streamed.
 
-use crate::harness::{DataPlane, KEY, Setup, frames, header, json};
+use crate::harness::{DataPlane, KEY, Setup, frames, header, json, until};
+use proto::v1::{UsageEvent, translation_note::Severity};
 use serde_json::{Value, json};
 use testkit::{Behaviour, Simulator};
 
@@ -170,6 +171,15 @@ async fn an_answer_says_what_happened_to_it() {
             .contains("loss=1"),
         "{translated:?}"
     );
+    // what they are is for who runs the gateway
+    let [_, _, translated]: [UsageEvent; 3] =
+        until("three events", || world.data_plane.events().try_into().ok()).await;
+    let notes = translated.translation_notes.iter();
+    let lost: Vec<&str> = notes
+        .filter(|note| note.severity() == Severity::Loss && !note.detail.is_empty())
+        .map(|note| note.field.as_str())
+        .collect();
+    assert_eq!(lost, ["logit_bias"]);
 }
 
 #[tokio::test]

@@ -3506,6 +3506,8 @@ export interface components {
              * @description What the client got; 499 = it left first.
              */
             status: number;
+            /** @description What the provider that answered got other than it was said; at most 32. */
+            translationNotes: components["schemas"]["TranslationNote"][];
         };
         /** @description One that the built-in list knows to have ended. */
         FormerPrice: components["schemas"]["PricePeriodAmounts"] & {
@@ -4060,6 +4062,12 @@ export interface components {
             type: string;
             updatedAt: components["schemas"]["Stamp"];
         };
+        /**
+         * @description `info`: expressed differently, nothing lost · `loss`: dropped or weakened · `synth`: made up because the target
+         *     demands it
+         * @enum {string}
+         */
+        NoteSeverity: "info" | "loss" | "synth";
         OAuthAuthorization: {
             /** @description Where to send whoever signs in. */
             authUrl: string;
@@ -5607,9 +5615,9 @@ export interface components {
         };
         TranslationNote: {
             detail: string;
+            /** @description The client's name for what is concerned, e.g. `logit_bias` or `messages[3].content[0]`. */
             field: string;
-            /** @description `info`, `loss` or `synth`. */
-            severity: string;
+            severity: components["schemas"]["NoteSeverity"];
         };
         TranslatorEvent: {
             /** @description `translate` or `send`. */

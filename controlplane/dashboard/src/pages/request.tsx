@@ -11,12 +11,14 @@ import { amount, dollars, exactDollars, milliseconds, precisely, span } from '..
 import { Figure, Section } from '../parts/section';
 import { Loaded, PageHeader } from '../parts/states';
 import { StatusBadge } from '../parts/status';
+import { TranslationNotes } from '../parts/translation-notes';
 import { Attempts } from './requests/attempts';
 import { Bodies } from './requests/bodies';
 import { type Price, classesOf, costsOf } from './requests/cost-by-class';
 import { Decision } from './requests/decision';
 
 type Request = components['schemas']['RequestView'];
+type Note = components['schemas']['TranslationNote'];
 
 /** Who gave the answer, in words. */
 const SERVED: Record<string, string> = {
@@ -57,6 +59,7 @@ export function RequestPage() {
             <Summary request={request} />
             <Facts request={request} />
             <Decision explanation={explanation} />
+            <Translation request={request} notes={explanation.translationNotes} />
             <Attempts explanation={explanation} />
             <Bodies request={request} />
           </Stack>
@@ -71,6 +74,19 @@ function BackLink() {
     <Anchor component={Link} to="/requests">
       {t('All requests')}
     </Anchor>
+  );
+}
+
+const isTranslated = ({ sourceFormat, targetFormat }: Request) => targetFormat != null && targetFormat !== sourceFormat;
+
+function Translation({ request, notes }: { request: Request; notes: Note[] }) {
+  if (!isTranslated(request) && notes.length === 0) return null;
+  return (
+    <Section title={t('Translation')} hint={t('What the provider got other than the client said it.')}>
+      <Stack gap="xs">
+        <TranslationNotes notes={notes} />
+      </Stack>
+    </Section>
   );
 }
 
@@ -137,8 +153,8 @@ function Facts({ request }: { request: Request }) {
     [t('Account'), request.account ?? '–'],
     [
       t('Translated'),
-      request.targetFormat && request.targetFormat !== request.sourceFormat
-        ? t('from {from} to {to}', { from: request.sourceFormat, to: request.targetFormat })
+      isTranslated(request)
+        ? t('from {from} to {to}', { from: request.sourceFormat, to: request.targetFormat ?? '' })
         : t('no'),
     ],
     [t('Input, not from a cache'), counted('uncached')],

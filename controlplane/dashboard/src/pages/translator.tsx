@@ -11,10 +11,10 @@ import { FailureText } from '../parts/failure';
 import { milliseconds, when } from '../parts/numbers';
 import { Snippet } from '../parts/snippet';
 import { Empty, Loaded, PageHeader } from '../parts/states';
+import { TranslationNotes } from '../parts/translation-notes';
 import { type Body, SAMPLE, dialects, named, readBody } from './translator/dialects';
 
 type Translated = components['schemas']['Translated'];
-type Note = components['schemas']['TranslationNote'];
 type InDialect = { format: string; translated?: Translated; error?: unknown };
 
 /** The request in every dialect but its own. One that it cannot be said in does not hide the others. */
@@ -182,14 +182,7 @@ function OtherDialect({ other: { format, translated, error } }: { other: InDiale
       </Title>
       {translated ? (
         <Stack gap="xs">
-          {translated.notes.length === 0 && (
-            <Text size="sm" c="dimmed">
-              {t('Nothing is lost.')}
-            </Text>
-          )}
-          {translated.notes.map((note, at) => (
-            <NoteText key={at} note={note} />
-          ))}
+          <TranslationNotes notes={translated.notes} />
           <Snippet text={JSON.stringify(translated.result, null, 2)} label={t('request for {format}', { format: named(format) })} />
         </Stack>
       ) : (
@@ -198,18 +191,5 @@ function OtherDialect({ other: { format, translated, error } }: { other: InDiale
         </Alert>
       )}
     </Card>
-  );
-}
-
-const meanings: Record<string, string> = { loss: t('lost'), synth: t('made up'), info: t('changed') };
-
-function NoteText({ note: { severity, field, detail } }: { note: Note }) {
-  return (
-    <Text size="sm">
-      <Badge variant="light" color={severity === 'loss' ? 'red' : 'gray'} tt="none" mr="xs">
-        {meanings[severity] ?? severity}
-      </Badge>
-      <strong>{field}</strong>: {detail}
-    </Text>
   );
 }

@@ -1,6 +1,8 @@
-//! What failures are called in the log and in metrics. The names are part of the management API: they only grow.
+//! What failures and notes are called in the log and in metrics. The names are part of the management API: they only
+//! grow.
 
-use llm::{ErrorKind, UpstreamError};
+use llm::{ErrorKind, Note, Severity, UpstreamError};
+use proto::v1::{TranslationNote, translation_note};
 
 /// Of one attempt.
 pub fn outcome(error: &UpstreamError) -> &'static str {
@@ -51,5 +53,19 @@ pub fn kind_name(kind: ErrorKind) -> &'static str {
         ErrorKind::StreamIncomplete => "stream_incomplete",
         ErrorKind::Unavailable => "unavailable",
         ErrorKind::Internal => "internal",
+    }
+}
+
+/// A note of translation.
+pub fn in_log(note: &Note) -> TranslationNote {
+    let severity = match note.severity {
+        Severity::Info => translation_note::Severity::Info,
+        Severity::Loss => translation_note::Severity::Loss,
+        Severity::Synth => translation_note::Severity::Synth,
+    };
+    TranslationNote {
+        severity: severity.into(),
+        field: note.field.clone(),
+        detail: note.detail.clone(),
     }
 }

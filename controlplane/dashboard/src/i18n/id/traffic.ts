@@ -137,6 +137,8 @@ export const traffic: Record<string, string> = {
   'part of its name': 'sebagian namanya',
   Request: 'Permintaan',
   ', beside another one that was slow': ', di samping yang lain yang lambat',
+  Translation: 'Terjemahan',
+  'What the provider got other than the client said it.': 'Yang diterima penyedia berbeda dari yang dikatakan klien.',
   Attempts: 'Percobaan',
   'Began after': 'Dimulai setelah',
   'Calls to providers, in the order in which they began.': 'Panggilan ke penyedia, menurut urutan dimulainya.',
