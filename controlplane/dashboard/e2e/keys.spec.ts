@@ -124,3 +124,36 @@ test('a key is shown again where the control plane keeps copies', async ({ brows
     await keeping.stop();
   }
 });
+
+test('of many keys some are shown, the newest first, and the others are found', async ({ browser }) => {
+  const crowded = await startGateway({ env: { INITIAL_PASSWORD: PASSWORD, OMNIROUTE_CONTROLPLANE__API__RATE_LIMIT_PER_MINUTE: '0' } });
+  try {
+    const page = await (await browser.newContext({ baseURL: crowded.address })).newPage();
+    await manage(crowded, page, 'POST', '/api/auth/login', { password: PASSWORD });
+    const { keys: before } = await manage<{ keys: Key[] }>(crowded, page, 'GET', '/api/keys');
+    const all = 60;
+    for (let number = before.length + 1; number <= all; number += 1) await manage(crowded, page, 'POST', '/api/keys', { name: `service no.${number}` });
+
+    for (const [path, region] of [
+      ['/keys', page.getByRole('main')],
+      ['/costs', page.getByRole('region', { name: 'Budgets' })],
+    ] as const) {
+      await page.goto(`/dashboard${path}`);
+      const rows = region.getByRole('row').filter({ hasText: /service no\.\d+/ });
+      await expect(rows).toHaveCount(50);
+      await expect(rows.first()).toContainText('service no.60');
+      await expect(region.getByRole('status').filter({ hasText: `50 of ${all}` })).toBeVisible();
+      await expectAccessible(page);
+      await region.getByRole('button', { name: 'Show more' }).click();
+      await expect(rows).toHaveCount(59);
+      await region.getByRole('searchbox', { name: 'Find a key' }).fill('NO.5 service');
+      // 5 and 50 to 59
+      await expect(rows).toHaveCount(11);
+      await region.getByRole('searchbox', { name: 'Find a key' }).fill('nothing of the kind');
+      await expect(region).toContainText('None has these words in its name.');
+    }
+    await page.context().close();
+  } finally {
+    await crowded.stop();
+  }
+});

@@ -47,11 +47,13 @@ export async function seed(gateway: Gateway, api: APIRequestContext): Promise<Se
     await ask(gateway, keys[0] ?? '', 'demo-provider/demo', 'Hello');
     sent += 1;
   }
-  type Request = { id: string; comboName: string | null; status: number };
+  await askAsAnthropic(gateway, keys[2] ?? '', 'smart', QUESTIONS[0] ?? '');
+  sent += 1;
+  type Request = { id: string; path: string; status: number };
   const logged = () => manage<Request[]>('GET', '/api/usage/request-logs?format=json&limit=1000');
   await expect.poll(async () => (await logged()).length, { timeout: 60_000 }).toBe(sent);
-  const answered = (await logged()).find((request) => request.comboName === 'smart' && request.status === 200);
-  return { requestId: answered?.id ?? '' };
+  const translated = (await logged()).find((request) => request.path === '/v1/messages' && request.status === 200);
+  return { requestId: translated?.id ?? '' };
 }
 
 async function ask(gateway: Gateway, key: string, model: string, content: string): Promise<void> {
@@ -59,6 +61,16 @@ async function ask(gateway: Gateway, key: string, model: string, content: string
     method: 'POST',
     headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
     body: JSON.stringify({ model, messages: [{ role: 'user', content }] }),
+  });
+  await answer.text();
+}
+
+/** In another dialect than the demo provider speaks, and with something that it has no word for. */
+async function askAsAnthropic(gateway: Gateway, key: string, model: string, content: string): Promise<void> {
+  const answer = await fetch(`${gateway.address}/v1/messages`, {
+    method: 'POST',
+    headers: { 'x-api-key': key, 'anthropic-version': '2023-06-01', 'content-type': 'application/json' },
+    body: JSON.stringify({ model, max_tokens: 200, top_k: 5, messages: [{ role: 'user', content }] }),
   });
   await answer.text();
 }

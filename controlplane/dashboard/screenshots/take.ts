@@ -11,7 +11,7 @@ const SIZES = { desktop: { width: 1280, height: 800 }, phone: { width: 390, heig
 const QUALITY = 72;
 /** Of a long page the beginning says enough, but where each part is another one. */
 const LONGEST = 1_600;
-const LONGER: Record<string, number> = { settings: 6_600, request: 2_400, health: 2_400 };
+const LONGER: Record<string, number> = { settings: 6_600, request: 2_800, health: 2_400 };
 
 /** Dialogs stand in the middle of the window. */
 const overlaid = ['cli-tools-script', 'palette', 'providers-test', 'providers-edit', 'providers-proxies', 'keys-edit', 'keys-new', 'aliases-chain'];
@@ -37,25 +37,33 @@ test('every page, in both colours, on a desk and on a phone', async ({ browser, 
   const only = process.env.ONLY?.split(',');
   for (const [name, path, prepare] of shots) {
     if (only && !only.includes(name)) continue;
-    for (const [device, size] of Object.entries(SIZES)) {
-      for (const colorScheme of ['light', 'dark'] as const) {
-        await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
-        await page.setViewportSize(size);
-        await page.goto(`/dashboard${path}`);
-        await expect(page.getByRole('heading', { level: 1 })).toBeVisible();
-        await expect(page.getByLabel('Loading')).toHaveCount(0);
-        await prepare?.(page);
-        await expectFits(page);
-        await take(page, join(FOLDER, `${name}-${device}-${colorScheme}.webp`), overlaid.includes(name) ? 0 : (LONGER[name] ?? LONGEST));
-      }
+    await inEverySize(page, async (size) => {
+      await page.goto(`/dashboard${path}`);
+      await expect(page.getByRole('heading', { level: 1 })).toBeVisible();
+      await expect(page.getByLabel('Loading')).toHaveCount(0);
+      await prepare?.(page);
+      await expectFits(page);
+      await take(page, join(FOLDER, `${name}-${size}.webp`), overlaid.includes(name) ? 0 : (LONGER[name] ?? LONGEST));
+    });
+  }
+  if (only && !only.includes('login')) return;
+  const guest = await (await browser.newContext({ baseURL: gateway.address })).newPage();
+  await inEverySize(guest, async (size) => {
+    await guest.goto('/dashboard/login');
+    await expect(guest.getByRole('heading', { level: 1 })).toBeVisible();
+    await take(guest, join(FOLDER, `login-${size}.webp`), 0);
+  });
+});
+
+async function inEverySize(page: Page, picture: (size: string) => Promise<void>): Promise<void> {
+  for (const [device, size] of Object.entries(SIZES)) {
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+      await page.setViewportSize(size);
+      await picture(`${device}-${colorScheme}`);
     }
   }
-
-  const guest = await (await browser.newContext({ baseURL: gateway.address, viewport: SIZES.desktop, colorScheme: 'light' })).newPage();
-  await guest.goto('/dashboard/login');
-  await expect(guest.getByRole('heading', { level: 1 })).toBeVisible();
-  await take(guest, join(FOLDER, 'login-desktop-light.webp'), 0);
-});
+}
 
 /** The picture, of the page down to `longest` or, where that is 0, of the window. Chromium writes WebP; Playwright's own call does not. */
 async function take(page: Page, file: string, longest: number): Promise<void> {

@@ -44,6 +44,12 @@ const queryClient = new QueryClient({
 
 document.documentElement.lang = language;
 
+// the code of a page comes while it is asked who wants to see it; where it does not come, the router says so
+for (const { routeId } of router.matchRoutes(router.latestLocation)) {
+  const route = router.routesById[routeId as keyof typeof router.routesById];
+  router.loadRouteChunk(route)?.catch(() => undefined);
+}
+
 const root = document.getElementById('root');
 if (!root) throw new Error('index.html has no #root');
 createRoot(root).render(

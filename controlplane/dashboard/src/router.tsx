@@ -10,7 +10,7 @@ import { readProxyLogFilter } from './pages/proxy-log-filter';
 import { readRequestFilter } from './pages/request-filter';
 import { readStep, type Step } from './pages/setup/state';
 import { readUsageFilter } from './pages/usage-filter';
-import { Needs } from './parts/authority';
+import { Needs, type Role } from './parts/authority';
 import { sessionBegan } from './parts/signed-out';
 import { Broken, NotFound } from './parts/states';
 
@@ -21,6 +21,11 @@ const ProvidersPage = lazyRouteComponent(() => import('./pages/providers'), 'Pro
 const CombosPage = lazyRouteComponent(() => import('./pages/combos'), 'CombosPage');
 const AliasesPage = lazyRouteComponent(() => import('./pages/aliases'), 'AliasesPage');
 const KeysPage = lazyRouteComponent(() => import('./pages/keys'), 'KeysPage');
+
+/** A page for those who may see it. Its code comes as early as that of the others. */
+function forRole(role: Role, Page: ReturnType<typeof lazyRouteComponent>) {
+  return Object.assign(() => <Needs role={role}><Page /></Needs>, { preload: Page.preload });
+}
 
 const loginRoute = createRoute({
   getParentRoute: () => rootRoute,
@@ -112,14 +117,14 @@ const CachePage = lazyRouteComponent(() => import('./pages/cache'), 'CachePage')
 const cacheRoute = createRoute({
   getParentRoute: () => frameRoute,
   path: '/cache',
-  component: () => <Needs role="operator"><CachePage /></Needs>,
+  component: forRole('operator', CachePage),
 });
 
 const LimitsPage = lazyRouteComponent(() => import('./pages/limits'), 'LimitsPage');
 const limitsRoute = createRoute({
   getParentRoute: () => frameRoute,
   path: '/limits',
-  component: () => <Needs role="operator"><LimitsPage /></Needs>,
+  component: forRole('operator', LimitsPage),
 });
 
 const auditRoute = createRoute({
@@ -194,10 +199,10 @@ const evalsRoute = createRoute({
 
 const pages = [
   createRoute({ getParentRoute: () => frameRoute, path: '/', component: OverviewPage }),
-  createRoute({ getParentRoute: () => frameRoute, path: '/providers', component: () => <Needs role="operator"><ProvidersPage /></Needs> }),
-  createRoute({ getParentRoute: () => frameRoute, path: '/combos', component: () => <Needs role="operator"><CombosPage /></Needs> }),
-  createRoute({ getParentRoute: () => frameRoute, path: '/aliases', component: () => <Needs role="operator"><AliasesPage /></Needs> }),
-  createRoute({ getParentRoute: () => frameRoute, path: '/keys', component: () => <Needs role="admin"><KeysPage /></Needs> }),
+  createRoute({ getParentRoute: () => frameRoute, path: '/providers', component: forRole('operator', ProvidersPage) }),
+  createRoute({ getParentRoute: () => frameRoute, path: '/combos', component: forRole('operator', CombosPage) }),
+  createRoute({ getParentRoute: () => frameRoute, path: '/aliases', component: forRole('operator', AliasesPage) }),
+  createRoute({ getParentRoute: () => frameRoute, path: '/keys', component: forRole('admin', KeysPage) }),
   requestsRoute,
   requestRoute,
   proxyLogRoute,

@@ -4,69 +4,39 @@
 //! nobody, a connection that cannot be opened is not called, a name that cannot be resolved answers with an error;
 //! everything else keeps working. Without readable settings no key is accepted.
 
+mod connection;
+mod price;
+mod provider;
+mod settings;
+
+use self::provider::Served;
 use super::Routing;
 use super::access::{Globs, Scopes};
 use super::cache::CacheRules;
 use super::chain::Chains;
 use super::choice::Choice;
-use super::custom_model::{self, CustomModel};
-use super::health::Health;
+use super::custom_model;
 use super::limits::Limits;
 use super::listing;
 use super::names;
-use super::origins::Origins;
 use super::outlet::Outlets;
 use super::policy::Policies;
 use super::resilience::Resilience;
-use super::table::{AccessToken, ApiKey, Connection, Provider, Table};
+use super::table::{ApiKey, Provider, Table};
 use super::wildcard::Wildcards;
-use chrono_tz::Tz;
-use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
-use llm::ProviderSpec;
-use llm::pricing::dated::{Period, Periods};
-use llm::pricing::{Overrides, PriceOverride, UnitPrice};
-use llm::provider::{AuthScheme, AuthType, Endpoint, Whereabouts};
+use llm::pricing::Overrides;
+use llm::pricing::dated::Periods;
 use llm::rewrite::{Rewrite, Thinking};
-use llm::sigv4::Signer;
-use llm::think_tags::ThinkTags;
 use proto::v1::{self, ConfigVersion, Resource, ResourceError, ResourceKey, ResourceKind};
 use proto::v1::{resource::Body, resource_error::Code};
 use runtime::crypto::SealKey;
 use runtime::ip_filter::IpFilter;
-use runtime::period::zone;
-use runtime::service_account::{Grant, ServiceAccount};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use url::Url;
 use zeroize::Zeroizing;
 
 /// As long as the wire contract allows a message to be.
 const MESSAGE_BYTES: usize = 512;
-
-/// What a settings resource turns into.
-struct Settings {
-    require_auth_for_models: bool,
-    require_api_key: Option<bool>,
-    origins: Option<Origins>,
-    blocked: HashSet<String>,
-    pepper: Option<Zeroizing<Vec<u8>>>,
-    budget_zone: Tz,
-    capture_percent: u32,
-}
-
-/// A node of the user's, before its connections are known.
-struct Node<'a> {
-    node: &'a v1::ProviderNode,
-    spec: &'static ProviderSpec,
-}
-
-/// What belongs to providers, by their ids, until they take it.
-struct Served<'a> {
-    connections: &'a mut HashMap<String, Vec<Arc<Connection>>>,
-    custom: &'a mut HashMap<String, Vec<Arc<CustomModel>>>,
-    prices: &'a HashMap<&'a str, Overrides>,
-    periods: &'a HashMap<&'a str, Periods>,
-}
 
 /// The resources by kind, in id order, so that the same configuration always compiles to the same table.
 #[derive(Default)]
@@ -112,11 +82,11 @@ impl Table {
     ) -> (Self, Vec<ResourceError>) {
         let mut errors = Vec::new();
         let sorted = Sorted::new(resources, &mut errors);
-        let settings = compile_settings(sorted.settings, transport, &mut errors);
-        let nodes = compile_nodes(&sorted, &mut errors);
+        let settings = settings::compile(sorted.settings, transport, &mut errors);
+        let nodes = provider::read_nodes(&sorted, &mut errors);
         let health = kept.health();
         let outlets = Outlets::compile(&sorted.proxies, transport, &mut errors);
-        let mut connections = compile_connections(&sorted, &nodes, transport, kept, &outlets, &mut errors);
+        let mut connections = connection::compile(&sorted, &nodes, transport, kept, &outlets, &mut errors);
         let mut custom =
             custom_model::compile(&sorted.custom_models, |id| nodes.contains_key(id), &mut errors);
         let served = Served {
@@ -125,8 +95,8 @@ impl Table {
             prices: &sorted.prices,
             periods: &sorted.periods,
         };
-        let providers = compile_providers(&nodes, served, &settings.blocked, health, &mut errors);
-        let distinct: Vec<Arc<Provider>> = distinct(&providers);
+        let providers = provider::compile(&nodes, served, &settings.blocked, health, &mut errors);
+        let distinct: Vec<Arc<Provider>> = provider::distinct(&providers);
         let chains = Chains::compile(&sorted.chains, &providers, &mut errors);
         let policies = Policies::compile(&sorted.policies, &providers);
         let mut table = Self {
@@ -148,7 +118,7 @@ impl Table {
             cache: CacheRules::new(sorted.settings, sorted.system_prompt, sorted.thinking_budget),
             outlets: Outlets::default(),
             resilience: sorted.resilience.map(Resilience::from).unwrap_or_default(),
-            bare: index_bare(&distinct),
+            bare: provider::index_bare(&distinct),
             providers,
             names: HashMap::new(),
             wildcards: Wildcards::default(),
@@ -213,11 +183,11 @@ impl<'a> Sorted<'a> {
                 (Some(Body::CustomModel(model)), None) => drop(sorted.custom_models.insert(id, model)),
                 (Some(Body::PriceOverride(price)), None) => {
                     let own = sorted.prices.entry(&price.provider).or_default();
-                    own.insert(price.model.clone(), price_override(price));
+                    own.insert(price.model.clone(), price::read(price));
                     let periods = sorted.periods.entry(&price.provider).or_default();
                     periods.insert(
                         price.model.clone(),
-                        price.periods.iter().map(price_period).collect(),
+                        price.periods.iter().map(price::read_period).collect(),
                     );
                 }
                 (None, _) => {
@@ -227,26 +197,6 @@ impl<'a> Sorted<'a> {
             }
         }
         sorted
-    }
-}
-
-// === impl Served ===
-
-impl Served<'_> {
-    fn connections(&mut self, provider: &str) -> Vec<Arc<Connection>> {
-        self.connections.remove(provider).unwrap_or_default()
-    }
-
-    fn custom(&mut self, provider: &str) -> Vec<Arc<CustomModel>> {
-        self.custom.remove(provider).unwrap_or_default()
-    }
-
-    fn prices(&self, provider: &str) -> Overrides {
-        self.prices.get(provider).cloned().unwrap_or_default()
-    }
-
-    fn periods(&self, provider: &str) -> Periods {
-        self.periods.get(provider).cloned().unwrap_or_default()
     }
 }
 
@@ -273,387 +223,6 @@ pub(super) fn report(errors: &mut Vec<ResourceError>, kind: ResourceKind, id: &s
         message,
         quarantined: true,
     });
-}
-
-fn compile_settings(
-    settings: Option<&v1::Settings>,
-    transport: &SealKey,
-    errors: &mut Vec<ResourceError>,
-) -> Settings {
-    let closed = Settings {
-        require_auth_for_models: true,
-        require_api_key: Some(true),
-        origins: None,
-        blocked: HashSet::new(),
-        pepper: None,
-        budget_zone: Tz::UTC,
-        capture_percent: 0,
-    };
-    let Some(settings) = settings else {
-        let fault = Fault::new(Code::Invalid, "there are no settings: no API key can be accepted");
-        report(errors, ResourceKind::Settings, "settings", fault);
-        return closed;
-    };
-    let pepper = match open(
-        settings.api_key_pepper.as_ref(),
-        transport,
-        "settings|settings|api_key_pepper",
-    ) {
-        Ok(Some(pepper)) if !pepper.is_empty() => Some(pepper),
-        Ok(_) => {
-            let fault = Fault::new(
-                Code::Invalid,
-                "there is no key pepper: no API key can be accepted",
-            );
-            report(errors, ResourceKind::Settings, "settings", fault);
-            None
-        }
-        Err(fault) => {
-            report(errors, ResourceKind::Settings, "settings", fault);
-            None
-        }
-    };
-    Settings {
-        require_auth_for_models: settings.require_auth_for_models,
-        require_api_key: settings.require_api_key,
-        origins: Origins::configured(&settings.cors_origins),
-        blocked: settings.blocked_providers.iter().cloned().collect(),
-        pepper,
-        capture_percent: settings.capture_percent,
-        // counting days elsewhere is better than accepting no key
-        budget_zone: zone(&settings.budget_timezone).unwrap_or_else(|| {
-            let text = format!(
-                "`{}` is no time zone: budgets are counted in UTC",
-                settings.budget_timezone
-            );
-            report(
-                errors,
-                ResourceKind::Settings,
-                "settings",
-                Fault::new(Code::Invalid, text),
-            );
-            Tz::UTC
-        }),
-    }
-}
-
-fn compile_nodes<'a>(sorted: &Sorted<'a>, errors: &mut Vec<ResourceError>) -> BTreeMap<&'a str, Node<'a>> {
-    let mut nodes = BTreeMap::new();
-    for (id, node) in &sorted.nodes {
-        match llm::providers::compatible(&node.r#type, &node.api_type) {
-            Some(spec) => drop(nodes.insert(*id, Node { node, spec })),
-            None => report(
-                errors,
-                ResourceKind::ProviderNode,
-                id,
-                Fault::new(
-                    Code::Invalid,
-                    format!(
-                        "unknown node type `{}` (api type `{}`)",
-                        node.r#type, node.api_type
-                    ),
-                ),
-            ),
-        }
-    }
-    nodes
-}
-
-/// Usable connections by provider id, in the order they are tried.
-fn compile_connections(
-    sorted: &Sorted<'_>,
-    nodes: &BTreeMap<&str, Node<'_>>,
-    transport: &SealKey,
-    kept: &Routing,
-    outlets: &Outlets,
-    errors: &mut Vec<ResourceError>,
-) -> HashMap<String, Vec<Arc<Connection>>> {
-    let mut by_provider: HashMap<String, Vec<Arc<Connection>>> = HashMap::new();
-    for (id, connection) in sorted
-        .connections
-        .iter()
-        .filter(|(_, connection)| connection.enabled)
-    {
-        let (provider, spec, node) = match nodes.get(connection.provider.as_str()) {
-            Some(node) => (connection.provider.as_str(), node.spec, Some(node.node)),
-            None => match llm::providers::find(&connection.provider) {
-                Some(spec) => (spec.id, spec, None),
-                None => {
-                    let text = format!(
-                        "provider `{}` is neither built in nor a usable node",
-                        connection.provider
-                    );
-                    report(
-                        errors,
-                        ResourceKind::Connection,
-                        id,
-                        Fault::new(Code::DanglingReference, text),
-                    );
-                    continue;
-                }
-            },
-        };
-        match compile_connection((provider, id), connection, spec, node, transport, kept) {
-            Ok(mut compiled) => {
-                compiled.own_outlet = outlets.of_connection(id);
-                compiled.shared_outlet = outlets.of_provider(provider);
-                let accounts = by_provider.entry(provider.to_owned()).or_default();
-                accounts.push(Arc::new(compiled));
-            }
-            Err(fault) => report(errors, ResourceKind::Connection, id, fault),
-        }
-    }
-    for connections in by_provider.values_mut() {
-        connections.sort_by(|a, b| (a.priority, &a.id).cmp(&(b.priority, &b.id)));
-    }
-    by_provider
-}
-
-fn compile_connection(
-    (provider, id): (&str, &str),
-    connection: &v1::Connection,
-    spec: &'static ProviderSpec,
-    node: Option<&v1::ProviderNode>,
-    transport: &SealKey,
-    kept: &Routing,
-) -> Result<Connection, Fault> {
-    let oauth = connection.auth_type == "oauth";
-    let credential = open(
-        connection.credential.as_ref(),
-        transport,
-        &format!("connection|{id}|credential"),
-    )?;
-    let text = credential
-        .as_deref()
-        .and_then(|secret| std::str::from_utf8(secret).ok());
-    let grant = compile_grant(id, spec.auth, text, kept)?;
-    let endpoint = compile_endpoint(connection, spec, node, grant.as_deref())?;
-    let url = Url::parse(&endpoint.url(&spec.path_for("model", false)))
-        .ok()
-        .filter(|url| url.has_host() && matches!(url.scheme(), "http" | "https"))
-        .ok_or_else(|| {
-            let base_url = endpoint.base();
-            Fault::new(
-                Code::Invalid,
-                format!("`{base_url}` is not an http or https address"),
-            )
-        })?;
-    let signer = text.and_then(|secret| Signer::of(spec.auth, secret, endpoint.region()));
-    let is_sent = signer.is_none() && grant.is_none();
-    Ok(Connection {
-        id: id.into(),
-        account: kept.health().account(provider, id),
-        priority: connection.priority,
-        oauth,
-        token: connection.access_token.map(|token| AccessToken {
-            generation: token.generation,
-            expires_at_ms: Some(token.expires_at_ms).filter(|at| *at != 0),
-            renewable: token.renewable,
-        }),
-        dialect: spec.dialect,
-        spec,
-        endpoint,
-        fixed_url: spec.has_one_path().then_some(url),
-        headers: compile_headers(spec, oauth, credential.filter(|_| is_sent))?,
-        signer,
-        grant,
-        allow_private_address: connection.allow_private_address,
-        rate_limit_protection: connection.rate_limit_protection,
-        default_model: Some(connection.default_model.clone()).filter(|model| !model.is_empty()),
-        think_tags: ThinkTags::named(&connection.think_tags),
-        drains: connection.on_disconnect == "drain",
-        own_outlet: None,
-        shared_outlet: None,
-    })
-}
-
-/// Of a credential that is a key for tokens and no token itself.
-fn compile_grant(
-    id: &str,
-    auth: AuthScheme,
-    credential: Option<&str>,
-    kept: &Routing,
-) -> Result<Option<Arc<Grant>>, Fault> {
-    let (AuthScheme::Google { scope }, Some(credential)) = (auth, credential) else {
-        return Ok(None);
-    };
-    if !ServiceAccount::is_meant(credential) {
-        return Ok(None);
-    }
-    let make = || ServiceAccount::read(credential).map(|account| Grant::new(account, scope));
-    let grant = kept.grants().of(id, credential, make);
-    grant
-        .map(Some)
-        .map_err(|error| Fault::new(Code::Secret, error.to_string()))
-}
-
-fn compile_endpoint(
-    connection: &v1::Connection,
-    spec: &ProviderSpec,
-    node: Option<&v1::ProviderNode>,
-    grant: Option<&Grant>,
-) -> Result<Endpoint, Fault> {
-    let own = Some(connection.base_url.as_str()).filter(|url| !url.is_empty());
-    let project = Some(connection.project.as_str()).filter(|project| !project.is_empty());
-    let whereabouts = Whereabouts {
-        base_url: own
-            .or(node.map(|node| node.base_url.as_str()))
-            .unwrap_or_default(),
-        region: &connection.region,
-        project: project.or_else(|| grant?.account().project()).unwrap_or_default(),
-        api_version: node.map_or("", |node| &node.api_version),
-    };
-    Endpoint::of(spec, whereabouts).map_err(|error| Fault::new(Code::Invalid, error.to_string()))
-}
-
-fn compile_headers(
-    spec: &ProviderSpec,
-    oauth: bool,
-    credential: Option<Zeroizing<Vec<u8>>>,
-) -> Result<HeaderMap, Fault> {
-    let mut headers = HeaderMap::new();
-    headers.insert(
-        USER_AGENT,
-        HeaderValue::from_static(concat!("omniroute/", env!("CARGO_PKG_VERSION"))),
-    );
-    for (name, value) in spec.headers {
-        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
-    }
-    // a local server may need no credential at all
-    let Some(credential) = credential.filter(|credential| !credential.is_empty()) else {
-        return Ok(headers);
-    };
-    let (name, text) = match spec.auth {
-        AuthScheme::Header(name) if !oauth || spec.auth_type == AuthType::OAuth => {
-            (HeaderName::from_static(name), credential)
-        }
-        AuthScheme::Word(word) => (
-            AUTHORIZATION,
-            Zeroizing::new([word.as_bytes(), b" ", credential.as_slice()].concat()),
-        ),
-        _ => (
-            AUTHORIZATION,
-            Zeroizing::new([b"Bearer ", credential.as_slice()].concat()),
-        ),
-    };
-    let mut value = HeaderValue::from_bytes(&text).map_err(|_| {
-        Fault::new(
-            Code::Secret,
-            "the credential has characters that no header can carry",
-        )
-    })?;
-    value.set_sensitive(true);
-    headers.insert(name, value);
-    Ok(headers)
-}
-
-/// Every word that may stand before a slash. A node's prefix goes in last: it shadows a registry word.
-fn compile_providers(
-    nodes: &BTreeMap<&str, Node<'_>>,
-    mut served: Served<'_>,
-    blocked: &HashSet<String>,
-    health: &Health,
-    errors: &mut Vec<ResourceError>,
-) -> HashMap<String, Arc<Provider>> {
-    let mut providers = HashMap::new();
-    for spec in llm::providers::ALL {
-        let provider = Arc::new(Provider {
-            id: spec.id.into(),
-            prefix: spec.alias.into(),
-            spec,
-            is_node: false,
-            blocked: blocked.contains(spec.id) || blocked.contains(spec.alias),
-            connections: served.connections(spec.id),
-            custom: served.custom(spec.id),
-            breaker: health.breaker(spec.id),
-            prices: served.prices(spec.id),
-            periods: served.periods(spec.id),
-            turn: health.turn(spec.id),
-        });
-        providers.insert(spec.alias.to_owned(), provider.clone());
-        providers.insert(spec.id.to_owned(), provider);
-    }
-    let mut prefixes = HashSet::new();
-    for (id, Node { node, spec }) in nodes {
-        let provider = Arc::new(Provider {
-            id: (*id).into(),
-            prefix: node.prefix.as_str().into(),
-            spec,
-            is_node: true,
-            blocked: blocked.contains(*id) || blocked.contains(&node.prefix),
-            connections: served.connections(id),
-            custom: served.custom(id),
-            breaker: health.breaker(id),
-            prices: served.prices(id),
-            periods: served.periods(id),
-            turn: health.turn(id),
-        });
-        providers.insert((*id).to_owned(), provider.clone());
-        if !prefixes.insert(node.prefix.as_str()) {
-            let text = format!("prefix `{}` belongs to another node", node.prefix);
-            report(
-                errors,
-                ResourceKind::ProviderNode,
-                id,
-                Fault::new(Code::Invalid, text),
-            );
-            continue;
-        }
-        providers.insert(node.prefix.clone(), provider);
-    }
-    providers
-}
-
-fn price_override(price: &v1::PriceOverride) -> PriceOverride {
-    PriceOverride {
-        input: price.input,
-        output: price.output,
-        cached: price.cached,
-        reasoning: price.reasoning,
-        cache_creation: price.cache_creation,
-        units: UnitPrice {
-            image: price.image,
-            audio_minute: price.audio_minute,
-            characters: price.characters,
-            search: price.search,
-        },
-    }
-}
-
-fn price_period(period: &v1::PricePeriod) -> Period {
-    Period {
-        from_ms: period.from_ms,
-        price: PriceOverride {
-            input: period.input,
-            output: period.output,
-            cached: period.cached,
-            reasoning: period.reasoning,
-            cache_creation: period.cache_creation,
-            ..PriceOverride::default()
-        },
-    }
-}
-
-/// One entry per provider, by id.
-fn distinct(providers: &HashMap<String, Arc<Provider>>) -> Vec<Arc<Provider>> {
-    let by_id: BTreeMap<&str, &Arc<Provider>> = providers
-        .values()
-        .map(|provider| (&*provider.id, provider))
-        .collect();
-    by_id.into_values().cloned().collect()
-}
-
-fn index_bare(providers: &[Arc<Provider>]) -> HashMap<String, Vec<Arc<Provider>>> {
-    let mut bare: HashMap<String, Vec<Arc<Provider>>> = HashMap::new();
-    for provider in providers.iter().filter(|provider| provider.is_active()) {
-        for model in listing::models(provider) {
-            let having = bare.entry(model.to_owned()).or_default();
-            if !having.iter().any(|other| other.id == provider.id) {
-                having.push(provider.clone());
-            }
-        }
-    }
-    bare
 }
 
 /// Absent when it changes nothing, so that a request costs nothing either.

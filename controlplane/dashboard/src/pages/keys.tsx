@@ -8,6 +8,7 @@ import { AppliedSwitch } from '../parts/applied-switch';
 import { confirmAct, confirmDelete } from '../parts/confirm';
 import { DeleteButton } from '../parts/delete-button';
 import { showApplied } from '../parts/failure';
+import { Many } from '../parts/many';
 import { amount, when } from '../parts/numbers';
 import { Empty, Loaded, PageHeader } from '../parts/states';
 import { EditKey, NewKey, ShownKey } from './keys/dialogs';
@@ -39,32 +40,41 @@ export function KeysPage() {
         }
       >
         {(data) => (
-          <Table.ScrollContainer minWidth={820}>
-            <Table verticalSpacing="sm">
-              <Table.Thead>
-                <Table.Tr>
-                  <Table.Th>{t('Name')}</Table.Th>
-                  <Table.Th>{t('Key')}</Table.Th>
-                  <Table.Th>{t('Models')}</Table.Th>
-                  <Table.Th>{t('Limits')}</Table.Th>
-                  <Table.Th>{t('Enabled')}</Table.Th>
-                  <Table.Th>
-                    <VisuallyHidden>{t('Actions')}</VisuallyHidden>
-                  </Table.Th>
-                </Table.Tr>
-              </Table.Thead>
-              <Table.Tbody>
-                {data.keys.map((key) => (
-                  <KeyRow key={key.id} stored={key} onEdit={() => edit(key)} onChanged={refresh} />
-                ))}
-              </Table.Tbody>
-            </Table>
-          </Table.ScrollContainer>
+          // a new one is what somebody looks for
+          <Many items={data.keys.toReversed()} wordsOf={({ name, key }) => `${name} ${key}`} label={t('Find a key')}>
+            {(keys) => <Keys keys={keys} onEdit={edit} onChanged={refresh} />}
+          </Many>
         )}
       </Loaded>
       {creating && <NewKey onClose={() => create(false)} onCreated={refresh} />}
       {edited && <EditKey stored={edited} onClose={() => edit(null)} onSaved={refresh} />}
     </>
+  );
+}
+
+function Keys({ keys, onEdit, onChanged }: { keys: Key[]; onEdit: (key: Key) => void; onChanged: () => Promise<void> }) {
+  return (
+    <Table.ScrollContainer minWidth={820}>
+      <Table verticalSpacing="sm">
+        <Table.Thead>
+          <Table.Tr>
+            <Table.Th>{t('Name')}</Table.Th>
+            <Table.Th>{t('Key')}</Table.Th>
+            <Table.Th>{t('Models')}</Table.Th>
+            <Table.Th>{t('Limits')}</Table.Th>
+            <Table.Th>{t('Enabled')}</Table.Th>
+            <Table.Th>
+              <VisuallyHidden>{t('Actions')}</VisuallyHidden>
+            </Table.Th>
+          </Table.Tr>
+        </Table.Thead>
+        <Table.Tbody>
+          {keys.map((key) => (
+            <KeyRow key={key.id} stored={key} onEdit={() => onEdit(key)} onChanged={onChanged} />
+          ))}
+        </Table.Tbody>
+      </Table>
+    </Table.ScrollContainer>
   );
 }
 

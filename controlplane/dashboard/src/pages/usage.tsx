@@ -10,7 +10,7 @@ import type { components } from '../api/schema';
 import { FilterChoice, FilterForm } from '../parts/filter-form';
 import { Empty, Loaded, PageHeader } from '../parts/states';
 import { useProviderName } from '../parts/names';
-import { amount, dollars, exactPercent } from '../parts/numbers';
+import { amount, dollars, exactDollars, exactPercent } from '../parts/numbers';
 import { Figure, Section } from '../parts/section';
 import { ExportMenu } from './usage/export-menu';
 import { type Range, RANGES, type UsageFilter, readUsageFilter, usageQuery } from './usage-filter';
@@ -155,6 +155,8 @@ function Pictures({ usage, provider }: { usage: Analytics; provider: (id: string
           dataKey="date"
           maxBarWidth={48}
           valueFormatter={dollars}
+          // between two sums of which four digits are the same
+          yAxisProps={{ tickFormatter: exactDollars }}
           series={[{ name: 'cost', label: t('USD'), color: 'violet.6' }]}
         />
       </Section>

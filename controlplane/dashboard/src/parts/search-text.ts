@@ -7,3 +7,9 @@ export function searchText(value: unknown): string {
 /** Whether it is a time as an input of the type `datetime-local` gives it: in the reader's own time zone. */
 export const isMoment = (value: string | undefined): value is string =>
   value !== undefined && /^\d{4}-\d\d-\d\dT\d\d:\d\d/.test(value) && !Number.isNaN(Date.parse(value));
+
+/** Whether a text has each of some words in it, in any order and case. */
+export function hasWords(text: string, words: string): boolean {
+  const lower = text.toLowerCase();
+  return words.toLowerCase().split(/\s+/).every((word) => lower.includes(word));
+}

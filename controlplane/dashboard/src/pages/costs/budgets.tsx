@@ -9,6 +9,7 @@ import { Needs } from '../../parts/authority';
 import { Dialog } from '../../parts/dialog';
 import { showApplied, showFailure } from '../../parts/failure';
 import { fieldErrors } from '../../parts/field-errors';
+import { Many } from '../../parts/many';
 import { dollars } from '../../parts/numbers';
 import { Empty, Loaded } from '../../parts/states';
 
@@ -36,32 +37,40 @@ export function Budgets() {
           empty={(budgets) => budgets.length === 0 && <Empty title={t('No key yet')} hint={t('Make an API key first; here it gets a budget.')} />}
         >
           {(budgets) => (
-            <Table.ScrollContainer minWidth={820}>
-              <Table verticalSpacing="sm">
-                <Table.Thead>
-                  <Table.Tr>
-                    <Table.Th>{t('Key')}</Table.Th>
-                    <Table.Th>{t('Today')}</Table.Th>
-                    <Table.Th>{t('This week')}</Table.Th>
-                    <Table.Th>{t('This month')}</Table.Th>
-                    <Table.Th>{t('State')}</Table.Th>
-                    <Table.Th>
-                      <VisuallyHidden>{t('Actions')}</VisuallyHidden>
-                    </Table.Th>
-                  </Table.Tr>
-                </Table.Thead>
-                <Table.Tbody>
-                  {budgets.map((status) => (
-                    <Row key={status.apiKeyId} status={status} onChange={() => setChanged(status)} />
-                  ))}
-                </Table.Tbody>
-              </Table>
-            </Table.ScrollContainer>
+            <Many items={budgets.toReversed()} wordsOf={({ apiKeyName }) => apiKeyName} label={t('Find a key')}>
+              {(shown) => <Statuses budgets={shown} onChange={setChanged} />}
+            </Many>
           )}
         </Loaded>
       </Needs>
       {changed && <BudgetDialog status={changed} onClose={() => setChanged(null)} />}
     </section>
+  );
+}
+
+function Statuses({ budgets, onChange }: { budgets: Budget[]; onChange: (status: Budget) => void }) {
+  return (
+    <Table.ScrollContainer minWidth={820}>
+      <Table verticalSpacing="sm">
+        <Table.Thead>
+          <Table.Tr>
+            <Table.Th>{t('Key')}</Table.Th>
+            <Table.Th>{t('Today')}</Table.Th>
+            <Table.Th>{t('This week')}</Table.Th>
+            <Table.Th>{t('This month')}</Table.Th>
+            <Table.Th>{t('State')}</Table.Th>
+            <Table.Th>
+              <VisuallyHidden>{t('Actions')}</VisuallyHidden>
+            </Table.Th>
+          </Table.Tr>
+        </Table.Thead>
+        <Table.Tbody>
+          {budgets.map((status) => (
+            <Row key={status.apiKeyId} status={status} onChange={() => onChange(status)} />
+          ))}
+        </Table.Tbody>
+      </Table>
+    </Table.ScrollContainer>
   );
 }
 

@@ -1,3 +1,4 @@
+import { hasWords } from '../../parts/search-text';
 import type { components } from '../../api/schema';
 
 /** Per million tokens of a kind. */
@@ -32,6 +33,5 @@ export const isOwn = ({ price }: PriceRow) => Object.values(price).some(({ sourc
 
 /** All the words, in any order. */
 export function found(rows: PriceRow[], words: string): PriceRow[] {
-  const wanted = words.toLowerCase().split(/\s+/).filter(Boolean);
-  return rows.filter(({ provider, model }) => wanted.every((word) => `${provider}/${model}`.toLowerCase().includes(word)));
+  return rows.filter(({ provider, model }) => hasWords(`${provider}/${model}`, words));
 }
