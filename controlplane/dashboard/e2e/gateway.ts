@@ -160,7 +160,8 @@ export async function freePort(): Promise<number> {
 /** In light colours and in dark ones. Contrast is only what it will be once nothing fades any more. */
 export async function expectAccessible(page: Page) {
   for (const colorScheme of ['light', 'dark'] as const) {
-    await page.emulateMedia({ colorScheme });
+    // a note that fades away while it is looked at is too faint to read
+    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
     await expect(page.locator('html')).toHaveAttribute('data-mantine-color-scheme', colorScheme);
     // what turns for ever while something is waited for does not fade
     await page.waitForFunction(() =>

@@ -8,6 +8,9 @@ import { matching } from './palette/match';
 import { readRecent, remember } from './palette/recent';
 import classes from './palette.module.css';
 
+/** Of each kind: a letter more finds the others. */
+const SHOWN = 50;
+
 /**
  * Goes anywhere by a few letters: to pages, and to what the operator gave a name. The focus stays where one types; which
  * result is chosen is told with `aria-activedescendant`.
@@ -22,7 +25,8 @@ export default function Palette({ onClose }: { onClose: () => void }) {
 
   const entries = [...pageEntries, ...(named.data ?? [])];
   const found = search.trim() ? matching(entries, search) : [];
-  const groups: [string, Entry[]][] = search.trim() ? (found.length > 0 ? [[t('Found'), found]] : []) : grouped(entries, recent);
+  const all: [string, Entry[]][] = search.trim() ? (found.length > 0 ? [[t('Found'), found]] : []) : grouped(entries, recent);
+  const groups = all.map(([kind, members]): [string, Entry[]] => [kind, members.slice(0, SHOWN)]);
   const shown = groups.flatMap(([, members]) => members);
   const chosen = shown[Math.min(active, shown.length - 1)];
 
@@ -97,7 +101,7 @@ export default function Palette({ onClose }: { onClose: () => void }) {
             })}
           </Text>
           <Text size="xs" c="dimmed" role="status">
-            {said(shown.length, named)}
+            {said(all.reduce((sum, [, members]) => sum + members.length, 0), named)}
           </Text>
         </Group>
       </Modal.Content>

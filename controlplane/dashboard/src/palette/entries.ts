@@ -74,7 +74,9 @@ export function grouped(entries: Entry[], recent: string[]): [kind: string, entr
   const kinds = new Map<string, Entry[]>(lately.length > 0 ? [[t('Recent'), lately]] : []);
   for (const entry of entries) {
     if (lately.includes(entry)) continue;
-    kinds.set(entry.kind, [...(kinds.get(entry.kind) ?? []), entry]);
+    const kind = kinds.get(entry.kind);
+    if (kind) kind.push(entry);
+    else kinds.set(entry.kind, [entry]);
   }
   return [...kinds];
 }

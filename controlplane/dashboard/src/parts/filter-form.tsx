@@ -36,6 +36,9 @@ export function FilterForm({ onApply, onClear, children }: Props) {
   );
 }
 
+/** As many as a list to choose from shows at once: the others are found by what is typed. */
+export const CHOICES = 50;
+
 type ChoiceProps = {
   name: string;
   label: string;
@@ -58,6 +61,8 @@ export function FilterChoice({ name, label, any, value, data, width = 140 }: Cho
       // options are made when they are looked at: some are words of the API, and some are many
       comboboxProps={{ keepMounted: false }}
       data={data}
+      // of many, what is typed chooses
+      {...(data.length > CHOICES && { searchable: true, limit: CHOICES })}
       defaultValue={value ?? null}
       w={width}
     />

@@ -1,6 +1,7 @@
 import { Select } from '@mantine/core';
 import { useMutation, useQuery } from '@tanstack/react-query';
 import { ApiFailure, api, unwrap } from '../../api/client';
+import { CHOICES } from '../../parts/filter-form';
 import { t } from '../../i18n';
 import { sentence } from '../../parts/sentence';
 
@@ -21,6 +22,7 @@ export function KnownKey({ onKey }: { onKey: (key: string) => void }) {
       description={t('Can be put in if a copy of it is kept, which takes a control plane started with API_KEY_REVEAL=true.')}
       placeholder={t('choose by name')}
       searchable
+      limit={CHOICES}
       comboboxProps={{ keepMounted: false }}
       data={usable.map(({ id, name, key }) => ({ value: id, label: `${name} (${key})` }))}
       value={reveal.variables ?? null}

@@ -4,6 +4,7 @@ import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { t } from '../../i18n';
 import { api, unwrap } from '../../api/client';
+import { CHOICES } from '../../parts/filter-form';
 import { Rows } from '../../parts/rows';
 import type { KeyValues } from './values';
 
@@ -66,6 +67,7 @@ export function KeyFields({ form, unfolded }: { form: UseFormReturnType<KeyValue
                 label={t('Allowed connections')}
                 description={t('Only these accounts answer it. Empty allows all.')}
                 searchable
+                limit={CHOICES}
                 comboboxProps={{ keepMounted: false }}
                 data={(connections.data ?? []).map(({ id, name, email, provider }) => ({ value: id, label: `${name ?? email ?? id} (${provider})` }))}
                 {...form.getInputProps('allowedConnections')}

@@ -6,6 +6,7 @@ import { ApiFailure, api, settle } from '../../api/client';
 import { Dialog } from '../../parts/dialog';
 import { showApplied, showFailure } from '../../parts/failure';
 import { fieldErrors, fieldPaths } from '../../parts/field-errors';
+import { CHOICES } from '../../parts/filter-form';
 import { type Policy, weekdays } from './words';
 
 const types = [
@@ -91,6 +92,8 @@ export function PolicyDialog({ policy, keys, onClose, onSaved }: Props) {
             label={t('Only for keys')}
             placeholder={t('all')}
             searchable
+            limit={CHOICES}
+            comboboxProps={{ keepMounted: false }}
             data={keys.map(({ id, name }) => ({ value: id, label: name }))}
             {...form.getInputProps('conditions.api_key_ids')}
           />
