@@ -23,6 +23,7 @@ pub const FLAT: &[(&str, &str)] = &[
         "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
         "traces.otlp_traces_endpoint",
     ),
+    ("OTEL_TRACES_EXPORTER", "traces.exporter"),
     ("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "metrics.otlp_endpoint"),
     ("OTEL_METRICS_EXPORTER", "metrics.exporter"),
     ("REQUIRE_API_KEY", "edge.require_api_key"),

@@ -44,8 +44,7 @@ impl MeasuresConfig {
     fn endpoint<'a>(&'a self, traces: &'a TracesConfig) -> Option<&'a str> {
         // a variable that is set to nothing is not set
         let set = |text: &&str| !text.is_empty();
-        let exporter = self.exporter.as_deref().filter(set).unwrap_or("otlp");
-        if !exporter.split(',').any(|name| name.trim() == "otlp") {
+        if !traces::are_sent(self.exporter.as_deref()) {
             return None;
         }
         let own = self.otlp_endpoint.as_deref().filter(set);
@@ -108,6 +107,8 @@ mod tests {
         let traces = TracesConfig {
             otlp_endpoint: Some("http://all".to_owned()),
             otlp_traces_endpoint: Some("http://traces".to_owned()),
+            // of traces alone
+            exporter: Some("none".to_owned()),
         };
         let endpoint = |own: Option<&str>, exporter: Option<&str>| {
             let config = MeasuresConfig {

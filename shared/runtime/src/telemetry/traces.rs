@@ -24,6 +24,8 @@ pub struct TracesConfig {
     pub otlp_endpoint: Option<String>,
     /// For traces alone; comes before the other one.
     pub otlp_traces_endpoint: Option<String>,
+    /// As in OpenTelemetry: `otlp`, `none`, or a list in which `otlp` is. What is not named is not sent.
+    pub exporter: Option<String>,
 }
 
 #[derive(Debug, Error)]
@@ -43,6 +45,9 @@ pub struct Traces(Option<SdkTracerProvider>);
 
 impl TracesConfig {
     fn endpoint(&self) -> Option<&str> {
+        if !are_sent(self.exporter.as_deref()) {
+            return None;
+        }
         let traces = self.otlp_traces_endpoint.as_deref();
         // a variable that is set to nothing is not set
         let set = |endpoint: &&str| !endpoint.is_empty();
@@ -93,6 +98,12 @@ impl Traces {
 
 // === functions ===
 
+/// Whether a list of exporters has the one that there is here. One that is not set, or set to nothing, has.
+pub(super) fn are_sent(exporter: Option<&str>) -> bool {
+    let named = exporter.filter(|text| !text.is_empty()).unwrap_or("otlp");
+    named.split(',').any(|name| name.trim() == "otlp")
+}
+
 /// Who sends it: the name under which a collector shows this process, unless the environment has another.
 pub(super) fn resource(service: &'static str, instance: &str) -> Resource {
     let mut resource = Resource::builder().with_attributes([
@@ -115,6 +126,7 @@ mod tests {
         let config = |all: Option<&str>, traces: Option<&str>| TracesConfig {
             otlp_endpoint: all.map(str::to_owned),
             otlp_traces_endpoint: traces.map(str::to_owned),
+            exporter: None,
         };
         assert_eq!(config(None, None).endpoint(), None);
         assert_eq!(config(Some(""), None).endpoint(), None);
@@ -127,6 +139,20 @@ mod tests {
             config(Some("http://all"), Some("http://t")).endpoint(),
             Some("http://t")
         );
+    }
+
+    #[test]
+    fn what_is_not_among_the_exporters_is_not_sent() {
+        let endpoint = |exporter: &str| {
+            let config = TracesConfig {
+                otlp_endpoint: Some("http://all".to_owned()),
+                exporter: Some(exporter.to_owned()),
+                ..TracesConfig::default()
+            };
+            config.endpoint().is_some()
+        };
+        let sent = ["", "otlp", "zipkin, otlp", "none", "zipkin"].map(endpoint);
+        assert_eq!(sent, [true, true, true, false, false]);
     }
 
     #[tokio::test]
