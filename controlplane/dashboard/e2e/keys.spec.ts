@@ -148,6 +148,7 @@ test('of many keys some are shown, the newest first, and the others are found', 
       await region.getByRole('searchbox', { name: 'Find a key' }).fill('NO.5 service');
       // 5 and 50 to 59
       await expect(rows).toHaveCount(11);
+      await expect(region.getByRole('status').filter({ hasText: '11 of 11' })).toBeVisible();
       await region.getByRole('searchbox', { name: 'Find a key' }).fill('nothing of the kind');
       await expect(region).toContainText('None has these words in its name.');
     }

@@ -38,7 +38,7 @@ export function Many<T>({ items, wordsOf, label, children }: Props<T>) {
       <Center>
         <Stack gap="xs" align="center">
           <Text size="sm" c="dimmed" role="status">
-            {t('{shown} of {all}', { shown: amount(Math.min(room, found.length)), all: amount(items.length) })}
+            {t('{shown} of {all}', { shown: amount(Math.min(room, found.length)), all: amount(found.length) })}
           </Text>
           {found.length > room && (
             <Button variant="default" onClick={() => setRoom(room + SHOWN)}>
